@@ -1,0 +1,33 @@
+"""Errors that a user can act on.
+
+Every error here carries one line that says what is wrong and what to do. The command
+line prints that line alone; a traceback appears only with ``--debug``.
+"""
+
+
+class VftError(Exception):
+    """Base of all errors that hf-vft raises on purpose."""
+
+
+class RecipeError(VftError):
+    """The recipe asks for something that does not exist or does not fit together."""
+
+
+class DataError(VftError):
+    """The images, labels or splits cannot be used as they are."""
+
+
+class ModelError(VftError):
+    """The model cannot be had, or cannot do what was asked of it."""
+
+
+class RunError(VftError):
+    """The run folder is missing, incomplete or in use."""
+
+
+class HubError(VftError):
+    """The Hub refused, or could not be reached."""
+
+
+class MissingDependencyError(VftError):
+    """An optional package is needed; the message names the extra that brings it."""

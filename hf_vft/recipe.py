@@ -1,0 +1,331 @@
+"""The recipe: everything a run does, as strict data.
+
+A recipe is read from YAML, checked here, and written back resolved: no ``auto`` is left in
+the ``recipe.yaml`` of a finished run. This module imports no deep-learning library, so a
+wrong recipe is refused at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from hf_vft.errors import RecipeError
+from hf_vft.resources import bundled
+
+Auto = Literal["auto"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class DataConfig(Section):
+    """Which pictures, which columns, and how they are split."""
+
+    path: str | None = None
+    subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
+    image_column: str = "auto"
+    label_column: str = "auto"
+    split_column: str = "auto"
+    group_column: str | None = Field(
+        None, description="Pictures of one group (patient, part, camera roll) share a split."
+    )
+    slice_columns: list[str] = Field(
+        default_factory=list, description="Columns that the metrics are also broken down by."
+    )
+    validation_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    max_pixels: PositiveInt = Field(
+        100_000_000, description="Larger pictures are refused (decompression bombs)."
+    )
+    strict: bool = Field(False, description="Stop at the first unusable picture.")
+
+
+class ImageConfig(Section):
+    """How a picture becomes the tensor that the model sees, in training and in serving."""
+
+    size: PositiveInt | Auto = Field("auto", description="Side of the square input in pixels.")
+    fit: Literal["auto", "processor", "squash", "pad"] = Field(
+        "auto",
+        description="processor: as the checkpoint says (often a centre crop, which can cut a "
+        "defect off); squash: the whole picture, aspect ratio lost; pad: the whole picture on "
+        "a square canvas.",
+    )
+
+
+class LoraRecipe(Section):
+    """Low-rank adapters through peft (Hu et al. 2021)."""
+
+    r: PositiveInt = 8
+    alpha: PositiveFloat = 16.0
+    dropout: Fraction = 0.0
+    target: list[str] | Auto = Field("auto", description="Module names, or found by structure.")
+
+
+class ModelConfig(Section):
+    """Which backbone, and what of it is changed before training."""
+
+    candidates: list[str] | Auto = Field("auto", description="Hub ids or local folders.")
+    dropout: Fraction | Auto = Field("auto", description="Dropout before the head.")
+    drop_path: Fraction | Auto = Field("auto", description="Stochastic depth, where it exists.")
+    batch_norm_momentum: Fraction | Auto = Field("auto", description="In the sense of PyTorch.")
+    lora: LoraRecipe | None = None
+
+
+class AugmentConfig(Section):
+    """Random changes to training pictures; ``strength`` fills what is left on auto."""
+
+    strength: Literal["none", "light", "medium", "strong", "auto"] = "auto"
+    horizontal_flip: Fraction | Auto = "auto"
+    vertical_flip: Fraction | Auto = "auto"
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] | Auto = "auto"
+    crop_scale: Fraction | Auto = Field(
+        "auto", description="Smallest share of the picture's area that a random crop keeps."
+    )
+    color_jitter: Fraction | Auto = "auto"
+    blur: Fraction | Auto = Field("auto", description="Probability of a Gaussian blur.")
+    trivial_augment: bool | Auto = "auto"
+    erasing: Fraction | Auto = "auto"
+    mixup_alpha: Annotated[float, Field(ge=0.0)] | Auto = "auto"
+    cutmix_alpha: Annotated[float, Field(ge=0.0)] | Auto = "auto"
+
+
+class LossConfig(Section):
+    """How mistakes are weighed."""
+
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+
+
+class ProbeConfig(Section):
+    """The first head: logistic regression on cached features, fitted to convergence."""
+
+    enabled: bool = True
+    folds: Annotated[int, Field(ge=2)] = 5
+    class_weights: Literal["none", "balanced"] = "balanced"
+
+
+Train = Annotated[str, Field(pattern=r"^(head|all|blocks:[1-9]\d*)$")]
+
+
+class StageConfig(Section):
+    """One stage: what is trained, for how long, at which rate; one optimizer and one train()."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    train: Train = "all"
+    epochs: Annotated[float, Field(gt=0.0)] = 10
+    learning_rate: PositiveFloat = Field(1e-4, description="Rate of the backbone's top block.")
+    head_learning_rate: PositiveFloat | None = Field(None, description="Default: learning_rate.")
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        1.0, description="Each block below the top trains at this share of the rate above it."
+    )
+    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = "cosine"
+    warmup: Fraction = Field(0.0, description="Share of the steps spent warming up.")
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: Fraction = Field(0.9, description="Of sgd.")
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.05
+    patience: PositiveInt | None = Field(
+        None, description="Epochs without a better validation score before the stage ends."
+    )
+    views: PositiveInt = Field(
+        1, description="Augmented copies of each picture in the feature cache of a head stage."
+    )
+    augment: bool = Field(True, description="Whether the recipe's augmentation is used here.")
+    keep_if_better: bool = Field(
+        False, description="Undo the stage when validation did not improve."
+    )
+
+
+class TrainingConfig(Section):
+    """What all stages share."""
+
+    batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
+    eval_batch_size: PositiveInt | Auto = "auto"
+    metric: str = Field("f1_macro", description="Validation score that chooses the weights.")
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Exponential moving average of the weights; 0 is off."
+    )
+    max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: bool = False
+    channels_last: bool | Auto = "auto"
+    num_workers: Annotated[int, Field(ge=0)] | Auto = "auto"
+    cache_features: bool = Field(True, description="Head stages train on cached features.")
+
+
+class EvaluationConfig(Section):
+    """How the result is proven."""
+
+    bootstrap: PositiveInt = Field(1000, description="Resamples behind each 95 % interval.")
+
+
+DEFAULT_STAGES = (
+    StageConfig(name="head", train="head", epochs=20, learning_rate=1e-3, patience=5),
+    StageConfig(name="all", train="all", epochs=20, learning_rate=1e-4, patience=6),
+)
+
+
+class Recipe(Section):
+    """A whole run. See ``recipes/`` for the ones that come with hf-vft."""
+
+    description: str = ""
+    task: Literal["auto", "image-classification"] = "auto"
+    seed: Annotated[int, Field(ge=0)] = 42
+    data: DataConfig = DataConfig()
+    image: ImageConfig = ImageConfig()
+    model: ModelConfig = ModelConfig()
+    augment: AugmentConfig = AugmentConfig()
+    loss: LossConfig = LossConfig()
+    probe: ProbeConfig = ProbeConfig()
+    stages: Annotated[list[StageConfig], Field(min_length=1)] = list(DEFAULT_STAGES)
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @field_validator("stages")
+    @classmethod
+    def _unique_names(cls, stages: list[StageConfig]) -> list[StageConfig]:
+        names = [stage.name for stage in stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every stage needs a name of its own, not {names}")
+        return stages
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Recipe:
+        if self.data.validation_size + self.data.test_size >= 1.0:
+            raise ValueError("data.validation_size + data.test_size leave nothing to train on")
+        return self
+
+    def unresolved(self) -> list[str]:
+        """Dotted names of the fields that are still ``auto``."""
+        return sorted(key for key, value in flatten(self.model_dump()) if value == "auto")
+
+    def replaced(self, changes: Mapping[str, Any]) -> Recipe:
+        """A copy with ``changes`` (dotted name to value), checked again."""
+        tree = self.model_dump()
+        for key, value in changes.items():
+            _set(tree, key, value)
+        return parse_recipe(tree)
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, in the order of the fields."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """The leaves of nested mappings and lists as (dotted name, value)."""
+    items: Iterable[tuple[Any, Any]]
+    if isinstance(tree, Mapping):
+        items = tree.items()
+    elif isinstance(tree, list):
+        items = enumerate(tree)
+    else:
+        yield prefix, tree
+        return
+    for key, value in items:
+        yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def parse_recipe(tree: Mapping[str, Any], origin: str = "recipe") -> Recipe:
+    """Check a nested mapping.
+
+    Raises:
+        RecipeError: Names the first wrong field, and what is allowed there.
+    """
+    try:
+        return Recipe.model_validate(tree, strict=False)
+    except ValidationError as error:
+        raise RecipeError(f"{origin}: {_explain(error)}") from None
+
+
+def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a bundled recipe by name, or a YAML file, and apply ``a.b=c`` overrides.
+
+    Raises:
+        RecipeError: If it cannot be found, read or understood.
+    """
+    path = _find(name_or_path)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(tree, dict):
+        raise RecipeError(
+            f"{path}: a recipe is a mapping of sections, not a {type(tree).__name__}."
+        )
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        if not separator or not key:
+            raise RecipeError(f"--set {override!r}: write it as section.field=value.")
+        _set(tree, key.strip(), yaml.safe_load(value))
+    return parse_recipe(tree, origin=str(name_or_path))
+
+
+def bundled_recipes() -> dict[str, Path]:
+    """Name and file of each recipe that comes with hf-vft."""
+    return {path.stem: path for path in sorted(bundled("recipes").glob("*.yaml"))}
+
+
+def _find(name_or_path: str | Path) -> Path:
+    known = bundled_recipes()
+    if str(name_or_path) in known:
+        return known[str(name_or_path)]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    raise RecipeError(
+        f"No recipe {str(name_or_path)!r}: give a file, or one of {', '.join(known) or 'none'}."
+    )
+
+
+def _set(tree: Any, key: str, value: Any) -> None:
+    """Set a dotted name in nested mappings and lists; missing mappings are made."""
+    *parents, last = key.split(".")
+    node = tree
+    for part in parents:
+        node = node[_index(node, part, key)] if isinstance(node, list) else _child(node, part, key)
+    if isinstance(node, list):
+        node[_index(node, last, key)] = value
+    elif isinstance(node, dict):
+        node[last] = value
+    else:
+        raise RecipeError(f"--set {key}: {'.'.join(parents)} is not a section.")
+
+
+def _child(node: Any, part: str, key: str) -> Any:
+    if not isinstance(node, dict):
+        raise RecipeError(f"--set {key}: {part!r} is not inside a section.")
+    if node.get(part) is None:
+        node[part] = {}
+    return node[part]
+
+
+def _index(items: list[Any], part: str, key: str) -> int:
+    """Position of a list's entry, by number or by the entry's name."""
+    names = [item.get("name") if isinstance(item, dict) else None for item in items]
+    if part in names:
+        return names.index(part)
+    if re.fullmatch(r"\d+", part) and int(part) < len(items):
+        return int(part)
+    raise RecipeError(f"--set {key}: no entry {part!r}; there are {[n for n in names if n]}.")
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such field."
+    message = first["msg"].removeprefix("Value error, ")
+    given = f" (got {first['input']!r})" if not isinstance(first["input"], dict) else ""
+    return f"{where}: {message}{given}".removeprefix(": ")
