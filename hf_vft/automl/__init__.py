@@ -1,0 +1,1 @@
+"""Decides what the recipe left open, and says why."""

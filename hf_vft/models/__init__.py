@@ -1,0 +1,1 @@
+"""Backbones and heads: loading, structure, freezing, adapters, features."""

@@ -1,0 +1,1 @@
+"""Fine-tuning in stages on top of the transformers Trainer."""

@@ -1,0 +1,93 @@
+"""Splits as torch datasets, with randomness that does not depend on who reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import datasets
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from hf_vft.data.images import MAX_PIXELS, decode_image
+from hf_vft.data.transforms import PictureTransform
+
+
+class VisionDataset(Dataset[dict[str, Any]]):
+    """One split, decoded and transformed on the fly.
+
+    Each picture's random changes are seeded by (seed, epoch, index), so an epoch looks the
+    same with any number of workers or processes, and after a resume.
+
+    Args:
+        split: With a column ``image`` of ``datasets.Image(decode=False)`` and ``label``.
+        transform: From an RGB picture to ``[C, H, W]``.
+        seed: Start of all random changes.
+        max_pixels: Larger pictures raise a DataError.
+    """
+
+    def __init__(
+        self,
+        split: datasets.Dataset,
+        transform: PictureTransform,
+        *,
+        seed: int = 0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        self.split = split.select_columns(["image", "label"])
+        self.transform = transform
+        self.seed = seed
+        self.max_pixels = max_pixels
+        # In shared memory, so that workers that stay alive over epochs see it change.
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random changes of this epoch."""
+        self._epoch[0] = epoch
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.split[index]
+        source = row["image"]["bytes"] or row["image"]["path"]
+        image = decode_image(source, max_pixels=self.max_pixels)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_seed(self.seed, int(self._epoch), index))
+            pixel_values = self.transform(image)
+        return {"pixel_values": pixel_values, "labels": row["label"]}
+
+
+class BalancedSampler(Sampler[int]):
+    """Draws every class equally often, with replacement; as many as there are pictures.
+
+    Deterministic by (seed, epoch), so a resumed epoch sees the same pictures.
+
+    Args:
+        labels: Class id of each picture.
+        seed: Start of the draws.
+    """
+
+    def __init__(self, labels: list[int], *, seed: int = 0) -> None:
+        counts = torch.bincount(torch.tensor(labels))
+        self.weights = 1.0 / counts[torch.tensor(labels)].double()
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the draws of this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __iter__(self) -> Any:
+        generator = torch.Generator().manual_seed(_seed(self.seed, self.epoch, 0))
+        draws = torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
+        return iter(draws.tolist())
+
+
+def _seed(*parts: int) -> int:
+    """63 bits that differ wherever the parts do."""
+    digest = hashlib.blake2b(repr(parts).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

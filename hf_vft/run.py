@@ -1,0 +1,151 @@
+"""The run folder: the one place that knows what it holds and how it is written.
+
+Everything here is written atomically: a reader, or a run resumed after ``kill -9``, sees a
+file whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_vft.errors import RunError
+from hf_vft.recipe import Recipe, load_recipe
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, with a line per entry."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill`` write a folder beside ``path``, then put it in place of ``path``.
+
+    A reader never sees a folder that is half written. Between the two renames a crash leaves
+    ``path`` missing, and the next call writes it again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary.mkdir()
+    fill(temporary)
+    if path.exists():
+        old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
+        path.rename(old)
+        temporary.rename(path)
+        shutil.rmtree(old)
+    else:
+        temporary.rename(path)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Names of what a run folder holds. See the README for what each file is for."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunDirectory:
+        """An existing run with a model in it.
+
+        Raises:
+            RunError: If this is not a finished run.
+        """
+        run = cls(Path(path))
+        if not run.path.is_dir():
+            raise RunError(f"{path}: no such run folder. `hf-vft fit` makes one.")
+        if not (run.model / "config.json").is_file():
+            hint = "finish it with --resume" if run.state.is_dir() else "is it a run folder?"
+            raise RunError(f"{path}: there is no model in it yet; {hint}")
+        return run
+
+    @property
+    def model(self) -> Path:
+        """What ``AutoModelForImageClassification.from_pretrained`` loads."""
+        return self.path / "model"
+
+    @property
+    def adapter(self) -> Path:
+        """The PEFT adapter as trained; only there with LoRA."""
+        return self.path / "adapter"
+
+    @property
+    def recipe_file(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def choices_file(self) -> Path:
+        """What was chosen, from what, why."""
+        return self.path / "choices.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Every score with its interval."""
+        return self.path / "metrics.json"
+
+    @property
+    def history_file(self) -> Path:
+        """One record an epoch and stage."""
+        return self.path / "history.json"
+
+    @property
+    def audit_file(self) -> Path:
+        """What the quick audit of the data found."""
+        return self.path / "audit.json"
+
+    @property
+    def summary_file(self) -> Path:
+        """Where the run came from: data, checkpoint, versions, device, seconds."""
+        return self.path / "run.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The page a person reads first."""
+        return self.path / "report.html"
+
+    @property
+    def predictions_file(self) -> Path:
+        """Held-out predictions, the start of the monitoring reference."""
+        return self.path / "reference" / "predictions.parquet"
+
+    @property
+    def logs(self) -> Path:
+        """TensorBoard event files."""
+        return self.path / "logs"
+
+    @property
+    def state(self) -> Path:
+        """Checkpoints; ``--resume`` continues from here."""
+        return self.path / "state"
+
+    def recipe(self) -> Recipe:
+        """The resolved recipe of this run."""
+        return load_recipe(self.recipe_file)
+
+    def read_json(self, path: Path) -> Any:
+        """Read one of the run's JSON files.
+
+        Raises:
+            RunError: If it is missing or broken.
+        """
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{path}: cannot be read ({error}).") from None

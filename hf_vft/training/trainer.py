@@ -1,0 +1,183 @@
+"""A Trainer for vision models."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import Dataset, Sampler
+from transformers import Trainer, TrainerCallback
+
+from hf_vft.data.dataset import BalancedSampler
+from hf_vft.data.mixing import BatchMixer
+from hf_vft.errors import DataError, ModelError
+from hf_vft.models.freezing import eval_frozen_modules, set_trainable
+from hf_vft.models.param_groups import parameter_groups
+from hf_vft.tasks import ImageClassification, Task
+from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.checkpoints import mark_complete
+from hf_vft.training.ema import WeightAverage
+
+
+class VisionTrainer(Trainer):
+    """``transformers.Trainer`` with frozen parts that stay frozen, a rate for each depth,
+    mixup and cutmix, class weights, balanced sampling and averaged weights.
+
+    A drop-in for a script of one's own: datasets give ``pixel_values`` ``[C, H, W]`` and
+    ``labels``. Everything that a plain Trainer does (Accelerate, resuming, callbacks,
+    ``hyperparameter_search``) it does as well.
+
+    Args:
+        model: What to train.
+        args: Includes what is trained, and at which rates.
+        task: What the labels mean; by default one class a picture.
+        **kwargs: As for ``transformers.Trainer``; the collator and the metrics come from the
+            task unless given.
+    """
+
+    args: VisionTrainingArguments
+
+    def __init__(
+        self,
+        model: nn.Module | None = None,
+        args: VisionTrainingArguments | None = None,
+        *,
+        task: Task | None = None,
+        **kwargs: Any,
+    ) -> None:
+        args = args or VisionTrainingArguments(output_dir="trainer_output")
+        self.task = task or ImageClassification()
+        kwargs.setdefault("data_collator", self.task.collate)
+        kwargs.setdefault("compute_metrics", self.task.epoch_metrics)
+        super().__init__(model, args, **kwargs)
+        # The loss below is a mean over the batch; the Trainer divides it when accumulating.
+        self.model_accepts_loss_kwargs = False
+        self.loss_is_scaled_for_ga = False
+        self.ema: WeightAverage | None = None
+        self.add_callback(_EpochHooks(self))
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Freeze what is not trained, then give each depth its rate."""
+        if self.optimizer is None:
+            target = self.model if model is None else model
+            set_trainable(target, self.args.train_part)
+            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, target)
+            groups = parameter_groups(
+                target,
+                learning_rate=self.args.learning_rate,
+                head_learning_rate=self.args.head_learning_rate,
+                layer_decay=self.args.layer_decay,
+                weight_decay=self.args.weight_decay,
+            )
+            self.optimizer = optimizer_class(groups, **options)
+            if self.args.ema_decay:
+                self.ema = WeightAverage(target, self.args.ema_decay)
+        return self.optimizer
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """The task's loss; smoothing, weights and mixing only while training.
+
+        The loss of an evaluation is plain, so that it can be compared between recipes.
+        """
+        labels = inputs["labels"]
+        model_inputs = {key: value for key, value in inputs.items() if key != "labels"}
+        options: dict[str, Any] = {}
+        if model.training:
+            # Trainer.training_step has just put everything into train mode.
+            eval_frozen_modules(self.model, batch_norm=self.args.freeze_batch_norm)
+            model_inputs, labels = self._mix(model_inputs, labels)
+            options["label_smoothing"] = self.args.label_smoothing_factor
+            if self.args.class_weights is not None:
+                options["class_weights"] = torch.tensor(
+                    self.args.class_weights, device=labels.device
+                )
+        outputs = model(**model_inputs)
+        loss = self.task.loss(outputs, labels, **options)
+        return (loss, {"logits": outputs["logits"]}) if return_outputs else loss
+
+    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+        """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
+        output = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        if self.ema is not None:
+            best = self.state.best_model_checkpoint
+            if self.args.load_best_model_at_end and best is not None:
+                self.ema.load(Path(best))
+            self.ema.copy_to_model()
+        return output
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """As in the Trainer, during training with the averaged weights where there are any."""
+        averaged = self.ema is not None and self.is_in_train
+        with self.ema.applied() if averaged and self.ema is not None else nullcontext():
+            return super().evaluate(*args, **kwargs)
+
+    def _mix(
+        self, inputs: dict[str, Any], labels: torch.Tensor
+    ) -> tuple[dict[str, Any], torch.Tensor]:
+        if "pixel_values" not in inputs or not self._mixer:
+            return inputs, labels
+        pixel_values, targets = self._mixer(inputs["pixel_values"], labels)
+        return {**inputs, "pixel_values": pixel_values}, targets
+
+    @cached_property
+    def _mixer(self) -> BatchMixer | None:
+        alphas = {"mixup_alpha": self.args.mixup_alpha, "cutmix_alpha": self.args.cutmix_alpha}
+        if not any(alphas.values()):
+            return None
+        if not self.task.mixes_batches:
+            raise ModelError(f"mixup and cutmix are not defined for {self.task.name}.")
+        return BatchMixer(self.model.config.num_labels, **alphas)
+
+    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[Any] | None:
+        dataset = train_dataset if train_dataset is not None else self.train_dataset
+        if not self.args.balanced_sampling:
+            sampler: Sampler[Any] | None = super()._get_train_sampler(dataset)
+            return sampler
+        labels = getattr(dataset, "labels", None)
+        if labels is None:
+            raise DataError("balanced_sampling needs a dataset with `labels`, one id a picture.")
+        return BalancedSampler(labels, seed=self.args.seed)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        super()._save_checkpoint(*args, **kwargs)
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        # Every process has written its part before the checkpoint is called complete.
+        self.accelerator.wait_for_everyone()
+        if self.args.should_save:
+            if self.ema is not None:
+                self.ema.save(folder)
+            mark_complete(folder)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None and self.ema is not None:
+            self.ema.load(Path(checkpoint))
+
+
+class _EpochHooks(TrainerCallback):
+    """Tells the dataset which epoch it is, and the average that the weights moved.
+
+    Accelerate passes the epoch on to the dataset with one process, but not with several.
+    """
+
+    def __init__(self, trainer: VisionTrainer) -> None:
+        self.trainer = trainer
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        dataset = self.trainer.train_dataset
+        if hasattr(dataset, "set_epoch"):
+            dataset.set_epoch(int(state.epoch or 0))
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.trainer.ema is not None:
+            self.trainer.ema.update()
