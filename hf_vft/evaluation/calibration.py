@@ -1,0 +1,115 @@
+"""Whether confidence means what it says: ECE, reliability diagram, temperature scaling.
+
+Guo et al. 2017, "On Calibration of Modern Neural Networks".
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from hf_vft.evaluation.counts import sum_by
+from hf_vft.evaluation.intervals import Floats, Ints
+from hf_vft.evaluation.results import Bin
+
+BINS = 15
+TEMPERATURES = (0.05, 20.0)
+
+
+def probabilities(logits: npt.ArrayLike, temperature: float = 1.0) -> Floats:
+    """Softmax of ``logits [N, C] / temperature`` in double precision."""
+    probs: Floats = softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    return probs
+
+
+def fit_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The temperature that makes the probabilities fit the labels best.
+
+    Minimises the negative log-likelihood over log T, T in [0.05, 20]. Fit it on images
+    that neither trained the model nor test it. The labels are smoothed as if one image
+    more had a label drawn at random (after Platt 1999): a small set without a mistake
+    would otherwise ask for boundless confidence. The effect vanishes as N grows.
+
+    Args:
+        logits: ``[N, C]``.
+        labels: Class ids ``[N]``.
+
+    Returns:
+        T; above 1 when the model is overconfident, below 1 when it is underconfident.
+    """
+    scores = np.asarray(logits, dtype=np.float64)
+    ids = np.asarray(labels, dtype=np.int64)
+    n = len(ids)
+    random_share = 1.0 / (n + 1)
+
+    def loss(log_t: float) -> float:
+        log_p = log_softmax(scores / np.exp(log_t), axis=1)
+        true = log_p[np.arange(n), ids].mean()
+        return -float((1.0 - random_share) * true + random_share * log_p.mean())
+
+    low, high = np.log(TEMPERATURES)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
+
+
+def expected_calibration_error(
+    probs: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BINS
+) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins of the top confidence.
+
+    Args:
+        probs: ``[N, C]``, rows sum to one.
+        labels: Class ids ``[N]``.
+        bins: How many; 15 as in Guo et al.
+
+    Returns:
+        In [0, 1]; 0 is calibrated.
+    """
+    p = np.asarray(probs, dtype=np.float64)
+    return float(weighted_ece(p, np.asarray(labels), np.ones((len(p), 1)), bins)[0])
+
+
+def weighted_ece(probs: Floats, labels: Ints, weights: Floats, bins: int = BINS) -> Floats:
+    """`expected_calibration_error` for each column of ``weights [N, B]``: ``[B]``."""
+    confidence, right = _top(probs, labels)
+    gap = sum_by(_bin_of(confidence, bins), bins, weights, right - confidence)
+    ece: Floats = np.abs(gap).sum(0) / weights.sum(0)
+    return ece
+
+
+def reliability_bins(probs: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BINS) -> list[Bin]:
+    """The bars of a reliability diagram, from low to high confidence.
+
+    Args:
+        probs: ``[N, C]``, rows sum to one.
+        labels: Class ids ``[N]``.
+        bins: How many bars of equal width.
+    """
+    confidence, right = _top(np.asarray(probs, dtype=np.float64), np.asarray(labels))
+    index = _bin_of(confidence, bins)
+    n = np.bincount(index, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean_confidence = np.bincount(index, confidence, bins) / n
+        accuracy = np.bincount(index, right, bins) / n
+    return [
+        Bin(
+            low=k / bins,
+            high=(k + 1) / bins,
+            n=int(n[k]),
+            confidence=mean_confidence[k],
+            accuracy=accuracy[k],
+        )
+        for k in range(bins)
+    ]
+
+
+def _top(probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
+    return probs.max(1), (probs.argmax(1) == labels).astype(np.float64)
+
+
+def _bin_of(confidence: Floats, bins: int) -> Ints:
+    """Bins are open below and closed above, so that confidence 1 has a place."""
+    index: Ints = np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(np.int64)
+    return index

@@ -1,0 +1,268 @@
+"""Measure a classifier from its logits: every metric of ``metrics.json`` with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from hf_vft.errors import DataError, ModelError
+from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
+from hf_vft.evaluation.counts import confusion, count_scores, macro
+from hf_vft.evaluation.intervals import (
+    Floats,
+    Ints,
+    flawless_low,
+    percentile_interval,
+    resamples,
+    units_of,
+)
+from hf_vft.evaluation.ranking import ranking_scores, rankings
+from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
+
+# Additions spent on resampling AUROC and average precision (a few seconds on one core).
+# Larger splits get fewer resamples for these two, never fewer than 100.
+_RANKING_BUDGET = 4_000_000_000
+
+_HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted")
+_SLICE_METRICS = ("accuracy", "f1_macro")
+# Shares of images that are right: where all are, the exact bound replaces the bootstrap.
+_COUNTED = ("accuracy", "precision", "recall", "f1")
+
+Scores = tuple[dict[str, Floats], dict[str, Floats]]
+
+
+def evaluate_logits(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    names: Sequence[str],
+    *,
+    temperature: float = 1.0,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    clusters: Sequence[Hashable] | None = None,
+    slices: Mapping[str, Sequence[Hashable]] | None = None,
+) -> SplitResult:
+    """Measure one split.
+
+    Metrics are those of the model as it answers; only ``ece_calibrated`` and
+    ``reliability_calibrated`` use the temperature. Macro averages run over the classes
+    present in the split; AUROC and average precision are one class against the rest.
+
+    Intervals are percentile bootstraps over images, or over ``clusters``. A flawless score
+    resamples only to itself: accuracy, precision, recall and F1 then get the exact
+    binomial bound, the others no interval. AUROC and average precision use ``n_bootstrap``
+    resamples up to N × C × n_bootstrap = 4e9, and fewer beyond, at least 100.
+
+    Args:
+        logits: ``[N, C]``, finite.
+        labels: Class ids ``[N]`` in ``[0, C)``.
+        names: Class names; the position is the id.
+        temperature: From `fit_temperature` on other images.
+        n_bootstrap: Resamples behind each interval; 0 gives none.
+        seed: Of the resamples.
+        clusters: One value per image; images that share one are resampled together.
+        slices: Column name to one value per image.
+
+    Raises:
+        DataError: If there are no images, or lengths or labels do not fit.
+        ModelError: If a logit is not finite.
+    """
+    scores, ids = _checked(logits, labels, n_classes=len(names))
+    for what, column in {"clusters": clusters, **(slices or {})}.items():
+        if column is not None and len(column) != len(ids):
+            raise DataError(f"{what}: {len(column)} values for {len(ids)} images; give one each.")
+    units = units_of(len(ids), clusters)
+    predicted = scores.argmax(1)
+    probs = probabilities(scores)
+    calibrated = probabilities(scores, temperature)
+    ranked = rankings(probs, ids)
+
+    def measure(weights: Floats, with_ranking: bool) -> Scores:
+        overall, per_class = count_scores(ids, predicted, len(names), weights)
+        overall["ece"] = weighted_ece(probs, ids, weights)
+        overall["ece_calibrated"] = weighted_ece(calibrated, ids, weights)
+        for name, losses in _losses(probs, ids).items():
+            overall[name] = losses @ weights / weights.sum(0)
+        if with_ranking:
+            for name, values in ranking_scores(ranked, weights).items():
+                per_class[name] = values
+                overall[f"{name}_macro"] = macro(values)
+        return overall, per_class
+
+    point = measure(np.ones((len(ids), 1)), with_ranking=True)
+    ranking_resamples = max(100, _RANKING_BUDGET // scores.size)
+    draws: list[Scores] = []
+    done = 0
+    for weights in resamples(units, n_bootstrap, seed):
+        draws.append(measure(weights, with_ranking=done < ranking_resamples))
+        done += weights.shape[1]
+
+    per_class_units = [len(np.unique(units[ids == c])) for c in range(len(names))]
+    overall, per_class = _estimates(point, draws, per_class_units)
+    return SplitResult(
+        n=len(ids),
+        metrics=overall,
+        per_class={
+            name: ClassResult(
+                support=int((ids == c).sum()),
+                metrics={metric: column[c] for metric, column in per_class.items()},
+            )
+            for c, name in enumerate(names)
+        },
+        confusion=confusion(ids, predicted, len(names)).tolist(),
+        reliability=reliability_bins(probs, ids),
+        reliability_calibrated=reliability_bins(calibrated, ids),
+        slices={
+            column: _slices(ids, predicted, len(names), values, units, n_bootstrap, seed)
+            for column, values in (slices or {}).items()
+        },
+    )
+
+
+def headline_metrics(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:
+    """The few scores worth watching each epoch: no intervals, no sorting.
+
+    Args:
+        logits: ``[N, C]``.
+        labels: Class ids ``[N]``.
+
+    Returns:
+        accuracy, balanced_accuracy, f1_macro and f1_weighted, each in [0, 1].
+
+    Raises:
+        DataError: If there are no images, or lengths or labels do not fit.
+        ModelError: If a logit is not finite.
+    """
+    scores, ids = _checked(logits, labels)
+    overall, _ = count_scores(ids, scores.argmax(1), scores.shape[1], np.ones((len(ids), 1)))
+    return {name: float(overall[name][0]) for name in _HEADLINES}
+
+
+def majority_class_logits(train_labels: npt.ArrayLike, n: int, n_classes: int) -> Floats:
+    """What answers without looking: the training set's class shares, for each of ``n`` images.
+
+    Args:
+        train_labels: Class ids of the training images.
+        n: Images to answer for.
+        n_classes: C.
+
+    Returns:
+        Log shares ``[n, C]``, with one image added per class to keep them finite; the most
+        frequent class has the highest.
+    """
+    counts = np.bincount(np.asarray(train_labels, dtype=np.int64), minlength=n_classes) + 1.0
+    return np.tile(np.log(counts / counts.sum()), (n, 1))
+
+
+def _checked(
+    logits: npt.ArrayLike, labels: npt.ArrayLike, n_classes: int | None = None
+) -> tuple[Floats, Ints]:
+    scores = np.asarray(logits, dtype=np.float64)
+    ids = np.asarray(labels, dtype=np.int64)
+    if scores.ndim != 2 or len(scores) != len(ids):
+        raise DataError(f"Logits {scores.shape} do not fit {len(ids)} labels; give [N, C] and N.")
+    if not len(ids):
+        raise DataError("There is no image to evaluate on; give a split that holds some.")
+    if n_classes not in (None, scores.shape[1]):
+        raise DataError(f"{scores.shape[1]} logits per image for {n_classes} class names.")
+    if ids.min() < 0 or ids.max() >= scores.shape[1]:
+        raise DataError(
+            f"Labels run from {ids.min()} to {ids.max()}, "
+            f"but the model knows 0 to {scores.shape[1] - 1}."
+        )
+    if not np.isfinite(scores).all():
+        bad = int((~np.isfinite(scores).all(1)).sum())
+        raise ModelError(
+            f"The model's output is not finite for {bad} of {len(ids)} images; "
+            "lower the learning rate or train in fp32."
+        )
+    return scores, ids
+
+
+def _losses(probs: Floats, labels: Ints) -> dict[str, Floats]:
+    """Loss of each image ``[N]``: log loss (nats) and Brier score (0 to 2)."""
+    true = np.eye(probs.shape[1])[labels]
+    floor = np.finfo(np.float64).tiny
+    return {
+        "log_loss": -np.log(np.maximum(probs[np.arange(len(labels)), labels], floor)),
+        "brier": ((probs - true) ** 2).sum(1),
+    }
+
+
+def _estimates(
+    point: Scores, draws: list[Scores], per_class_units: list[int]
+) -> tuple[dict[str, Estimate], dict[str, list[Estimate]]]:
+    """Join the values (one column) with the intervals that the resamples give."""
+    overall_point, class_point = point
+    present = [n for n in per_class_units if n]
+    overall = {}
+    for name, value in overall_point.items():
+        resampled = [scores[name] for scores, _ in draws if name in scores]
+        if name.endswith("_macro") or name == "balanced_accuracy":
+            # The cheapest way for a flawless macro score to be worse lies in the class
+            # with the fewest images, of which the average takes a share.
+            floor = 1.0 - (1.0 - flawless_low(min(present))) / len(present)
+        else:
+            floor = flawless_low(sum(present))
+        overall[name] = _estimate(name, value[0], _joined(resampled, value[0].shape), floor)
+    per_class = {}
+    for name, values in class_point.items():
+        resampled = [scores[name] for _, scores in draws if name in scores]
+        columns = _joined(resampled, values[:, 0].shape)
+        per_class[name] = [
+            _estimate(name, value, column, flawless_low(max(n, 1)))
+            for value, column, n in zip(values[:, 0], columns, per_class_units, strict=True)
+        ]
+    return overall, per_class
+
+
+def _joined(pieces: list[Floats], shape: tuple[int, ...]) -> Floats:
+    return np.concatenate(pieces, axis=-1) if pieces else np.empty((*shape, 0))
+
+
+def _estimate(name: str, value: float, draws: Floats, floor: float) -> Estimate:
+    if np.isnan(value):
+        return Estimate(value=None)
+    if name.startswith("ece") and draws.size:
+        # Noise only ever adds to ECE, so resamples of a calibrated model all lie above the
+        # value that was measured; move them back by that bias.
+        draws = np.maximum(draws - (draws.mean() - value), 0.0)
+    low, high = (float(end) for end in percentile_interval(draws))
+    counted = name.startswith(_COUNTED) or name == "balanced_accuracy"
+    if np.isnan(low) and draws.size and counted:
+        if value == 1.0:
+            low, high = floor, 1.0
+        elif value == 0.0:
+            low, high = 0.0, 1.0 - floor
+    return Estimate(value=value, low=low, high=high)
+
+
+def _slices(
+    labels: Ints,
+    predicted: Ints,
+    n_classes: int,
+    values: Sequence[Hashable],
+    units: Ints,
+    n_bootstrap: int,
+    seed: int,
+) -> dict[str, SliceResult]:
+    """Scores of the images that share a value; the resampling stays inside the slice."""
+    keys = np.array(["(missing)" if value is None else str(value) for value in values])
+    found = {}
+    for key in np.unique(keys):
+        inside = keys == key
+        ids, guesses = labels[inside], predicted[inside]
+        unit = units_of(len(ids), units[inside].tolist())
+
+        def measure(weights: Floats, ids: Ints = ids, guesses: Ints = guesses) -> Scores:
+            overall, _ = count_scores(ids, guesses, n_classes, weights)
+            return {name: overall[name] for name in _SLICE_METRICS}, {}
+
+        per_class_units = [len(np.unique(unit[ids == c])) for c in range(n_classes)]
+        point = measure(np.ones((len(ids), 1)))
+        draws = [measure(weights) for weights in resamples(unit, n_bootstrap, seed)]
+        metrics, _ = _estimates(point, draws, per_class_units)
+        found[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
+    return found
