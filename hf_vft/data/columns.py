@@ -1,0 +1,97 @@
+"""Which column of a table holds the picture, the label, the split, the group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import datasets
+
+from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
+
+IMAGE_NAMES = (
+    "image", "img", "picture", "photo", "file_name", "filename", "file", "path", "filepath",
+    "file_path", "image_path", "image_file", "img_path",
+)  # fmt: skip
+LABEL_NAMES = ("label", "labels", "class", "class_name", "target", "category")
+SPLIT_NAMES = ("split", "partition", "subset")
+NONE = "none"
+"""As ``data.split_column``: whatever splits there are, divide all pictures anew."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The parts that the columns of one table play; None where no column does."""
+
+    image: str
+    label: str | None
+    split: str | None
+    group: str | None
+
+
+def find_columns(features: datasets.Features, config: DataConfig) -> Columns:
+    """Find the columns, by what the recipe names, then by type, then by usual names.
+
+    Raises:
+        DataError: If a named column is missing, none fits or several do; names the columns.
+    """
+    names = list(features)
+    for name in config.slice_columns:
+        _require(name, names, "data.slice_columns")
+    if config.group_column is not None:
+        _require(config.group_column, names, "data.group_column")
+    image = _find("image", config.image_column, names, _of_type(features, datasets.Image))
+    if image is None:
+        image = _only("image", names, IMAGE_NAMES)
+    if image is None:
+        raise DataError(
+            f"No column names the pictures: set data.image_column to one of {_listed(names)}."
+        )
+    label = _find("label", config.label_column, names, _of_type(features, datasets.ClassLabel))
+    if label is None:
+        label = _only("label", names, LABEL_NAMES)
+    split = None
+    if config.split_column != NONE:
+        split = _find("split", config.split_column, names, [])
+        if split is None:
+            split = _only("split", names, SPLIT_NAMES)
+    return Columns(image, label, split, config.group_column)
+
+
+def require_label(columns: Columns, names: Sequence[str]) -> None:
+    """Stop where no column holds the labels."""
+    if columns.label is None:
+        raise DataError(
+            f"No column holds the labels: set data.label_column to one of {_listed(names)}."
+        )
+
+
+def _find(role: str, configured: str, names: list[str], typed: list[str]) -> str | None:
+    if configured != "auto":
+        return _require(configured, names, f"data.{role}_column")
+    return typed[0] if len(typed) == 1 else None
+
+
+def _of_type(features: datasets.Features, kind: type) -> list[str]:
+    return [name for name, feature in features.items() if isinstance(feature, kind)]
+
+
+def _only(role: str, names: list[str], usual: Sequence[str]) -> str | None:
+    found = [name for name in names if name.strip().casefold() in usual]
+    if len(found) > 1:
+        raise DataError(
+            f"Several columns could be the {role}: {_listed(found)}; choose one with "
+            f"data.{role}_column."
+        )
+    return found[0] if found else None
+
+
+def _require(name: str, names: list[str], setting: str) -> str:
+    if name not in names:
+        raise DataError(f"{setting}: no column {name!r}; there are {_listed(names)}.")
+    return name
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)

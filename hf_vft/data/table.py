@@ -1,0 +1,57 @@
+"""What every kind of source is read into, before anything is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import datasets
+
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev", "development"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
+"""The three splits, in their order, and what people call them."""
+
+_CANONICAL = {alias: name for name, aliases in SPLIT_NAMES.items() for alias in aliases}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Pictures and what is known about each; all lists are as long as ``images``.
+
+    Attributes:
+        images: One column, ``image``, not decoded.
+        files: The name shown to people; unique.
+        labels: Class names; None where the source has none.
+        splits: ``train``, ``validation`` or ``test``; None when the source is not split.
+        groups: Value of the group column; None when there is none.
+        extras: The other columns.
+        class_names: The order of the classes, where the source fixes one.
+        notes: One plain line per doubtful thing.
+    """
+
+    images: datasets.Dataset
+    files: list[str]
+    labels: list[str | None]
+    splits: list[str] | None = None
+    groups: list[str | None] | None = None
+    extras: dict[str, list[Any]] = field(default_factory=dict)
+    class_names: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def canonical_split(name: object) -> str | None:
+    """``train``, ``validation`` or ``test`` for any usual name of it, else None."""
+    return _CANONICAL.get(str(name).strip().casefold())
+
+
+def image_rows(paths: Sequence[Path]) -> datasets.Dataset:
+    """A dataset that names picture files without reading them."""
+    return datasets.Dataset.from_dict(
+        {"image": [{"path": str(path), "bytes": None} for path in paths]},
+        features=datasets.Features({"image": datasets.Image(decode=False)}),
+    )
