@@ -1,0 +1,265 @@
+"""Tiny randomly initialised models over 32-pixel input, one per family of architectures.
+
+Every builder takes ``num_labels`` and is seeded, without touching the global generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import transformers as tf
+from torch import nn
+
+SIZE = 32
+"""Side of the square input in pixels that every model here takes."""
+
+Builder = Callable[..., nn.Module]
+
+
+def images(count: int = 2, size: int = SIZE, seed: int = 0) -> torch.Tensor:
+    """A batch of noise, [count, 3, size, size]."""
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def _build(auto_class: Any, config: Any, seed: int = 0) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return auto_class(config).eval()
+
+
+_TRANSFORMER: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": SIZE,
+    "patch_size": 8,
+}
+
+
+def tiny_vit(num_labels: int = 3, **changes: Any) -> nn.Module:
+    config = tf.ViTConfig(**{**_TRANSFORMER, "num_labels": num_labels, **changes})
+    return _build(tf.ViTForImageClassification, config)
+
+
+def tiny_deit(num_labels: int = 3, **changes: Any) -> nn.Module:
+    config = tf.DeiTConfig(**{**_TRANSFORMER, "num_labels": num_labels, **changes})
+    return _build(tf.DeiTForImageClassification, config)
+
+
+def tiny_deit_with_teacher(num_labels: int = 3) -> nn.Module:
+    config = tf.DeiTConfig(**_TRANSFORMER, num_labels=num_labels)
+    return _build(tf.DeiTForImageClassificationWithTeacher, config)
+
+
+def tiny_beit(num_labels: int = 3) -> nn.Module:
+    config = tf.BeitConfig(**_TRANSFORMER, num_labels=num_labels, out_indices=[3])
+    return _build(tf.BeitForImageClassification, config)
+
+
+def tiny_dinov2(num_labels: int = 3, **changes: Any) -> nn.Module:
+    config = tf.Dinov2Config(
+        **{**_TRANSFORMER, "mlp_ratio": 2, "num_labels": num_labels, **changes}
+    )
+    return _build(tf.Dinov2ForImageClassification, config)
+
+
+def tiny_dinov2_swiglu(num_labels: int = 3) -> nn.Module:
+    return tiny_dinov2(num_labels, use_swiglu_ffn=True)
+
+
+def tiny_dinov2_with_registers(num_labels: int = 3) -> nn.Module:
+    config = tf.Dinov2WithRegistersConfig(**_TRANSFORMER, mlp_ratio=2, num_labels=num_labels)
+    return _build(tf.Dinov2WithRegistersForImageClassification, config)
+
+
+def tiny_siglip(num_labels: int = 3) -> nn.Module:
+    text = {
+        "vocab_size": 8,
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 32,
+    }
+    config = tf.SiglipConfig(text_config=text, vision_config=_TRANSFORMER, num_labels=num_labels)
+    return _build(tf.SiglipForImageClassification, config)
+
+
+def tiny_swin(num_labels: int = 3, **changes: Any) -> nn.Module:
+    arguments = {
+        "image_size": SIZE,
+        "patch_size": 2,
+        "embed_dim": 8,
+        "depths": [1, 2],
+        "num_heads": [1, 2],
+        "window_size": 4,
+        "num_labels": num_labels,
+    }
+    return _build(tf.SwinForImageClassification, tf.SwinConfig(**{**arguments, **changes}))
+
+
+def tiny_swinv2(num_labels: int = 3) -> nn.Module:
+    config = tf.Swinv2Config(
+        image_size=SIZE,
+        patch_size=2,
+        embed_dim=8,
+        depths=[1, 2],
+        num_heads=[1, 2],
+        window_size=4,
+        num_labels=num_labels,
+    )
+    return _build(tf.Swinv2ForImageClassification, config)
+
+
+def tiny_convnext(num_labels: int = 3, **changes: Any) -> nn.Module:
+    arguments = {
+        "hidden_sizes": [8, 16],
+        "depths": [1, 2],
+        "num_stages": 2,
+        "patch_size": 4,
+        "image_size": SIZE,
+        "num_labels": num_labels,
+    }
+    config = tf.ConvNextConfig(**{**arguments, **changes})
+    return _build(tf.ConvNextForImageClassification, config)
+
+
+def tiny_convnextv2(num_labels: int = 3) -> nn.Module:
+    config = tf.ConvNextV2Config(
+        hidden_sizes=[8, 16], depths=[1, 2], num_stages=2, image_size=SIZE, num_labels=num_labels
+    )
+    return _build(tf.ConvNextV2ForImageClassification, config)
+
+
+def tiny_resnet(num_labels: int = 3, **changes: Any) -> nn.Module:
+    arguments = {
+        "embedding_size": 8,
+        "hidden_sizes": [8, 16],
+        "depths": [2, 2],
+        "layer_type": "basic",
+        "num_labels": num_labels,
+    }
+    return _build(tf.ResNetForImageClassification, tf.ResNetConfig(**{**arguments, **changes}))
+
+
+def tiny_resnet_bottleneck(num_labels: int = 3) -> nn.Module:
+    return tiny_resnet(num_labels, layer_type="bottleneck")
+
+
+def tiny_regnet(num_labels: int = 3) -> nn.Module:
+    config = tf.RegNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], groups_width=4, num_labels=num_labels
+    )
+    return _build(tf.RegNetForImageClassification, config)
+
+
+def tiny_efficientnet(num_labels: int = 3) -> nn.Module:
+    config = tf.EfficientNetConfig(
+        image_size=SIZE,
+        width_coefficient=0.25,
+        depth_coefficient=0.5,
+        hidden_dim=320,
+        num_labels=num_labels,
+    )
+    return _build(tf.EfficientNetForImageClassification, config)
+
+
+def tiny_mobilenet_v1(num_labels: int = 3) -> nn.Module:
+    config = tf.MobileNetV1Config(image_size=SIZE, depth_multiplier=0.25, num_labels=num_labels)
+    return _build(tf.MobileNetV1ForImageClassification, config)
+
+
+def tiny_mobilenet_v2(num_labels: int = 3) -> nn.Module:
+    config = tf.MobileNetV2Config(image_size=SIZE, depth_multiplier=0.25, num_labels=num_labels)
+    return _build(tf.MobileNetV2ForImageClassification, config)
+
+
+def tiny_mobilevit(num_labels: int = 3) -> nn.Module:
+    config = tf.MobileViTConfig(
+        image_size=SIZE,
+        hidden_sizes=[16, 16, 16],
+        neck_hidden_sizes=[8, 8, 8, 8, 16, 16, 16],
+        num_attention_heads=2,
+        num_labels=num_labels,
+    )
+    return _build(tf.MobileViTForImageClassification, config)
+
+
+def tiny_pvt_v2(num_labels: int = 3) -> nn.Module:
+    config = tf.PvtV2Config(
+        image_size=SIZE,
+        hidden_sizes=[8, 16],
+        depths=[1, 2],
+        num_encoder_blocks=2,
+        num_attention_heads=[1, 2],
+        sr_ratios=[2, 1],
+        mlp_ratios=[2, 2],
+        patch_sizes=[3, 3],
+        strides=[2, 2],
+        num_labels=num_labels,
+    )
+    return _build(tf.PvtV2ForImageClassification, config)
+
+
+def tiny_timm_vit(num_labels: int = 3) -> nn.Module:
+    arguments = {
+        "img_size": SIZE,
+        "patch_size": 8,
+        "embed_dim": 16,
+        "depth": 3,
+        "num_heads": 2,
+    }
+    return _timm("vit_tiny_patch16_224", num_labels, arguments)
+
+
+def tiny_timm_resnet(num_labels: int = 3) -> nn.Module:
+    arguments = {"layers": (1, 1, 1, 2), "channels": (8, 8, 16, 16), "stem_width": 8}
+    return _timm("resnet18", num_labels, arguments)
+
+
+def tiny_timm_convnext(num_labels: int = 3) -> nn.Module:
+    arguments = {"depths": (1, 1, 2, 1), "dims": (8, 8, 16, 16)}
+    return _timm("convnext_atto", num_labels, arguments)
+
+
+def tiny_timm_efficientnet(num_labels: int = 3) -> nn.Module:
+    return _timm("test_efficientnet", num_labels, {})
+
+
+def _timm(architecture: str, num_labels: int, arguments: dict[str, Any]) -> nn.Module:
+    config = tf.TimmWrapperConfig(
+        architecture=architecture, num_labels=num_labels, model_args=arguments
+    )
+    return _build(tf.TimmWrapperForImageClassification, config)
+
+
+TRANSFORMERS: dict[str, Builder] = {
+    "vit": tiny_vit,
+    "deit": tiny_deit,
+    "beit": tiny_beit,
+    "dinov2": tiny_dinov2,
+    "dinov2_swiglu": tiny_dinov2_swiglu,
+    "dinov2_with_registers": tiny_dinov2_with_registers,
+    "siglip": tiny_siglip,
+    "swin": tiny_swin,
+    "swinv2": tiny_swinv2,
+    "pvt_v2": tiny_pvt_v2,
+    "timm_vit": tiny_timm_vit,
+}
+CONVOLUTIONAL: dict[str, Builder] = {
+    "convnext": tiny_convnext,
+    "convnextv2": tiny_convnextv2,
+    "resnet": tiny_resnet,
+    "resnet_bottleneck": tiny_resnet_bottleneck,
+    "regnet": tiny_regnet,
+    "efficientnet": tiny_efficientnet,
+    "mobilenet_v1": tiny_mobilenet_v1,
+    "mobilenet_v2": tiny_mobilenet_v2,
+    "mobilevit": tiny_mobilevit,
+    "timm_resnet": tiny_timm_resnet,
+    "timm_convnext": tiny_timm_convnext,
+    "timm_efficientnet": tiny_timm_efficientnet,
+}
+ALL: dict[str, Builder] = TRANSFORMERS | CONVOLUTIONAL
