@@ -10,16 +10,10 @@ import numpy.typing as npt
 from hf_vft.errors import DataError, ModelError
 from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
 from hf_vft.evaluation.counts import confusion, count_scores, macro
-from hf_vft.evaluation.intervals import (
-    Floats,
-    Ints,
-    flawless_low,
-    percentile_interval,
-    resamples,
-    units_of,
-)
+from hf_vft.evaluation.estimates import Scores, estimate_scores
+from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.ranking import ranking_scores, rankings
-from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
+from hf_vft.evaluation.results import ClassResult, SliceResult, SplitResult
 
 # Additions spent on resampling AUROC and average precision (a few seconds on one core).
 # Larger splits get fewer resamples for these two, never fewer than 100.
@@ -27,10 +21,6 @@ _RANKING_BUDGET = 4_000_000_000
 
 _HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted")
 _SLICE_METRICS = ("accuracy", "f1_macro")
-# Shares of images that are right: where all are, the exact bound replaces the bootstrap.
-_COUNTED = ("accuracy", "precision", "recall", "f1")
-
-Scores = tuple[dict[str, Floats], dict[str, Floats]]
 
 
 def evaluate_logits(
@@ -79,28 +69,24 @@ def evaluate_logits(
     calibrated = probabilities(scores, temperature)
     ranked = rankings(probs, ids)
 
-    def measure(weights: Floats, with_ranking: bool) -> Scores:
+    def measure(weights: Floats) -> Scores:
         overall, per_class = count_scores(ids, predicted, len(names), weights)
         overall["ece"] = weighted_ece(probs, ids, weights)
         overall["ece_calibrated"] = weighted_ece(calibrated, ids, weights)
         for name, losses in _losses(probs, ids).items():
             overall[name] = losses @ weights / weights.sum(0)
-        if with_ranking:
-            for name, values in ranking_scores(ranked, weights).items():
-                per_class[name] = values
-                overall[f"{name}_macro"] = macro(values)
         return overall, per_class
 
-    point = measure(np.ones((len(ids), 1)), with_ranking=True)
-    ranking_resamples = max(100, _RANKING_BUDGET // scores.size)
-    draws: list[Scores] = []
-    done = 0
-    for weights in resamples(units, n_bootstrap, seed):
-        draws.append(measure(weights, with_ranking=done < ranking_resamples))
-        done += weights.shape[1]
+    def measure_ranking(weights: Floats) -> Scores:
+        per_class = ranking_scores(ranked, weights)
+        return {f"{name}_macro": macro(values) for name, values in per_class.items()}, per_class
 
-    per_class_units = [len(np.unique(units[ids == c])) for c in range(len(names))]
-    overall, per_class = _estimates(point, draws, per_class_units)
+    n_ranked = min(n_bootstrap, max(100, _RANKING_BUDGET // scores.size))
+    shared = (ids, len(names), units)
+    overall, per_class = estimate_scores(measure, *shared, n_bootstrap, seed)
+    ranking_overall, ranking_per_class = estimate_scores(measure_ranking, *shared, n_ranked, seed)
+    overall |= ranking_overall
+    per_class |= ranking_per_class
     return SplitResult(
         n=len(ids),
         metrics=overall,
@@ -191,54 +177,6 @@ def _losses(probs: Floats, labels: Ints) -> dict[str, Floats]:
     }
 
 
-def _estimates(
-    point: Scores, draws: list[Scores], per_class_units: list[int]
-) -> tuple[dict[str, Estimate], dict[str, list[Estimate]]]:
-    """Join the values (one column) with the intervals that the resamples give."""
-    overall_point, class_point = point
-    present = [n for n in per_class_units if n]
-    overall = {}
-    for name, value in overall_point.items():
-        resampled = [scores[name] for scores, _ in draws if name in scores]
-        if name.endswith("_macro") or name == "balanced_accuracy":
-            # The cheapest way for a flawless macro score to be worse lies in the class
-            # with the fewest images, of which the average takes a share.
-            floor = 1.0 - (1.0 - flawless_low(min(present))) / len(present)
-        else:
-            floor = flawless_low(sum(present))
-        overall[name] = _estimate(name, value[0], _joined(resampled, value[0].shape), floor)
-    per_class = {}
-    for name, values in class_point.items():
-        resampled = [scores[name] for _, scores in draws if name in scores]
-        columns = _joined(resampled, values[:, 0].shape)
-        per_class[name] = [
-            _estimate(name, value, column, flawless_low(max(n, 1)))
-            for value, column, n in zip(values[:, 0], columns, per_class_units, strict=True)
-        ]
-    return overall, per_class
-
-
-def _joined(pieces: list[Floats], shape: tuple[int, ...]) -> Floats:
-    return np.concatenate(pieces, axis=-1) if pieces else np.empty((*shape, 0))
-
-
-def _estimate(name: str, value: float, draws: Floats, floor: float) -> Estimate:
-    if np.isnan(value):
-        return Estimate(value=None)
-    if name.startswith("ece") and draws.size:
-        # Noise only ever adds to ECE, so resamples of a calibrated model all lie above the
-        # value that was measured; move them back by that bias.
-        draws = np.maximum(draws - (draws.mean() - value), 0.0)
-    low, high = (float(end) for end in percentile_interval(draws))
-    counted = name.startswith(_COUNTED) or name == "balanced_accuracy"
-    if np.isnan(low) and draws.size and counted:
-        if value == 1.0:
-            low, high = floor, 1.0
-        elif value == 0.0:
-            low, high = 0.0, 1.0 - floor
-    return Estimate(value=value, low=low, high=high)
-
-
 def _slices(
     labels: Ints,
     predicted: Ints,
@@ -260,9 +198,6 @@ def _slices(
             overall, _ = count_scores(ids, guesses, n_classes, weights)
             return {name: overall[name] for name in _SLICE_METRICS}, {}
 
-        per_class_units = [len(np.unique(unit[ids == c])) for c in range(n_classes)]
-        point = measure(np.ones((len(ids), 1)))
-        draws = [measure(weights) for weights in resamples(unit, n_bootstrap, seed)]
-        metrics, _ = _estimates(point, draws, per_class_units)
+        metrics, _ = estimate_scores(measure, ids, n_classes, unit, n_bootstrap, seed)
         found[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
     return found

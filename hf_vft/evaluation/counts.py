@@ -57,7 +57,7 @@ def count_scores(
     for name, values in per_class.items():
         settled = np.where(present, np.nan_to_num(values), np.nan)
         overall[f"{name}_macro"] = macro(settled)
-        overall[f"{name}_weighted"] = _ratio(np.nansum(settled * support, 0), support.sum(0))
+        overall[f"{name}_weighted"] = weighted(settled, support)
     return overall, per_class
 
 
@@ -65,6 +65,12 @@ def macro(values: Floats) -> Floats:
     """Mean over the classes where ``values [C, B]`` is defined: ``[B]``."""
     defined = ~np.isnan(values)
     return _ratio(np.nansum(values, 0), defined.sum(0))
+
+
+def weighted(values: Floats, support: Floats) -> Floats:
+    """Mean by ``support [C, B]`` over the classes where ``values [C, B]`` is defined: ``[B]``."""
+    defined = ~np.isnan(values)
+    return _ratio(np.nansum(values * support, 0), (support * defined).sum(0))
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
