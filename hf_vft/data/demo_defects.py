@@ -2,7 +2,7 @@
 
 A defect is a relative change of brightness and colour: ``surface * (1 + change)``, exactly
 zero outside the defect, so that its box follows from it. Each function here returns its shape,
-float32 ``[side, side]`` in -1..1, and its strength for red, green and blue. The marks overlap
+``[side, side]`` in -1..1, and its strength for red, green and blue. The marks overlap
 on purpose: a short crack resembles a scratch, a pit an inclusion, and brushed metal is full of
 lines that are neither.
 """
@@ -71,7 +71,7 @@ def stain(rng: np.random.Generator, side: int, centre: Point, unit: float) -> Ma
     patch = np.clip(2.5 * (1 - distance + 0.3 * clouds(rng, side, 7)), 0, 1)
     patch *= distance < 1.6
     tint = GREY + rng.uniform(-0.35, 0.35, 3)
-    return patch.astype(np.float32), tint * -rng.uniform(0.07, 0.13)
+    return patch, tint * -rng.uniform(0.07, 0.13)
 
 
 def inclusion(rng: np.random.Generator, side: int, centre: Point, unit: float) -> Mark:
@@ -79,8 +79,8 @@ def inclusion(rng: np.random.Generator, side: int, centre: Point, unit: float) -
     rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
     inside = np.ones((side, side), dtype=np.float32)
     start, radius = rng.uniform(0, 2 * np.pi), rng.uniform(2.0, 3.8) * unit
-    sides = int(rng.integers(3, 6))
-    for angle in start + 2 * np.pi * (np.arange(sides) + rng.uniform(-0.25, 0.25, sides)) / sides:
+    sides = int(rng.integers(4, 7))
+    for angle in start + 2 * np.pi * (np.arange(sides) + rng.uniform(-0.2, 0.2, sides)) / sides:
         reach = (rows - centre[0]) * np.sin(angle) + (columns - centre[1]) * np.cos(angle)
         inside = np.minimum(inside, np.clip(radius * rng.uniform(0.7, 1.1) - reach + 0.5, 0, 1))
     tint = GREY + rng.uniform(-0.5, 0.5, 3)
@@ -96,7 +96,7 @@ def dent(rng: np.random.Generator, side: int, centre: Point, unit: float) -> Mar
     light = rng.uniform(-0.5, 0.5) - np.pi / 2
     flank = 2.3 * bowl * (rows * np.sin(light) + columns * np.cos(light))
     flank[bowl < 0.03] = 0
-    return flank.astype(np.float32), GREY * rng.uniform(0.16, 0.26)
+    return flank, GREY * rng.uniform(0.16, 0.26)
 
 
 DEFECTS: dict[str, Defect] = {
@@ -131,7 +131,7 @@ def defect_change(
         float32 ``[3, side, side]``, zero outside the defect.
     """
     shape, strength = {**DEFECTS, NEW_DEFECT: dent}[kind](rng, side, centre, unit)
-    shape[np.abs(shape) < 0.1 * np.abs(shape).max()] = 0
+    shape = np.where(np.abs(shape) < 0.1 * np.abs(shape).max(), 0, shape).astype(np.float32)
     return shape[None] * (contrast * strength).astype(np.float32)[:, None, None]
 
 

@@ -64,15 +64,16 @@ def board(rng: np.random.Generator, side: int, unit: float) -> np.ndarray:
     pores = rng.standard_normal((side, side), dtype=np.float32) > 2.6
     pores = smooth(pores.astype(np.float32), 2.0 * unit, axis=-1)
     speckle = 0.03 * rng.standard_normal((side, side), dtype=np.float32)
-    texture: np.ndarray = 1 + 0.05 * grain + 0.03 * clouds(rng, side, 5) - 0.55 * pores + speckle
-    return (texture.T if rng.random() < 0.5 else texture).astype(np.float32)
+    texture = 1 + 0.05 * grain + 0.03 * clouds(rng, side, 5) - 0.55 * pores + speckle
+    return np.asarray(texture.T if rng.random() < 0.5 else texture, dtype=np.float32)
 
 
 def _sheared(texture: np.ndarray, slope: float) -> np.ndarray:
     """Roll each column by ``slope`` pixels per column, so that streaks run at an angle."""
     side = len(texture)
     shift = np.round(slope * np.arange(side)).astype(int)
-    return texture[(np.arange(side)[:, None] + shift[None]) % side, np.arange(side)[None]]
+    rows = (np.arange(side)[:, None] + shift[None]) % side
+    return np.take_along_axis(texture, rows, axis=0)
 
 
 SURFACES: dict[str, Surface] = {"metal": metal, "cloth": cloth, "board": board}
