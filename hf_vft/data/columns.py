@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import datasets
 
@@ -59,12 +60,19 @@ def find_columns(features: datasets.Features, config: DataConfig) -> Columns:
     return Columns(image, label, split, config.group_column)
 
 
-def require_label(columns: Columns, names: Sequence[str]) -> None:
-    """Stop where no column holds the labels."""
-    if columns.label is None:
-        raise DataError(
-            f"No column holds the labels: set data.label_column to one of {_listed(names)}."
-        )
+def refuse_columns(config: DataConfig, source: str) -> None:
+    """Stop where the recipe names a column of a source that has none."""
+    named = [config.image_column, config.label_column, config.group_column, *config.slice_columns]
+    for name in (*named, config.split_column):
+        if name not in (None, "auto", NONE):
+            raise DataError(f"{source} has no column {name!r}: describe it in a metadata.csv.")
+
+
+def require_label(names: Sequence[str]) -> NoReturn:
+    """Stop because no column holds the labels."""
+    raise DataError(
+        f"No column holds the labels: set data.label_column to one of {_listed(names)}."
+    )
 
 
 def _find(role: str, configured: str, names: list[str], typed: list[str]) -> str | None:

@@ -94,8 +94,11 @@ def decode_image(
     except UnidentifiedImageError:
         raise DataError(_NOT_AN_IMAGE + _hint(data)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        # Pillow has a limit of its own, global to the process, which is not ours to move.
-        raise DataError(f"too many pixels (the limit is {max_pixels:,})") from None
+        # Pillow's own limit belongs to the whole process, so it is not ours to move.
+        limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
+        raise DataError(f"too many pixels (the limit is {limit:,})") from None
+    except _BROKEN_FILE as error:
+        raise DataError(_broken(error)) from None
 
 
 def read_image_bytes(path: str | Path) -> bytes:
@@ -149,7 +152,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
     except _BROKEN_FILE:
-        return image
+        return image.copy()
 
 
 def _flatten(image: Image.Image) -> Image.Image:
@@ -160,7 +163,7 @@ def _flatten(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         overlay = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), overlay).convert("RGB")
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_integers(pixels: np.ndarray) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from hf_vft.errors import DataError
@@ -14,7 +14,7 @@ def class_order(labels: Iterable[str], fixed: Sequence[str] | None = None) -> li
     """The classes that occur, in the order of their ids.
 
     Args:
-        labels: Class names, repeated.
+        labels: The class name of each picture.
         fixed: The order the source prescribes; classes that do not occur are dropped from it.
 
     Returns:
@@ -25,10 +25,11 @@ def class_order(labels: Iterable[str], fixed: Sequence[str] | None = None) -> li
     """
     present = set(labels)
     _refuse_lookalikes(present)
-    if len(present) < 2:
+    if not present:
+        raise DataError("No picture has a label.")
+    if len(present) == 1:
         raise DataError(
-            f"Only one class, {next(iter(present), '')!r}: a classifier needs pictures of at "
-            "least two."
+            f"Only one class, {next(iter(present))!r}: a classifier needs pictures of at least two."
         )
     if fixed is not None:
         return [name for name in fixed if name in present]
@@ -41,20 +42,6 @@ def natural_key(text: str) -> tuple[list[tuple[int, int, str]], str]:
     return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in parts], text
 
 
-def refuse_single(labels: Iterable[str]) -> None:
-    """Stop at classes of one picture: such a class can be learned or tested, not both.
-
-    Raises:
-        DataError: Names the classes.
-    """
-    single = sorted((name for name, n in Counter(labels).items() if n == 1), key=natural_key)
-    if single:
-        raise DataError(
-            f"{_named('Class', single)} {'has' if len(single) == 1 else 'have'} one picture only: "
-            "add pictures (three or more) or remove the class."
-        )
-
-
 def _refuse_lookalikes(names: Iterable[str]) -> None:
     alike: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
@@ -65,11 +52,3 @@ def _refuse_lookalikes(names: Iterable[str]) -> None:
                 f"Labels {', '.join(map(repr, group))} differ only in case or space: use one "
                 "spelling."
             )
-
-
-def _named(noun: str, names: Sequence[str], most: int = 5) -> str:
-    """``Class 'a'`` or ``Classes 'a', 'b' and 3 more``."""
-    plural = noun if len(names) == 1 else f"{noun}es"
-    shown = ", ".join(repr(name) for name in names[:most])
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{plural} {shown}{more}"

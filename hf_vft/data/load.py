@@ -12,7 +12,7 @@ import numpy as np
 
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources import describe_source, read_source
-from hf_vft.data.splits import SPLITS, divide, merge_units, shares_to_make
+from hf_vft.data.splits import SPLITS, Rows, complete_splits
 from hf_vft.data.table import Table
 from hf_vft.data.verify import Check, Progress, verify_images
 from hf_vft.errors import DataError
@@ -82,69 +82,76 @@ def load_data(
     Raises:
         DataError: One line, before any training: what is wrong with the data and what to do.
     """
-    table = read_source(source, config, cache_dir)
+    table = _without_unlabelled_splits(read_source(source, config, cache_dir))
+    classes = class_order((name for name in table.labels if name is not None), table.class_names)
     checks = verify_images(
         table.images, max_pixels=config.max_pixels, cache_dir=cache_dir, progress=progress
     )
     rejected = _rejected(table, checks)
     if rejected and config.strict:
         raise DataError(
-            f"{rejected[0].file}: {rejected[0].reason}. {len(rejected)} unusable in all; set "
+            f"{rejected[0].file}: {rejected[0].reason} ({len(rejected)} unusable in all); set "
             "data.strict to false to leave them out."
         )
     left_out = {item.file for item in rejected}
-    rows = sorted(
+    kept = sorted(
         (row for row, file in enumerate(table.files) if file not in left_out),
         key=table.files.__getitem__,
     )
-    if not rows:
-        raise DataError(
-            f"None of the {len(table.files)} pictures is usable; the first, {rejected[0].file}: "
-            f"{rejected[0].reason}."
-        )
-    classes = class_order((str(table.labels[row]) for row in rows), table.class_names)
-    labels = np.array([classes.index(str(table.labels[row])) for row in rows])
-    hashes = [str(checks[row].sha256) for row in rows]
-    groups = [table.groups[row] for row in rows] if table.groups else [None] * len(rows)
-    present = [table.splits[row] for row in rows] if table.splits else ["train"] * len(rows)
-    assigned, notes = _complete(labels, groups, hashes, present, config, seed)
+    _refuse_losses(table, kept, rejected)
+    names = [str(table.labels[row]) for row in kept]
+    ids = {name: number for number, name in enumerate(classes)}
+    rows = Rows(
+        labels=np.array([ids[name] for name in names]),
+        classes=classes,
+        hashes=[str(checks[row].sha256) for row in kept],
+        groups=[table.groups[row] for row in kept] if table.groups is not None else None,
+        splits=[table.splits[row] for row in kept] if table.splits is not None else None,
+    )
+    splits, notes = complete_splits(rows, config, seed)
     everything = _with_columns(table, classes)
     return ImageData(
         splits={
-            name: everything.select(
-                [row for row, s in zip(rows, assigned, strict=True) if s == name]
-            )
-            for name in SPLITS
+            split: everything.select([r for r, s in zip(kept, splits, strict=True) if s == split])
+            for split in SPLITS
         },
         labels=classes,
         rejected=rejected,
         notes=table.notes + notes,
-        fingerprint=_fingerprint(table, rows, hashes, assigned),
+        fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, names, splits),
         source=describe_source(source),
     )
 
 
-def _complete(
-    labels: np.ndarray,
-    groups: Sequence[str | None],
-    hashes: Sequence[str],
-    present: Sequence[str],
-    config: DataConfig,
-    seed: int,
-) -> tuple[list[str], list[str]]:
-    shares = shares_to_make(
-        sorted(set(present), key=SPLITS.index) if set(present) != {"train"} else ["train"],
-        validation_size=config.validation_size,
-        test_size=config.test_size,
-    )
-    assigned = np.array(present, dtype="<U10")
-    notes = []
-    if shares:
-        pool = np.flatnonzero(assigned == "train").tolist()
-        units = merge_units([groups[i] for i in pool], [hashes[i] for i in pool])
-        assigned[pool] = divide(labels[pool], units, shares, seed)
-        notes.append(f"Made from the training pictures: {', '.join(shares)}.")
-    return assigned.tolist(), notes
+def _without_unlabelled_splits(table: Table) -> Table:
+    """Leave out splits in which no picture has a label, as challenges publish their test set."""
+    if table.splits is None:
+        return table
+    labelled = {s for s, label in zip(table.splits, table.labels, strict=True) if label is not None}
+    without = [split for split in SPLITS if split in set(table.splits) - labelled]
+    if not without or not labelled:
+        return table
+    rows = [row for row, split in enumerate(table.splits) if split in labelled]
+    return table.select(rows, f"Not used, because no picture in it has a label: {without[0]}.")
+
+
+def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejected]) -> None:
+    """Stop where leaving pictures out has emptied the data, a class or a split."""
+    if not rejected:
+        return
+    example = f"the first, {rejected[0].file}: {rejected[0].reason}"
+    if not kept:
+        raise DataError(f"None of the {len(table.files)} pictures is usable; {example}.")
+    for noun, column in (("class", table.labels), ("split", table.splits)):
+        if column is None:
+            continue
+        lost = set(column) - {column[row] for row in kept} - {None}
+        if lost:
+            name = min(map(str, lost))
+            file = next(i for i in rejected if column[table.files.index(i.file)] == name)
+            raise DataError(
+                f"No usable picture is left of {noun} {name!r}, e.g. {file.file}: {file.reason}."
+            )
 
 
 def _rejected(table: Table, checks: Sequence[Check]) -> list[Rejected]:
@@ -166,18 +173,13 @@ def _with_columns(table: Table, classes: list[str]) -> datasets.Dataset:
         **({"group": table.groups} if table.groups is not None else {}),
         **table.extras,
     }
-    beside = datasets.Dataset.from_dict(columns)
-    features = beside.features
+    features = datasets.Dataset.from_dict(columns).features
     features["label"] = datasets.ClassLabel(names=classes)
     beside = datasets.Dataset.from_dict(columns, features=features)
     return datasets.concatenate_datasets([table.images, beside], axis=1)
 
 
-def _fingerprint(
-    table: Table, rows: Sequence[int], hashes: Sequence[str], splits: Sequence[str]
-) -> str:
-    lines = sorted(
-        "\0".join((table.files[row], digest, str(table.labels[row]), split))
-        for row, digest, split in zip(rows, hashes, splits, strict=True)
-    )
+def _fingerprint(*columns: Sequence[str]) -> str:
+    """A hash that does not depend on the order of the rows."""
+    lines = sorted("\0".join(row) for row in zip(*columns, strict=True))
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,29 +1,77 @@
-"""Divides pictures into train, validation and test; what is already divided stays as it is.
-
-scikit-learn's ``StratifiedGroupKFold`` makes folds of equal size only and may leave a rare
-class out of one, and ``train_test_split`` knows no groups, so the division is made here: first
-every class gets a unit in every split, then the large units go where they are most missing,
-then single pictures fill up each class. A unit is a group, or one picture.
-"""
+"""Makes the splits that are missing, keeps those that exist, and checks every class in each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from hf_vft.data.stratify import divide, merge_units
 from hf_vft.data.table import SPLIT_NAMES
 from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
 
 SPLITS = tuple(SPLIT_NAMES)
-_FILL_ORDER = ("train", "test", "validation")  # who comes first where a class has few units
-_ATTEMPTS = 20  # other random orders that are tried when a class is missing somewhere
+FEW = 10
+"""Classes with fewer training pictures than this are pointed out."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the division looks at; all sequences are of equal length.
+
+    Attributes:
+        labels: ``int [N]``, index into ``classes``.
+        classes: Class names.
+        hashes: Hash of each picture's file.
+        groups: The group of each picture; None where it has none.
+        splits: The split of each picture; None when nothing is divided yet.
+    """
+
+    labels: np.ndarray
+    classes: Sequence[str]
+    hashes: Sequence[str]
+    groups: Sequence[str | None] | None = None
+    splits: Sequence[str] | None = None
+
+
+def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str], list[str]]:
+    """The split of every row, with missing splits cut from the training pictures.
+
+    Pictures with identical files are kept on one side, like groups. The sizes in ``config`` are
+    shares of the pictures that are divided: of all, or of ``train`` where there is one.
+
+    Returns:
+        The split of each row, and one plain line per doubtful thing.
+
+    Raises:
+        DataError: If there are splits but no train, a class that train lacks, or one that has
+            too few pictures or groups to be both learned and tested.
+    """
+    shares = shares_to_make(
+        set(rows.splits or ()),
+        validation_size=config.validation_size,
+        test_size=config.test_size,
+    )
+    assigned = np.array(rows.splits or ["train"] * len(rows.labels), dtype="<U10")
+    units = merge_units(rows.hashes, rows.groups or [None] * len(rows.hashes))
+    counts = _unit_counts(rows.labels, units, len(rows.classes))
+    _refuse_indivisible(rows, counts, config.group_column if shares else None, bool(shares))
+    notes = []
+    if shares:
+        pool = np.flatnonzero(assigned == "train")
+        assigned[pool] = divide(rows.labels[pool], units[pool], shares, seed)
+        notes.append(_made(shares, len(pool), len(rows.labels), config, seed))
+    splits: list[str] = assigned.tolist()
+    notes += _class_notes(rows, splits, counts, "group" if rows.groups else "picture")
+    notes += _leak_notes(rows, splits, config.group_column)
+    return splits, notes
 
 
 def shares_to_make(
-    present: Sequence[str], *, validation_size: float, test_size: float
+    present: Iterable[str], *, validation_size: float, test_size: float
 ) -> dict[str, float]:
     """Which splits must be cut from the training pictures, and how large.
 
@@ -38,133 +86,114 @@ def shares_to_make(
     Raises:
         DataError: If there are splits but no ``train``.
     """
-    if present and "train" not in present:
+    there = sorted(present, key=SPLITS.index)
+    if there and "train" not in there:
         raise DataError(
-            f"There is a split {present[0]!r} but no 'train' to learn from: add one, or set "
+            f"There is {' and '.join(there)} but no train to learn from: add it, or set "
             "data.split_column to 'none' to divide all pictures anew."
         )
     wanted = {"validation": validation_size, "test": test_size}
-    return {name: share for name, share in wanted.items() if name not in present}
+    return {name: share for name, share in wanted.items() if name not in there}
 
 
-def merge_units(*keys: Sequence[str | None]) -> np.ndarray:
-    """Units that must stay together: rows joined by any chain of equal keys.
-
-    Args:
-        keys: For each way of belonging together one key per row; None joins nothing.
-
-    Returns:
-        ``int [N]``, the number of the unit of each row.
-    """
-    n = len(keys[0])
-    rows, nodes, offset = [], [], n
-    for column in keys:
-        ids: dict[str, int] = {}
-        for row, key in enumerate(column):
-            if key is not None:
-                rows.append(row)
-                nodes.append(offset + ids.setdefault(key, len(ids)))
-        offset += len(ids)
-    links = coo_array((np.ones(len(rows), dtype=np.int8), (rows, nodes)), shape=(offset, offset))
-    return np.asarray(connected_components(links, directed=False)[1][:n])
+def _unit_counts(labels: np.ndarray, units: np.ndarray, n_classes: int) -> np.ndarray:
+    """``int [C]``: how many different units hold a class."""
+    pairs = np.unique(np.stack([labels, units]), axis=1)
+    return np.bincount(pairs[0], minlength=n_classes)
 
 
-def divide(
-    labels: np.ndarray, units: np.ndarray, shares: Mapping[str, float], seed: int
-) -> np.ndarray:
-    """Divide rows, stratified by label, with no unit on two sides.
-
-    Every class is in every split where its units allow it: with one unit it is in train, with
-    two in train and the first other split; with three or more in all (unless units that hold
-    several classes make that impossible).
-
-    Args:
-        labels: ``int [N]``, 0..C-1.
-        units: ``int [N]``, rows of one unit stay together.
-        shares: Size of each split beside train, as a share of the rows.
-        seed: The same seed and rows give the same division.
-
-    Returns:
-        ``str [N]``, the name of the split.
-    """
-    names = [name for name in _FILL_ORDER if name == "train" or name in shares]
-    sizes = np.array([shares.get(name, 1.0 - sum(shares.values())) for name in names])
-    unit_of_row = np.unique(units, return_inverse=True)[1].reshape(-1)
-    counts = np.zeros((unit_of_row.max() + 1, labels.max() + 1), dtype=np.int64)
-    np.add.at(counts, (unit_of_row, labels), 1)
-    best, fewest = None, None
-    for attempt in range(_ATTEMPTS):
-        assigned = _assign(counts, sizes, np.random.default_rng([seed, attempt]))
-        missing = _missing(counts, assigned, len(names))
-        if fewest is None or missing < fewest:
-            best, fewest = assigned, missing
-        if missing == _unavoidable(counts, len(names)):
-            break
-    return np.asarray(np.array(names)[best][unit_of_row])
+def _refuse_indivisible(
+    rows: Rows, counts: np.ndarray, group_column: str | None, dividing: bool
+) -> None:
+    """Stop at a class that cannot be on two sides."""
+    sizes = np.bincount(rows.labels, minlength=len(rows.classes))
+    single = [name for name, size in zip(rows.classes, sizes, strict=True) if size == 1]
+    if single:
+        raise DataError(
+            f"{_classes(single)} with one picture only: add pictures (three or more) or remove "
+            "the class."
+        )
+    for name, size, count in zip(rows.classes, sizes, counts, strict=True):
+        if dividing and count == 1:
+            why = f"in one group of {group_column!r}" if group_column else "copies of one picture"
+            raise DataError(
+                f"All {size} pictures of class {name!r} are {why}, so it cannot be both learned "
+                "and tested: add others or remove the class."
+            )
 
 
-def _assign(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Split number of each unit.
-
-    Args:
-        counts: ``int [U, C]``, rows of each class in each unit.
-        sizes: ``float [S]``, share of each split.
-        rng: Decides between equals.
-    """
-    order = rng.permutation(len(counts))
-    shuffled = counts[order]
-    targets = sizes[:, None] * counts.sum(axis=0)
-    weights = 1.0 / np.maximum(counts.sum(axis=0), 1) ** 2  # every class matters equally
-    have = np.zeros_like(targets)
-    assigned = np.full(len(counts), -1)
-
-    def put(unit: int, split: int) -> None:
-        assigned[unit] = split
-        have[split] += shuffled[unit]
-
-    def cost(units: np.ndarray, split: int | slice) -> np.ndarray:
-        """Change in squared distance from the targets."""
-        change = units * (2 * (have[split] - targets[split]) + units) * weights
-        return np.asarray(change.sum(axis=-1))
-
-    for label in np.argsort((shuffled > 0).sum(axis=0), kind="stable"):
-        for split in range(len(sizes)):
-            free = np.flatnonzero((assigned < 0) & (shuffled[:, label] > 0))
-            if have[split, label] == 0 and len(free):
-                put(free[np.argmin(cost(shuffled[free], split))], split)
-
-    unit_sizes = shuffled.sum(axis=1)
-    large = np.flatnonzero((assigned < 0) & (unit_sizes > 1))
-    for unit in large[np.argsort(-unit_sizes[large], kind="stable")]:
-        put(unit, int(np.argmin(cost(shuffled[unit], slice(None)))))
-
-    for label in range(counts.shape[1]):
-        single = np.flatnonzero((assigned < 0) & (shuffled[:, label] == 1))
-        parts = _apportion(targets[:, label] - have[:, label], len(single))
-        assigned[single] = np.repeat(np.arange(len(sizes)), parts)
-
-    result = np.empty_like(assigned)
-    result[order] = assigned
-    return result
+def _made(shares: dict[str, float], pool: int, total: int, config: DataConfig, seed: int) -> str:
+    """Says which splits were made, and how."""
+    parts = " and ".join(f"{name} ({share:.0%})" for name, share in shares.items())
+    of = "all pictures" if pool == total else "the training pictures"
+    together = f", groups of {config.group_column!r} kept together" if config.group_column else ""
+    verb = "was" if len(shares) == 1 else "were"
+    return f"{parts} {verb} cut from {of}, stratified by label{together}, seed {seed}."
 
 
-def _apportion(wanted: np.ndarray, n: int) -> np.ndarray:
-    """Whole numbers that sum to ``n``, near ``wanted``, none negative (largest remainders)."""
-    wanted = np.maximum(wanted, 0.0)
-    total = wanted.sum()
-    exact = wanted * n / total if total > 0 else np.eye(len(wanted))[0] * n
-    parts = np.floor(exact).astype(int)
-    for split in np.argsort(parts - exact, kind="stable")[: n - parts.sum()]:
-        parts[split] += 1
-    return parts
+def _class_notes(rows: Rows, splits: Sequence[str], counts: np.ndarray, unit: str) -> list[str]:
+    table = Counter(zip(rows.labels.tolist(), splits, strict=True))
+    notes = []
+    for split in SPLITS:
+        missing = [c for c in range(len(rows.classes)) if table[c, split] == 0]
+        if not missing:
+            continue
+        if split == "train":
+            raise DataError(
+                f"{_classes([rows.classes[c] for c in missing])} missing in train, so nothing can "
+                "be learned about it: add pictures there or remove the class."
+            )
+        listed = [f"{rows.classes[c]!r} ({counts[c]} {unit}s in all)" for c in missing]
+        notes.append(f"Not scored in {split}, because it has no pictures of them: {_few(listed)}.")
+    few = [c for c in range(len(rows.classes)) if table[c, "train"] < FEW]
+    if few:
+        listed = [f"{rows.classes[c]!r} ({table[c, 'train']})" for c in few]
+        notes.append(f"Fewer than {FEW} pictures to learn from: {_few(listed)}.")
+    return notes
 
 
-def _missing(counts: np.ndarray, assigned: np.ndarray, n_splits: int) -> int:
-    """In how many splits a class is missing, summed over the classes."""
-    held = [counts[assigned == split].sum(axis=0) for split in range(n_splits)]
-    return int((np.array(held) == 0).sum())
+def _leak_notes(rows: Rows, splits: Sequence[str], group_column: str | None) -> list[str]:
+    notes = []
+    if rows.groups is not None:
+        sides = _values_by_key(rows.groups, splits)
+        shared = [group for group, values in sides.items() if len(values) > 1]
+        if shared:
+            notes.append(
+                f"Leak: {len(shared)} of {len(sides)} groups of {group_column!r} are in more than "
+                f"one split, e.g. {shared[0]!r}, so scores will look too good; set "
+                "data.split_column to 'none' to divide anew."
+            )
+        without = sum(group is None for group in rows.groups)
+        if without:
+            notes.append(f"{without} pictures have no {group_column!r}: each is its own group.")
+    shared = [h for h, values in _values_by_key(rows.hashes, splits).items() if len(values) > 1]
+    if shared:
+        notes.append(
+            f"Leak: {len(shared)} pictures are in more than one split as identical files, so "
+            "scores will look too good."
+        )
+    named = [rows.classes[label] for label in rows.labels]
+    torn = [v for v in _values_by_key(rows.hashes, named).values() if len(v) > 1]
+    if torn:
+        notes.append(
+            f"{len(torn)} pictures occur as identical files under different labels, e.g. "
+            f"{' and '.join(map(repr, sorted(torn[0])))}."
+        )
+    return notes
 
 
-def _unavoidable(counts: np.ndarray, n_splits: int) -> int:
-    """The same, where classes have fewer units than there are splits."""
-    return int(np.maximum(n_splits - (counts > 0).sum(axis=0), 0).sum())
+def _values_by_key(keys: Sequence[str | None], values: Sequence[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, value in zip(keys, values, strict=True):
+        if key is not None:
+            found[key].add(value)
+    return found
+
+
+def _classes(names: Sequence[str]) -> str:
+    return f"{'Class' if len(names) == 1 else 'Classes'} {_few([repr(name) for name in names])}"
+
+
+def _few(items: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more

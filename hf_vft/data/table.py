@@ -43,6 +43,23 @@ class Table:
     class_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
+    def select(self, rows: Sequence[int], note: str) -> Table:
+        """The table with only ``rows``, and a note that says why."""
+
+        def pick(column: list[Any]) -> list[Any]:
+            return [column[row] for row in rows]
+
+        return Table(
+            images=self.images.select(rows),
+            files=pick(self.files),
+            labels=pick(self.labels),
+            splits=pick(self.splits) if self.splits is not None else None,
+            groups=pick(self.groups) if self.groups is not None else None,
+            extras={name: pick(column) for name, column in self.extras.items()},
+            class_names=self.class_names,
+            notes=[*self.notes, note],
+        )
+
 
 def canonical_split(name: object) -> str | None:
     """``train``, ``validation`` or ``test`` for any usual name of it, else None."""

@@ -1,10 +1,9 @@
-"""Tables that name or hold pictures: metadata files, CSV, JSON Lines, Parquet, datasets."""
+"""Brings a table of any make into the one form: which row is which picture, of which class."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
+import posixpath
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,33 +11,14 @@ from typing import Any
 import datasets
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from hf_vft.data.columns import NONE, Columns, find_columns, require_label
 from hf_vft.data.table import Table, canonical_split, image_rows
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 _RESERVED = ("image", "label", "file", "group")  # columns of the result
-
-
-def read_rows(file: Path) -> datasets.Dataset:
-    """Read a CSV, TSV, JSON Lines or JSON file; nothing in a CSV is taken for a number.
-
-    Raises:
-        DataError: If it cannot be read; names the line where it can.
-    """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not UTF-8 text: save it as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}.") from None
-    is_csv = file.suffix.casefold() in (".csv", ".tsv")
-    columns = _parse_csv(text, file) if is_csv else _parse_json(text, file)
-    if not columns or not next(iter(columns.values())):
-        raise DataError(f"{file} has no rows.")
-    return datasets.Dataset(pa.table({name: _array(values) for name, values in columns.items()}))
 
 
 def rows_to_table(
@@ -49,191 +29,178 @@ def rows_to_table(
     contained: bool = False,
     splits: list[str] | None = None,
 ) -> Table:
-    """Bring a table of any make into the one form.
+    """Bring a table into the one form.
 
     Args:
         rows: One row per picture.
         config: Which columns; see :func:`hf_vft.data.columns.find_columns`.
-        base: Folder that file names are relative to; None where the rows hold the pictures.
-        contained: Whether file names may not lead out of ``base``.
+        base: Folder that file names are relative to; None where there is none.
+        contained: Whether no row may name a file outside ``base``.
         splits: Split of each row where the source itself is divided.
 
     Raises:
         DataError: One line about the column or value that does not fit.
     """
     columns = find_columns(rows.features, config)
-    notes: list[str] = []
-    if config.split_column == NONE:
-        splits = None
-    elif columns.split is not None:
+    if columns.split is not None:
         splits = _split_values(rows, columns.split)
-    if isinstance(rows.features[columns.image], datasets.Image) or base is None:
-        images = _held_images(rows, columns.image)
+    if base is not None and _is_text(rows.features[columns.image]):
+        files, images = _named_images(rows, columns.image, base, contained)
+    else:
+        images = _held_images(rows, columns.image, contained)
         files = _row_names(images, splits)
+    notes = []
+    if columns.label is not None:
+        labels = _label_values(rows, columns.label)
     else:
-        files = _file_names(rows, columns.image)
-        images = image_rows([_locate(name, base, contained) for name in files])
-    if columns.label is None and base is not None:
-        labels: list[str | None] = _labels_from_folders(files, columns, rows.column_names)
-        notes.append("The labels are the names of the folders, as no column holds labels.")
-    else:
-        require_label(columns, rows.column_names)
-        labels = _label_values(rows, str(columns.label))
-    if splits is None and columns.split is None and config.split_column != NONE and base:
+        labels = _labels_from_folders(files, rows.column_names)
+        notes.append("No column holds labels, so the names of the folders are the labels.")
+    if splits is None and config.split_column != NONE:
         splits = _splits_from_folders(files)
-    label_feature = rows.features[columns.label] if columns.label is not None else None
-    class_names = label_feature.names if isinstance(label_feature, datasets.ClassLabel) else None
-    extras, dropped = _extra_columns(rows, columns)
-    if dropped:
-        notes.append(f"Not used: columns {', '.join(map(repr, dropped))}.")
-    return Table(
+    label_feature = rows.features.get(columns.label)
+    extras, unused = _extra_columns(rows, columns)
+    if unused:
+        notes.append(f"Not used: columns {', '.join(map(repr, unused))}.")
+    table = Table(
         images=images,
         files=files,
         labels=labels,
         splits=splits,
         groups=_text_values(rows, columns.group) if columns.group is not None else None,
         extras=extras,
-        class_names=class_names,
+        class_names=label_feature.names if isinstance(label_feature, datasets.ClassLabel) else None,
         notes=notes,
     )
+    return _without_repeats(table)
 
 
-def _parse_csv(text: str, file: Path) -> dict[str, list[Any]]:
-    header = text.partition("\n")[0]
-    delimiter = max("\t;,", key=header.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
-    try:
-        names = [name.strip() for name in next(reader, [])]
-        records = [record for record in reader if record]
-    except csv.Error as error:
-        raise DataError(f"{file}, line {reader.line_num}: {error}.") from None
-    if len(set(names)) < len(names):
-        raise DataError(f"{file}: two columns have the same name.")
-    for number, record in enumerate(records, start=2):
-        if len(record) != len(names):
-            raise DataError(
-                f"{file}, row {number}: {len(record)} values for {len(names)} columns; put "
-                "quotes around values with a delimiter in them."
-            )
-    values = zip(*records, strict=True) if records else [()] * len(names)
-    return {
-        name: [value or None for value in column]
-        for name, column in zip(names, values, strict=True)
-    }
+def _is_text(feature: Any) -> bool:
+    return isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string")
 
 
-def _parse_json(text: str, file: Path) -> dict[str, list[Any]]:
-    records = []
-    if file.suffix.casefold() == ".json":
-        records = _json(text, str(file))
-    else:
-        for number, line in enumerate(text.splitlines(), start=1):
-            if line.strip():
-                records.append(_json(line, f"{file}, line {number}"))
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise DataError(f'{file}: every row must be an object such as {{"image": …}}.')
-    names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [record.get(name) for record in records] for name in names}
+def _named_images(
+    rows: datasets.Dataset, column: str, base: Path, contained: bool
+) -> tuple[list[str], datasets.Dataset]:
+    """Names and pictures of rows that name files."""
+    given = rows[column][:]
+    if None in given:
+        raise DataError(f"Column {column!r}, row {given.index(None) + 1}: no file is named.")
+    if contained:
+        for name in given:
+            if _leads_out(name):
+                raise DataError(f"{name!r} leads out of the archive; refused.")
+    paths = [_locate(name, base) for name in given]
+    return _short_names(paths, base), image_rows(paths)
 
 
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where}: not JSON ({error}).") from None
+def _leads_out(name: str) -> bool:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or "\0" in name
 
 
-def _array(values: list[Any]) -> pa.Array:
-    """An Arrow column; values of mixed types become text."""
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values])
+def _locate(name: str, base: Path) -> Path:
+    """The file that a table means: as written, else with other slashes or composed accents."""
+    written = base / name
+    others = [
+        name.strip(),
+        name.strip().replace("\\", "/"),
+        unicodedata.normalize("NFC", name),
+        unicodedata.normalize("NFD", name),
+    ]
+    if "\0" in name or written.exists():
+        return written
+    return next((base / other for other in others if (base / other).exists()), written)
 
 
-def _file_names(rows: datasets.Dataset, column: str) -> list[str]:
-    names = rows[column][:]
-    if not all(isinstance(name, str) for name in names):
-        missing = next(i for i, name in enumerate(names) if not isinstance(name, str))
-        raise DataError(
-            f"Column {column!r}, row {missing + 1}: no file name but {names[missing]!r}."
-        )
-    return [name.replace("\\", "/").strip() if os.sep == "/" else name for name in names]
+def _short_names(paths: Sequence[Path], base: Path) -> list[str]:
+    """Names that do not say where the data lies: relative to the table or to what they share."""
+    relative = [posixpath.relpath(path.as_posix(), base.as_posix()) for path in paths]
+    if not all(name.startswith("../") for name in relative):
+        return relative
+    shared = posixpath.commonpath([posixpath.dirname(name) for name in relative])
+    return [posixpath.relpath(name, shared) for name in relative]
 
 
-def _locate(name: str, base: Path, contained: bool) -> Path:
-    path = base / name
-    if contained and (PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts):
-        raise DataError(f"{name!r} leads out of the archive: only files in it can be named.")
-    return path
-
-
-def _held_images(rows: datasets.Dataset, column: str) -> datasets.Dataset:
+def _held_images(rows: datasets.Dataset, column: str, contained: bool) -> datasets.Dataset:
     """The picture column alone, not decoded."""
     images = rows.select_columns([column])
     if column != "image":
         images = images.rename_column(column, "image")
     try:
-        return images.cast_column("image", datasets.Image(decode=False))
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError):
-        kind = rows.features[column]
-        raise DataError(f"Column {column!r} holds no pictures but {kind}.") from None
+        images = images.cast_column("image", datasets.Image(decode=False))
+    except (pa.ArrowException, TypeError, ValueError, KeyError):
+        raise DataError(
+            f"Column {column!r} holds no pictures but {rows.features[column]}."
+        ) from None
+    if contained and _fields(images, "bytes", pc.is_null).count(True):
+        raise DataError("The dataset names files outside the archive; refused.")
+    return images
+
+
+def _fields(images: datasets.Dataset, field: str, function: Any = None) -> list[Any]:
+    """One field of every picture, or a function of it, without holding all pictures at once."""
+    found: list[Any] = []
+    for batch in images.with_format("arrow").iter(1000):
+        values = pc.struct_field(batch["image"], field)
+        found += (values if function is None else function(values)).to_pylist()
+    return found
 
 
 def _row_names(images: datasets.Dataset, splits: Sequence[str] | None) -> list[str]:
     """A name per row: the file's own where they are all there and different."""
-    paths = images.data.column("image").combine_chunks().field("path").to_pylist()
-    if images._indices is not None:
-        paths = [paths[row] for row in images._indices.column(0).to_pylist()]
-    names = [str(path).replace("\\", "/") for path in paths]
-    if None not in paths and len(set(names)) == len(names):
-        return names
-    prefix = splits or ["row"] * len(names)
-    return [f"{split}/{row:07d}" for row, split in enumerate(prefix)]
+    paths = _fields(images, "path")
+    if None not in paths and len(set(paths)) == len(paths):
+        absolute = all(posixpath.isabs(path) for path in paths)
+        return _short_names([Path(path) for path in paths], Path("/")) if absolute else paths
+    prefixes = splits or ["row"] * len(paths)
+    return [f"{prefix}/{row:07d}" for row, prefix in enumerate(prefixes)]
 
 
 def _label_values(rows: datasets.Dataset, column: str) -> list[str | None]:
     feature = rows.features[column]
-    if isinstance(feature, datasets.ClassLabel):
-        names = feature.names
-        return [names[v] if v is not None and v >= 0 else None for v in rows[column][:]]
-    if not isinstance(feature, datasets.Value):
+    if not isinstance(feature, datasets.Value | datasets.ClassLabel):
         raise DataError(f"Column {column!r} holds {feature}: give one label per picture.")
     return _text_values(rows, column)
 
 
 def _text_values(rows: datasets.Dataset, column: str) -> list[str | None]:
-    """Values as text; whole floats, as pandas makes of integers with gaps, without ``.0``."""
-    values = []
+    """Values as text: names of classes, and whole numbers without ``.0``; None where missing."""
     feature = rows.features[column]
+    names = feature.names if isinstance(feature, datasets.ClassLabel) else None
+    values: list[str | None] = []
     for value in rows[column][:]:
-        if isinstance(feature, datasets.ClassLabel) and value is not None and value >= 0:
-            value = feature.names[value]
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        values.append(None if value is None or pd.isna(value) or value == "" else str(value))
+        if names is not None:
+            value = names[value] if value is not None and value >= 0 else None
+        elif isinstance(value, float):  # whole numbers in a column with gaps
+            value = None if pd.isna(value) else int(value) if value.is_integer() else value
+        values.append(None if value is None or str(value).strip() == "" else str(value))
     return values
 
 
-def _labels_from_folders(files: list[str], columns: Columns, names: list[str]) -> list[str | None]:
-    labels: list[str | None] = [PurePosixPath(file).parent.name or None for file in files]
-    if None in labels:
-        require_label(columns, names)
-    return labels
+def _labels_from_folders(files: Sequence[str], names: Sequence[str]) -> list[str | None]:
+    """The folder right below the root or the split, as for a folder of class folders."""
+    folders = [PurePosixPath(file).parts[:-1] for file in files]
+    if all(parts and canonical_split(parts[0]) for parts in folders):
+        folders = [parts[1:] for parts in folders]
+    if not all(parts and parts[0] != ".." for parts in folders):
+        require_label(names)
+    return [parts[0] for parts in folders]
 
 
-def _splits_from_folders(files: list[str]) -> list[str] | None:
-    splits = [canonical_split(PurePosixPath(file).parts[0]) for file in files]
-    return [split for split in splits if split] if all(splits) else None
+def _splits_from_folders(files: Sequence[str]) -> list[str] | None:
+    parts = [PurePosixPath(file).parts for file in files]
+    splits = [canonical_split(part[0]) if len(part) > 1 else None for part in parts]
+    found = [split for split in splits if split is not None]
+    return found if len(found) == len(files) and "train" in found else None
 
 
 def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
     values = _text_values(rows, column)
-    unknown = sorted({str(value) for value in values if canonical_split(value) is None})
+    unknown = sorted({value or "" for value in values if canonical_split(value) is None})
     if unknown:
         raise DataError(
-            f"Column {column!r} holds {', '.join(map(repr, unknown[:5]))} beside train, validation "
-            "and test: name another column with data.split_column, or 'none' to divide anew."
+            f"Column {column!r} holds {', '.join(map(repr, unknown[:5]))}, which is none of train, "
+            "validation, test: name another data.split_column, or 'none' to divide anew."
         )
     return [str(canonical_split(value)) for value in values]
 
@@ -241,20 +208,41 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
 def _extra_columns(
     rows: datasets.Dataset, columns: Columns
 ) -> tuple[dict[str, list[Any]], list[str]]:
-    """Simple columns without another part to play, and the names of those left out."""
-    used = {columns.image, columns.label, columns.split}
+    """The plain columns that play no other part, and the names of those that are not used."""
     extras: dict[str, list[Any]] = {}
-    dropped = []
+    unused = []
     for name, feature in rows.features.items():
-        if name in used:
+        if name in (columns.image, columns.label, columns.split):
             continue
-        if name in _RESERVED and name != columns.group:
-            dropped.append(name)
+        if name == columns.group and name in _RESERVED:
+            continue  # the result has it as "group"
+        if name in _RESERVED:
+            unused.append(name)
         elif isinstance(feature, datasets.ClassLabel):
             extras[name] = _text_values(rows, name)
         elif isinstance(feature, datasets.Value) and "binary" not in feature.dtype:
             extras[name] = rows[name][:]
         else:
-            dropped.append(name)
-    extras.pop("group", None)  # the group column under its own name is there already
-    return extras, dropped
+            unused.append(name)
+    return extras, unused
+
+
+def _without_repeats(table: Table) -> Table:
+    """Leave out rows that say of the same file the same once more.
+
+    Raises:
+        DataError: If two rows say different things of one file.
+    """
+    first: dict[str, int] = {}
+    for row, file in enumerate(table.files):
+        earlier = first.setdefault(file, row)
+        for column in (table.labels, table.splits, table.groups):
+            if column is not None and column[earlier] != column[row]:
+                raise DataError(
+                    f"{file} is named twice, once with {column[earlier]!r} and once with "
+                    f"{column[row]!r}: keep one row."
+                )
+    if len(first) == len(table.files):
+        return table
+    note = f"{len(table.files) - len(first)} rows name a file once more; they count once."
+    return table.select(list(first.values()), note)
