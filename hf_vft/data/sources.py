@@ -22,7 +22,7 @@ from hf_vft.data.folders import (
 )
 from hf_vft.data.metadata import has_metadata, read_metadata
 from hf_vft.data.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
-from hf_vft.data.table import Table
+from hf_vft.data.table import Table, canonical_split
 from hf_vft.data.tabular import rows_to_table
 from hf_vft.data.textfiles import TEXT_SUFFIXES, read_columns, to_rows
 from hf_vft.errors import DataError
@@ -81,7 +81,8 @@ def _read_folder(
         stored = load_parquet(root, cache_dir)
         return _read_stored(stored, config, base=root, contained=contained)
     inner = visible_entries(root)
-    if len(inner) == 1 and inner[0].is_dir() and visible_folders(inner[0]):
+    wrapped = len(inner) == 1 and inner[0].is_dir() and canonical_split(inner[0].name) is None
+    if wrapped and visible_folders(inner[0]):
         return _read_folder(inner[0], config, cache_dir, contained=contained)
     refuse_columns(config, f"{root}, a folder of class folders,")
     return read_class_folders(root)

@@ -63,6 +63,7 @@ def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str
     if shares:
         pool = np.flatnonzero(assigned == "train")
         assigned[pool] = divide(rows.labels[pool], units[pool], shares, seed)
+        _refuse_empty(assigned, shares, config.group_column)
         notes.append(_made(shares, len(pool), len(rows.labels), config, seed))
     splits: list[str] = assigned.tolist()
     notes += _class_notes(rows, splits, counts, "group" if rows.groups else "picture")
@@ -120,6 +121,17 @@ def _refuse_indivisible(
                 f"All {size} pictures of class {name!r} are {why}, so it cannot be both learned "
                 "and tested: add others or remove the class."
             )
+
+
+def _refuse_empty(assigned: np.ndarray, shares: Iterable[str], group_column: str | None) -> None:
+    """Stop where so little is there that a split got nothing."""
+    empty = [split for split in shares if not (assigned == split).any()]
+    if empty:
+        what = f"groups of {group_column!r}" if group_column else "pictures"
+        raise DataError(
+            f"Too few {what} to cut {' and '.join(empty)} from the training pictures: each class "
+            "needs three or more."
+        )
 
 
 def _made(shares: dict[str, float], pool: int, total: int, config: DataConfig, seed: int) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_vft.data.columns import NONE, Columns, find_columns, require_label
+from hf_vft.data.columns import Columns, find_columns, require_label
 from hf_vft.data.table import Table, canonical_split, image_rows
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
@@ -44,7 +44,10 @@ def rows_to_table(
     columns = find_columns(rows.features, config)
     if columns.split is not None:
         splits = _split_values(rows, columns.split)
-    if base is not None and _is_text(rows.features[columns.image]):
+    named = base is not None and _is_text(rows.features[columns.image])
+    if columns.label is None and not named:
+        require_label(rows.column_names)
+    if base is not None and named:
         files, images = _named_images(rows, columns.image, base, contained)
     else:
         images = _held_images(rows, columns.image, contained)
@@ -55,7 +58,7 @@ def rows_to_table(
     else:
         labels = _labels_from_folders(files, rows.column_names)
         notes.append("No column holds labels, so the names of the folders are the labels.")
-    if splits is None and config.split_column != NONE:
+    if splits is None and named:
         splits = _splits_from_folders(files)
     label_feature = rows.features.get(columns.label)
     extras, unused = _extra_columns(rows, columns)

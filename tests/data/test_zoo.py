@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hf_vft.data.load import load_data
+from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
+from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
+from tests.data.zoo_sources import CASES, Case, folders
+
+ERRORS = [case for case in CASES if case.error]
+LOADED = [case for case in CASES if not case.error]
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: case.kind)
+def test_what_cannot_be_used_is_refused_in_one_line(case: Case, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    source = case.make(folder)
+    with pytest.raises(DataError) as caught:
+        load_data(source, case.config, seed=0, cache_dir=tmp_path / "cache")
+    message = str(caught.value)
+    assert str(case.error) in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("case", LOADED, ids=lambda case: case.kind)
+def test_what_is_odd_is_loaded_and_said(case: Case, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    data = load_data(case.make(folder), case.config, seed=0, cache_dir=tmp_path / "cache")
+    assert all(len(data.splits[split]) for split in ("train", "validation", "test"))
+    assert not case.note or any(case.note in note for note in data.notes), data.notes
+    assert all("\n" not in note for note in data.notes)
+    assert {item.file for item in data.rejected} == set(case.rejected)
+    for item in data.rejected:
+        assert case.rejected[item.file] in item.reason
+
+
+@pytest.mark.parametrize("picture", REJECTED, ids=lambda picture: picture.kind)
+def test_a_broken_picture_is_left_out_and_named(picture: Picture, tmp_path: Path) -> None:
+    folders(tmp_path, a=4, b=4)
+    picture.make(tmp_path / "a" / picture.name)
+    data = load_data(tmp_path, DataConfig(), seed=0)
+    assert [item.file for item in data.rejected] == [f"a/{picture.name}"]
+    assert str(picture.reason) in data.rejected[0].reason
+    assert sum(map(len, data.splits.values())) == 8
+    with pytest.raises(DataError, match=f"a/{picture.name}: "):
+        load_data(tmp_path, DataConfig(strict=True), seed=0)
+
+
+def test_every_odd_picture_together_is_converted(tmp_path: Path) -> None:
+    folders(tmp_path, a=4, b=4)
+    for number, picture in enumerate(CONVERTED):
+        path = tmp_path / "a" / f"{number} {picture.name}"
+        picture.make(path)
+    data = load_data(tmp_path, DataConfig(strict=True), seed=0)
+    assert sum(map(len, data.splits.values())) == 8 + len(CONVERTED)
