@@ -229,8 +229,12 @@ def tiny_timm_efficientnet(num_labels: int = 3) -> nn.Module:
 
 
 def _timm(architecture: str, num_labels: int, arguments: dict[str, Any]) -> nn.Module:
+    processing = {"input_size": [3, SIZE, SIZE], "crop_pct": 0.9, "interpolation": "bicubic"}
     config = tf.TimmWrapperConfig(
-        architecture=architecture, num_labels=num_labels, model_args=arguments
+        architecture=architecture,
+        num_labels=num_labels,
+        model_args=arguments,
+        pretrained_cfg=processing | {"mean": [0.5] * 3, "std": [0.5] * 3},
     )
     return _build(tf.TimmWrapperForImageClassification, config)
 

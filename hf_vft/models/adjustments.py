@@ -1,0 +1,174 @@
+"""Regularisation that a checkpoint brings along, and what fine-tuning wants instead.
+
+What a configuration says is not always what fine-tuning on little data wants: MobileNet
+configurations ask for a classifier dropout of 0.8 and more, and their BatchNorm momentum was
+carried over from TensorFlow, where it means the opposite. Both are found by rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+from transformers import PreTrainedConfig
+
+from hf_vft.errors import ModelError
+
+Auto = Literal["auto"]
+
+TOO_MUCH = 0.5
+"""Above this, dropout and BatchNorm momentum are taken for mistakes and replaced."""
+
+BATCH_NORM_MOMENTUM = 0.1
+"""PyTorch's default: a running statistic takes a tenth of each batch's."""
+
+HEAD_DROPOUT = ("classifier_dropout_prob", "classifier_dropout", "dropout_rate")
+HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout")
+DROP_PATH = ("drop_path_rate", "drop_connect_rate")
+TIMM_FIELDS = {HEAD_DROPOUT: "drop_rate", DROP_PATH: "drop_path_rate"}
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """One choice about the model.
+
+    Attributes:
+        name: Dotted name in the recipe.
+        was: What stood there.
+        value: What was chosen.
+        reason: Why, in a sentence.
+    """
+
+    name: str
+    was: Any
+    value: Any
+    reason: str
+
+
+def adjust_dropout(config: PreTrainedConfig, value: float | Auto) -> list[Adjustment]:
+    """Set the dropout before the head in a configuration, in place.
+
+    Where an architecture has none before its head, its hidden dropout is meant.
+
+    Raises:
+        ModelError: If a dropout is asked for and the architecture has none.
+    """
+    field = _find(config, HEAD_DROPOUT) or _find(config, HIDDEN_DROPOUT)
+    if field is None:
+        return _absent("model.dropout", value, 0.0, "dropout", config)
+    present = field.get()
+    if value != "auto":
+        field.set(value)
+        return []
+    if present > TOO_MUCH:
+        field.set(0.0)
+        reason = f"{field.name}={present:g} in the model's configuration would hamper fine-tuning"
+        return [Adjustment("model.dropout", "auto", 0.0, reason)]
+    return [
+        Adjustment("model.dropout", "auto", present, f"{field.name} of the model's configuration")
+    ]
+
+
+def adjust_drop_path(config: PreTrainedConfig, value: float | Auto) -> list[Adjustment]:
+    """Set the stochastic depth (Huang et al. 2016) in a configuration, in place.
+
+    Raises:
+        ModelError: If it is asked for and the architecture has none.
+    """
+    field = _find(config, DROP_PATH)
+    if field is None:
+        return _absent("model.drop_path", value, 0.0, "stochastic depth", config)
+    if value != "auto":
+        field.set(value)
+        return []
+    return [
+        Adjustment(
+            "model.drop_path", "auto", field.get(), f"{field.name} of the model's configuration"
+        )
+    ]
+
+
+def adjust_batch_norm(
+    model: nn.Module, config: PreTrainedConfig, value: float | Auto
+) -> list[Adjustment]:
+    """Set the momentum of every BatchNorm, and of the configuration where it stands there.
+
+    Raises:
+        ModelError: If a momentum is asked for and there is no BatchNorm.
+    """
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms if norm.momentum is not None]
+    if not momenta:
+        name = "model.batch_norm_momentum"
+        return _absent(name, value, BATCH_NORM_MOMENTUM, "BatchNorm", config)
+    highest = max(momenta)
+    if value == "auto" and highest <= TOO_MUCH:
+        reason = "momentum of the checkpoint's BatchNorm"
+        return [Adjustment("model.batch_norm_momentum", "auto", highest, reason)]
+    momentum = BATCH_NORM_MOMENTUM if value == "auto" else value
+    for norm in norms:
+        norm.momentum = momentum
+    field = _find(config, ("batch_norm_momentum",))
+    if field is not None:
+        field.set(momentum)
+    if value != "auto":
+        return []
+    reason = (
+        f"with the architecture's momentum of {highest:g} the running statistics would be those "
+        "of the last batch"
+    )
+    return [Adjustment("model.batch_norm_momentum", "auto", momentum, reason)]
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A number in a configuration, in one of its parts, or among timm's arguments."""
+
+    owner: Any
+    name: str
+
+    def get(self) -> float:
+        if isinstance(self.owner, dict):
+            return float(self.owner.get(self.name, 0.0))
+        value = getattr(self.owner, self.name)
+        return float(max(value) if isinstance(value, list | tuple) else value)
+
+    def set(self, value: float) -> None:
+        if isinstance(self.owner, dict):
+            self.owner[self.name] = value
+        elif isinstance(getattr(self.owner, self.name), list | tuple):  # one rate for each stage
+            setattr(self.owner, self.name, [value] * len(getattr(self.owner, self.name)))
+        else:
+            setattr(self.owner, self.name, value)
+
+
+def _find(config: PreTrainedConfig, names: tuple[str, ...]) -> _Field | None:
+    if hasattr(config, "architecture") and names in TIMM_FIELDS:  # timm takes them as arguments
+        if config.model_args is None:
+            config.model_args = {}
+        return _Field(config.model_args, TIMM_FIELDS[names])
+    for part in _parts(config):
+        for name in names:
+            if isinstance(getattr(part, name, None), int | float | list | tuple):
+                return _Field(part, name)
+    return None
+
+
+def _parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+    yield config
+    vision = getattr(config, "vision_config", None)
+    if isinstance(vision, PreTrainedConfig):
+        yield vision
+
+
+def _absent(
+    name: str, value: float | Auto, neutral: float, what: str, config: PreTrainedConfig
+) -> list[Adjustment]:
+    """Nothing to set: fine on auto, and for the value that a resolved recipe then holds."""
+    if value == "auto":
+        return [Adjustment(name, "auto", neutral, f"a {config.model_type} has no {what}")]
+    if value == neutral:
+        return []
+    raise ModelError(f"{name}={value:g}: a {config.model_type} has no {what}; leave it on auto.")

@@ -1,0 +1,201 @@
+"""Load a backbone with a new head, ready for fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoConfig, AutoImageProcessor, PreTrainedModel
+from transformers.image_processing_utils import BaseImageProcessor
+from transformers.utils import logging as transformers_logging
+
+from hf_vft.errors import ModelError
+from hf_vft.models.adjustments import (
+    Adjustment,
+    Auto,
+    adjust_batch_norm,
+    adjust_drop_path,
+    adjust_dropout,
+)
+from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint
+from hf_vft.models.input_size import resize_input
+from hf_vft.models.processors import input_side, reframe
+from hf_vft.models.structure import anatomy
+
+__all__ = ["Adjustment", "Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
+
+
+@dataclass
+class LoadedModel:
+    """What a run trains.
+
+    Attributes:
+        model: With a new head, in float32, in ``eval()``.
+        processor: Makes the model's input of a picture.
+        checkpoint: Where the weights come from.
+        adjustments: One for each argument that was on ``auto``.
+    """
+
+    model: PreTrainedModel
+    processor: BaseImageProcessor
+    checkpoint: Checkpoint
+    adjustments: list[Adjustment]
+
+
+def load_model(
+    checkpoint: Checkpoint,
+    auto_class: Any,
+    *,
+    labels: list[str],
+    dropout: float | Auto = "auto",
+    drop_path: float | Auto = "auto",
+    batch_norm_momentum: float | Auto = "auto",
+    image_size: int | Auto = "auto",
+    image_fit: Literal["processor", "squash", "pad"] = "processor",
+    problem_type: str | None = "single_label_classification",
+    seed: int,
+) -> LoadedModel:
+    """Load a backbone and give it a new head.
+
+    The head is the same for the same seed; the global random generators are left alone.
+
+    Args:
+        checkpoint: From ``choose_checkpoint``.
+        auto_class: Such as ``AutoModelForImageClassification``.
+        labels: Names of the classes, in the order of their ids.
+        dropout: Before the head, or else the hidden one. Auto keeps what the checkpoint says,
+            unless it is over 0.5.
+        drop_path: Rate of stochastic depth. Auto keeps what the checkpoint says.
+        batch_norm_momentum: In PyTorch's sense. Auto keeps it, unless it is over 0.5.
+        image_size: Side of the input in pixels. Auto keeps the processor's.
+        image_fit: How the processor frames a picture.
+        problem_type: As in the configuration; None where the task is no classification: then
+            those parts of the checkpoint's head that fit are kept.
+        seed: Of the head, and of a backbone that starts from scratch.
+
+    Raises:
+        ModelError: In one line, if the checkpoint cannot be read, has no head for the task, or
+            lacks what an argument sets.
+    """
+    with _one_line(checkpoint), _quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config, processor = _config_and_processor(checkpoint)
+        _check_head(checkpoint, config, auto_class)
+        _set_labels(config, labels, problem_type)
+        adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
+        model = _weights(checkpoint, auto_class, config)
+        if problem_type is not None:
+            _new_head(model, len(labels), seed)
+        if image_size == "auto":
+            reason = "the input size of the checkpoint's processor"
+            side = input_side(processor)
+            adjustments.append(Adjustment("image.size", "auto", side, reason))
+        else:
+            model = resize_input(model, image_size)
+        adjustments += adjust_batch_norm(model, model.config, batch_norm_momentum)
+        size = None if image_size == "auto" else image_size
+        processor = reframe(processor, model.config, size, image_fit)
+    # A path in the cache means nothing elsewhere; peft writes this name into the adapter.
+    model.config._name_or_path = model.name_or_path = checkpoint.name
+    model.train(False)
+    return LoadedModel(model, processor, checkpoint, adjustments)
+
+
+def _config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcessor]:
+    if checkpoint.path in SCRATCH:
+        return SCRATCH[checkpoint.path]()
+    config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
+    auto_processor: Any = AutoImageProcessor
+    return config, auto_processor.from_pretrained(checkpoint.path, trust_remote_code=False)
+
+
+def _check_head(checkpoint: Checkpoint, config: Any, auto_class: Any) -> None:
+    if type(config) not in auto_class._model_mapping:
+        task = auto_class.__name__.removeprefix("AutoModelFor")
+        raise ModelError(
+            f"{checkpoint.name}: transformers has no {task} head for a {config.model_type} model; "
+            "choose another, such as a vit, convnext, swin, resnet or dinov2."
+        )
+
+
+def _set_labels(config: Any, labels: list[str], problem_type: str | None) -> None:
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: index for index, label in enumerate(labels)}
+    config.problem_type = problem_type
+    if hasattr(config, "label_names"):  # timm's own list
+        config.label_names = list(labels)
+
+
+def _weights(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrainedModel:
+    """The model with the checkpoint's weights, and what is new drawn from the global generator."""
+    if checkpoint.path in SCRATCH:
+        model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
+        return model
+    model, info = auto_class.from_pretrained(
+        checkpoint.path,
+        config=config,
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    parts = anatomy(model)
+    lost = [
+        name
+        for name in (*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"]))
+        if 0 < parts.depth(name) <= len(parts.blocks) and name.startswith(parts.blocks)
+    ]
+    if lost:
+        raise ModelError(
+            f"{checkpoint.name}: {len(lost)} weights of the backbone are not in the checkpoint, "
+            f"such as {lost[0]}; its config.json and its weights do not belong together."
+        )
+    return model
+
+
+def _new_head(model: nn.Module, classes: int, seed: int) -> None:
+    """Draw the class layers anew, also where the checkpoint had as many classes."""
+    generator = torch.Generator().manual_seed(seed)
+    for name in anatomy(model).head:
+        for layer in model.get_submodule(name).modules():
+            if isinstance(layer, nn.Linear) and layer.out_features == classes:
+                nn.init.trunc_normal_(layer.weight, std=0.02, generator=generator)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+
+@contextmanager
+def _one_line(checkpoint: Checkpoint) -> Iterator[None]:
+    """What transformers says at length when a checkpoint is broken, in a line."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ModelError(f"{checkpoint.name}: cannot be loaded ({_first_line(error)}).") from error
+    except StrictDataclassError as error:
+        raise ModelError(f"{checkpoint.name}: config.json: {_first_line(error)}.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the report on the new head and the progress bar of transformers."""
+    log: Any = transformers_logging
+    verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(verbosity)
+        if bar:
+            log.enable_progress_bar()

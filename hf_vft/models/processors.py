@@ -1,0 +1,132 @@
+"""How a picture becomes the model's input: the checkpoint's processor, reframed.
+
+The change is made in the processor itself, so that training, serving and plain transformers see
+the same. Whether a processor can do what is asked is found by trying it on a picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import PreTrainedConfig, TimmWrapperImageProcessor, ViTImageProcessor
+
+from hf_vft.errors import ModelError
+
+Fit = Literal["processor", "squash", "pad"]
+
+TIMM_CROP_MODES = {"squash": "squash", "pad": "border"}
+
+
+def input_side(processor: Any) -> int:
+    """The longer side in pixels of what a processor makes of a square picture."""
+    return max(_pixels(processor, _noise(64, 64)).shape[-2:])
+
+
+def reframe(processor: Any, config: PreTrainedConfig, size: int | None, fit: Fit) -> Any:
+    """A processor that gives another size or frames the picture in another way.
+
+    Args:
+        processor: The checkpoint's own.
+        config: The model's; a timm model keeps its processing there, and it is changed in place.
+        size: Side of the square input in pixels; None keeps the one it has.
+        fit: ``processor`` keeps the way it frames, ``squash`` shows the whole picture without
+            its aspect ratio, ``pad`` the whole picture with a margin right or below.
+
+    Raises:
+        ModelError: If the processor cannot do that, or an equal one that can is not to be had.
+    """
+    if size is None and fit == "processor":
+        return processor
+    side = size or input_side(processor)
+    if isinstance(processor, TimmWrapperImageProcessor):
+        return _timm(processor, config, side, fit)
+    changes = _scaled(processor, side) if fit == "processor" else _framing(fit, side)
+    changed = type(processor).from_dict(processor.to_dict() | changes)
+    if _gives_squares(changed, side, fit):
+        return changed
+    plain = _plain(processor, changes)
+    if fit != "processor" and _gives_squares(plain, side, fit) and _same(processor, plain, side):
+        return plain
+    raise ModelError(
+        f"image.fit={fit} with image.size={side}: {type(processor).__name__} cannot do that; "
+        f"choose {' or '.join(option for option in ('processor', 'squash') if option != fit)}."
+    )
+
+
+def _framing(fit: Fit, side: int) -> dict[str, Any]:
+    square = {"height": side, "width": side}
+    if fit == "squash":
+        return {"do_resize": True, "size": square, "do_center_crop": False, "do_pad": False}
+    return {
+        "do_resize": True,
+        "size": {"max_height": side, "max_width": side},
+        "do_center_crop": False,
+        "do_pad": True,
+        "pad_size": square,
+    }
+
+
+def _scaled(processor: Any, side: int) -> dict[str, Any]:
+    """All sizes of a processor in the same proportion."""
+    factor = side / input_side(processor)
+    settings = processor.to_dict()
+    return {
+        name: {key: round(value * factor) for key, value in settings[name].items() if value}
+        for name in ("size", "crop_size")
+        if settings.get(name)
+    }
+
+
+def _timm(processor: Any, config: Any, side: int, fit: Fit) -> TimmWrapperImageProcessor:
+    """Change the configuration of the model, where timm keeps its processing."""
+    settings = {**config.pretrained_cfg, "input_size": [3, side, side]}
+    if fit != "processor":
+        settings |= {"crop_mode": TIMM_CROP_MODES[fit], "crop_pct": 1.0}
+    config.pretrained_cfg = settings
+    return TimmWrapperImageProcessor(pretrained_cfg=settings, architecture=config.architecture)
+
+
+def _plain(processor: Any, changes: dict[str, Any]) -> ViTImageProcessor:
+    """A processor that resizes, rescales and normalises with the same numbers."""
+    shared = ("resample", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
+    return ViTImageProcessor(
+        **{name: getattr(processor, name) for name in shared if hasattr(processor, name)}, **changes
+    )
+
+
+def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
+    """Whether lying and standing pictures come out square, with a margin if one was asked for."""
+    for width, height in ((96, 48), (48, 96)):
+        try:
+            pixels = _pixels(processor, _noise(width, height))
+        except (ValueError, TypeError, RuntimeError):
+            return False
+        if pixels.shape[-2:] != (side, side):
+            return False
+        corner = pixels[..., -side // 4 :, -side // 4 :]
+        if (fit == "pad") != bool(corner.eq(corner[..., -1:, -1:]).all()):
+            return False
+    return True
+
+
+def _same(processor: Any, other: Any, side: int) -> bool:
+    """Whether two processors do the same to a picture that has its size already."""
+    picture = _noise(side, side)
+    skipped = {n: False for n in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, n)}
+    first = _pixels(processor, picture, **skipped)
+    second = _pixels(other, picture, do_resize=False, do_pad=False)
+    return first.shape == second.shape and torch.allclose(first, second, atol=1e-5)
+
+
+def _pixels(processor: Any, picture: Image.Image, **options: Any) -> torch.Tensor:
+    """``[3, height, width]``."""
+    pixels: torch.Tensor = processor(picture, return_tensors="pt", **options)["pixel_values"][0]
+    return pixels
+
+
+def _noise(width: int, height: int) -> Image.Image:
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
