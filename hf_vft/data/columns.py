@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import datasets
 
+from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
@@ -47,7 +48,7 @@ def find_columns(features: datasets.Features, config: DataConfig) -> Columns:
         image = _only("image", names, IMAGE_NAMES)
     if image is None:
         raise DataError(
-            f"No column names the pictures: set data.image_column to one of {_listed(names)}."
+            f"No column names the pictures: set data.image_column to one of {quoted(names)}."
         )
     label = _find("label", config.label_column, names, _of_type(features, datasets.ClassLabel))
     if label is None:
@@ -70,9 +71,8 @@ def refuse_columns(config: DataConfig, source: str) -> None:
 
 def require_label(names: Sequence[str]) -> NoReturn:
     """Stop because no column holds the labels."""
-    raise DataError(
-        f"No column holds the labels: set data.label_column to one of {_listed(names)}."
-    )
+    choice = f"set data.label_column to one of {quoted(names)}" if names else "add one"
+    raise DataError(f"No column holds the labels: {choice}.")
 
 
 def _find(role: str, configured: str, names: list[str], typed: list[str]) -> str | None:
@@ -89,7 +89,7 @@ def _only(role: str, names: list[str], usual: Sequence[str]) -> str | None:
     found = [name for name in names if name.strip().casefold() in usual]
     if len(found) > 1:
         raise DataError(
-            f"Several columns could be the {role}: {_listed(found)}; choose one with "
+            f"Several columns could be the {role}: {quoted(found)}; choose one with "
             f"data.{role}_column."
         )
     return found[0] if found else None
@@ -97,9 +97,5 @@ def _only(role: str, names: list[str], usual: Sequence[str]) -> str | None:
 
 def _require(name: str, names: list[str], setting: str) -> str:
     if name not in names:
-        raise DataError(f"{setting}: no column {name!r}; there are {_listed(names)}.")
+        raise DataError(f"{setting}: no column {name!r}; there are {quoted(names)}.")
     return name
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hf_vft.data.images import IMAGE_SUFFIXES
 from hf_vft.data.table import Table, canonical_split, image_rows
+from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -44,8 +45,8 @@ def read_class_folders(root: Path) -> Table:
         stray = [f for f in visible_entries(top) if is_picture_name(f) and f.is_file()]
         if stray:
             notes.append(
-                f"Not used, because they lie in no class folder: {len(stray)} pictures in "
-                f"{_relative(top, root)}, e.g. {stray[0].name}."
+                f"Not used, because in no class folder: {counted(len(stray), 'picture')}, e.g. "
+                f"{_relative(stray[0], root)}."
             )
     if not files:
         raise DataError(_nothing_found(root, notes))

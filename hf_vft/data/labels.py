@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 
 
@@ -49,6 +50,5 @@ def _refuse_lookalikes(names: Iterable[str]) -> None:
     for group in alike.values():
         if len(group) > 1:
             raise DataError(
-                f"Labels {', '.join(map(repr, group))} differ only in case or space: use one "
-                "spelling."
+                f"Labels {quoted(group)} differ only in case or space: use one spelling."
             )

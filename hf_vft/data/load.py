@@ -15,6 +15,7 @@ from hf_vft.data.sources import describe_source, read_source
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
 from hf_vft.data.table import Table
 from hf_vft.data.verify import Check, Progress, verify_images
+from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
@@ -117,10 +118,15 @@ def load_data(
         },
         labels=classes,
         rejected=rejected,
-        notes=table.notes + notes,
+        notes=[*table.notes, *_unseen_notes(table, classes), *notes],
         fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, names, splits),
         source=describe_source(source),
     )
+
+
+def _unseen_notes(table: Table, classes: list[str]) -> list[str]:
+    unseen = [name for name in table.class_names or () if name not in classes]
+    return [f"Not used, because without pictures: classes {quoted(unseen)}."] if unseen else []
 
 
 def _without_unlabelled_splits(table: Table) -> Table:
@@ -132,7 +138,7 @@ def _without_unlabelled_splits(table: Table) -> Table:
     if not without or not labelled:
         return table
     rows = [row for row, split in enumerate(table.splits) if split in labelled]
-    return table.select(rows, f"Not used, because no picture in it has a label: {without[0]}.")
+    return table.select(rows, f"Not used, because without labels: {' and '.join(without)}.")
 
 
 def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejected]) -> None:
@@ -141,7 +147,7 @@ def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejecte
         return
     example = f"the first, {rejected[0].file}: {rejected[0].reason}"
     if not kept:
-        raise DataError(f"None of the {len(table.files)} pictures is usable; {example}.")
+        raise DataError(f"None of {counted(len(table.files), 'picture')} is usable; {example}.")
     for noun, column in (("class", table.labels), ("split", table.splits)):
         if column is None:
             continue

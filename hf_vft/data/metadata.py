@@ -11,6 +11,7 @@ from hf_vft.data.folders import find_split_folders, is_picture_name, visible_fil
 from hf_vft.data.table import Table
 from hf_vft.data.tabular import rows_to_table
 from hf_vft.data.textfiles import read_columns, to_rows
+from hf_vft.data.wording import counted
 from hf_vft.recipe import DataConfig
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
@@ -46,8 +47,9 @@ def read_metadata(root: Path, config: DataConfig, *, contained: bool = False) ->
     ]
     if not unnamed:
         return table
-    note = f"Not used, as the metadata does not name them: {len(unnamed)} pictures, e.g. "
-    return replace(table, notes=[*table.notes, f"{note}{min(unnamed)}."])
+    number = counted(len(unnamed), "picture")
+    note = f"Not used, because the metadata does not name them: {number}, e.g. {min(unnamed)}."
+    return replace(table, notes=[*table.notes, note])
 
 
 def _file_in(folder: Path) -> Path | None:

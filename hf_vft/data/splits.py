@@ -10,6 +10,7 @@ import numpy as np
 
 from hf_vft.data.stratify import divide, merge_units
 from hf_vft.data.table import SPLIT_NAMES
+from hf_vft.data.wording import counted, few, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
@@ -111,8 +112,8 @@ def _refuse_indivisible(
     single = [name for name, size in zip(rows.classes, sizes, strict=True) if size == 1]
     if single:
         raise DataError(
-            f"{_classes(single)} with one picture only: add pictures (three or more) or remove "
-            "the class."
+            f"Only one picture of {few([repr(name) for name in single])}: add pictures (three or "
+            "more of each class) or remove the class."
         )
     for name, size, count in zip(rows.classes, sizes, counts, strict=True):
         if dividing and count == 1:
@@ -139,8 +140,7 @@ def _made(shares: dict[str, float], pool: int, total: int, config: DataConfig, s
     parts = " and ".join(f"{name} ({share:.0%})" for name, share in shares.items())
     of = "all pictures" if pool == total else "the training pictures"
     together = f", groups of {config.group_column!r} kept together" if config.group_column else ""
-    verb = "was" if len(shares) == 1 else "were"
-    return f"{parts} {verb} cut from {of}, stratified by label{together}, seed {seed}."
+    return f"Cut from {of}: {parts}, stratified by label{together}, seed {seed}."
 
 
 def _class_notes(rows: Rows, splits: Sequence[str], counts: np.ndarray, unit: str) -> list[str]:
@@ -152,15 +152,15 @@ def _class_notes(rows: Rows, splits: Sequence[str], counts: np.ndarray, unit: st
             continue
         if split == "train":
             raise DataError(
-                f"{_classes([rows.classes[c] for c in missing])} missing in train, so nothing can "
-                "be learned about it: add pictures there or remove the class."
+                f"No picture of {few([repr(rows.classes[c]) for c in missing])} is in train, so "
+                "nothing can be learned about it: add some or remove the class."
             )
-        listed = [f"{rows.classes[c]!r} ({counts[c]} {unit}s in all)" for c in missing]
-        notes.append(f"Not scored in {split}, because it has no pictures of them: {_few(listed)}.")
-    few = [c for c in range(len(rows.classes)) if table[c, "train"] < FEW]
-    if few:
-        listed = [f"{rows.classes[c]!r} ({table[c, 'train']})" for c in few]
-        notes.append(f"Fewer than {FEW} pictures to learn from: {_few(listed)}.")
+        listed = [f"{rows.classes[c]!r} ({counted(counts[c], unit)} in all)" for c in missing]
+        notes.append(f"Not scored in {split}, because it has no pictures of them: {few(listed)}.")
+    scarce = [c for c in range(len(rows.classes)) if table[c, "train"] < FEW]
+    if scarce:
+        listed = [f"{rows.classes[c]!r} ({table[c, 'train']})" for c in scarce]
+        notes.append(f"Fewer than {FEW} pictures to learn from: {few(listed)}.")
     return notes
 
 
@@ -171,25 +171,26 @@ def _leak_notes(rows: Rows, splits: Sequence[str], group_column: str | None) -> 
         shared = [group for group, values in sides.items() if len(values) > 1]
         if shared:
             notes.append(
-                f"Leak: {len(shared)} of {len(sides)} groups of {group_column!r} are in more than "
-                f"one split, e.g. {shared[0]!r}, so scores will look too good; set "
+                f"Leak: of {counted(len(sides), 'group')} of {group_column!r}, {len(shared)} in "
+                f"more than one split, e.g. {shared[0]!r}, so scores will look too good; set "
                 "data.split_column to 'none' to divide anew."
             )
         without = sum(group is None for group in rows.groups)
         if without:
-            notes.append(f"{without} pictures have no {group_column!r}: each is its own group.")
+            number = counted(without, "picture")
+            notes.append(f"Without {group_column!r}, so each a group of its own: {number}.")
     shared = [h for h, values in _values_by_key(rows.hashes, splits).items() if len(values) > 1]
     if shared:
         notes.append(
-            f"Leak: {len(shared)} pictures are in more than one split as identical files, so "
-            "scores will look too good."
+            f"Leak: {counted(len(shared), 'picture')} in more than one split as identical files, "
+            "so scores will look too good."
         )
     named = [rows.classes[label] for label in rows.labels]
     torn = [v for v in _values_by_key(rows.hashes, named).values() if len(v) > 1]
     if torn:
         notes.append(
-            f"{len(torn)} pictures occur as identical files under different labels, e.g. "
-            f"{' and '.join(map(repr, sorted(torn[0])))}."
+            f"{counted(len(torn), 'picture')} as identical files under different labels, e.g. "
+            f"{quoted(sorted(torn[0]))}."
         )
     return notes
 
@@ -200,12 +201,3 @@ def _values_by_key(keys: Sequence[str | None], values: Sequence[str]) -> dict[st
         if key is not None:
             found[key].add(value)
     return found
-
-
-def _classes(names: Sequence[str]) -> str:
-    return f"{'Class' if len(names) == 1 else 'Classes'} {_few([repr(name) for name in names])}"
-
-
-def _few(items: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more

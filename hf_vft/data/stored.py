@@ -11,6 +11,7 @@ import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
 from hf_vft.data.table import canonical_split
+from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 
 Stored: TypeAlias = datasets.Dataset | datasets.DatasetDict
@@ -78,9 +79,9 @@ def joined(stored: Stored) -> tuple[datasets.Dataset, list[str] | None, list[str
         return next(iter(stored.values())), None, []
     used = [name for name, split in named.items() if split is not None]
     if not used:
-        raise DataError(f"None of the splits {', '.join(map(repr, named))} is a train split.")
+        raise DataError(f"None of the splits {quoted(named)} is a train split.")
     unused = [name for name in named if name not in used]
-    notes = [f"Not used: splits {', '.join(map(repr, unused))}."] if unused else []
+    notes = [f"Not used: splits {quoted(unused)}."] if unused else []
     together = _loaded(
         lambda: datasets.concatenate_datasets([stored[name] for name in used]),
         "the splits do not have the same columns",

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from hf_vft.data.columns import Columns, find_columns, require_label
 from hf_vft.data.table import Table, canonical_split, image_rows
+from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
@@ -46,7 +47,7 @@ def rows_to_table(
         splits = _split_values(rows, columns.split)
     named = base is not None and _is_text(rows.features[columns.image])
     if columns.label is None and not named:
-        require_label(rows.column_names)
+        require_label([name for name in rows.column_names if name != columns.image])
     if base is not None and named:
         files, images = _named_images(rows, columns.image, base, contained)
     else:
@@ -63,7 +64,7 @@ def rows_to_table(
     label_feature = rows.features.get(columns.label)
     extras, unused = _extra_columns(rows, columns)
     if unused:
-        notes.append(f"Not used: columns {', '.join(map(repr, unused))}.")
+        notes.append(f"Not used: columns {quoted(unused)}.")
     table = Table(
         images=images,
         files=files,
@@ -202,7 +203,7 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
     unknown = sorted({value or "" for value in values if canonical_split(value) is None})
     if unknown:
         raise DataError(
-            f"Column {column!r} holds {', '.join(map(repr, unknown[:5]))}, which is none of train, "
+            f"Column {column!r} holds {quoted(unknown[:5])}, which is none of train, "
             "validation, test: name another data.split_column, or 'none' to divide anew."
         )
     return [str(canonical_split(value)) for value in values]
@@ -247,5 +248,6 @@ def _without_repeats(table: Table) -> Table:
                 )
     if len(first) == len(table.files):
         return table
-    note = f"{len(table.files) - len(first)} rows name a file once more; they count once."
+    repeats = counted(len(table.files) - len(first), "row")
+    note = f"Not used, because they name a file once more: {repeats}."
     return table.select(list(first.values()), note)

@@ -1,0 +1,21 @@
+"""Small parts of the sentences that people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 picture``, ``12,000 pictures``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def quoted(names: Iterable[object]) -> str:
+    """``'a', 'b'``."""
+    return ", ".join(repr(name) for name in names)
+
+
+def few(items: Sequence[str], most: int = 5) -> str:
+    """The first of many, and how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
