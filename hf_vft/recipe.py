@@ -144,7 +144,7 @@ class StageConfig(Section):
     )
     augment: bool = Field(True, description="Whether the recipe's augmentation is used here.")
     keep_if_better: bool = Field(
-        False, description="Undo the stage when validation did not improve."
+        True, description="Undo the stage when it did not improve validation."
     )
 
 
@@ -221,6 +221,22 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """The recipe as YAML, in the order of the fields."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class Choice(BaseModel):
+    """One thing that was decided, for ``choices.json``.
+
+    Attributes:
+        name: Dotted name in the recipe.
+        was: What stood there.
+        value: What was chosen.
+        reason: Why, in a sentence.
+    """
+
+    name: str
+    was: Any
+    value: Any
+    reason: str
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -28,9 +28,10 @@ def set_trainable(model: nn.Module, train: str) -> list[str]:
         ModelError: If ``train`` asks for more blocks than there are, or is none of these.
     """
     parts = anatomy(model)
-    lowest = _lowest_depth(parts, train)
+    lowest, markers = _lowest_depth(parts, train), _markers(model)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(parts.depth(name) >= lowest and _may_learn(model, name))
+        free = any(marker in name for marker in markers)
+        parameter.requires_grad_(free and parts.depth(name) >= lowest)
     return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
@@ -71,8 +72,7 @@ def _lowest_depth(parts: Anatomy, train: str) -> int:
     return parts.head_depth - int(count)
 
 
-def _may_learn(model: Any, name: str) -> bool:
-    """Whether a parameter is free to learn: all are, unless the model carries adapters."""
-    if not hasattr(model, "peft_config"):
-        return True
-    return f".{model.base_model.prefix}" in name or ".modules_to_save." in name
+def _markers(model: nn.Module) -> tuple[str, ...]:
+    """What the names of the parameters hold that are free to learn: adapters alone, if any."""
+    adapted: Any = next((m for m in model.modules() if hasattr(m, "peft_config")), None)
+    return ("",) if adapted is None else (f".{adapted.prefix}", ".modules_to_save.")

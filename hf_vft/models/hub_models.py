@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from huggingface_hub import CacheNotFound, HfApi, scan_cache_dir, try_to_load_from_cache
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HTTPError,  # type: ignore[attr-defined]  # that of the HTTP client in use, httpx or httpx2
-    RepositoryNotFoundError,
-)
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from huggingface_hub.errors import HTTPError as ClientError  # type: ignore[attr-defined]
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
 from hf_vft.errors import HubError, ModelError
@@ -51,7 +48,7 @@ def check_hub(repo_id: str) -> None:
             f"{repo_id}: neither a local folder nor a model on the Hub. If it is private, log in "
             "with `hf auth login`."
         ) from None
-    except (HTTPError, OSError) as error:
+    except (ClientError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise HubError(f"the Hub cannot be reached ({reason[:80]})") from None
     check_files(repo_id, [file.rfilename for file in info.siblings or []])

@@ -87,7 +87,7 @@ def anatomy(model: nn.Module) -> Anatomy:
     """
     core, root = unwrap(model)
     if isinstance(known := getattr(core, "anatomy", None), Anatomy):
-        return known
+        return _under(root, known)
     heads = _heads(core)
     blocks = _blocks(core, heads) or _longest_sequence(core, heads)
     if not blocks:
@@ -164,7 +164,9 @@ def operations(module: nn.Module) -> int:
 def _heads(core: nn.Module) -> list[str]:
     """Names of the classifiers: timm knows its own; elsewhere, what follows the backbone."""
     timm_model: Any = getattr(core, "timm_model", core)
-    if hasattr(timm_model, "get_classifier"):
+    if isinstance(known := getattr(core, "anatomy", None), Anatomy):
+        candidates = [(name, core.get_submodule(name)) for name in known.head]
+    elif hasattr(timm_model, "get_classifier"):
         found = timm_model.get_classifier()
         classifiers = found if isinstance(found, tuple) else (found,)
         candidates = [(n, m) for n, m in core.named_modules() if any(m is c for c in classifiers)]
@@ -260,6 +262,16 @@ def _place(model: nn.Module, blocks: list[str], heads: list[str]) -> Anatomy:
         head=tuple(heads),
         joints=joints,
     )
+
+
+def _under(root: str, parts: Anatomy) -> Anatomy:
+    """The same parts of a model that lies at ``root`` inside wrappers."""
+    stem, blocks, tail, head = (
+        tuple(_join(root, name) for name in names)
+        for names in (parts.stem, parts.blocks, parts.tail, parts.head)
+    )
+    joints = {_join(root, name): depth for name, depth in parts.joints.items()}
+    return Anatomy(stem, blocks, tail, head, joints)
 
 
 def _modules(model: nn.Module, parameters: list[str]) -> list[str]:

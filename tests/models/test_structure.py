@@ -127,6 +127,22 @@ def test_plain_sequences_are_understood() -> None:
     assert anatomy(flat) == Anatomy((), ("0", "2"), (), ("3",))
 
 
+class Declared(nn.Module):
+    anatomy = Anatomy(stem=(), blocks=("first",), tail=(), head=("second",))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+
+def test_a_declared_anatomy_is_taken_at_its_word() -> None:
+    model = Declared()
+    assert anatomy(model) == Declared.anatomy
+    assert head_module(model) is model.second
+    assert last_linear(model) is model.second
+    assert anatomy(nn.DataParallel(model)).blocks == ("module.first",)
+
+
 def test_two_heads_have_no_one_feature() -> None:
     model = tiny.tiny_deit_with_teacher()
     assert anatomy(model).head == ("cls_classifier", "distillation_classifier")

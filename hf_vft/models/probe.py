@@ -1,0 +1,157 @@
+"""The converged linear probe: where training starts, and the baseline it has to beat."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from torch import nn
+
+# Inverse strength of the L2 penalty on standardised features, weakest last.
+PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
+# Cross-validation looks at no more pictures than this: the best penalty varies slowly.
+CV_LIMIT = 5000
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Logistic regression on features, in the units of the features themselves.
+
+    Attributes:
+        weight: ``[C, D]``.
+        bias: ``[C]``.
+        penalty: The chosen inverse regularisation strength.
+        cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
+            pictures to cross-validate.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    penalty: float
+    cv_log_loss: float | None
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Features ``[N, D]`` to logits ``[N, C]``."""
+        return np.asarray(features @ self.weight.T + self.bias)
+
+    def copy_to(self, linear: nn.Linear) -> None:
+        """Make ``linear`` compute the same logits."""
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(self.weight))
+            linear.bias.copy_(torch.from_numpy(self.bias))
+
+
+def fit_linear_probe(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    folds: int = 5,
+    groups: Sequence[Any] | None = None,
+    balanced: bool = True,
+    seed: int = 0,
+) -> LinearProbe:
+    """Fit to convergence with L-BFGS, the penalty chosen by cross-validated log loss.
+
+    Args:
+        features: ``[N, D]``.
+        labels: Class ids ``[N]``; every class is present.
+        num_classes: C.
+        folds: At most; fewer where the smallest class has fewer pictures.
+        groups: One per picture; a group is never on both sides of a fold.
+        balanced: Weigh classes inversely to their frequency.
+        seed: Of the folds.
+
+    Returns:
+        The probe, with the standardisation folded into its weights.
+    """
+    mean, scale = features.mean(0), features.std(0)
+    scale = np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)
+    standard = ((features - mean) / scale).astype(np.float64)
+    splits = _folds(labels, groups, folds, seed)
+    losses = {
+        penalty: _cv_loss(standard, labels, splits, penalty, balanced) for penalty in PENALTIES
+    }
+    best = min(losses, key=lambda penalty: losses[penalty]) if splits else 1e-2
+    model = _fit(standard, labels, best, balanced)
+    weight, bias = _full(model, num_classes)
+    weight = weight / scale
+    return LinearProbe(
+        weight=weight.astype(np.float32),
+        bias=(bias - weight @ mean).astype(np.float32),
+        penalty=best,
+        cv_log_loss=losses[best] if splits else None,
+    )
+
+
+def _fit(x: np.ndarray, y: np.ndarray, penalty: float, balanced: bool) -> LogisticRegression:
+    model = LogisticRegression(
+        C=penalty, class_weight="balanced" if balanced else None, max_iter=2000, tol=1e-5
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        return model.fit(x, y)
+
+
+def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and biases of every class; scikit-learn keeps one row for two classes."""
+    weight, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        weight, bias = np.stack([-weight[0], weight[0]]) / 2, np.stack([-bias[0], bias[0]]) / 2
+    full_weight = np.zeros((num_classes, weight.shape[1]))
+    full_bias = np.full(num_classes, bias.min() - 10.0)
+    full_weight[model.classes_], full_bias[model.classes_] = weight, bias
+    return full_weight, full_bias
+
+
+def _folds(
+    labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Index pairs; none where a class is too small to be on both sides."""
+    rng = np.random.default_rng(seed)
+    chosen = np.arange(len(labels))
+    if len(chosen) > CV_LIMIT:
+        chosen = np.sort(rng.permutation(chosen)[:CV_LIMIT])
+    y = labels[chosen]
+    g = np.asarray(groups)[chosen] if groups is not None else None
+    smallest = min(
+        len(np.unique(g[y == label])) if g is not None else int((y == label).sum())
+        for label in np.unique(y)
+    )
+    folds = min(folds, smallest)
+    if folds < 2:
+        return []
+    kind = StratifiedGroupKFold if g is not None else StratifiedKFold
+    splitter = kind(folds, shuffle=True, random_state=seed)
+    pairs = [(chosen[a], chosen[b]) for a, b in splitter.split(chosen, y, g)]
+    classes = len(np.unique(y))
+    return [(a, b) for a, b in pairs if len(np.unique(labels[a])) == classes]
+
+
+def _cv_loss(
+    x: np.ndarray,
+    y: np.ndarray,
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    penalty: float,
+    balanced: bool,
+) -> float:
+    """Log loss over all folds together; each class weighs the same if ``balanced``."""
+    truth, scores = [], []
+    for train, test in splits:
+        model = _fit(x[train], y[train], penalty, balanced)
+        scores.append(model.predict_proba(x[test]))
+        truth.append(y[test])
+    if not truth:
+        return float("inf")
+    targets = np.concatenate(truth)
+    weights = 1.0 / np.bincount(targets)[targets] if balanced else None
+    labels = np.unique(y)
+    return float(log_loss(targets, np.concatenate(scores), labels=labels, sample_weight=weights))
