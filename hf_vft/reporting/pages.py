@@ -27,6 +27,7 @@ def _environment() -> Environment:
     )
     environment.filters["score"] = score
     environment.filters["duration"] = duration
+    environment.filters["shown"] = shown
     return environment
 
 
@@ -50,8 +51,10 @@ def picture_uri(image: Image.Image, side: int = THUMBNAIL) -> str:
 
 
 def score(value: float | None) -> str:
-    """Two decimals; an undefined value is a dash, never a zero."""
-    return "–" if value is None else f"{value:.2f}"
+    """Two decimals, three where two would claim perfection; undefined is a dash, never a zero."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if 0.995 <= value < 0.9995 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
@@ -61,3 +64,16 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def shown(value: Any) -> str:
+    """A recipe's value as people write it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown(item) for item in value)
+    return str(value)

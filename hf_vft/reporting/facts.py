@@ -1,0 +1,59 @@
+"""What the report says about the run beside the scores: the content of ``run.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ReportFacts:
+    """Where a result comes from. Everything may be unknown (empty, or None).
+
+    Attributes:
+        checkpoint: What was fine-tuned: a Hub id or a folder.
+        pretrained: Whether its weights had been trained before.
+        parameters: How many the model has.
+        source: Where the pictures are from.
+        pictures: How many each split has.
+        rejected: Unusable pictures, each with ``file`` and ``reason``.
+        notes: What was noticed about the data and the training, a sentence each.
+        warnings: What the learning curves gave away, by stage.
+        device: What it was trained on.
+        seconds: From the start of the run to its end.
+        version: Of hf-vft.
+        finished: Date and time, ISO 8601.
+    """
+
+    checkpoint: str = ""
+    pretrained: bool | None = None
+    parameters: int | None = None
+    source: str = ""
+    pictures: Mapping[str, int] = field(default_factory=dict)
+    rejected: tuple[Mapping[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    device: str = ""
+    seconds: float | None = None
+    version: str = ""
+    finished: str = ""
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any]) -> ReportFacts:
+        """From the content of ``run.json``; what it does not say stays unknown."""
+        stages = summary.get("warnings") or {}
+        return cls(
+            checkpoint=str(summary.get("checkpoint") or ""),
+            pretrained=summary.get("pretrained"),
+            parameters=summary.get("parameters"),
+            source=str(summary.get("source") or ""),
+            pictures=dict(summary.get("pictures") or {}),
+            rejected=tuple(summary.get("rejected") or ()),
+            notes=tuple(summary.get("notes") or ()),
+            warnings={stage: tuple(sentences) for stage, sentences in stages.items()},
+            device=str(summary.get("device") or ""),
+            seconds=summary.get("seconds"),
+            version=str(summary.get("hf_vft") or ""),
+            finished=str(summary.get("finished") or ""),
+        )

@@ -1,0 +1,231 @@
+"""``report.html``: what came of a run, on one page that a person reads in two minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+from PIL import Image
+from pydantic import ValidationError
+
+from hf_vft import __version__
+from hf_vft.errors import RunError
+from hf_vft.evaluation.results import EvalReport, SplitResult
+from hf_vft.reporting import verdict as words
+from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
+from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.pages import picture_uri, render_page
+from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
+from hf_vft.run import RunDirectory, write_text
+
+# Above this a confusion matrix with numbers no longer fits a page.
+_TABLE_CLASSES = 15
+_SHOWN_CLASSES = 20
+_SHOWN_PAIRS = 6
+# Rows of the table of scores; macro recall is the balanced accuracy.
+_SCORES = (
+    "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "precision_macro",
+    "auroc_macro", "average_precision_macro", "ece", "ece_calibrated",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A picture that the model got wrong.
+
+    Attributes:
+        image: The picture, of any size.
+        file: How people call it.
+        true: Its label.
+        predicted: What the model said.
+        confidence: How sure it was, in [0, 1].
+    """
+
+    image: Image.Image
+    file: str
+    true: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Images of one class taken for another."""
+
+    true: str
+    predicted: str
+    n: int
+    of: int
+
+
+def worst_mistakes(
+    predictions: pd.DataFrame, *, split: str = "test", limit: int = 12
+) -> pd.DataFrame:
+    """The rows of ``reference/predictions.parquet`` that are wrong, the surest first.
+
+    Args:
+        predictions: With the columns file, split, label, predicted and confidence.
+        split: Of which split.
+        limit: At most so many.
+    """
+    wrong = predictions[
+        (predictions["split"] == split) & (predictions["label"] != predictions["predicted"])
+    ]
+    return wrong.sort_values(["confidence", "file"], ascending=[False, True]).head(limit)
+
+
+def confused_pairs(result: SplitResult, labels: Sequence[str]) -> list[Pair]:
+    """Which classes are taken for which, the most frequent first."""
+    pairs = [
+        Pair(labels[row], labels[column], count, sum(counts))
+        for row, counts in enumerate(result.confusion)
+        for column, count in enumerate(counts)
+        if row != column and count
+    ]
+    return sorted(pairs, key=lambda pair: (-pair.n, pair.of))
+
+
+def render_report(
+    run_path: Path, *, mistakes: Sequence[Mistake], facts: ReportFacts | None = None
+) -> Path:
+    """Write ``report.html`` from the files of a run folder.
+
+    Args:
+        run_path: Has ``metrics.json``, and may have ``history.json``, ``choices.json``,
+            ``audit.json`` and ``run.json``; a part whose file is missing says so.
+        mistakes: Shown as pictures, in this order.
+        facts: Where the result comes from; default: what ``run.json`` says.
+
+    Returns:
+        The page: one file that fetches nothing.
+
+    Raises:
+        RunError: If ``metrics.json`` is missing, or a file is broken.
+    """
+    run = RunDirectory(run_path)
+    try:
+        report = EvalReport.model_validate(run.read_json(run.metrics_file))
+    except ValidationError as error:
+        raise RunError(
+            f"{run.metrics_file}: not the scores of a run ({error.error_count()} fields are "
+            "wrong); write it again with `hf-vft evaluate`."
+        ) from None
+    facts = facts or ReportFacts.from_summary(_optional(run, run.summary_file, {}))
+    history = _optional(run, run.history_file, [])
+    write_text(
+        run.report_file,
+        render_page(
+            "report.html",
+            name=run_path.resolve().name,
+            version=facts.version or __version__,
+            facts=facts,
+            choices=_optional(run, run.choices_file, []),
+            audit=_optional(run, run.audit_file, None),
+            mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
+            **_verdict_parts(report, facts),
+            **_class_parts(report),
+            **_score_parts(report),
+            **_curve_parts(history, report.primary),
+        ),
+    )
+    return run.report_file
+
+
+def _optional(run: RunDirectory, path: Path, missing: Any) -> Any:
+    return run.read_json(path) if path.is_file() else missing
+
+
+def _verdict_parts(report: EvalReport, facts: ReportFacts) -> dict[str, Any]:
+    return {
+        "headline": words.headline(report),
+        "details": " ".join(words.details(report)),
+        "tone": words.tone(report),
+        "notices": words.notices(report, facts),
+    }
+
+
+def _class_parts(report: EvalReport) -> dict[str, Any]:
+    """What happens to each class: the confusion matrix, the pairs, the bars."""
+    result = report.splits[words.judged_split(report)]
+    classes = sorted(
+        result.per_class.items(),
+        key=lambda item: (item[1].metrics["f1"].value is None, item[1].metrics["f1"].value or 0.0),
+    )
+    rows = [
+        (name, found, bar(found.metrics["f1"], label=f"F1 of {name}: {found.metrics['f1']}"))
+        for name, found in classes
+    ]
+    pairs = confused_pairs(result, report.labels)
+    few = len(report.labels) <= _TABLE_CLASSES
+    return {
+        "labels": report.labels,
+        "classes": rows[:_SHOWN_CLASSES],
+        "more_classes": rows[_SHOWN_CLASSES:],
+        "few_images": words.FEW_IMAGES,
+        "confusion": result.confusion if few else None,
+        "confusion_map": None
+        if few
+        else heat_map(
+            result.confusion,
+            label=f"Heat map of the confusion matrix of {len(report.labels)} classes.",
+        ),
+        "pairs": pairs[:_SHOWN_PAIRS],
+        "n_mistakes": sum(pair.n for pair in pairs),
+    }
+
+
+def _score_parts(report: EvalReport) -> dict[str, Any]:
+    """The scores beside the baselines, by slice, and the reliability of the confidence."""
+    split = words.judged_split(report)
+    result = report.splits[split]
+    return {
+        "report": report,
+        "split": split,
+        "result": result,
+        "primary_name": words.metric_name(report.primary),
+        "scores": [
+            (
+                words.metric_name(name),
+                name == report.primary,
+                [found.metrics.get(name) for found in report.splits.values()],
+                [found.get(split, {}).get(name) for found in report.baselines.values()],
+            )
+            for name in _SCORES
+            if name in result.metrics
+        ],
+        "baselines": [name.replace("_", " ").capitalize() for name in report.baselines],
+        "comparison": _comparison(report, split),
+        "reliability": [
+            (title, found, reliability_plot(found, label=f"Reliability diagram, {title}."))
+            for title, found in (
+                ("before temperature scaling", result.reliability),
+                ("after temperature scaling", result.reliability_calibrated),
+            )
+        ],
+    }
+
+
+def _comparison(report: EvalReport, split: str) -> Markup:
+    baselines = [
+        (name.replace("_", " ").capitalize(), splits[split][report.primary], "c")
+        for name, splits in sorted(report.baselines.items())
+        if report.primary in splits.get(split, {})
+    ]
+    rows = [("Fine-tuned model", report.splits[split].metrics[report.primary], "a"), *baselines]
+    said = "; ".join(f"{name} {estimate}" for name, estimate, _ in rows)
+    label = f"{words.metric_name(report.primary)} with 95 % intervals: {said}."
+    return interval_plot(rows, label=label)
+
+
+def _curve_parts(history: Sequence[Mapping[str, Any]], metric: str) -> dict[str, Any]:
+    return {
+        "history": history,
+        "history_score": f"eval_{metric}",
+        "score_curve": score_curve(history, metric),
+        "loss_curve": loss_curve(history),
+        "stages": stage_bands(history),
+    }

@@ -1,0 +1,274 @@
+"""The result in words. Every sentence follows from the numbers by a rule stated here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
+from hf_vft.reporting.facts import ReportFacts
+
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "f1_macro": "Macro F1",
+    "f1_weighted": "Weighted F1",
+    "precision_macro": "Macro precision",
+    "precision_weighted": "Weighted precision",
+    "recall_macro": "Macro recall",
+    "recall_weighted": "Weighted recall",
+    "auroc_macro": "Macro AUROC",
+    "average_precision_macro": "Macro average precision",
+    "ece": "ECE, uncalibrated",
+    "ece_calibrated": "ECE, calibrated",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+}
+BASELINE_NAMES = {
+    "linear_probe": "a linear probe on the frozen backbone",
+    "majority_class": "always answering the most frequent class",
+}
+LOWER_IS_BETTER = {"ece", "ece_calibrated", "log_loss", "brier"}
+
+FEW_IMAGES = 10
+WELL_CALIBRATED = 0.05
+# A macro score that falls by more than this from validation to test is worth a warning.
+SPLIT_GAP = 0.10
+
+Standing = Literal["clearly", "likely", "unclear", "worse"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a reader should know, with how much it matters."""
+
+    severity: Literal["error", "warning", "info", "good"]
+    sentence: str
+
+
+def judged_split(report: EvalReport) -> str:
+    """The split that the verdict is about: test, or the last there is."""
+    return "test" if "test" in report.splits else list(report.splits)[-1]
+
+
+def metric_name(name: str) -> str:
+    """What a metric is called in the report."""
+    return METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def standing(score: Estimate, baseline: Estimate, *, lower_is_better: bool = False) -> Standing:
+    """How a score compares with a baseline.
+
+    Returns:
+        clearly: the intervals do not touch. likely: the baseline's value lies below the
+        score's interval. unclear: it lies inside. worse: it lies above. Without an interval
+        nothing is certain, so the answer is unclear.
+    """
+    if score.value is None or baseline.value is None or score.low is None or score.high is None:
+        return "unclear"
+    low, high, value = score.low, score.high, baseline.value
+    reach = baseline.low if lower_is_better else baseline.high
+    if lower_is_better:
+        low, high, value = -score.high, -score.low, -baseline.value
+        reach = None if reach is None else -reach
+    if low > (value if reach is None else reach):
+        return "clearly"
+    if low > value:
+        return "likely"
+    return "worse" if high < value else "unclear"
+
+
+def verdict(report: EvalReport) -> str:
+    """The result in a few sentences: `headline`, then `details`."""
+    return " ".join([headline(report), *details(report)])
+
+
+def headline(report: EvalReport) -> str:
+    """The score with its interval, and what it is worth beside the baselines."""
+    split = judged_split(report)
+    result = report.splits[split]
+    score = result.metrics[report.primary]
+    name = _lower_first(metric_name(report.primary))
+    said = (
+        f"On {_images(result.n)} of the {split} split the model reaches a {name} of {_said(score)}"
+    )
+    against = _against(report, split)
+    return f"{said}: {against}." if against else f"{said}."
+
+
+def details(report: EvalReport) -> list[str]:
+    """The weakest class, and whether confidence can be believed."""
+    result = report.splits[judged_split(report)]
+    sentences = [weakest_class(result), _calibration(result)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def tone(report: EvalReport) -> Literal["good", "warn", "bad"]:
+    """The colour of the verdict: good only when it clearly beats every baseline."""
+    found = set(_standings(report).values())
+    if "worse" in found:
+        return "bad"
+    return "good" if found == {"clearly"} else "warn"
+
+
+def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice]:
+    """What to know before relying on the result, the gravest first."""
+    facts = facts or ReportFacts()
+    split = judged_split(report)
+    found = [
+        _not_pretrained(facts),
+        _no_gain(report),
+        _few_images(report.splits[split], split),
+        _splits_disagree(report, split),
+    ]
+    grave = [notice for notice in found if notice]
+    for stage, sentences in facts.warnings.items():
+        grave += [Notice("warning", f"Stage {stage}: {sentence}") for sentence in sentences]
+    return sorted(grave, key=lambda notice: notice.severity != "error")
+
+
+def weakest_class(result: SplitResult) -> str | None:
+    """The class with the lowest F1."""
+    scored = {
+        name: found.metrics["f1"].value
+        for name, found in result.per_class.items()
+        if found.metrics["f1"].value is not None
+    }
+    if len(scored) < 2:
+        return None
+    name = min(scored, key=lambda label: scored[label] or 0.0)
+    if scored[name] == 1.0:
+        return "No class has a single mistake."
+    support = result.per_class[name].support
+    return f"The weakest class is {name} (F1 {scored[name]:.2f}, {_images(support)})."
+
+
+def _standings(report: EvalReport) -> dict[str, Standing]:
+    split = judged_split(report)
+    score = report.splits[split].metrics[report.primary]
+    return {
+        name: standing(
+            score,
+            splits[split][report.primary],
+            lower_is_better=report.primary in LOWER_IS_BETTER,
+        )
+        for name, splits in report.baselines.items()
+        if report.primary in splits.get(split, {})
+    }
+
+
+def _against(report: EvalReport, split: str) -> str:
+    """``clearly above A (0.58) and B (0.10)``; baselines that it stands alike to go together."""
+    better, worse = ("below", "above") if report.primary in LOWER_IS_BETTER else ("above", "below")
+    relations: dict[Standing, str] = {
+        "clearly": f"clearly {better}",
+        "likely": better,
+        "unclear": "not distinguishable from",
+        "worse": worse,
+    }
+    found = _standings(report)
+    phrases: dict[Standing, list[str]] = {}
+    for name, wording in BASELINE_NAMES.items():
+        if name in found:
+            value = report.baselines[name][split][report.primary].value
+            number = "" if value is None else f" ({value:.2f})"
+            phrases.setdefault(found[name], []).append(wording + number)
+    return ", ".join(f"{relations[key]} {' and '.join(names)}" for key, names in phrases.items())
+
+
+def _calibration(result: SplitResult) -> str | None:
+    before = result.metrics["ece"].value
+    after = result.metrics["ece_calibrated"].value
+    if before is None or after is None:
+        return None
+    if after <= WELL_CALIBRATED:
+        judged = "Its confidence can be taken at its word"
+    elif after <= 2 * WELL_CALIBRATED:
+        judged = "Its confidence is roughly right"
+    else:
+        judged = "Its confidence should not be taken at its word"
+    return (
+        f"{judged}: after temperature scaling it is off by {after:.0%} on average "
+        f"({before:.0%} before)."
+    )
+
+
+def _not_pretrained(facts: ReportFacts) -> Notice | None:
+    if facts.pretrained is not False:
+        return None
+    return Notice(
+        "error",
+        "The model started from random weights, as no pre-trained checkpoint could be had. "
+        "Expect a large gain from a pre-trained one: name it in model.candidates.",
+    )
+
+
+def _no_gain(report: EvalReport) -> Notice | None:
+    place = _standings(report).get("linear_probe")
+    if place == "worse":
+        return Notice(
+            "error",
+            "Fine-tuning did worse than a linear probe on the frozen backbone: use the probe, or "
+            "try a lower learning rate.",
+        )
+    if place == "unclear":
+        return Notice(
+            "warning",
+            "The gain over a linear probe is within the uncertainty of this split: more test "
+            "images, or a longer search, would be needed to tell them apart.",
+        )
+    return None
+
+
+def _few_images(result: SplitResult, split: str) -> Notice | None:
+    few = {
+        name: found.support
+        for name, found in result.per_class.items()
+        if found.support < FEW_IMAGES
+    }
+    if not few:
+        return None
+    shown = [f"{name} ({n})" for name, n in sorted(few.items(), key=lambda item: item[1])]
+    listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+    return Notice(
+        "warning",
+        f"Fewer than {FEW_IMAGES} {split} images for {listed}: these scores, and the macro "
+        "averages that they enter, are uncertain.",
+    )
+
+
+def _splits_disagree(report: EvalReport, split: str) -> Notice | None:
+    if split == "validation" or "validation" not in report.splits:
+        return None
+    validation = report.splits["validation"].metrics[report.primary].value
+    test = report.splits[split].metrics[report.primary].value
+    if validation is None or test is None or abs(validation - test) <= SPLIT_GAP:
+        return None
+    lower = test < validation
+    cause = (
+        "the splits may differ in kind (other cameras, parts or days), or the validation split "
+        "was consulted too often"
+        if lower != (report.primary in LOWER_IS_BETTER)
+        else "the splits may differ in kind, so neither score may hold for new images"
+    )
+    name = _lower_first(metric_name(report.primary))
+    return Notice(
+        "warning",
+        f"The {name} is {validation:.2f} on validation but {test:.2f} on {split}: {cause}.",
+    )
+
+
+def _said(score: Estimate) -> str:
+    if score.value is None:
+        return "an undefined value"
+    if score.low is None or score.high is None:
+        return f"{score.value:.2f}"
+    return f"{score.value:.2f} (95 % interval {score.low:.2f}–{score.high:.2f})"
+
+
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n:,} images"
+
+
+def _lower_first(text: str) -> str:
+    return text if text[:2].isupper() else text[0].lower() + text[1:]
