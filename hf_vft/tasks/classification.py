@@ -29,9 +29,7 @@ class ImageClassification(Task):
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Stack every tensor of the rows, and the labels as ids."""
-        batch = {
-            key: torch.stack([row[key] for row in rows]) for key in rows[0] if key != "labels"
-        }
+        batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0] if key != "labels"}
         batch["labels"] = torch.tensor([row["labels"] for row in rows], dtype=torch.long)
         return batch
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainerState
 
 from hf_vft.data.dataset import BalancedSampler
 from hf_vft.data.mixing import BatchMixer
 from hf_vft.errors import DataError, ModelError
-from hf_vft.models.freezing import eval_frozen_modules, set_trainable
+from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
 from hf_vft.training.args import VisionTrainingArguments
@@ -24,12 +24,12 @@ from hf_vft.training.ema import WeightAverage
 
 
 class VisionTrainer(Trainer):
-    """``transformers.Trainer`` with frozen parts that stay frozen, a rate for each depth,
-    mixup and cutmix, class weights, balanced sampling and averaged weights.
+    """``transformers.Trainer`` with what fine-tuning vision models needs.
 
-    A drop-in for a script of one's own: datasets give ``pixel_values`` ``[C, H, W]`` and
-    ``labels``. Everything that a plain Trainer does (Accelerate, resuming, callbacks,
-    ``hyperparameter_search``) it does as well.
+    Frozen parts stay frozen and each depth has its rate; mixup and cutmix, class weights,
+    balanced sampling and averaged weights are arguments. A drop-in for a script of one's own:
+    datasets give ``pixel_values`` ``[C, H, W]`` and ``labels``. Everything that a plain Trainer
+    does (Accelerate, resuming, callbacks, ``hyperparameter_search``) it does as well.
 
     Args:
         model: What to train.
@@ -94,7 +94,9 @@ class VisionTrainer(Trainer):
         options: dict[str, Any] = {}
         if model.training:
             # Trainer.training_step has just put everything into train mode.
-            eval_frozen_modules(self.model, batch_norm=self.args.freeze_batch_norm)
+            eval_frozen_modules(self.model)
+            if self.args.freeze_batch_norm:
+                eval_batch_norm(self.model)
             model_inputs, labels = self._mix(model_inputs, labels)
             options["label_smoothing"] = self.args.label_smoothing_factor
             if self.args.class_weights is not None:
@@ -108,12 +110,24 @@ class VisionTrainer(Trainer):
     def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
         """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
         output = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
-        if self.ema is not None:
-            best = self.state.best_model_checkpoint
-            if self.args.load_best_model_at_end and best is not None:
-                self.ema.load(Path(best))
-            self.ema.copy_to_model()
+        self._use_average()
         return output
+
+    def restore_best(self, state: TrainerState) -> None:
+        """Give the model the best weights of a training that is over, from its checkpoints."""
+        self.state = state
+        self._load_best_model()
+        if self.args.ema_decay:
+            self.ema = WeightAverage(self.model, self.args.ema_decay)
+            self._use_average()
+
+    def _use_average(self) -> None:
+        best = self.state.best_model_checkpoint
+        if self.ema is None:
+            return
+        if self.args.load_best_model_at_end and best is not None:
+            self.ema.load(Path(best))
+        self.ema.copy_to_model()
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """As in the Trainer, during training with the averaged weights where there are any."""

@@ -1,0 +1,92 @@
+"""What the decisions rest on: the data and the device, measured."""
+
+from __future__ import annotations
+
+import io
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import datasets
+import torch
+from accelerate import PartialState
+from PIL import Image
+
+from hf_vft.data.load import ImageData
+
+SAMPLE = 200
+"""Pictures whose size is read; more would not change a decision."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts about one run.
+
+    Attributes:
+        class_counts: Training pictures of each class.
+        aspect_ratio: Median of the long over the short side of a picture.
+        short_side: Median of the short sides in pixels.
+        device: ``cpu``, ``cuda``, …
+        processes: Over which training is spread.
+        cores: Of this machine.
+        bf16: Whether the device computes bfloat16 faster than float32.
+    """
+
+    class_counts: tuple[int, ...]
+    aspect_ratio: float
+    short_side: float
+    device: str
+    processes: int
+    cores: int
+    bf16: bool
+
+    @property
+    def pictures(self) -> int:
+        """Training pictures in all."""
+        return sum(self.class_counts)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times the largest class is as large as the smallest."""
+        return max(self.class_counts) / max(min(self.class_counts), 1)
+
+
+def gather_facts(data: ImageData) -> Facts:
+    """Measure the data and look at the device."""
+    train = data.splits["train"]
+    counts = [0] * len(data.labels)
+    for label in train["label"]:
+        counts[label] += 1
+    sizes = _sizes(train)
+    state = PartialState()
+    return Facts(
+        class_counts=tuple(counts),
+        aspect_ratio=statistics.median(max(size) / min(size) for size in sizes),
+        short_side=statistics.median(min(size) for size in sizes),
+        device=state.device.type,
+        processes=state.num_processes,
+        cores=os.cpu_count() or 1,
+        bf16=has_fast_bf16(state.device.type),
+    )
+
+
+def has_fast_bf16(device: str) -> bool:
+    """Whether bfloat16 is computed by the hardware rather than emulated."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device == "cpu":
+        flags = torch.cpu.get_capabilities()
+        return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16"))
+    return False
+
+
+def _sizes(split: datasets.Dataset) -> Sequence[tuple[int, int]]:
+    """Width and height from the headers of evenly spread pictures."""
+    step = max(1, len(split) // SAMPLE)
+    sizes = []
+    for row in split.select(range(0, len(split), step))["image"]:
+        source = io.BytesIO(row["bytes"]) if row["bytes"] else row["path"]
+        with Image.open(source) as image:
+            sizes.append(image.size)
+    return sizes

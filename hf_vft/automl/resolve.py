@@ -1,0 +1,112 @@
+"""Fills what the recipe leaves on ``auto``, and says why.
+
+Each rule is one line of the table that ``rules`` builds: a name, a value, a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hf_vft.automl.facts import Facts
+from hf_vft.data.transforms import STRENGTHS
+from hf_vft.recipe import AugmentConfig, Choice, Recipe
+
+SMALL, LARGE = 200, 5000
+"""Training pictures below and above which augmentation and batches change."""
+
+MAX_WORKERS = 16
+
+
+def decide(recipe: Recipe, name: str, value: Any, reason: str) -> tuple[Recipe, list[Choice]]:
+    """Set one field if it is on ``auto``."""
+    was = recipe.model_dump()
+    for part in name.split("."):
+        was = was[part]
+    if was != "auto":
+        return recipe, []
+    choice = Choice(name=name, was=was, value=value, reason=reason)
+    return recipe.replaced({name: value}), [choice]
+
+
+def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
+    """Decide everything that depends on data and device but not on the model.
+
+    Returns:
+        The recipe with these fields filled, and one choice for each that was on auto.
+    """
+    choices: list[Choice] = []
+    for name, value, reason in [*_framing(facts), *_device(facts), *_batches(recipe, facts)]:
+        recipe, made = decide(recipe, name, value, reason)
+        choices += made
+    strength, reason = _strength(facts)
+    recipe, made = decide(recipe, "augment.strength", strength, reason)
+    choices += made
+    for name, value in STRENGTHS[recipe.augment.strength].items():
+        recipe, made = decide(
+            recipe, f"augment.{name}", value, f"part of augmentation {recipe.augment.strength!r}"
+        )
+        choices += made
+    return recipe, choices
+
+
+def augments(augment: AugmentConfig) -> bool:
+    """Whether a resolved augmentation changes pictures at all."""
+    neutral = STRENGTHS["none"]
+    return any(getattr(augment, name) != value for name, value in neutral.items())
+
+
+def _framing(facts: Facts) -> list[tuple[str, Any, str]]:
+    return [
+        (
+            "image.fit",
+            "squash",
+            "the whole picture is seen: a centre crop can cut off what matters, and the median "
+            f"picture is {facts.aspect_ratio:.1f} times as long as wide",
+        )
+    ]
+
+
+def _device(facts: Facts) -> list[tuple[str, Any, str]]:
+    on_gpu = facts.device == "cuda"
+    workers = min(facts.cores // facts.processes, MAX_WORKERS) if on_gpu else 0
+    return [
+        (
+            "training.precision",
+            "bf16" if facts.bf16 else "fp32",
+            f"this {facts.device} computes bfloat16 in hardware"
+            if facts.bf16
+            else f"this {facts.device} has no fast bfloat16",
+        ),
+        (
+            "training.num_workers",
+            workers,
+            "one loader for each core of the process"
+            if on_gpu
+            else "on a CPU loaders would take the cores that train",
+        ),
+    ]
+
+
+def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:
+    size = 16 if facts.pictures < SMALL * 5 else 32 if facts.pictures < LARGE else 64
+    rounded = max(facts.processes, size // facts.processes * facts.processes)
+    steps = facts.pictures // rounded
+    return [
+        (
+            "training.batch_size",
+            rounded,
+            f"{facts.pictures} training pictures make {steps} steps an epoch",
+        ),
+        (
+            "training.eval_batch_size",
+            64 // facts.processes * facts.processes or facts.processes,
+            "evaluation keeps no gradients",
+        ),
+    ]
+
+
+def _strength(facts: Facts) -> tuple[str, str]:
+    smallest = min(facts.class_counts)
+    if smallest < SMALL:
+        return "medium", f"the smallest class has {smallest} training pictures"
+    return "light", f"every class has {smallest} training pictures or more"

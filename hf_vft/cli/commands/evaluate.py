@@ -1,0 +1,36 @@
+"""``hf-vft evaluate``: a run on other pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    data: Annotated[str, typer.Argument(help="Labelled pictures, as for `hf-vft fit`.")],
+    by: Annotated[
+        list[str] | None, typer.Option(help="Break the scores down by this column.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Only this split; all pictures by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Score a run on labelled pictures, with intervals, by slices if you like.
+
+    Example: hf-vft evaluate run/ new-photos/ --by camera
+    """
+    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.scores import print_split
+    from hf_vft.pipeline import evaluate_run
+
+    quiet_libraries()
+    with ConsoleDisplay() as display:
+        result = evaluate_run(run, data, by=by or [], split=split, display=display)
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        print_split(result)

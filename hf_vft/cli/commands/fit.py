@@ -1,0 +1,76 @@
+"""``hf-vft fit``: from pictures to a model with proof."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_RECIPE = "staged"
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(help="A folder, a zip, a CSV/JSONL/Parquet file, or a dataset's Hub id."),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="A recipe of `hf-vft recipes`, or a YAML file.")
+    ] = DEFAULT_RECIPE,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The run folder.")] = Path("run"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
+    num_processes: Annotated[
+        int, typer.Option(min=1, help="Train on so many processes of this machine.")
+    ] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Fine-tune a model on your pictures and prove what it is worth.
+
+    Example: hf-vft fit photos/ --out run
+
+    Example: hf-vft fit photos/ --set data.group_column=part --set model.candidates=[my/vit]
+    """
+    if num_processes > 1 and "LOCAL_RANK" not in os.environ:
+        raise typer.Exit(_launch(num_processes))
+
+    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.scores import print_scores
+    from hf_vft.pipeline import fit as run_fit
+    from hf_vft.recipe import load_recipe
+
+    path = [f"data.path={data}"] if data else []
+    chosen = load_recipe(recipe, [*path, *(change or [])])
+    quiet_libraries()
+    with ConsoleDisplay() as display:
+        run = run_fit(chosen, out, resume=resume, display=display)
+    if int(os.environ.get("RANK", "0")) == 0:
+        print_scores(run, as_json=as_json)
+
+
+def _launch(processes: int) -> int:
+    """Start this very command again under ``accelerate launch``."""
+    words = _without_option(sys.argv[1:], "--num-processes")
+    launcher = [sys.executable, "-m", "accelerate.commands.launch"]
+    options = ["--num_processes", str(processes), "--num_machines", "1", "--dynamo_backend", "no"]
+    return subprocess.call([*launcher, *options, "-m", "hf_vft", *words])
+
+
+def _without_option(words: list[str], option: str) -> list[str]:
+    kept: list[str] = []
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word == option:
+            skip = True
+        elif not word.startswith(f"{option}="):
+            kept.append(word)
+    return kept

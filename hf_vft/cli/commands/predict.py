@@ -1,0 +1,41 @@
+"""``hf-vft predict``: answers for pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    top: Annotated[int, typer.Option(min=1, help="How many labels for each picture.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 16,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+) -> None:
+    """Label pictures, with calibrated confidence.
+
+    A picture that cannot be read gets a line that says why; the others are answered, and the
+    exit status is 1.
+
+    Example: hf-vft predict run/ photo.jpg other/ --json
+    """
+    from hf_vft.cli.display import quiet_libraries
+    from hf_vft.pipeline import predict_images
+
+    quiet_libraries()
+    failed = False
+    for answer in predict_images(run, images, top=top, batch_size=batch_size):
+        failed = failed or answer.error is not None
+        if as_json:
+            typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))
+        elif answer.error is not None:
+            typer.secho(f"{answer.file}: {answer.error}", fg="red", err=True)
+        else:
+            shown = ", ".join(f"{label} {score:.1%}" for label, score in answer.scores)
+            typer.echo(f"{answer.file}: {shown}")
+    if failed:
+        raise typer.Exit(1)

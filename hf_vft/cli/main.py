@@ -1,0 +1,53 @@
+"""``hf-vft``: one small module per command, and one place for errors.
+
+Nothing heavy is imported here: ``hf-vft --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from hf_vft.cli.commands import demo, doctor, evaluate, fit, predict, recipes
+from hf_vft.errors import VftError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="hf-vft",
+    help="Fine-tune vision models in the right stages, and prove what they are worth.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(fit.fit)
+app.command()(evaluate.evaluate)
+app.command()(predict.predict)
+app.command()(recipes.recipes)
+app.command()(doctor.doctor)
+app.add_typer(demo.app, name="demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; errors that a user can mend are one line, tracebacks need ``--debug``.
+
+    Exit status: 0 in order, 1 error, 2 usage, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or bool(os.environ.get("HF_VFT_DEBUG"))
+    words = [word for word in words if word != "--debug"]
+    try:
+        app(words)
+    except VftError as error:
+        if debug:
+            raise
+        typer.secho(f"hf-vft: {error}", fg="red", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.secho(
+            "hf-vft: stopped. What is finished is kept; --resume goes on.", fg="yellow", err=True
+        )
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,155 @@
+"""Features of a frozen backbone on disk, by content.
+
+A file is named after everything that its numbers depend on: the weights and buffers of the
+model, the pictures, the transform, the seed, the precision. Whatever changes, the name
+changes; nothing stale is ever read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather, gather_object
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.models.features import head_inputs
+from hf_vft.models.structure import head_module
+
+Collate = Callable[[Any], dict[str, Any]]
+
+
+def default_cache() -> Path:
+    """``$HF_VFT_CACHE``, or ``hf_vft`` in the user's cache folder."""
+    root = os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache"
+    return Path(os.environ.get("HF_VFT_CACHE", "") or Path(root) / "hf_vft")
+
+
+class CachedFeatures(Dataset[dict[str, Any]]):
+    """Features in place of pictures, one augmented view of each picture per epoch.
+
+    Args:
+        views: ``[V, N, …]``; epoch e shows view e modulo V.
+        labels: N class ids.
+    """
+
+    def __init__(self, views: torch.Tensor, labels: list[int]) -> None:
+        self.views = views
+        self.labels = labels
+        self._view = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the view."""
+        self._view = epoch % len(self.views)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"features": self.views[self._view, index], "labels": self.labels[index]}
+
+
+def cached_features(
+    model: nn.Module,
+    dataset: VisionDataset,
+    *,
+    content: str,
+    collate: Collate,
+    views: int = 1,
+    batch_size: int = 32,
+    num_workers: int = 0,
+    dtype: torch.dtype | None = None,
+    cache_dir: Path | None = None,
+    on_view: Callable[[int, int], None] | None = None,
+) -> torch.Tensor:
+    """Features of every picture, from the cache or computed by all processes together.
+
+    Args:
+        model: Its head's input is what is kept.
+        dataset: View v is what the dataset shows in epoch v.
+        content: What the dataset's pictures and transform are; part of the file's name.
+        collate: Rows to a batch.
+        views: How many epochs' worth.
+        batch_size: Pictures at a time.
+        num_workers: Loader processes.
+        dtype: For autocast.
+        cache_dir: By default the user's cache folder.
+        on_view: Told (views done, views) for a progress display.
+
+    Returns:
+        ``[V, N, …]`` float32.
+    """
+    folder = (cache_dir or default_cache()) / "features"
+    backbone = backbone_fingerprint(model)
+    done = []
+    for view in range(views):
+        key = (backbone, content, len(dataset), dataset.seed, view, str(dtype))
+        path = folder / f"{_digest(repr(key).encode())}.safetensors"
+        if all(gather_object([path.is_file()])):
+            features = load_file(path)["features"]
+        else:
+            dataset.set_epoch(view)
+            features = _compute(
+                model,
+                dataset,
+                dtype=dtype,
+                batch_size=batch_size,
+                num_workers=num_workers,
+                collate_fn=collate,
+            )
+            if PartialState().is_local_main_process:
+                _write(path, features)
+        done.append(features)
+        if on_view is not None:
+            on_view(view + 1, views)
+    PartialState().wait_for_everyone()
+    return torch.stack(done)
+
+
+def backbone_fingerprint(model: nn.Module) -> str:
+    """Hash of the weights and buffers of everything but the head."""
+    head = {id(tensor) for tensor in head_module(model).state_dict(keep_vars=True).values()}
+    digest = hashlib.sha256(repr(type(model)).encode())
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in head:
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _compute(
+    model: nn.Module, dataset: VisionDataset, *, dtype: torch.dtype | None, **loader_options: Any
+) -> torch.Tensor:
+    """Every process takes every N-th picture; all end up with all features, in order."""
+    state = PartialState()
+    world, rank, total = state.num_processes, state.process_index, len(dataset)
+    share = -(-total // world)
+    # The last shares are padded with the last picture: gathering wants equal sizes.
+    mine = [min(position * world + rank, total - 1) for position in range(share)]
+    loader = DataLoader(Subset(dataset, mine), **loader_options)
+    features = head_inputs(model, loader, dtype=dtype)
+    if world == 1:
+        return features
+    gathered = gather(features.to(state.device)).cpu()
+    by_rank = gathered.view(world, share, *features.shape[1:])
+    return by_rank.transpose(0, 1).reshape(world * share, *features.shape[1:])[:total].clone()
+
+
+def _write(path: Path, features: torch.Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    save_file({"features": features.contiguous()}, temporary)
+    temporary.replace(path)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:40]

@@ -1,0 +1,200 @@
+"""The seven steps: load, new head, freeze, train the head, unfreeze, train on, evaluate.
+
+The head is first fitted to convergence on the features of the frozen backbone, which is also
+the baseline (LP-FT, Kumar et al. 2022). Stages that train the head alone run on cached
+features; the others train the whole model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from torch import nn
+
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.load import ImageData
+from hf_vft.data.transforms import PictureTransform, eval_transform, train_transform
+from hf_vft.errors import ModelError
+from hf_vft.models.features import HeadOnFeatures
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.lora import add_lora
+from hf_vft.models.probe import LinearProbe, fit_linear_probe
+from hf_vft.models.structure import head_module, last_linear
+from hf_vft.recipe import StageConfig
+from hf_vft.training.feature_cache import CachedFeatures, cached_features
+from hf_vft.training.stages import StageContext, StageResult, run_stage
+
+
+@dataclass
+class FineTuned:
+    """What fine-tuning leaves behind.
+
+    Attributes:
+        model: Trained; with LoRA still wrapped by peft.
+        stages: What each brought.
+        probe_logits: Of the linear probe, by held-out split; empty without a probe.
+        notes: What a person should know.
+    """
+
+    model: nn.Module
+    stages: list[StageResult]
+    probe_logits: dict[str, np.ndarray] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class FineTuning:
+    """One model, one data set, one resolved recipe.
+
+    Args:
+        context: What the stages share.
+        loaded: The model with its new head, and its processor.
+        data: Divided pictures.
+    """
+
+    def __init__(self, context: StageContext, loaded: LoadedModel, data: ImageData) -> None:
+        self.context = context
+        self.recipe = context.recipe
+        self.data = data
+        self.model: nn.Module = loaded.model.to(PartialState().device)
+        self.plain = eval_transform(loaded.processor)
+        self.random = train_transform(loaded.processor, self.recipe.augment)
+        self._processor = loaded.processor
+        self._one_head = _has_one_head(self.model)
+        self.pretrained = loaded.checkpoint.pretrained
+
+    def run(self) -> FineTuned:
+        """Probe, then every stage in order."""
+        logits = self._probe() if self._probes() else {}
+        notes = [] if logits else [self._why_no_probe()]
+        stages = []
+        for stage in self.recipe.stages:
+            if stage.train != "head":
+                self._adapt()
+            stages.append(self._stage(stage))
+            for warning in stages[-1].warnings:
+                self.context.display.warn(f"Stage {stage.name}: {warning}")
+        return FineTuned(self.model, stages, logits, notes)
+
+    def dataset(self, split: str, transform: PictureTransform | None = None) -> VisionDataset:
+        """A split as the model sees it; without random changes unless told otherwise."""
+        return VisionDataset(
+            self.data.splits[split],
+            transform or self.plain,
+            seed=self.recipe.seed,
+            max_pixels=self.recipe.data.max_pixels,
+        )
+
+    def _probes(self) -> bool:
+        return self.recipe.probe.enabled and self._one_head
+
+    def _why_no_probe(self) -> str:
+        if self._one_head:
+            return "No linear probe was fitted: the recipe says so."
+        return "No linear probe was fitted: this model has more than one head."
+
+    def _probe(self) -> dict[str, np.ndarray]:
+        """Fit the head to convergence, start from it, and say what it answers."""
+        config, labels = self.recipe.probe, self.data.splits["train"]["label"]
+        features = {
+            split: self._last_features(self._features(split, views=1)[0])
+            for split in self.data.splits
+        }
+        groups = self.data.splits["train"]
+        probe: list[LinearProbe | None] = [None]
+        if PartialState().is_main_process:
+            self.context.display.say("Fitting the linear probe to convergence.")
+            probe[0] = fit_linear_probe(
+                features["train"],
+                np.asarray(labels),
+                num_classes=len(self.data.labels),
+                folds=config.folds,
+                groups=groups["group"] if "group" in groups.column_names else None,
+                balanced=config.class_weights == "balanced",
+                seed=self.recipe.seed,
+            )
+        # One process fits, so that all start from the same bits.
+        fitted = broadcast_object_list(probe)[0]
+        fitted.copy_to(last_linear(self.model))
+        return {split: fitted.logits(features[split]) for split in features if split != "train"}
+
+    def _last_features(self, inputs: torch.Tensor) -> np.ndarray:
+        """From the input of the head to the input of its last linear layer, ``[N, D]``."""
+        linear = last_linear(self.model)
+        head = head_module(self.model)
+        caught: list[torch.Tensor] = []
+        hook = linear.register_forward_pre_hook(lambda _, args: caught.append(args[0].cpu()))
+        was_training = head.training
+        head.eval()
+        with torch.inference_mode():
+            for part in inputs.split(1024):
+                head(part.to(linear.weight.device))
+        head.train(was_training)
+        hook.remove()
+        return torch.cat(caught).flatten(1).numpy()
+
+    def _stage(self, stage: StageConfig) -> StageResult:
+        if stage.train == "head" and self.recipe.training.cache_features and self._one_head:
+            return self._head_stage(stage)
+        train = self.dataset("train", self.random if stage.augment else self.plain)
+        return run_stage(self.context, stage, self.model, train, self.dataset("validation"))
+
+    def _head_stage(self, stage: StageConfig) -> StageResult:
+        """The same training, on what the frozen backbone made of the pictures."""
+        views = min(stage.views, max(1, round(stage.epochs))) if stage.augment else 1
+        train = self._features("train", views=views, augment=stage.augment)
+        validation = self._features("validation", views=1)
+        return run_stage(
+            self.context,
+            stage,
+            HeadOnFeatures(head_module(self.model)),
+            CachedFeatures(train, self.data.splits["train"]["label"]),
+            CachedFeatures(validation, self.data.splits["validation"]["label"]),
+        )
+
+    def _features(self, split: str, *, views: int, augment: bool = False) -> torch.Tensor:
+        transform = self.random if augment else self.plain
+        recipe = self.recipe
+        content = {
+            "data": self.data.fingerprint,
+            "split": split,
+            "processor": json.loads(self._processor.to_json_string()),
+            "augment": recipe.augment.model_dump() if augment else None,
+        }
+        self.context.display.start(f"features of {split}", views)
+        return cached_features(
+            self.model,
+            self.dataset(split, transform),
+            content=json.dumps(content, sort_keys=True),
+            collate=self.context.task.collate,
+            views=views,
+            batch_size=int(recipe.training.eval_batch_size) // PartialState().num_processes,
+            num_workers=int(recipe.training.num_workers),
+            dtype=AUTOCAST[recipe.training.precision],
+            on_view=lambda done, _: self.context.display.advance(done),
+        )
+
+    def _adapt(self) -> None:
+        """Put the adapters in place, once."""
+        if self.recipe.model.lora is not None and not hasattr(self.model, "peft_config"):
+            self.model = add_lora(self.model, self.recipe.model.lora)
+
+
+AUTOCAST: Mapping[str, torch.dtype | None] = {
+    "fp32": None,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+def _has_one_head(model: nn.Module) -> bool:
+    try:
+        head_module(model)
+    except ModelError:
+        return False
+    return True

@@ -1,0 +1,49 @@
+"""Logits of a whole split, in full precision, from all processes together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from torch import nn
+from torch.utils.data import Dataset
+
+from hf_vft.tasks import Task
+from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.trainer import VisionTrainer
+
+
+def predict_logits(
+    model: nn.Module,
+    data: Dataset[Any],
+    task: Task,
+    *,
+    batch_size: int,
+    num_workers: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict every picture once, in order, also when the split does not divide evenly.
+
+    Args:
+        model: In the precision of its weights, as plain transformers would run it.
+        data: Pictures or features, with labels.
+        task: What the labels mean.
+        batch_size: Of each process.
+        num_workers: Loader processes.
+
+    Returns:
+        Logits ``[N, C]`` and labels ``[N]``.
+    """
+    with TemporaryDirectory() as folder:
+        args = VisionTrainingArguments(
+            output_dir=str(Path(folder)),
+            per_device_eval_batch_size=batch_size,
+            dataloader_num_workers=num_workers,
+            disable_tqdm=True,
+            report_to=[],
+        )
+        output = VisionTrainer(model, args, task=task, compute_metrics=None).predict(data)
+    predictions = output.predictions
+    logits = predictions[0] if isinstance(predictions, tuple) else predictions
+    return np.asarray(logits, dtype=np.float64), np.asarray(output.label_ids)

@@ -1,0 +1,291 @@
+"""Stages: what is trained, for how long, at which rate.
+
+A stage is one optimizer and one ``train()``. It starts from the weights that the model has
+and leaves in it the best ones that validation has seen. Everything it needs to go on after a
+crash is in its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from pydantic import BaseModel
+from safetensors.torch import load_model, save_model
+from torch import nn
+from torch.utils.data import Dataset
+from torch.utils.tensorboard import SummaryWriter
+from transformers import TrainerCallback, TrainerState
+from transformers.integrations import TensorBoardCallback
+from transformers.trainer_utils import set_seed
+
+from hf_vft.errors import RecipeError
+from hf_vft.recipe import Recipe, StageConfig
+from hf_vft.run import write_json, write_text
+from hf_vft.tasks import Task
+from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.callbacks import Display, Patience, Progress, Silent
+from hf_vft.training.checkpoints import discard_incomplete, last_complete
+from hf_vft.training.history import (
+    Record,
+    best_record,
+    epoch_records,
+    lower_is_better,
+    ran_out_of_patience,
+    warnings_about,
+)
+from hf_vft.training.trainer import VisionTrainer
+
+START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
+
+SCHEDULERS = {"plateau": "reduce_lr_on_plateau"}
+"""Names of the recipe that are not those of transformers."""
+
+
+class StageResult(BaseModel):
+    """What a stage brought.
+
+    Attributes:
+        name: Of the stage.
+        train: What was trained.
+        start: Validation scores before the first step.
+        best: The epoch that was kept; None if the weights of the start were.
+        history: A record an epoch.
+        seconds: Spent, since the last resume.
+        warnings: Sentences for people.
+    """
+
+    name: str
+    train: str
+    start: dict[str, float]
+    best: Record | None
+    history: list[Record]
+    seconds: float
+    warnings: list[str]
+
+
+@dataclass
+class StageContext:
+    """What the stages of a run share.
+
+    Attributes:
+        task: What the labels mean.
+        recipe: Resolved.
+        folder: Each stage has a folder in it.
+        logs: TensorBoard files.
+        class_weights: One a class, or None.
+        display: Shown to the user.
+        callbacks: More callbacks for the Trainer.
+    """
+
+    task: Task
+    recipe: Recipe
+    folder: Path
+    logs: Path
+    class_weights: list[float] | None = None
+    display: Display = field(default_factory=Silent)
+    callbacks: list[TrainerCallback] = field(default_factory=list)
+
+
+def run_stage(
+    context: StageContext,
+    stage: StageConfig,
+    model: nn.Module,
+    train_data: Dataset[Any],
+    eval_data: Dataset[Any],
+    *,
+    mix: bool = True,
+) -> StageResult:
+    """Train ``model`` in place, or take up where a killed run left off.
+
+    Args:
+        context: What the stages share.
+        stage: This one.
+        model: On entry as the last stage left it; on return the best weights. For a head stage
+            on cached features, the head alone.
+        train_data: Pictures or features, with labels.
+        eval_data: The validation split.
+        mix: Whether mixup and cutmix apply; not to cached features.
+    """
+    folder = context.folder / stage.name
+    if (folder / RESULT).is_file():
+        load_model(model, folder / BEST)
+        return StageResult.model_validate_json((folder / RESULT).read_text())
+    started = time.monotonic()
+    metric = context.recipe.training.metric
+    args = _arguments(context, stage, folder, pictures=len(train_data), mix=mix)
+    set_seed(context.recipe.seed)
+    trainer = VisionTrainer(
+        model,
+        args,
+        task=context.task,
+        train_dataset=train_data,
+        eval_dataset=eval_data,
+        callbacks=_callbacks(context, stage),
+    )
+    start = _starting_point(trainer, model, folder)
+    _train(trainer, stage, metric, folder)
+    history = epoch_records(trainer.state.log_history, stage.name)
+    best = best_record(history, metric)
+    if stage.keep_if_better and not _improved(start, best, metric):
+        load_model(model, folder / START)
+        best = None
+    result = StageResult(
+        name=stage.name,
+        train=stage.train,
+        start=start,
+        best=best,
+        history=history,
+        seconds=time.monotonic() - started,
+        warnings=warnings_about(history, train=stage.train, metric=metric),
+    )
+    _finish(result, model, folder)
+    return result
+
+
+def per_process(batch_size: int | str, processes: int) -> int:
+    """Each process's share of a batch, at least one picture.
+
+    Raises:
+        RecipeError: If the batch does not divide: it would not be the batch that was asked for.
+    """
+    share, rest = divmod(int(batch_size), processes)
+    if rest:
+        raise RecipeError(
+            f"A batch of {batch_size} does not divide over {processes} processes: set "
+            f"training.batch_size to {max(share, 1) * processes} or {(share + 1) * processes}."
+        )
+    return share
+
+
+def save_atomically(model: nn.Module, path: Path) -> None:
+    """Write all weights and buffers to a safetensors file that is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_model(model, str(temporary))
+    temporary.replace(path)
+
+
+def _arguments(
+    context: StageContext, stage: StageConfig, folder: Path, *, pictures: int, mix: bool
+) -> VisionTrainingArguments:
+    """The stage in the words of the Trainer."""
+    recipe, world = context.recipe, PartialState().num_processes
+    metric = recipe.training.metric
+    return VisionTrainingArguments(
+        output_dir=str(folder),
+        seed=recipe.seed,
+        num_train_epochs=stage.epochs,
+        per_device_train_batch_size=per_process(recipe.training.batch_size, world),
+        per_device_eval_batch_size=per_process(recipe.training.eval_batch_size, world),
+        # A last batch of other size would weigh its pictures differently, and with several
+        # processes it would be filled up with repeats.
+        dataloader_drop_last=pictures >= int(recipe.training.batch_size),
+        learning_rate=stage.learning_rate,
+        head_learning_rate=stage.head_learning_rate,
+        layer_decay=stage.layer_decay,
+        weight_decay=stage.weight_decay,
+        lr_scheduler_type=SCHEDULERS.get(stage.scheduler, stage.scheduler),
+        lr_scheduler_kwargs=_scheduler_options(stage, metric),
+        warmup_steps=stage.warmup,
+        optim={"adamw": "adamw_torch_fused", "sgd": "sgd"}[stage.optimizer],
+        optim_args=f"momentum={stage.momentum}" if stage.optimizer == "sgd" else None,
+        max_grad_norm=recipe.training.max_grad_norm,
+        label_smoothing_factor=recipe.loss.label_smoothing,
+        class_weights=context.class_weights,
+        balanced_sampling=recipe.loss.sampling == "balanced",
+        mixup_alpha=float(recipe.augment.mixup_alpha) if mix and stage.augment else 0.0,
+        cutmix_alpha=float(recipe.augment.cutmix_alpha) if mix and stage.augment else 0.0,
+        ema_decay=recipe.training.ema_decay,
+        train_part=stage.train,
+        freeze_batch_norm=recipe.model.batch_norm_momentum == 0.0,
+        bf16=recipe.training.precision == "bf16",
+        fp16=recipe.training.precision == "fp16",
+        torch_compile=recipe.training.compile,
+        dataloader_num_workers=int(recipe.training.num_workers),
+        dataloader_persistent_workers=bool(recipe.training.num_workers),
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        logging_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=metric,
+        greater_is_better=not lower_is_better(metric),
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _scheduler_options(stage: StageConfig, metric: str) -> dict[str, Any]:
+    if stage.scheduler != "plateau":
+        return {}
+    return {"mode": "min" if lower_is_better(metric) else "max", "factor": 0.3, "patience": 2}
+
+
+def _callbacks(context: StageContext, stage: StageConfig) -> list[TrainerCallback]:
+    callbacks = [Progress(context.display, stage.name), *context.callbacks]
+    if stage.patience is not None:
+        callbacks.append(Patience(context.recipe.training.metric, stage.patience))
+    if PartialState().is_main_process:
+        callbacks.append(TensorBoardCallback(SummaryWriter(str(context.logs / stage.name))))
+    return callbacks
+
+
+def _starting_point(trainer: VisionTrainer, model: nn.Module, folder: Path) -> dict[str, float]:
+    """Validation scores before the first step, and the weights that had them."""
+    file = folder / "start.json"
+    if file.is_file():
+        scores: dict[str, float] = json.loads(file.read_text())
+        return scores
+    scores = {
+        key: value
+        for key, value in trainer.evaluate().items()
+        if key.startswith("eval_") and not key.endswith(("_runtime", "_per_second"))
+    }
+    PartialState().wait_for_everyone()
+    if PartialState().is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_atomically(model, folder / START)
+        write_json(file, scores)
+    PartialState().wait_for_everyone()
+    return scores
+
+
+def _train(trainer: VisionTrainer, stage: StageConfig, metric: str, folder: Path) -> None:
+    """Train to the end, from the last whole checkpoint where there is one."""
+    if PartialState().is_main_process:
+        discard_incomplete(folder)
+    PartialState().wait_for_everyone()
+    checkpoint = last_complete(folder)
+    if checkpoint is None:
+        trainer.train()
+        return
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    records = epoch_records(state.log_history, stage.name)
+    if ran_out_of_patience(records, metric, stage.patience):
+        trainer.restore_best(state)
+    else:
+        trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def _improved(start: dict[str, float], best: Record | None, metric: str) -> bool:
+    if best is None:
+        return False
+    gain = best[f"eval_{metric}"] - start[f"eval_{metric}"]
+    return bool(gain < 0 if lower_is_better(metric) else gain > 0)
+
+
+def _finish(result: StageResult, model: nn.Module, folder: Path) -> None:
+    """Keep the weights and the result, and drop the checkpoints."""
+    PartialState().wait_for_everyone()
+    if PartialState().is_main_process:
+        save_atomically(model, folder / BEST)
+        write_text(folder / RESULT, result.model_dump_json(indent=2))
+        for leftover in folder.glob("checkpoint-*"):
+            shutil.rmtree(leftover)
+    PartialState().wait_for_everyone()
