@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from hf_vft import __version__
 from hf_vft.automl.facts import Facts, gather_facts
-from hf_vft.automl.resolve import resolve
+from hf_vft.automl.resolve import resolve, resolve_for_model
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError, RecipeError, RunError
 from hf_vft.evaluation.calibration import fit_temperature, probabilities
@@ -32,6 +32,7 @@ from hf_vft.models.lora import merged
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.run import RunDirectory, write_folder, write_json, write_text
 from hf_vft.tasks import TASKS, Task, get_task
+from hf_vft.training.allocator import keep_freed_memory
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.feature_cache import default_cache
 from hf_vft.training.finetune import FineTuned, FineTuning
@@ -67,7 +68,10 @@ def fit(
         facts = gather_facts(data)
         recipe, choices = resolve(_with_task(recipe, data), facts)
         task = get_task(recipe.task)
+        if facts.device == "cpu":
+            keep_freed_memory()
         recipe, loaded, more = _model(recipe, task, data, display)
+        recipe, last = resolve_for_model(recipe, facts, loaded.model)
         tuning = FineTuning(_context(recipe, task, facts, run, display), loaded, data)
         tuned = tuning.run()
         display.say("Measuring the validation and the test split.")
@@ -76,7 +80,9 @@ def fit(
         if PartialState().is_main_process:
             _save(run, loaded, tuned)
             write_text(run.recipe_file, recipe.to_yaml())
-            write_json(run.choices_file, [c.model_dump(mode="json") for c in choices + more])
+            write_json(
+                run.choices_file, [c.model_dump(mode="json") for c in [*choices, *more, *last]]
+            )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             _write_predictions(run, data, logits, report)
             write_json(run.metrics_file, report.model_dump(mode="json"))

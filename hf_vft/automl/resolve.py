@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import nn
+
 from hf_vft.automl.facts import Facts
 from hf_vft.data.transforms import STRENGTHS
 from hf_vft.recipe import AugmentConfig, Choice, Recipe
@@ -49,6 +51,17 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
     return recipe, choices
 
 
+def resolve_for_model(
+    recipe: Recipe, facts: Facts, model: nn.Module
+) -> tuple[Recipe, list[Choice]]:
+    """Decide what depends on the kind of model as well."""
+    choices: list[Choice] = []
+    for name, value, reason in _computing(facts, model):
+        recipe, made = decide(recipe, name, value, reason)
+        choices += made
+    return recipe, choices
+
+
 def augments(augment: AugmentConfig) -> bool:
     """Whether a resolved augmentation changes pictures at all."""
     neutral = STRENGTHS["none"]
@@ -71,18 +84,35 @@ def _device(facts: Facts) -> list[tuple[str, Any, str]]:
     workers = min(facts.cores // facts.processes, MAX_WORKERS) if on_gpu else 0
     return [
         (
-            "training.precision",
-            "bf16" if facts.bf16 else "fp32",
-            f"this {facts.device} computes bfloat16 in hardware"
-            if facts.bf16
-            else f"this {facts.device} has no fast bfloat16",
-        ),
-        (
             "training.num_workers",
             workers,
             "one loader for each core of the process"
             if on_gpu
             else "on a CPU loaders would take the cores that train",
+        ),
+    ]
+
+
+def _computing(facts: Facts, model: nn.Module) -> list[tuple[str, Any, str]]:
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    # Every vision transformer has one, which cuts the picture into patches.
+    convolutional = len(convolutions) > 1
+    # On a CPU the bfloat16 kernels of grouped convolutions cost what the others gain.
+    grouped = facts.device == "cpu" and any(m.groups > 1 for m in convolutions)
+    if not facts.bf16:
+        precision = ("fp32", f"this {facts.device} has no fast bfloat16")
+    elif grouped:
+        precision = ("fp32", "bfloat16 gains nothing with depthwise convolutions on a CPU")
+    else:
+        precision = ("bf16", f"this {facts.device} computes bfloat16 in hardware")
+    return [
+        ("training.precision", *precision),
+        (
+            "training.channels_last",
+            convolutional,
+            "convolutions run faster with the channels last in memory"
+            if convolutional
+            else "nothing to gain without convolutions",
         ),
     ]
 

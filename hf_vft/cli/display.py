@@ -64,15 +64,15 @@ class ConsoleDisplay:
         for key, name in _SHOWN.items():
             if key in record:
                 shown.append(f"{name} {record[key]:.3f}")
-        self.console.print("   ".join(shown))
+        self.console.print("   ".join(shown), soft_wrap=True)
 
     def say(self, text: str) -> None:
         """A plain line."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A line that stands out."""
-        self.console.print(f"! {text}", style="yellow", markup=False)
+        self.console.print(f"! {text}", style="yellow", markup=False, soft_wrap=True)
 
 
 _SHOWN = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PretrainedConfig
 
 from hf_vft.models.structure import Anatomy, head_module
 
@@ -23,6 +24,8 @@ class HeadOnFeatures(nn.Module):
     def __init__(self, head: nn.Module) -> None:
         super().__init__()
         self.head = head
+        # The Trainer asks every model for one.
+        self.config = PretrainedConfig()
 
     def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """Features ``[B, …]``, as the head takes them, to logits ``[B, C]``."""

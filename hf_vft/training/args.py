@@ -17,6 +17,7 @@ class VisionTrainingArguments(TrainingArguments):
     """
 
     remove_unused_columns: bool = field(default=False)
+    label_names: list[str] | None = field(default_factory=lambda: ["labels"])
     train_part: str = field(
         default="all",
         metadata={"help": "What is trained: head, blocks:K (the top K blocks and the head), all."},

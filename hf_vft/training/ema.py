@@ -61,7 +61,10 @@ class WeightAverage:
 
     def save(self, folder: Path) -> None:
         """Write the average beside a checkpoint."""
-        state = {key: value.clone() for key, value in self.average.state_dict().items()}
+        state = {
+            key: value.detach().clone(memory_format=torch.contiguous_format)
+            for key, value in self.average.state_dict().items()
+        }
         save_file(state, folder / FILE)
 
     def load(self, folder: Path) -> None:

@@ -62,6 +62,8 @@ class FineTuning:
         self.recipe = context.recipe
         self.data = data
         self.model: nn.Module = loaded.model.to(PartialState().device)
+        if self.recipe.training.channels_last:
+            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plain = eval_transform(loaded.processor)
         self.random = train_transform(loaded.processor, self.recipe.augment)
         self._processor = loaded.processor

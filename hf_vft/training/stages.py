@@ -20,7 +20,7 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
-from transformers import TrainerCallback, TrainerState
+from transformers import PrinterCallback, TrainerCallback, TrainerState
 from transformers.integrations import TensorBoardCallback
 from transformers.trainer_utils import set_seed
 
@@ -128,6 +128,7 @@ def run_stage(
         eval_dataset=eval_data,
         callbacks=_callbacks(context, stage),
     )
+    trainer.remove_callback(PrinterCallback)
     start = _starting_point(trainer, model, folder)
     _train(trainer, stage, metric, folder)
     history = epoch_records(trainer.state.log_history, stage.name)
@@ -205,6 +206,7 @@ def _arguments(
         freeze_batch_norm=recipe.model.batch_norm_momentum == 0.0,
         bf16=recipe.training.precision == "bf16",
         fp16=recipe.training.precision == "fp16",
+        use_cpu=PartialState().device.type == "cpu",
         torch_compile=recipe.training.compile,
         dataloader_num_workers=int(recipe.training.num_workers),
         dataloader_persistent_workers=bool(recipe.training.num_workers),
