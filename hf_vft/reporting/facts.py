@@ -15,6 +15,7 @@ class ReportFacts:
         checkpoint: What was fine-tuned: a Hub id or a folder.
         pretrained: Whether its weights had been trained before.
         parameters: How many the model has.
+        lora: Settings of the adapters; empty without any.
         source: Where the pictures are from.
         pictures: How many each split has.
         rejected: Unusable pictures, each with ``file`` and ``reason``.
@@ -29,6 +30,7 @@ class ReportFacts:
     checkpoint: str = ""
     pretrained: bool | None = None
     parameters: int | None = None
+    lora: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
     pictures: Mapping[str, int] = field(default_factory=dict)
     rejected: tuple[Mapping[str, str], ...] = ()
@@ -47,6 +49,7 @@ class ReportFacts:
             checkpoint=str(summary.get("checkpoint") or ""),
             pretrained=summary.get("pretrained"),
             parameters=summary.get("parameters"),
+            lora=dict(summary.get("lora") or {}),
             source=str(summary.get("source") or ""),
             pictures=dict(summary.get("pictures") or {}),
             rejected=tuple(summary.get("rejected") or ()),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
 from hf_vft.evaluation.results import Bin, Estimate
+from hf_vft.reporting.numbers import percent
 
 Point = tuple[float, float]
 
@@ -140,20 +141,21 @@ def interval_plot(rows: Sequence[tuple[str, Estimate, str]], *, label: str) -> M
 
 def bar(estimate: Estimate, *, label: str) -> Markup:
     """One horizontal bar from 0 to 1 with its interval, to stand in a table cell."""
-    parts = [Markup('<rect class="band" x="0" y="3" width="200" height="12" rx="3"/>')]
+    frame = _Frame(2, 3, 200, 12, (0.0, 1.0), (0.0, 1.0))
+    parts = [Markup('<rect class="band" x="2" y="3" width="200" height="12" rx="3"/>')]
     if estimate.value is not None:
         parts.append(
-            Markup('<rect class="fill-a" x="0" y="3" width="{:.1f}" height="12" rx="3"/>').format(
-                200 * estimate.value
+            Markup('<rect class="fill-a" x="2" y="3" width="{:.1f}" height="12" rx="3"/>').format(
+                frame.px(estimate.value) - frame.left
             )
         )
     if estimate.low is not None and estimate.high is not None:
         parts.append(
             Markup('<path class="whisker" d="M{0:.1f} 9H{1:.1f}M{0:.1f} 5v8M{1:.1f} 5v8"/>').format(
-                200 * estimate.low, 200 * estimate.high
+                frame.px(estimate.low), frame.px(estimate.high)
             )
         )
-    return _svg(200, 18, label, parts)
+    return _svg(204, 18, label, parts)
 
 
 def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
@@ -172,13 +174,12 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
         count = 34 * found.n / most
         parts.append(
             Markup(
-                "<g><title>confidence {:.2f} to {:.2f}: {} images, {:.0%} right, "
-                "{:.0%} claimed</title>"
+                "<g><title>confidence {:.2f} to {:.2f}: {} images, {} right, {} claimed</title>"
                 '<rect class="fill-a" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"/>'
                 '<rect class="fill-{}" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"/>'
                 '<rect class="fill-c" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"/></g>'
             ).format(
-                found.low, found.high, found.n, found.accuracy, found.confidence,
+                found.low, found.high, found.n, percent(found.accuracy), percent(found.confidence),
                 x, width, frame.py(lower), base - frame.py(lower),
                 gap, x, width, frame.py(upper), frame.py(lower) - frame.py(upper),
                 x, width, base + 62 - count, count,
@@ -203,8 +204,11 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
     return _svg(344, int(base + 88), label, parts)
 
 
-def heat_map(confusion: Sequence[Sequence[int]], *, label: str) -> Markup:
-    """A confusion matrix of many classes, without numbers: rows true, columns predicted."""
+def heat_map(confusion: Sequence[Sequence[int]], names: Sequence[str], *, label: str) -> Markup:
+    """A confusion matrix of many classes, without numbers: rows true, columns predicted.
+
+    A cell says what it is when it is pointed at.
+    """
     n = len(confusion)
     cell = 480 / n
     parts = [Markup('<rect class="band" width="480" height="480" rx="4"/>')]
@@ -213,10 +217,11 @@ def heat_map(confusion: Sequence[Sequence[int]], *, label: str) -> Markup:
         parts += [
             Markup(
                 '<rect x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}" '
-                'style="fill:rgba(var(--{}),{:.2f})"/>'
+                'style="fill:rgba(var(--{}),{:.2f})"><title>{} → {}: {}</title></rect>'
             ).format(
                 cell * column, cell * row, cell, cell,
                 "heat" if row == column else "miss", 0.15 + 0.85 * count / total,
+                names[row], names[column], count,
             )
             for column, count in enumerate(counts)
             if count

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
-from PIL import Image
 from pydantic import ValidationError
 
 from hf_vft import __version__
@@ -18,38 +16,23 @@ from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import verdict as words
 from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.pages import picture_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.run import RunDirectory, write_text
 
 # Above this a confusion matrix with numbers no longer fits a page.
 _TABLE_CLASSES = 15
+# Above this not even as a picture: the pairs alone say it.
+_MAP_CLASSES = 100
 _SHOWN_CLASSES = 20
 _SHOWN_PAIRS = 6
+_MANY_PAIRS = 30
 # Rows of the table of scores; macro recall is the balanced accuracy.
 _SCORES = (
     "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "precision_macro",
     "auroc_macro", "average_precision_macro", "ece", "ece_calibrated",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A picture that the model got wrong.
-
-    Attributes:
-        image: The picture, of any size.
-        file: How people call it.
-        true: Its label.
-        predicted: What the model said.
-        confidence: How sure it was, in [0, 1].
-    """
-
-    image: Image.Image
-    file: str
-    true: str
-    predicted: str
-    confidence: float
 
 
 @dataclass(frozen=True)
@@ -60,22 +43,6 @@ class Pair:
     predicted: str
     n: int
     of: int
-
-
-def worst_mistakes(
-    predictions: pd.DataFrame, *, split: str = "test", limit: int = 12
-) -> pd.DataFrame:
-    """The rows of ``reference/predictions.parquet`` that are wrong, the surest first.
-
-    Args:
-        predictions: With the columns file, split, label, predicted and confidence.
-        split: Of which split.
-        limit: At most so many.
-    """
-    wrong = predictions[
-        (predictions["split"] == split) & (predictions["label"] != predictions["predicted"])
-    ]
-    return wrong.sort_values(["confidence", "file"], ascending=[False, True]).head(limit)
 
 
 def confused_pairs(result: SplitResult, labels: Sequence[str]) -> list[Pair]:
@@ -160,20 +127,21 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         for name, found in classes
     ]
     pairs = confused_pairs(result, report.labels)
-    few = len(report.labels) <= _TABLE_CLASSES
+    n = len(report.labels)
     return {
         "labels": report.labels,
         "classes": rows[:_SHOWN_CLASSES],
         "more_classes": rows[_SHOWN_CLASSES:],
         "few_images": words.FEW_IMAGES,
-        "confusion": result.confusion if few else None,
-        "confusion_map": None
-        if few
-        else heat_map(
+        "confusion": result.confusion if n <= _TABLE_CLASSES else None,
+        "confusion_map": heat_map(
             result.confusion,
-            label=f"Heat map of the confusion matrix of {len(report.labels)} classes.",
-        ),
-        "pairs": pairs[:_SHOWN_PAIRS],
+            report.labels,
+            label=f"Heat map of the confusion matrix of {n} classes.",
+        )
+        if _TABLE_CLASSES < n <= _MAP_CLASSES
+        else None,
+        "pairs": pairs[: _SHOWN_PAIRS if n <= _MAP_CLASSES else _MANY_PAIRS],
         "n_mistakes": sum(pair.n for pair in pairs),
     }
 

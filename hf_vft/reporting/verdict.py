@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
+from hf_vft.reporting import numbers
 from hf_vft.reporting.facts import ReportFacts
 
 METRIC_NAMES = {
@@ -89,9 +90,10 @@ def headline(report: EvalReport) -> str:
     result = report.splits[split]
     score = result.metrics[report.primary]
     name = _lower_first(metric_name(report.primary))
-    said = (
-        f"On {_images(result.n)} of the {split} split the model reaches a {name} of {_said(score)}"
-    )
+    scored = f"On {_images(result.n)} of the {split} split"
+    if score.value is None:
+        return f"{scored} the {name} is undefined."
+    said = f"{scored} the model reaches {_a(name)} of {_said(score)}"
     against = _against(report, split)
     return f"{said}: {against}." if against else f"{said}."
 
@@ -138,9 +140,9 @@ def weakest_class(result: SplitResult) -> str | None:
         return None
     name = min(scored, key=lambda label: scored[label] or 0.0)
     if scored[name] == 1.0:
-        return "No class has a single mistake."
+        return "Not one image is answered wrong."
     support = result.per_class[name].support
-    return f"The weakest class is {name} (F1 {scored[name]:.2f}, {_images(support)})."
+    return f"The weakest class is {name} (F1 {numbers.score(scored[name])}, {_images(support)})."
 
 
 def _standings(report: EvalReport) -> dict[str, Standing]:
@@ -171,7 +173,7 @@ def _against(report: EvalReport, split: str) -> str:
     for name, wording in BASELINE_NAMES.items():
         if name in found:
             value = report.baselines[name][split][report.primary].value
-            number = "" if value is None else f" ({value:.2f})"
+            number = "" if value is None else f" ({numbers.score(value)})"
             phrases.setdefault(found[name], []).append(wording + number)
     return ", ".join(f"{relations[key]} {' and '.join(names)}" for key, names in phrases.items())
 
@@ -182,14 +184,14 @@ def _calibration(result: SplitResult) -> str | None:
     if before is None or after is None:
         return None
     if after <= WELL_CALIBRATED:
-        judged = "Its confidence can be taken at its word"
+        judged = "The model's confidence can be taken at its word"
     elif after <= 2 * WELL_CALIBRATED:
-        judged = "Its confidence is roughly right"
+        judged = "The model's confidence is roughly right"
     else:
-        judged = "Its confidence should not be taken at its word"
+        judged = "The model's confidence should not be taken at its word"
     return (
-        f"{judged}: after temperature scaling it is off by {after:.0%} on average "
-        f"({before:.0%} before)."
+        f"{judged}: after temperature scaling it is off by {numbers.percent(after)} on "
+        f"average ({numbers.percent(before)} before)."
     )
 
 
@@ -254,16 +256,21 @@ def _splits_disagree(report: EvalReport, split: str) -> Notice | None:
     name = _lower_first(metric_name(report.primary))
     return Notice(
         "warning",
-        f"The {name} is {validation:.2f} on validation but {test:.2f} on {split}: {cause}.",
+        f"The {name} is {numbers.score(validation)} on validation but {numbers.score(test)} on "
+        f"{split}: {cause}.",
     )
 
 
 def _said(score: Estimate) -> str:
-    if score.value is None:
-        return "an undefined value"
+    value = numbers.score(score.value)
     if score.low is None or score.high is None:
-        return f"{score.value:.2f}"
-    return f"{score.value:.2f} (95 % interval {score.low:.2f}–{score.high:.2f})"
+        return value
+    low, high = numbers.score(score.low), numbers.score(score.high)
+    return f"{value} ({numbers.percent(0.95)} interval {low}–{high})"
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
 
 def _images(n: int) -> str:

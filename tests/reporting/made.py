@@ -11,7 +11,7 @@ from PIL import Image
 from hf_vft.evaluation.calibration import fit_temperature
 from hf_vft.evaluation.classification import evaluate_logits, majority_class_logits
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.reporting.report import Mistake
+from hf_vft.reporting.mistakes import Mistake
 
 LABELS = ["Blowhole", "Break", "Crack", "Fray", "Free", "Uneven"]
 SHARES = [0.14, 0.12, 0.09, 0.05, 0.42, 0.18]
