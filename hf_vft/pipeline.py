@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.losses.classification import balanced_class_weights
 from hf_vft.models.load import LoadedModel, choose_checkpoint, load_model
 from hf_vft.models.lora import merged
+from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.run import RunDirectory, write_folder, write_json, write_text
 from hf_vft.tasks import TASKS, Task, get_task
@@ -173,7 +174,7 @@ def _model(
             drop_path=recipe.model.drop_path,
             batch_norm_momentum=recipe.model.batch_norm_momentum,
             image_size=recipe.image.size,
-            image_fit=recipe.image.fit,
+            image_fit=cast("Fit", recipe.image.fit),
             seed=recipe.seed,
         )
     choices = [

@@ -79,7 +79,9 @@ class ModelConfig(Section):
     candidates: list[str] | Auto = Field("auto", description="Hub ids or local folders.")
     dropout: Fraction | Auto = Field("auto", description="Dropout before the head.")
     drop_path: Fraction | Auto = Field("auto", description="Stochastic depth, where it exists.")
-    batch_norm_momentum: Fraction | Auto = Field("auto", description="In the sense of PyTorch.")
+    batch_norm_momentum: Fraction | Auto = Field(
+        "auto", description="In the sense of PyTorch; 0 keeps the checkpoint's statistics."
+    )
     lora: LoraRecipe | None = None
 
 

@@ -21,7 +21,7 @@ MAX_WORKERS = 16
 
 def decide(recipe: Recipe, name: str, value: Any, reason: str) -> tuple[Recipe, list[Choice]]:
     """Set one field if it is on ``auto``."""
-    was = recipe.model_dump()
+    was: Any = recipe.model_dump()
     for part in name.split("."):
         was = was[part]
     if was != "auto":

@@ -1,4 +1,4 @@
-"""The end of a run, on the terminal."""
+"""Scores on the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hf_vft.evaluation.results import Estimate, EvalReport
+from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.run import RunDirectory
 
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1"}
@@ -18,18 +18,14 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
-    table = Table(title=f"Test split, {report.splits['test'].n} pictures (95 % interval)")
-    table.add_column("")
-    for name in SHOWN.values():
-        table.add_column(name)
     rows = {"fine-tuned": report.splits["test"].metrics}
     rows |= {name.replace("_", " "): splits["test"] for name, splits in report.baselines.items()}
+    table = _table(f"Test split, {report.splits['test'].n} pictures (95 % interval)", "", SHOWN)
     for name, metrics in rows.items():
-        table.add_row(name, *(_shown(metrics[key]) for key in SHOWN))
+        table.add_row(name, *(str(metrics[key]) for key in SHOWN))
     console = Console()
     console.print(table)
-    summary = run.read_json(run.summary_file)
-    if not summary["pretrained"]:
+    if not run.read_json(run.summary_file)["pretrained"]:
         console.print(
             "The backbone was trained from scratch, for want of a pre-trained one: expect far "
             "better scores from one."
@@ -38,5 +34,27 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     console.print(f"Model:  {run.model}", soft_wrap=True)
 
 
-def _shown(estimate: Estimate) -> str:
-    return str(estimate)
+def print_split(result: SplitResult) -> None:
+    """Scores of one set of pictures, by class and by slice."""
+    console = Console()
+    overall = _table(f"{result.n} pictures (95 % interval)", "", SHOWN)
+    overall.add_row("all", *(str(result.metrics[key]) for key in SHOWN))
+    for column, values in result.slices.items():
+        for value, found in values.items():
+            shown = (str(found.metrics[key]) if key in found.metrics else "" for key in SHOWN)
+            overall.add_row(f"{column} = {value} ({found.n})", *shown)
+    console.print(overall)
+    names = {"precision": "precision", "recall": "recall", "f1": "F1"}
+    classes = _table("By class", "pictures", names)
+    for name, scores in result.per_class.items():
+        estimates = (str(scores.metrics[key]) for key in names)
+        classes.add_row(f"{name} ({scores.support})", *estimates)
+    console.print(classes)
+
+
+def _table(title: str, first: str, columns: dict[str, str]) -> Table:
+    table = Table(title=title)
+    table.add_column(first)
+    for name in columns.values():
+        table.add_column(name)
+    return table

@@ -39,11 +39,16 @@ class VisionDataset(Dataset[dict[str, Any]]):
         self.seed = seed
         self.max_pixels = max_pixels
         # In shared memory, so that workers that stay alive over epochs see it change.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random changes of this epoch."""
         self._epoch[0] = epoch
+
+    @property
+    def labels(self) -> list[int]:
+        """The class id of each picture."""
+        return list(self.split["label"])
 
     def __len__(self) -> int:
         return len(self.split)

@@ -57,6 +57,21 @@ class ImageData:
     source: str = ""
 
 
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures that all decode, as one set.
+
+    Attributes:
+        pictures: With the columns that the splits of `ImageData` have.
+        rejected: What was left out.
+        notes: One plain line per doubtful thing.
+    """
+
+    pictures: datasets.Dataset
+    rejected: list[Rejected] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
 def load_data(
     source: str | Path | datasets.Dataset | datasets.DatasetDict,
     config: DataConfig,
@@ -85,20 +100,7 @@ def load_data(
     """
     table = _without_unlabelled_splits(read_source(source, config, cache_dir))
     classes = class_order((name for name in table.labels if name is not None), table.class_names)
-    checks = verify_images(
-        table.images, max_pixels=config.max_pixels, cache_dir=cache_dir, progress=progress
-    )
-    rejected = _rejected(table, checks)
-    if rejected and config.strict:
-        raise DataError(
-            f"{rejected[0].file}: {rejected[0].reason} ({len(rejected)} unusable in all); set "
-            "data.strict to false to leave them out."
-        )
-    left_out = {item.file for item in rejected}
-    kept = sorted(
-        (row for row, file in enumerate(table.files) if file not in left_out),
-        key=table.files.__getitem__,
-    )
+    checks, rejected, kept = _usable(table, config, cache_dir, progress)
     _refuse_losses(table, kept, rejected)
     names = [str(table.labels[row]) for row in kept]
     ids = {name: number for number, name in enumerate(classes)}
@@ -122,6 +124,69 @@ def load_data(
         fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, names, splits),
         source=describe_source(source),
     )
+
+
+def load_labelled(
+    source: str | Path | datasets.Dataset | datasets.DatasetDict,
+    config: DataConfig,
+    *,
+    labels: Sequence[str],
+    split: str | None = None,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> LabelledPictures:
+    """Read and check labelled pictures to measure a model on; nothing is divided.
+
+    Args:
+        source: As for `load_data`.
+        config: Columns and limits.
+        labels: The model's class names; not every one has to be there.
+        split: Only this one of the source; all pictures by default.
+        cache_dir: Where results of checking, and unpacked archives, are kept.
+        progress: Called with the number of pictures checked and of all.
+
+    Raises:
+        DataError: If a label is none of the model's, or no usable picture is left.
+    """
+    table = _without_unlabelled_splits(read_source(source, config, cache_dir))
+    if split is not None:
+        rows = [row for row, name in enumerate(table.splits or ()) if name == split]
+        if not rows:
+            there = quoted(sorted(set(table.splits or ()))) or "none"
+            raise DataError(f"{describe_source(source)}: no split {split!r}; there are {there}.")
+        table = table.select(rows)
+    _, rejected, kept = _usable(table, config, cache_dir, progress)
+    if not kept:
+        raise DataError(f"{describe_source(source)}: there is no usable picture with a label.")
+    strange = sorted({str(table.labels[row]) for row in kept} - set(labels))
+    if strange:
+        raise DataError(
+            f"{describe_source(source)}: the model does not know {quoted(strange)}; it knows "
+            f"{quoted(labels)}."
+        )
+    pictures = _with_columns(table, list(labels)).select(kept)
+    return LabelledPictures(pictures, rejected, list(table.notes))
+
+
+def _usable(
+    table: Table, config: DataConfig, cache_dir: Path | None, progress: Progress | None
+) -> tuple[Sequence[Check], list[Rejected], list[int]]:
+    """What checking found, what is left out, and the rows that are kept, by name."""
+    checks = verify_images(
+        table.images, max_pixels=config.max_pixels, cache_dir=cache_dir, progress=progress
+    )
+    rejected = _rejected(table, checks)
+    if rejected and config.strict:
+        raise DataError(
+            f"{rejected[0].file}: {rejected[0].reason} ({len(rejected)} unusable in all); set "
+            "data.strict to false to leave them out."
+        )
+    left_out = {item.file for item in rejected}
+    kept = sorted(
+        (row for row, file in enumerate(table.files) if file not in left_out),
+        key=table.files.__getitem__,
+    )
+    return checks, rejected, kept
 
 
 def _unseen_notes(table: Table, classes: list[str]) -> list[str]:

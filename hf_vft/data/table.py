@@ -43,8 +43,8 @@ class Table:
     class_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
-    def select(self, rows: Sequence[int], note: str) -> Table:
-        """The table with only ``rows``, and a note that says why."""
+    def select(self, rows: Sequence[int], note: str | None = None) -> Table:
+        """The table with only ``rows``, and a note that says why where that is doubtful."""
 
         def pick(column: list[Any]) -> list[Any]:
             return [column[row] for row in rows]
@@ -57,7 +57,7 @@ class Table:
             groups=pick(self.groups) if self.groups is not None else None,
             extras={name: pick(column) for name, column in self.extras.items()},
             class_names=self.class_names,
-            notes=[*self.notes, note],
+            notes=[*self.notes, *([note] if note else [])],
         )
 
 

@@ -148,7 +148,7 @@ def _changes(augment: AugmentConfig) -> list[v2.Transform]:
     return changes
 
 
-class RandomAreaCrop(v2.Transform):
+class RandomAreaCrop(v2.Transform):  # type: ignore[misc]
     """Cut out a random part that keeps at least ``scale`` of the area, without resizing.
 
     As in ``RandomResizedCrop`` (Szegedy et al. 2015), with the aspect ratio of the picture

@@ -24,6 +24,11 @@ TOO_MUCH = 0.5
 BATCH_NORM_MOMENTUM = 0.1
 """PyTorch's default: a running statistic takes a tenth of each batch's."""
 
+FROZEN_STATISTICS = (
+    "the statistics of BatchNorm stay those of pre-training: the converged head was fitted to "
+    "features made with them, and small batches make poor ones"
+)
+
 HEAD_DROPOUT = ("classifier_dropout_prob", "classifier_dropout", "dropout_rate")
 HIDDEN_DROPOUT = ("hidden_dropout_prob", "hidden_dropout", "dropout")
 DROP_PATH = ("drop_path_rate", "drop_connect_rate")
@@ -91,9 +96,12 @@ def adjust_drop_path(config: PreTrainedConfig, value: float | Auto) -> list[Adju
 
 
 def adjust_batch_norm(
-    model: nn.Module, config: PreTrainedConfig, value: float | Auto
+    model: nn.Module, config: PreTrainedConfig, value: float | Auto, *, pretrained: bool
 ) -> list[Adjustment]:
     """Set the momentum of every BatchNorm, and of the configuration where it stands there.
+
+    A momentum of 0 means that the statistics stay those of the checkpoint; the trainer sees to
+    that, and the configuration keeps a momentum that a later training can use.
 
     Raises:
         ModelError: If a momentum is asked for and there is no BatchNorm.
@@ -104,10 +112,8 @@ def adjust_batch_norm(
         name = "model.batch_norm_momentum"
         return _absent(name, value, BATCH_NORM_MOMENTUM, "BatchNorm", config)
     highest = max(momenta)
-    if value == "auto" and highest <= TOO_MUCH:
-        reason = "momentum of the checkpoint's BatchNorm"
-        return [Adjustment("model.batch_norm_momentum", "auto", highest, reason)]
-    momentum = BATCH_NORM_MOMENTUM if value == "auto" else value
+    usable = highest if highest <= TOO_MUCH else BATCH_NORM_MOMENTUM
+    momentum = usable if value == "auto" or value == 0.0 else value
     for norm in norms:
         norm.momentum = momentum
     field = _find(config, ("batch_norm_momentum",))
@@ -115,10 +121,15 @@ def adjust_batch_norm(
         field.set(momentum)
     if value != "auto":
         return []
-    reason = (
-        f"with the architecture's momentum of {highest:g} the running statistics would be those "
-        "of the last batch"
-    )
+    if pretrained:
+        momentum, reason = 0.0, FROZEN_STATISTICS
+    elif highest <= TOO_MUCH:
+        reason = "momentum of the architecture's BatchNorm"
+    else:
+        reason = (
+            f"with the architecture's momentum of {highest:g} the running statistics would be "
+            "those of the last batch"
+        )
     return [Adjustment("model.batch_norm_momentum", "auto", momentum, reason)]
 
 

@@ -72,7 +72,8 @@ def load_model(
         dropout: Before the head, or else the hidden one. Auto keeps what the checkpoint says,
             unless it is over 0.5.
         drop_path: Rate of stochastic depth. Auto keeps what the checkpoint says.
-        batch_norm_momentum: In PyTorch's sense. Auto keeps it, unless it is over 0.5.
+        batch_norm_momentum: In PyTorch's sense; 0 keeps the statistics as they are. Auto is 0
+            for pre-trained weights, else the architecture's, unless that is over 0.5.
         image_size: Side of the input in pixels. Auto keeps the processor's.
         image_fit: How the processor frames a picture.
         problem_type: As in the configuration; None where the task is no classification: then
@@ -98,7 +99,9 @@ def load_model(
             adjustments.append(Adjustment("image.size", "auto", side, reason))
         else:
             model = resize_input(model, image_size)
-        adjustments += adjust_batch_norm(model, model.config, batch_norm_momentum)
+        adjustments += adjust_batch_norm(
+            model, model.config, batch_norm_momentum, pretrained=checkpoint.pretrained
+        )
         size = None if image_size == "auto" else image_size
         processor = reframe(processor, model.config, size, image_fit)
     # A path in the cache means nothing elsewhere; peft writes this name into the adapter.

@@ -89,7 +89,8 @@ def merged(model: Any) -> nn.Module:
     if not isinstance(model, PeftModel):
         plain: nn.Module = model
         return plain
-    return copy.deepcopy(model).merge_and_unload(safe_merge=True)
+    whole: nn.Module = copy.deepcopy(model).merge_and_unload(safe_merge=True)
+    return whole
 
 
 def _layers(block: nn.Module) -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,12 +34,12 @@ class WeightAverage:
     @torch.no_grad()
     def _blend(
         self,
-        averaged: list[torch.Tensor],
-        current: list[torch.Tensor],
+        averaged: Sequence[torch.Tensor],
+        current: Sequence[torch.Tensor],
         steps: torch.Tensor | int,
     ) -> None:
         decay = min(self.decay, (1 + float(steps)) / (10 + float(steps)))
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
 
     def update(self) -> None:
         """Take in the weights as they are now."""

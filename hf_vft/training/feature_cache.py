@@ -141,7 +141,10 @@ def _compute(
         return features
     gathered = gather(features.to(state.device)).cpu()
     by_rank = gathered.view(world, share, *features.shape[1:])
-    return by_rank.transpose(0, 1).reshape(world * share, *features.shape[1:])[:total].clone()
+    in_order: torch.Tensor = (
+        by_rank.transpose(0, 1).reshape(world * share, *features.shape[1:])[:total].clone()
+    )
+    return in_order
 
 
 def _write(path: Path, features: torch.Tensor) -> None:

@@ -63,7 +63,7 @@ class FineTuning:
         self.data = data
         self.model: nn.Module = loaded.model.to(PartialState().device)
         if self.recipe.training.channels_last:
-            self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.model.to(memory_format=torch.channels_last)
         self.plain = eval_transform(loaded.processor)
         self.random = train_transform(loaded.processor, self.recipe.augment)
         self._processor = loaded.processor
@@ -134,7 +134,7 @@ class FineTuning:
         was_training = head.training
         head.eval()
         with torch.inference_mode():
-            for part in inputs.split(1024):
+            for part in torch.split(inputs, 1024):
                 head(part.to(linear.weight.device))
         head.train(was_training)
         hook.remove()

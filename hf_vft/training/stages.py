@@ -18,12 +18,12 @@ from accelerate import PartialState
 from pydantic import BaseModel
 from safetensors.torch import load_model, save_model
 from torch import nn
-from torch.utils.data import Dataset
 from torch.utils.tensorboard import SummaryWriter
 from transformers import PrinterCallback, TrainerCallback, TrainerState
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer_utils import set_seed
 
+from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig
 from hf_vft.run import write_json, write_text
@@ -31,6 +31,7 @@ from hf_vft.tasks import Task
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import Display, Patience, Progress, Silent
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
+from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
     Record,
     best_record,
@@ -42,6 +43,8 @@ from hf_vft.training.history import (
 from hf_vft.training.trainer import VisionTrainer
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
+
+SizedDataset = VisionDataset | CachedFeatures
 
 SCHEDULERS = {"plateau": "reduce_lr_on_plateau"}
 """Names of the recipe that are not those of transformers."""
@@ -96,8 +99,8 @@ def run_stage(
     context: StageContext,
     stage: StageConfig,
     model: nn.Module,
-    train_data: Dataset[Any],
-    eval_data: Dataset[Any],
+    train_data: SizedDataset,
+    eval_data: SizedDataset,
     *,
     mix: bool = True,
 ) -> StageResult:
@@ -234,7 +237,8 @@ def _callbacks(context: StageContext, stage: StageConfig) -> list[TrainerCallbac
     if stage.patience is not None:
         callbacks.append(Patience(context.recipe.training.metric, stage.patience))
     if PartialState().is_main_process:
-        callbacks.append(TensorBoardCallback(SummaryWriter(str(context.logs / stage.name))))
+        writer = SummaryWriter(str(context.logs / stage.name))
+        callbacks.append(TensorBoardCallback(writer))  # type: ignore[no-untyped-call]
     return callbacks
 
 

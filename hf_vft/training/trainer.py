@@ -40,10 +40,11 @@ class VisionTrainer(Trainer):
     """
 
     args: VisionTrainingArguments
+    model: Any
 
     def __init__(
         self,
-        model: nn.Module | None = None,
+        model: Any = None,
         args: VisionTrainingArguments | None = None,
         *,
         task: Task | None = None,
@@ -60,7 +61,7 @@ class VisionTrainer(Trainer):
         self.ema: WeightAverage | None = None
         self.add_callback(_EpochHooks(self))
 
-    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Freeze what is not trained, then give each depth its rate."""
         if self.optimizer is None:
             target = self.model if model is None else model
@@ -107,9 +108,9 @@ class VisionTrainer(Trainer):
         loss = self.task.loss(outputs, labels, **options)
         return (loss, {"logits": outputs["logits"]}) if return_outputs else loss
 
-    def train(self, resume_from_checkpoint: str | bool | None = None, **kwargs: Any) -> Any:
+    def train(self, *args: Any, **kwargs: Any) -> Any:
         """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
-        output = super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        output = super().train(*args, **kwargs)
         self._use_average()
         return output
 
@@ -164,7 +165,7 @@ class VisionTrainer(Trainer):
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         super()._save_checkpoint(*args, **kwargs)
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         # Every process has written its part before the checkpoint is called complete.
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
@@ -188,7 +189,7 @@ class _EpochHooks(TrainerCallback):
         self.trainer = trainer
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        dataset = self.trainer.train_dataset
+        dataset: Any = self.trainer.train_dataset
         if hasattr(dataset, "set_epoch"):
             dataset.set_epoch(int(state.epoch or 0))
 

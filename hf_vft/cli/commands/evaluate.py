@@ -25,11 +25,11 @@ def evaluate(
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.scores import print_split
-    from hf_vft.pipeline import evaluate_run
+    from hf_vft.scoring import evaluate_run
 
     quiet_libraries()
     with ConsoleDisplay() as display:
-        result = evaluate_run(run, data, by=by or [], split=split, display=display)
+        result = evaluate_run(run, data, by=by or [], split=split, display=display).result
     if as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:

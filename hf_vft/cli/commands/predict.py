@@ -24,11 +24,13 @@ def predict(
     Example: hf-vft predict run/ photo.jpg other/ --json
     """
     from hf_vft.cli.display import quiet_libraries
-    from hf_vft.pipeline import predict_images
+    from hf_vft.run import RunDirectory
+    from hf_vft.serving.predictor import Predictor
 
     quiet_libraries()
     failed = False
-    for answer in predict_images(run, images, top=top, batch_size=batch_size):
+    predictor = Predictor(RunDirectory.open(run))
+    for answer in predictor.answer_files(images, top=top, batch_size=batch_size):
         failed = failed or answer.error is not None
         if as_json:
             typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))

@@ -1,0 +1,111 @@
+"""A finished run, measured on other pictures than it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.load import LabelledPictures, load_labelled
+from hf_vft.data.transforms import eval_transform
+from hf_vft.evaluation.results import SplitResult
+from hf_vft.run import RunDirectory
+from hf_vft.serving.predictor import Predictor
+from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.feature_cache import default_cache
+from hf_vft.training.predict import predict_logits
+from hf_vft.training.stages import per_process
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores, and what they rest on.
+
+    Attributes:
+        result: Every metric with its interval.
+        labels: The model's classes, in the order of the confusion matrix.
+        pictures: What was measured, and what was left out.
+    """
+
+    result: SplitResult
+    labels: list[str]
+    pictures: LabelledPictures
+
+
+def evaluate_run(
+    run_path: str | Path,
+    source: str | Path,
+    *,
+    by: Sequence[str] = (),
+    split: str | None = None,
+    display: Display | None = None,
+) -> Measured:
+    """Measure a run's model on labelled pictures.
+
+    Args:
+        run_path: A run folder.
+        source: As for `fit`.
+        by: Columns that the scores are broken down by.
+        split: Only this split of the source; all its pictures by default.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: If the run is not finished, or the pictures do not fit it.
+    """
+    display = display or Silent()
+    predictor = Predictor(RunDirectory.open(run_path))
+    recipe = predictor.recipe
+    # The columns of the training data may have other names here, except those that mean a thing.
+    config = recipe.data.model_copy(
+        update={"path": str(source), "slice_columns": list(by), "group_column": None}
+    )
+    display.start("checking pictures", 1)
+    found = load_labelled(
+        source,
+        config,
+        labels=predictor.labels,
+        split=split,
+        cache_dir=default_cache() / "data",
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+    for note in found.notes:
+        display.warn(note)
+    if found.rejected:
+        first = found.rejected[0]
+        display.warn(f"{len(found.rejected)} left out, {first.file} ({first.reason}) the first.")
+    display.say(f"Measuring {len(found.pictures)} pictures.")
+    logits, labels = predict_logits(
+        predictor.model,
+        VisionDataset(
+            found.pictures,
+            eval_transform(predictor.processor),
+            max_pixels=recipe.data.max_pixels,
+        ),
+        predictor.task,
+        batch_size=per_process(recipe.training.eval_batch_size, PartialState().num_processes),
+        num_workers=int(recipe.training.num_workers),
+    )
+    result = predictor.task.evaluate(
+        logits,
+        np.asarray(labels),
+        predictor.labels,
+        temperature=predictor.temperature,
+        n_bootstrap=recipe.evaluation.bootstrap,
+        seed=recipe.seed,
+        clusters=_groups(found, recipe.data.group_column),
+        slices={name: found.pictures[name] for name in by},
+    )
+    return Measured(result, predictor.labels, found)
+
+
+def _groups(found: LabelledPictures, column: str | None) -> Sequence[Any] | None:
+    """What the pictures of one part share, where the source says so: intervals need it."""
+    if column is None or column not in found.pictures.column_names:
+        return None
+    groups: Sequence[Any] = found.pictures[column]
+    return groups

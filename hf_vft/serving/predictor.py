@@ -1,0 +1,138 @@
+"""From pictures to answers with calibrated confidence, as training's validation saw them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from PIL import Image
+from transformers import AutoImageProcessor
+
+from hf_vft.data.folders import is_picture_name, visible_files
+from hf_vft.data.images import decode_image
+from hf_vft.data.transforms import eval_transform
+from hf_vft.errors import DataError, ModelError
+from hf_vft.evaluation.calibration import probabilities
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.run import RunDirectory
+from hf_vft.tasks import get_task
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says of one file.
+
+    Attributes:
+        file: As it was asked for.
+        scores: Labels with their calibrated probabilities, the best first; empty on an error.
+        error: Why there is no answer, or None.
+    """
+
+    file: str
+    scores: tuple[tuple[str, float], ...] = ()
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As ``hf-vft predict --json`` writes it."""
+        if self.error is not None:
+            return {"file": self.file, "error": self.error}
+        label, confidence = self.scores[0]
+        scores = [{"label": name, "score": score} for name, score in self.scores]
+        return {"file": self.file, "label": label, "confidence": confidence, "scores": scores}
+
+
+class Predictor:
+    """The model of a run, ready to answer.
+
+    Args:
+        run: Finished.
+
+    Raises:
+        RunError: If the run is not finished.
+        ModelError: If its model cannot be loaded.
+    """
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.recipe = run.recipe()
+        self.task = get_task(self.recipe.task)
+        self.temperature = EvalReport.model_validate(run.read_json(run.metrics_file)).temperature
+        try:
+            self.model = self.task.auto_class.from_pretrained(run.model, use_safetensors=True)
+            self.processor: Any = AutoImageProcessor.from_pretrained(run.model)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{run.model}: {str(error).splitlines()[0]}") from None
+        self.device = PartialState().device
+        self.model.to(self.device).eval()
+        self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
+        self._transform = eval_transform(self.processor)
+
+    def decode(self, source: bytes | str | Path | Image.Image) -> Image.Image:
+        """A picture as the model may see it.
+
+        Raises:
+            DataError: If it is none, or too large.
+        """
+        return decode_image(source, max_pixels=self.recipe.data.max_pixels)
+
+    @torch.inference_mode()
+    def logits(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """RGB pictures to logits ``[N, C]``, as the model gives them."""
+        pixels = torch.stack([self._transform(image) for image in images])
+        logits = self.model(pixel_values=pixels.to(self.device)).logits
+        return np.asarray(logits.float().cpu())
+
+    def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """RGB pictures to calibrated probabilities ``[N, C]``."""
+        return probabilities(self.logits(images), self.temperature)
+
+    def answer_files(
+        self, paths: Iterable[Path], *, top: int = 1, batch_size: int = 16
+    ) -> Iterator[Answer]:
+        """Answer picture files in order; one that cannot be read says why.
+
+        Args:
+            paths: Files, or folders that are searched for pictures.
+            top: Labels for each picture.
+            batch_size: Pictures at a time.
+        """
+        files = _files(paths)
+        while batch := list(islice(files, batch_size)):
+            yield from self._answers(batch, top)
+
+    def _answers(self, files: Sequence[Path], top: int) -> Iterator[Answer]:
+        images: dict[Path, Image.Image] = {}
+        errors: dict[Path, str] = {}
+        for file in files:
+            try:
+                images[file] = self.decode(file)
+            except DataError as error:
+                errors[file] = str(error)
+        rows = (
+            dict(zip(images, self.probabilities(list(images.values())), strict=True))
+            if images
+            else {}
+        )
+        for file in files:
+            if file in errors:
+                yield Answer(str(file), error=errors[file])
+            else:
+                yield Answer(str(file), self._best(rows[file], top))
+
+    def _best(self, row: np.ndarray, top: int) -> tuple[tuple[str, float], ...]:
+        order = np.argsort(-row, kind="stable")[:top]
+        return tuple((self.labels[i], float(row[i])) for i in order)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (file for file in visible_files(path) if is_picture_name(file))
+        else:
+            yield path
