@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU", "xpu": "Intel GPU"}
+
 
 @dataclass(frozen=True)
 class ReportFacts:
@@ -55,7 +57,7 @@ class ReportFacts:
             rejected=tuple(summary.get("rejected") or ()),
             notes=tuple(summary.get("notes") or ()),
             warnings={stage: tuple(sentences) for stage, sentences in stages.items()},
-            device=str(summary.get("device") or ""),
+            device=_DEVICES.get(str(summary.get("device")), str(summary.get("device") or "")),
             seconds=summary.get("seconds"),
             version=str(summary.get("hf_vft") or ""),
             finished=str(summary.get("finished") or ""),

@@ -60,6 +60,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def sentence(text: str) -> str:
+    """With a capital and a full stop; a first word that is a name in code keeps its letters."""
+    first, _, _ = text.partition(" ")
+    if first.isalpha() and first.islower():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", ":")) else f"{text}."
+
+
 def breakable(name: str) -> Markup:
     """A file name, escaped, that may wrap after its separators rather than anywhere."""
     parts = re.split(r"(?<=[/\\_.-])", name)

@@ -13,7 +13,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from hf_vft.reporting.numbers import breakable, duration, moment, percent, score, shown
+from hf_vft.reporting.numbers import (
+    breakable,
+    duration,
+    moment,
+    percent,
+    score,
+    sentence,
+    shown,
+)
 
 THUMBNAIL = 160
 
@@ -27,7 +35,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for write in (score, percent, duration, moment, shown, breakable):
+    for write in (score, percent, duration, moment, shown, sentence, breakable):
         environment.filters[write.__name__] = write
     return environment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,30 @@ def confused_pairs(result: SplitResult, labels: Sequence[str]) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (-pair.n, pair.of))
 
 
+def grouped_choices(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One entry for neighbours of one section that were chosen for the same reason.
+
+    Args:
+        choices: As in ``choices.json``: name, value and reason.
+
+    Returns:
+        The same keys; of several choices the name is the section, the value a mapping.
+    """
+
+    def kind(choice: Mapping[str, Any]) -> tuple[str, str]:
+        return choice["name"].rpartition(".")[0], choice["reason"]
+
+    grouped: list[Mapping[str, Any]] = []
+    for (section, reason), found in groupby(choices, key=kind):
+        members = list(found)
+        if len(members) == 1:
+            grouped += members
+        else:
+            values = {item["name"].rpartition(".")[2]: item["value"] for item in members}
+            grouped.append({"name": section, "value": values, "reason": reason})
+    return grouped
+
+
 def render_report(
     run_path: Path, *, mistakes: Sequence[Mistake], facts: ReportFacts | None = None
 ) -> Path:
@@ -90,7 +115,7 @@ def render_report(
             name=run_path.resolve().name,
             version=facts.version or __version__,
             facts=facts,
-            choices=_optional(run, run.choices_file, []),
+            choices=grouped_choices(_optional(run, run.choices_file, [])),
             audit=_optional(run, run.audit_file, None),
             mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
             **_verdict_parts(report, facts),
