@@ -31,6 +31,8 @@ from hf_vft.models.load import LoadedModel, choose_checkpoint, load_model
 from hf_vft.models.lora import merged
 from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe, load_recipe
+from hf_vft.reporting.mistakes import report_mistakes
+from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, write_folder, write_json, write_text
 from hf_vft.tasks import TASKS, Task, get_task
 from hf_vft.training.allocator import keep_freed_memory
@@ -88,6 +90,7 @@ def fit(
             _write_predictions(run, data, logits, report)
             write_json(run.metrics_file, report.model_dump(mode="json"))
             write_json(run.summary_file, _summary(data, facts, loaded, tuned, started))
+            render_report(run.path, mistakes=report_mistakes(run, data))
         PartialState().wait_for_everyone()
     return run
 

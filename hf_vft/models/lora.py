@@ -66,6 +66,11 @@ def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
             f"LoRA on {model.name_or_path}: adapters need a pre-trained backbone under them; name "
             "one in model.candidates, or leave model.lora out."
         )
+    if getattr(model.config, "tf_padding", False):
+        raise ModelError(
+            f"LoRA on {type(model).__name__}: it computes its padding from its convolutions, which "
+            "peft's adapters hide; leave model.lora out."
+        )
     targets = lora_targets(model, config.r) if config.target == "auto" else list(config.target)
     if config.target != "auto":
         _check_targets(model, targets)
