@@ -1,0 +1,147 @@
+"""Looks once at every picture for the audit and keeps a few numbers of each.
+
+Brightness, blur and the like, and the hashes, are those of cleanvision, computed on a reduced
+copy, so that a large photograph takes no longer than its decoding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageStat
+
+from hf_vft.data.images import MAX_PIXELS, decode_image
+from hf_vft.data.load import ImageData
+from hf_vft.data.verify import Progress, image_bytes
+
+SIDE = 256
+"""Pictures are measured at this longest side, in pixels, at most."""
+
+PREVIEW = 16
+"""Side of the grey preview that tells near duplicates from look-alikes."""
+
+_BATCH = 64  # pictures in memory at a time
+_VERSION = 1  # raise it when a measure changes its meaning
+
+
+def measure_pictures(
+    data: ImageData,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Measure every picture, in the order train, validation, test.
+
+    Args:
+        data: Pictures that all decode.
+        max_pixels: See :func:`hf_vft.data.images.decode_image`.
+        cache_dir: Where the numbers are kept, by the fingerprint of the data.
+        progress: Told the number of pictures done and of all.
+
+    Returns:
+        One row per picture: ``file``, ``split``, ``label``, ``group`` (None without), ``width``
+        and ``height`` in pixels, ``file_hash``, ``pixel_hash``, ``look`` (64-bit perceptual hash,
+        ``uint64``), ``preview`` (grey, ``PREVIEW``² bytes), and the properties of cleanvision.
+
+    Raises:
+        DataError: If a picture has become unreadable since it was loaded.
+    """
+    known = _described(data)
+    cache = cache_dir / f"audit-{_VERSION}-{data.fingerprint}.parquet" if cache_dir else None
+    if cache is not None and data.fingerprint and cache.is_file():
+        cached = pd.read_parquet(cache)
+        if cached["file"].tolist() == known["file"].tolist():
+            return pd.concat([known, cached.drop(columns="file")], axis=1)
+    measures: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for batch in _batches(data):
+            measures += pool.map(lambda image: measure(image_bytes(image), max_pixels), batch)
+            if progress is not None:
+                progress(len(measures), len(known))
+    found = pd.DataFrame(measures)
+    if cache is not None and data.fingerprint:
+        _write(cache, found.assign(file=known["file"]))
+    return pd.concat([known, found], axis=1)
+
+
+def measure(content: bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
+    """What the audit keeps of one picture file."""
+    from cleanvision.issue_managers.duplicate_issue_manager import get_hash
+    from cleanvision.issue_managers.image_property import get_edges
+
+    image = decode_image(content, max_pixels=max_pixels)
+    size = image.size
+    pixel_hash = get_hash(image, {"hash_type": "md5"}) + f"-{size[0]}x{size[1]}"
+    image.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
+    grey = image.convert("L")
+    contrast = ImageStat.Stat(grey).stddev[0]
+    preview = grey.resize((PREVIEW, PREVIEW), Image.Resampling.BOX)
+    return {
+        "width": size[0],
+        "height": size[1],
+        "file_hash": hashlib.sha256(content).hexdigest(),
+        "pixel_hash": pixel_hash,
+        "look": np.uint64(int(get_hash(image, {"hash_type": "phash", "hash_size": 8}), 16)),
+        "preview": preview.tobytes(),
+        "contrast": contrast / 255,
+        # Edges in proportion to the contrast: a dim picture is not a blurred one.
+        "sharpness": _inner_spread(get_edges(grey)) / max(contrast, 1.0),
+        **_cleanvision_properties(image, size),
+    }
+
+
+def _inner_spread(edges: Image.Image) -> float:
+    """Standard deviation without the outermost pixels, which Pillow's filters leave as they are."""
+    width, height = edges.size
+    inner = edges.crop((1, 1, width - 1, height - 1)) if min(width, height) > 2 else edges
+    return float(ImageStat.Stat(inner).stddev[0])
+
+
+def _cleanvision_properties(image: Image.Image, size: tuple[int, int]) -> dict[str, Any]:
+    """The raw values that cleanvision's issue types are scored by."""
+    from cleanvision.issue_managers.image_property import (
+        BlurrinessProperty,
+        BrightnessProperty,
+        EntropyProperty,
+    )
+
+    values: dict[str, Any] = {}
+    for kind in (BrightnessProperty("dark"), EntropyProperty(), BlurrinessProperty()):
+        values |= kind.calculate(image)
+    values["aspect_ratio"] = min(size) / max(size)
+    values["size"] = float(size[0] * size[1]) ** 0.5
+    return values
+
+
+def _described(data: ImageData) -> pd.DataFrame:
+    """What is known of the pictures without looking at them."""
+    frames = []
+    for split, table in data.splits.items():
+        frame = pd.DataFrame({"file": table["file"], "split": split})
+        frame["label"] = [data.labels[label] for label in table["label"]]
+        frame["group"] = table["group"] if "group" in table.column_names else None
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _batches(data: ImageData) -> Iterator[list[dict[str, Any]]]:
+    for table in data.splits.values():
+        images: datasets.Dataset = table.select_columns(["image"])
+        for start in range(0, len(images), _BATCH):
+            yield images[start : start + _BATCH]["image"]
+
+
+def _write(path: Path, frame: pd.DataFrame) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    frame.to_parquet(partial, index=False)
+    partial.replace(path)
