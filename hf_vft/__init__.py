@@ -1,3 +1,62 @@
-"""hf-vft: fine-tune vision models in the right stages, prove them, publish them, watch them."""
+"""hf-vft: fine-tune vision models in the right stages, prove them, publish them, watch them.
+
+``from hf_vft import VisionTrainer`` imports what it needs when the name is asked for, so
+``import hf_vft`` and ``hf-vft --help`` load no deep-learning library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hf_vft.data.load import ImageData, load_data
+    from hf_vft.errors import VftError
+    from hf_vft.evaluation.results import EvalReport
+    from hf_vft.pipeline import fit
+    from hf_vft.recipe import Recipe, load_recipe
+    from hf_vft.run import RunDirectory
+    from hf_vft.training.args import VisionTrainingArguments
+    from hf_vft.training.trainer import VisionTrainer
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "EvalReport",
+    "ImageData",
+    "Recipe",
+    "RunDirectory",
+    "VftError",
+    "VisionTrainer",
+    "VisionTrainingArguments",
+    "__version__",
+    "fit",
+    "load_data",
+    "load_recipe",
+]
+
+_MODULES = {
+    "EvalReport": "hf_vft.evaluation.results",
+    "ImageData": "hf_vft.data.load",
+    "Recipe": "hf_vft.recipe",
+    "RunDirectory": "hf_vft.run",
+    "VftError": "hf_vft.errors",
+    "VisionTrainer": "hf_vft.training.trainer",
+    "VisionTrainingArguments": "hf_vft.training.args",
+    "fit": "hf_vft.pipeline",
+    "load_data": "hf_vft.data.load",
+    "load_recipe": "hf_vft.recipe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,7 +7,6 @@ wrong recipe is refused at once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from hf_vft.errors import RecipeError
+from hf_vft.recipe_edit import flatten, parse_change, set_value
+from hf_vft.recipe_errors import explain
 from hf_vft.resources import bundled
 
 Auto = Literal["auto"]
@@ -217,7 +218,7 @@ class Recipe(Section):
         """A copy with ``changes`` (dotted name to value), checked again."""
         tree = self.model_dump()
         for key, value in changes.items():
-            _set(tree, key, value)
+            set_value(tree, key, value)
         return parse_recipe(tree)
 
     def to_yaml(self) -> str:
@@ -241,20 +242,6 @@ class Choice(BaseModel):
     reason: str
 
 
-def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
-    """The leaves of nested mappings and lists as (dotted name, value)."""
-    items: Iterable[tuple[Any, Any]]
-    if isinstance(tree, Mapping):
-        items = tree.items()
-    elif isinstance(tree, list):
-        items = enumerate(tree)
-    else:
-        yield prefix, tree
-        return
-    for key, value in items:
-        yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
-
-
 def parse_recipe(tree: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     """Check a nested mapping.
 
@@ -264,7 +251,7 @@ def parse_recipe(tree: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(tree, strict=False)
     except ValidationError as error:
-        raise RecipeError(f"{origin}: {_explain(error)}") from None
+        raise RecipeError(f"{origin}: {explain(error, tree, _field_names())}") from None
 
 
 def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -282,17 +269,29 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
         raise RecipeError(
             f"{path}: a recipe is a mapping of sections, not a {type(tree).__name__}."
         )
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator or not key:
-            raise RecipeError(f"--set {override!r}: write it as section.field=value.")
-        _set(tree, key.strip(), yaml.safe_load(value))
-    return parse_recipe(tree, origin=str(name_or_path))
+    recipe = parse_recipe(tree, origin=str(name_or_path))
+    changes = dict(map(parse_change, overrides))
+    return recipe.replaced(changes) if changes else recipe
 
 
 def bundled_recipes() -> dict[str, Path]:
     """Name and file of each recipe that comes with hf-vft."""
     return {path.stem: path for path in sorted(bundled("recipes").glob("*.yaml"))}
+
+
+def _field_names() -> list[str]:
+    """The dotted names of all fields; NAME stands for that of a stage."""
+    sections: dict[str, type[Section]] = {
+        "": Recipe,
+        "model.lora": LoraRecipe,
+        "stages.NAME": StageConfig,
+        **{name: type(part) for name, part in vars(Recipe()).items() if isinstance(part, Section)},
+    }
+    return [
+        f"{section}.{field}".removeprefix(".")
+        for section, model in sections.items()
+        for field in model.model_fields
+    ]
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -305,45 +304,3 @@ def _find(name_or_path: str | Path) -> Path:
     raise RecipeError(
         f"No recipe {str(name_or_path)!r}: give a file, or one of {', '.join(known) or 'none'}."
     )
-
-
-def _set(tree: Any, key: str, value: Any) -> None:
-    """Set a dotted name in nested mappings and lists; missing mappings are made."""
-    *parents, last = key.split(".")
-    node = tree
-    for part in parents:
-        node = node[_index(node, part, key)] if isinstance(node, list) else _child(node, part, key)
-    if isinstance(node, list):
-        node[_index(node, last, key)] = value
-    elif isinstance(node, dict):
-        node[last] = value
-    else:
-        raise RecipeError(f"--set {key}: {'.'.join(parents)} is not a section.")
-
-
-def _child(node: Any, part: str, key: str) -> Any:
-    if not isinstance(node, dict):
-        raise RecipeError(f"--set {key}: {part!r} is not inside a section.")
-    if node.get(part) is None:
-        node[part] = {}
-    return node[part]
-
-
-def _index(items: list[Any], part: str, key: str) -> int:
-    """Position of a list's entry, by number or by the entry's name."""
-    names = [item.get("name") if isinstance(item, dict) else None for item in items]
-    if part in names:
-        return names.index(part)
-    if re.fullmatch(r"\d+", part) and int(part) < len(items):
-        return int(part)
-    raise RecipeError(f"--set {key}: no entry {part!r}; there are {[n for n in names if n]}.")
-
-
-def _explain(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{where}: no such field."
-    message = first["msg"].removeprefix("Value error, ")
-    given = f" (got {first['input']!r})" if not isinstance(first["input"], dict) else ""
-    return f"{where}: {message}{given}".removeprefix(": ")

@@ -1,0 +1,56 @@
+"""``--help`` of every command: there, with an example, and at once."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from hf_vft.cli.main import app
+from tests.test_package import loaded_after
+
+
+def commands(group: typer.Typer, prefix: tuple[str, ...] = ()):
+    """The words of every command."""
+    for command in group.registered_commands:
+        yield (*prefix, command.name or command.callback.__name__.replace("_", "-"))
+    for child in group.registered_groups:
+        yield from commands(child.typer_instance, (*prefix, child.name))
+
+
+COMMANDS = list(commands(app))
+
+
+def test_the_commands_of_the_contract_are_there():
+    assert {("fit",), ("evaluate",), ("predict",), ("recipes",), ("doctor",)} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(words):
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    assert "Example:" in result.output
+
+
+@pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
+def test_help_imports_nothing_heavy(words):
+    code = f"""
+from hf_vft.cli.main import main
+try:
+    main({[*words, "--help"]!r})
+except SystemExit as end:
+    assert not end.code
+"""
+    assert loaded_after(code) == set()
+
+
+def test_the_package_runs_as_a_module():
+    answer = subprocess.run(
+        [sys.executable, "-m", "hf_vft", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "fit" in answer.stdout
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert CliRunner().invoke(app, ["nope"]).exit_code == 2
