@@ -1,0 +1,54 @@
+# `make quickstart` fine-tunes on generated pictures; `make test` tests. Both set up first.
+# Everything lives in .venv and build/; nothing else on the machine is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+QUICK := build/quickstart
+# What to test: make test TESTS=tests/data
+TESTS ?= tests
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart check test test-browser bench clean
+
+help:  ## Show this.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
+	  while IFS='|' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP)  ## Install hf-vft and its development tools into .venv.
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]' -c constraints.txt
+	@touch $@
+
+quickstart: $(STAMP)  ## Generate pictures, fine-tune on them, write the report.
+	rm -rf $(QUICK)
+	$(BIN)/hf-vft demo images $(QUICK)/images
+	$(BIN)/hf-vft fit $(QUICK)/images --recipe quickstart --out $(QUICK)/run
+	@echo "The report: $(CURDIR)/$(QUICK)/run/report.html"
+
+check: $(STAMP)  ## Style, types and layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy hf_vft
+	$(BIN)/lint-imports
+
+# One thread a worker: the workers share the cores.
+test: $(STAMP)  ## All tests but those that need a GPU or a browser.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m 'not gpu and not browser' $(TESTS)
+
+test-browser: $(STAMP)  ## The tests in a real browser; they need Chromium.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser $(TESTS)
+
+bench: $(STAMP)  ## Every benchmark, one after the other.
+	@for file in tests/benchmarks/bench_*.py; do \
+	  name=$$(basename $$file .py); echo "== $$name"; \
+	  OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.$$name || exit 1; done
+
+clean:  ## Remove what was built; .venv stays.
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find hf_vft tests -name __pycache__ -type d -prune -exec rm -rf {} +
