@@ -153,6 +153,15 @@ class VisionTrainer(Trainer):
             raise ModelError(f"mixup and cutmix are not defined for {self.task.name}.")
         return BatchMixer(self.model.config.num_labels, **alphas)
 
+    def _get_dataloader(self, *args: Any, is_training: bool = False, **kwargs: Any) -> Any:
+        """As in the Trainer, but ``dataloader_drop_last`` never costs an evaluation pictures."""
+        drop_last = self.args.dataloader_drop_last
+        self.args.dataloader_drop_last = drop_last and is_training
+        try:
+            return super()._get_dataloader(*args, is_training=is_training, **kwargs)
+        finally:
+            self.args.dataloader_drop_last = drop_last
+
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[Any] | None:
         dataset = train_dataset if train_dataset is not None else self.train_dataset
         if not self.args.balanced_sampling:
