@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from hf_vft import __version__
 from hf_vft.automl.facts import Facts, gather_facts
 from hf_vft.automl.resolve import resolve, resolve_for_model
+from hf_vft.data.audit import quick_audit
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError, RecipeError, RunError
 from hf_vft.evaluation.calibration import fit_temperature, probabilities
@@ -68,6 +69,7 @@ def fit(
     with _held(run):
         recipe = _settled(recipe, run, resume=resume)
         data = _read(recipe, run, display)
+        _audit(recipe, run, data, display)
         facts = gather_facts(data)
         recipe, choices = resolve(_with_task(recipe, data), facts)
         task = get_task(recipe.task)
@@ -155,6 +157,23 @@ def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
     if PartialState().is_main_process:
         write_json(mark, data.fingerprint)
     return data
+
+
+def _audit(recipe: Recipe, run: RunDirectory, data: ImageData, display: Display) -> None:
+    """Say what the pictures alone give away, before time is spent on them."""
+    if PartialState().is_main_process:
+        display.start("auditing pictures", 1)
+        audit = quick_audit(
+            data,
+            max_pixels=recipe.data.max_pixels,
+            cache_dir=default_cache() / "data",
+            progress=lambda done, total: display.advance(done, total=total),
+        )
+        for finding in audit.findings:
+            tell = display.say if finding.severity == "info" else display.warn
+            tell(finding.sentence)
+        write_json(run.audit_file, audit.model_dump(mode="json"))
+    PartialState().wait_for_everyone()
 
 
 def _with_task(recipe: Recipe, data: ImageData) -> Recipe:
