@@ -34,16 +34,18 @@ from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.reporting.mistakes import report_mistakes
 from hf_vft.reporting.report import render_report
-from hf_vft.run import RunDirectory, write_folder, write_json, write_text
+from hf_vft.run import RunDirectory, remove_leftovers, write_folder, write_json, write_text
 from hf_vft.tasks import TASKS, Task, get_task
 from hf_vft.training.allocator import keep_freed_memory
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.feature_cache import default_cache
 from hf_vft.training.finetune import FineTuned, FineTuning
 from hf_vft.training.predict import predict_logits
+from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, per_process
 
 HELD_OUT = ("validation", "test")
+LOCK = ".lock"
 Logits = Mapping[str, np.ndarray]
 
 
@@ -65,7 +67,7 @@ def fit(
         VftError: One line on what is wrong with the recipe, the data, the model or the folder.
     """
     run, started = RunDirectory(Path(out)), time.monotonic()
-    display = display if display and PartialState().is_main_process else Silent()
+    display = display if display and join_processes().is_main_process else Silent()
     with _held(run):
         recipe = _settled(recipe, run, resume=resume)
         data = _read(recipe, run, display)
@@ -101,11 +103,14 @@ def fit(
 def _held(run: RunDirectory) -> Iterator[None]:
     """One run at a time in a folder."""
     if not PartialState().is_main_process:
+        PartialState().wait_for_everyone()
         yield
         return
     run.path.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(run.path / ".lock", timeout=0):
+        with FileLock(run.path / LOCK, timeout=0):
+            remove_leftovers(run.path)
+            PartialState().wait_for_everyone()
             yield
     except Timeout:
         raise RunError(f"{run.path}: another run is writing here; choose another --out.") from None
@@ -116,11 +121,14 @@ def _settled(recipe: Recipe, run: RunDirectory, *, resume: bool) -> Recipe:
     asked = run.state / "recipe.yaml"
     if resume:
         if not asked.is_file():
-            raise RunError(f"{run.path}: there is no stopped run to resume.")
+            raise RunError(f"{run.path}: there is no stopped run to resume; leave --resume out.")
         return load_recipe(asked)
     if recipe.data.path is None:
         raise RecipeError("data.path: no pictures were named; give a folder, a file or a Hub id.")
-    if any(path.name != ".lock" for path in run.path.iterdir()):
+    # A run that was stopped before it knew its recipe has left an empty state folder.
+    if asked.is_file() or any(
+        path not in (run.path / LOCK, run.state) for path in run.path.iterdir()
+    ):
         raise RunError(
             f"{run.path}: there is a run already. Add --resume to go on with it, or choose "
             "another --out."
@@ -135,13 +143,15 @@ def _settled(recipe: Recipe, run: RunDirectory, *, resume: bool) -> Recipe:
 def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
     """The pictures; on a resume they have to be the same ones."""
     display.start("checking pictures", 1)
-    data = load_data(
-        str(recipe.data.path),
-        recipe.data,
-        seed=recipe.seed,
-        cache_dir=default_cache() / "data",
-        progress=lambda done, total: display.advance(done, total=total),
-    )
+    # The others find what the first of this machine has unpacked and checked.
+    with PartialState().local_main_process_first():
+        data = load_data(
+            str(recipe.data.path),
+            recipe.data,
+            seed=recipe.seed,
+            cache_dir=default_cache() / "data",
+            progress=lambda done, total: display.advance(done, total=total),
+        )
     for note in data.notes:
         display.warn(note)
     if data.rejected:
@@ -185,7 +195,7 @@ def _model(
     recipe: Recipe, task: Task, data: ImageData, display: Display
 ) -> tuple[Recipe, LoadedModel, list[Choice]]:
     """Choose and load the backbone; what the model decides goes into the recipe."""
-    with PartialState().main_process_first():
+    with PartialState().local_main_process_first():
         checkpoint = choose_checkpoint(recipe.model.candidates)
         display.say(checkpoint.reason)
         loaded = load_model(

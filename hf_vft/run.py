@@ -54,6 +54,15 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         temporary.rename(path)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Delete what a killed process was writing in ``path`` with the functions above."""
+    for leftover in [*path.rglob(".*.tmp"), *path.glob(".*.old")]:
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """Names of what a run folder holds. See the README for what each file is for."""

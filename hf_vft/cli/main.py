@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import typer
 
-from hf_vft.cli.commands import demo, doctor, evaluate, fit, predict, recipes
+from hf_vft.cli.commands import audit, demo, doctor, evaluate, fit, predict, recipes
+from hf_vft.cli.launch import let_others_speak
 from hf_vft.errors import VftError
 
 INTERRUPTED = 130
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(fit.fit)
+app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(recipes.recipes)
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(words)
     except VftError as error:
+        let_others_speak(own_mistake=True)
         if debug:
             raise
         typer.secho(f"hf-vft: {error}", fg="red", err=True)
@@ -51,3 +54,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "hf-vft: stopped. What is finished is kept; --resume goes on.", fg="yellow", err=True
         )
         sys.exit(INTERRUPTED)
+    except Exception:
+        let_others_speak(own_mistake=False)
+        raise

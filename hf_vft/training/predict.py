@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from hf_vft.tasks import Task
 from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.processes import for_this_process, runs_on_cpu
 from hf_vft.training.trainer import VisionTrainer
 
 
@@ -40,10 +41,13 @@ def predict_logits(
             output_dir=str(Path(folder)),
             per_device_eval_batch_size=batch_size,
             dataloader_num_workers=num_workers,
+            use_cpu=runs_on_cpu(),
             disable_tqdm=True,
             report_to=[],
         )
-        output = VisionTrainer(model, args, task=task, compute_metrics=None).predict(data)
+        output = VisionTrainer(
+            model, for_this_process(args), task=task, compute_metrics=None
+        ).predict(data)
     predictions = output.predictions
     logits = predictions[0] if isinstance(predictions, tuple) else predictions
     return np.asarray(logits, dtype=np.float64), np.asarray(output.label_ids)

@@ -40,6 +40,7 @@ from hf_vft.training.history import (
     ran_out_of_patience,
     warnings_about,
 )
+from hf_vft.training.processes import for_this_process, runs_on_cpu
 from hf_vft.training.trainer import VisionTrainer
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
@@ -121,7 +122,7 @@ def run_stage(
         return StageResult.model_validate_json((folder / RESULT).read_text())
     started = time.monotonic()
     metric = context.recipe.training.metric
-    args = _arguments(context, stage, folder, pictures=len(train_data), mix=mix)
+    args = for_this_process(_arguments(context, stage, folder, pictures=len(train_data), mix=mix))
     set_seed(context.recipe.seed)
     trainer = VisionTrainer(
         model,
@@ -209,7 +210,7 @@ def _arguments(
         freeze_batch_norm=recipe.model.batch_norm_momentum == 0.0,
         bf16=recipe.training.precision == "bf16",
         fp16=recipe.training.precision == "fp16",
-        use_cpu=PartialState().device.type == "cpu",
+        use_cpu=runs_on_cpu(),
         torch_compile=recipe.training.compile,
         dataloader_num_workers=int(recipe.training.num_workers),
         dataloader_persistent_workers=bool(recipe.training.num_workers),

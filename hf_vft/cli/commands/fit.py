@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hf_vft.cli.launch import is_first, launch
 
 DEFAULT_RECIPE = "staged"
 
@@ -39,7 +40,8 @@ def fit(
     Example: hf-vft fit photos/ --set data.group_column=part --set model.candidates=[my/vit]
     """
     if num_processes > 1 and "LOCAL_RANK" not in os.environ:
-        raise typer.Exit(_launch(num_processes))
+        words = _without_option(sys.argv[1:], "--num-processes")
+        raise typer.Exit(launch(num_processes, words))
 
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.scores import print_scores
@@ -51,16 +53,8 @@ def fit(
     quiet_libraries()
     with ConsoleDisplay() as display:
         run = run_fit(chosen, out, resume=resume, display=display)
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first():
         print_scores(run, as_json=as_json)
-
-
-def _launch(processes: int) -> int:
-    """Start this very command again under ``accelerate launch``."""
-    words = _without_option(sys.argv[1:], "--num-processes")
-    launcher = [sys.executable, "-m", "accelerate.commands.launch"]
-    options = ["--num_processes", str(processes), "--num_machines", "1", "--dynamo_backend", "no"]
-    return subprocess.call([*launcher, *options, "-m", "hf_vft", *words])
 
 
 def _without_option(words: list[str], option: str) -> list[str]:

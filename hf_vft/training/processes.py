@@ -1,0 +1,50 @@
+"""The processes of one run: how they meet, and what each of them is told."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import torch
+from accelerate import PartialState
+
+from hf_vft.errors import RunError
+from hf_vft.training.args import VisionTrainingArguments
+
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for one another: one alone fits the probe and renders the report."""
+
+
+def join_processes() -> PartialState:
+    """Meet the other processes of this run, over gloo where there is no accelerator.
+
+    To be called before anything asks for the state: Accelerate remembers the first answer.
+
+    Raises:
+        RunError: If several processes were started, but they cannot meet.
+    """
+    asked = int(os.environ.get("WORLD_SIZE", "1"))
+    # Accelerate looks for other processes without an accelerator only if told to use the CPU.
+    options = {"timeout": PATIENCE} if asked > 1 else {}
+    state = PartialState(cpu=not torch.accelerator.is_available(), **options)
+    if state.num_processes != asked:
+        raise RunError(
+            f"{asked} processes were started, but they do not know of one another: start them "
+            "with `hf-vft fit --num-processes` or `accelerate launch`."
+        )
+    return state
+
+
+def for_this_process(args: VisionTrainingArguments) -> VisionTrainingArguments:
+    """Let the Trainer use the one device of this process, and nothing besides.
+
+    The Trainer would spread the batches of a single process over all GPUs that it sees, with
+    DataParallel: the batch would not be the one that was asked for.
+    """
+    args._n_gpu = min(args.n_gpu, 1)
+    return args
+
+
+def runs_on_cpu() -> bool:
+    """What the Trainer has to be told, so that it joins the same processes."""
+    return bool(PartialState().device.type == "cpu")
