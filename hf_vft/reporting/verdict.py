@@ -215,8 +215,8 @@ def _not_pretrained(facts: ReportFacts) -> Notice | None:
         return None
     return Notice(
         "error",
-        "The model started from random weights, as no pre-trained checkpoint could be had. "
-        "Expect a large gain from a pre-trained one: name it in model.candidates.",
+        "The model started from random weights. Expect a large gain from a pre-trained "
+        "checkpoint: name one in model.candidates.",
     )
 
 

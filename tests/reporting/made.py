@@ -126,7 +126,12 @@ SUMMARY = {
 AUDIT = {
     "counts": {"images": 980},
     "findings": [
-        {"severity": "warning", "sentence": "4 pictures of test are also in train, byte by byte."},
+        {
+            "severity": "warning",
+            "sentence": "4 pictures of test are also in train, byte by byte.",
+            "kind": "identical_across",
+            "files": [f"test/Crack/exp{i}.jpg" for i in range(6)],
+        },
         {"severity": "info", "sentence": "Fray has 12 times fewer pictures than Free."},
     ],
 }

@@ -79,6 +79,7 @@ def test_the_page_answers_what_a_reader_asks(tmp_path, report):
     assert "the model reaches a macro F1 of" in page.text
     for said in (
         "4 pictures of test are also in train, byte by byte.",
+        "test/Crack/exp3.jpg and 2 more",
         "Free/ scan_ 0017. png truncated",
         "The checkpoint asks for 0.8",
         "Linear probe",

@@ -1,0 +1,191 @@
+"""``audit.html``: what was found in the data, with the pictures to judge it by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hf_vft import __version__
+from hf_vft.data.audit_results import Audit, DuplicateSet, Outlier
+from hf_vft.data.images import MAX_PIXELS, decode_image
+from hf_vft.data.load import ImageData
+from hf_vft.data.wording import counted
+from hf_vft.errors import DataError
+from hf_vft.reporting.audit_plots import count_bar, histogram, size_plot
+from hf_vft.reporting.pages import picture_uri, render_page
+from hf_vft.run import write_text
+
+_SUSPECTS = 24
+_SETS = 12
+_PER_SET = 4
+_OUTLIERS = 6  # of each kind
+_CLASSES = 40
+_HOW = {
+    "identical": "the same file",
+    "same_pixels": "the same pixels",
+    "near": "nearly the same",
+}
+_ODD = {
+    "empty": "Next to nothing to see",
+    "dark": "Very dark",
+    "bright": "Very bright",
+    "blurred": "Blurred",
+    "noisy": "Noisier or sharper than the rest",
+    "shape": "Odd shape",
+    "size": "Odd size",
+}
+
+
+def render_audit(
+    audit: Audit,
+    data: ImageData,
+    page: Path,
+    *,
+    name: str,
+    max_pixels: int = MAX_PIXELS,
+) -> Path:
+    """Write the page of an audit.
+
+    Args:
+        audit: What was found.
+        data: The pictures that it was found in.
+        page: The file to write; it fetches nothing.
+        name: Of the data, for people.
+        max_pixels: As in the recipe.
+    """
+    album = _Album(data, max_pixels)
+    unexpected = [one for one in audit.duplicates if not one.expected]
+    most = max((sum(found.values()) for found in audit.counts.classes.values()), default=0)
+    classes = [
+        (label, found, sum(found.values()), count_bar(list(found.items()), most))
+        for label, found in sorted(audit.counts.classes.items(), key=lambda c: -sum(c[1].values()))
+    ]
+    write_text(
+        page,
+        render_page(
+            "audit.html",
+            name=name,
+            version=__version__,
+            audit=audit,
+            tone=tone(audit),
+            headline=headline(audit),
+            suspects=[(album.uri(one.picture.file), one) for one in audit.suspects[:_SUSPECTS]],
+            sets=[_set(one, album) for one in unexpected[:_SETS]],
+            more_sets=len(unexpected) - _SETS,
+            expected=len(audit.duplicates) - len(unexpected),
+            odd=list(_odd(audit.outliers, album)),
+            classes=classes[:_CLASSES],
+            more_classes=classes[_CLASSES:],
+            median_size=_median_size(audit),
+            sizes=size_plot(audit.sizes) if audit.sizes else None,
+            spreads=[(spread.name, histogram(spread)) for spread in audit.spreads],
+        ),
+    )
+    return page
+
+
+def tone(audit: Audit) -> str:
+    """``bad`` with an error, ``warn`` with a warning, else ``good``."""
+    severities = {finding.severity for finding in audit.findings}
+    if "error" in severities:
+        return "bad"
+    return "warn" if "warning" in severities else "good"
+
+
+def headline(audit: Audit) -> str:
+    """What to do, in a sentence."""
+    count = Counter(finding.severity for finding in audit.findings)
+    if not count["error"] and not count["warning"]:
+        return "Nothing in these pictures stands in the way of training."
+    parts = [
+        counted(count[severity], severity) for severity in ("error", "warning") if count[severity]
+    ]
+    return f"{' and '.join(parts)}: {audit.findings[0].sentence}"
+
+
+class _Album:
+    """Thumbnails by the name of the picture."""
+
+    def __init__(self, data: ImageData, max_pixels: int) -> None:
+        self.data = data
+        self.max_pixels = max_pixels
+        self.place = {
+            file: (split, row)
+            for split, table in data.splits.items()
+            for row, file in enumerate(table["file"])
+        }
+        self.known: dict[str, str | None] = {}
+
+    def uri(self, file: str) -> str | None:
+        """The thumbnail; None if the picture is no longer there."""
+        if file not in self.known:
+            self.known[file] = self._uri(file)
+        return self.known[file]
+
+    def _uri(self, file: str) -> str | None:
+        if file not in self.place:
+            return None
+        split, row = self.place[file]
+        stored = self.data.splits[split][row]["image"]
+        try:
+            return picture_uri(
+                decode_image(stored["bytes"] or stored["path"], max_pixels=self.max_pixels)
+            )
+        except DataError:
+            return None
+
+
+@dataclass(frozen=True)
+class _ShownSet:
+    """A set of duplicates as the page shows it."""
+
+    how: str
+    across: bool
+    torn: bool
+    pictures: list[tuple[str | None, Any]]
+    more: int
+
+
+def _set(one: DuplicateSet, album: _Album) -> _ShownSet:
+    """A few of a set, of every split and label one if there is room."""
+    first: dict[tuple[str, str], int] = {}
+    for index, picture in enumerate(one.pictures):
+        first.setdefault((picture.split, picture.label), index)
+    order = [*first.values(), *(i for i in range(len(one.pictures)) if i not in first.values())]
+    shown = [one.pictures[index] for index in order[:_PER_SET]]
+    return _ShownSet(
+        how=_HOW[one.kind],
+        across=len({picture.split for picture in one.pictures}) > 1,
+        torn=len({picture.label for picture in one.pictures}) > 1,
+        pictures=[(album.uri(picture.file), picture) for picture in shown],
+        more=len(one.pictures) - len(shown),
+    )
+
+
+def _odd(outliers: list[Outlier], album: _Album) -> Iterator[tuple[str, int, list[Any]]]:
+    """Kind of oddity, how many pictures, and the farthest of them."""
+    for kind, words in _ODD.items():
+        found = [one for one in outliers if one.kind == kind]
+        if found:
+            yield (
+                words,
+                len(found),
+                [(album.uri(one.picture.file), one) for one in found[:_OUTLIERS]],
+            )
+
+
+def _median_size(audit: Audit) -> str:
+    """Median width × median height of the counted sizes."""
+
+    def median(side: str) -> int:
+        half, seen = sum(size.images for size in audit.sizes) / 2, 0
+        for size in sorted(audit.sizes, key=lambda one: getattr(one, side)):
+            seen += size.images
+            if seen >= half:
+                return int(getattr(size, side))
+        return 0
+
+    return f"{median('width')} × {median('height')}"
