@@ -38,7 +38,8 @@ def measured(page: str, width: int, tmp_path: Path) -> dict[str, int]:
         }};</script>"""
     )
     command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", "--virtual-time-budget=5000",
+        CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu",
+        "--virtual-time-budget=5000",
         f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,900", "--dump-dom",
         frame.as_uri(),
     ]  # fmt: skip
