@@ -56,4 +56,5 @@ def quick_audit(
         spreads=spreads(measures),
         duplicates=described_sets(measures, sets),
         outliers=outliers,
+        notes=list(data.notes),
     )

@@ -184,4 +184,4 @@ def _words(measures: pd.DataFrame, kind: Kind, row: int) -> str:
         usual = f"{measures['width'].median():.0f} × {measures['height'].median():.0f}"
         return f"{picture['width']} × {picture['height']}, the median is {usual}"
     low, high = measures[kind.trait].quantile([0.25, 0.75])
-    return f"{kind.trait} {picture[kind.trait]:.2f}, half of all have {low:.2f} to {high:.2f}"
+    return f"{kind.trait} {picture[kind.trait]:.2g}, half of all have {low:.2g} to {high:.2g}"

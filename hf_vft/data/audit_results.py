@@ -152,6 +152,7 @@ class Audit(Part):
         lookalikes: Classes that look alike; only in the deep audit.
         suspects: Suspected label errors, the worst first; only in the deep audit.
         labels_note: How the labels were checked, or why they were not.
+        notes: What reading the data brought up, as in ``ImageData``.
     """
 
     source: str
@@ -165,6 +166,7 @@ class Audit(Part):
     lookalikes: list[Lookalikes] = []
     suspects: list[Suspect] = []
     labels_note: str = "Labels were not checked: the quick audit looks at the pictures alone."
+    notes: list[str] = []
 
 
 def gravest_first(findings: list[Finding]) -> list[Finding]:

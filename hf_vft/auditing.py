@@ -1,0 +1,173 @@
+"""Joins the parts of the audit: from a source of pictures to a page about them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from hf_vft.automl.facts import gather_facts
+from hf_vft.automl.resolve import resolve, resolve_for_model
+from hf_vft.data.audit import quick_audit
+from hf_vft.data.audit_labels import deep_audit
+from hf_vft.data.audit_results import Audit
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.load import ImageData, load_data
+from hf_vft.data.transforms import eval_transform
+from hf_vft.errors import DataError, ModelError
+from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
+from hf_vft.models.processors import Fit
+from hf_vft.recipe import Recipe
+from hf_vft.reporting.audit_page import render_audit
+from hf_vft.run import write_json
+from hf_vft.tasks import TASKS, get_task
+from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.feature_cache import cached_features, default_cache
+from hf_vft.training.finetune import AUTOCAST
+
+PAGE, RESULTS = "audit.html", "audit.json"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit, and where it was written."""
+
+    audit: Audit
+    page: Path
+
+
+def audit_data(
+    recipe: Recipe, out: str | Path, *, labels: bool = True, display: Display | None = None
+) -> Audited:
+    """Look for what is wrong with labelled pictures, and write ``audit.html`` and ``audit.json``.
+
+    Args:
+        recipe: ``data`` names the pictures and their columns; ``model.candidates`` the backbone
+            whose features the labels are checked by.
+        out: A folder; an older audit in it is replaced.
+        labels: Whether the labels are checked, for which a pre-trained backbone is needed.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: One line on what is wrong with the data, the folder or a named model.
+    """
+    display = display or Silent()
+    folder = _folder(out)
+    if recipe.data.path is None:
+        raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
+    cache = default_cache() / "data"
+    display.start("checking pictures", 1)
+    data = load_data(
+        recipe.data.path,
+        recipe.data,
+        seed=recipe.seed,
+        cache_dir=cache,
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+    display.start("looking at pictures", 1)
+    audit = quick_audit(
+        data,
+        max_pixels=recipe.data.max_pixels,
+        cache_dir=cache,
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+    if labels:
+        audit = _with_labels(audit, data, recipe, display)
+    write_json(folder / RESULTS, audit.model_dump(mode="json"))
+    page = render_audit(
+        audit, data, folder / PAGE, max_pixels=recipe.data.max_pixels, name=Path(data.source).name
+    )
+    return Audited(audit, page)
+
+
+def _folder(out: str | Path) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror}).") from None
+    return folder
+
+
+def _with_labels(audit: Audit, data: ImageData, recipe: Recipe, display: Display) -> Audit:
+    """Check the labels, or say why that was not possible."""
+    checkpoint = choose_checkpoint(recipe.model.candidates)
+    if not checkpoint.pretrained:
+        return _unchecked(
+            audit,
+            "no pre-trained backbone could be had, and features of random weights mean nothing. "
+            "Name one with --model, a folder or a Hub id.",
+        )
+    display.say(checkpoint.reason)
+    features = _features(checkpoint, data, recipe, display)
+    if isinstance(features, str):
+        return _unchecked(audit, features)
+    display.say("Checking the labels.")
+    return deep_audit(audit, data, features, backbone=checkpoint.name, seed=recipe.seed)
+
+
+def _unchecked(audit: Audit, why: str) -> Audit:
+    return audit.model_copy(update={"labels_note": f"Labels were not checked: {why}"})
+
+
+def _features(
+    checkpoint: Checkpoint, data: ImageData, recipe: Recipe, display: Display
+) -> np.ndarray | str:
+    """What the head would see of every picture, ``[N, D]``, or why that cannot be had."""
+    facts = gather_facts(data)
+    recipe, _ = resolve(recipe, facts)
+    task = get_task(recipe.task if recipe.task != "auto" else next(iter(TASKS)))
+    loaded = load_model(
+        checkpoint,
+        task.auto_class,
+        labels=data.labels,
+        image_size=recipe.image.size,
+        image_fit=cast("Fit", recipe.image.fit),
+        seed=recipe.seed,
+    )
+    recipe, _ = resolve_for_model(recipe, facts, loaded.model)
+    model = loaded.model.to(PartialState().device)
+    parts: list[torch.Tensor] = []
+    display.start("features", len(data.splits))
+    try:
+        for split in data.splits:
+            parts.append(
+                cached_features(
+                    model,
+                    _dataset(split, data, loaded, recipe),
+                    content=_content(split, data, loaded),
+                    collate=task.collate,
+                    batch_size=int(recipe.training.eval_batch_size),
+                    num_workers=int(recipe.training.num_workers),
+                    dtype=AUTOCAST[recipe.training.precision],
+                )[0].flatten(1)
+            )
+            display.advance(len(parts))
+    except ModelError as error:
+        return str(error)
+    return torch.cat(parts).numpy()
+
+
+def _dataset(split: str, data: ImageData, loaded: LoadedModel, recipe: Recipe) -> VisionDataset:
+    return VisionDataset(
+        data.splits[split],
+        eval_transform(loaded.processor),
+        seed=recipe.seed,
+        max_pixels=recipe.data.max_pixels,
+    )
+
+
+def _content(split: str, data: ImageData, loaded: LoadedModel) -> str:
+    """As fine-tuning names it, so that the one finds the features of the other."""
+    content = {
+        "data": data.fingerprint,
+        "split": split,
+        "processor": json.loads(loaded.processor.to_json_string()),
+        "augment": None,
+    }
+    return json.dumps(content, sort_keys=True)
