@@ -18,6 +18,7 @@ from hf_vft.reporting import verdict as words
 from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.mistakes import Mistake
+from hf_vft.reporting.notices import FEW_IMAGES, notices
 from hf_vft.reporting.pages import picture_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.run import RunDirectory, write_text
@@ -136,7 +137,7 @@ def _verdict_parts(report: EvalReport, facts: ReportFacts) -> dict[str, Any]:
         "headline": words.headline(report),
         "details": " ".join(words.details(report)),
         "tone": words.tone(report),
-        "notices": words.notices(report, facts),
+        "notices": notices(report, facts),
     }
 
 
@@ -157,7 +158,7 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         "labels": report.labels,
         "classes": rows[:_SHOWN_CLASSES],
         "more_classes": rows[_SHOWN_CLASSES:],
-        "few_images": words.FEW_IMAGES,
+        "few_images": FEW_IMAGES,
         "confusion": result.confusion if n <= _TABLE_CLASSES else None,
         "confusion_map": heat_map(
             result.confusion,

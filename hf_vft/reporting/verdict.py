@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
 from hf_vft.reporting import numbers
-from hf_vft.reporting.facts import ReportFacts
 
 METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -31,22 +29,11 @@ BASELINE_NAMES = {
 }
 LOWER_IS_BETTER = {"ece", "ece_calibrated", "log_loss", "brier"}
 
-FEW_IMAGES = 10
 WELL_CALIBRATED = 0.05
 # Share of the calibration error that must point one way to say that way.
 ONE_SIDED = 0.8
-# A macro score that falls by more than this from validation to test is worth a warning.
-SPLIT_GAP = 0.10
 
 Standing = Literal["clearly", "likely", "unclear", "worse"]
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something a reader should know, with how much it matters."""
-
-    severity: Literal["error", "warning", "info", "good"]
-    sentence: str
 
 
 def judged_split(report: EvalReport) -> str:
@@ -91,7 +78,7 @@ def headline(report: EvalReport) -> str:
     split = judged_split(report)
     result = report.splits[split]
     score = result.metrics[report.primary]
-    name = _lower_first(metric_name(report.primary))
+    name = lower_first(metric_name(report.primary))
     scored = f"On {_images(result.n)} of the {split} split"
     if score.value is None:
         return f"{scored} the {name} is undefined."
@@ -109,26 +96,10 @@ def details(report: EvalReport) -> list[str]:
 
 def tone(report: EvalReport) -> Literal["good", "warn", "bad"]:
     """The colour of the verdict: good only when it clearly beats every baseline."""
-    found = set(_standings(report).values())
-    if "worse" in found:
+    found = standings(report)
+    if "worse" in found.values() or found.get("majority_class") == "unclear":
         return "bad"
-    return "good" if found == {"clearly"} else "warn"
-
-
-def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice]:
-    """What to know before relying on the result, the gravest first."""
-    facts = facts or ReportFacts()
-    split = judged_split(report)
-    found = [
-        _not_pretrained(facts),
-        _no_gain(report),
-        _few_images(report.splits[split], split),
-        _splits_disagree(report, split),
-    ]
-    grave = [notice for notice in found if notice]
-    for stage, sentences in facts.warnings.items():
-        grave += [Notice("warning", f"Stage {stage}: {sentence}") for sentence in sentences]
-    return sorted(grave, key=lambda notice: notice.severity != "error")
+    return "good" if set(found.values()) == {"clearly"} else "warn"
 
 
 def weakest_class(result: SplitResult) -> str | None:
@@ -147,7 +118,8 @@ def weakest_class(result: SplitResult) -> str | None:
     return f"The weakest class is {name} (F1 {numbers.score(scored[name])}, {_images(support)})."
 
 
-def _standings(report: EvalReport) -> dict[str, Standing]:
+def standings(report: EvalReport) -> dict[str, Standing]:
+    """How the model compares with each baseline."""
     split = judged_split(report)
     score = report.splits[split].metrics[report.primary]
     return {
@@ -170,7 +142,7 @@ def _against(report: EvalReport, split: str) -> str:
         "unclear": "not distinguishable from",
         "worse": worse,
     }
-    found = _standings(report)
+    found = standings(report)
     phrases: dict[Standing, list[str]] = {}
     for name, wording in BASELINE_NAMES.items():
         if name in found:
@@ -210,72 +182,6 @@ def _off(result: SplitResult, error: float) -> str:
     return f"{numbers.percent(error)} too {'high' if gap > 0 else 'low'} on average"
 
 
-def _not_pretrained(facts: ReportFacts) -> Notice | None:
-    if facts.pretrained is not False:
-        return None
-    return Notice(
-        "error",
-        "The model started from random weights. Expect a large gain from a pre-trained "
-        "checkpoint: name one in model.candidates.",
-    )
-
-
-def _no_gain(report: EvalReport) -> Notice | None:
-    place = _standings(report).get("linear_probe")
-    if place == "worse":
-        return Notice(
-            "error",
-            "Fine-tuning did worse than a linear probe on the frozen backbone: use the probe, or "
-            "try a lower learning rate.",
-        )
-    if place == "unclear":
-        return Notice(
-            "warning",
-            "The gain over a linear probe is within the uncertainty of this split: more test "
-            "images, or a longer search, would be needed to tell them apart.",
-        )
-    return None
-
-
-def _few_images(result: SplitResult, split: str) -> Notice | None:
-    few = {
-        name: found.support
-        for name, found in result.per_class.items()
-        if found.support < FEW_IMAGES
-    }
-    if not few:
-        return None
-    shown = [f"{name} ({n})" for name, n in sorted(few.items(), key=lambda item: item[1])]
-    listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
-    return Notice(
-        "warning",
-        f"Fewer than {FEW_IMAGES} {split} images for {listed}: these scores, and the macro "
-        "averages that they enter, are uncertain.",
-    )
-
-
-def _splits_disagree(report: EvalReport, split: str) -> Notice | None:
-    if split == "validation" or "validation" not in report.splits:
-        return None
-    validation = report.splits["validation"].metrics[report.primary].value
-    test = report.splits[split].metrics[report.primary].value
-    if validation is None or test is None or abs(validation - test) <= SPLIT_GAP:
-        return None
-    lower = test < validation
-    cause = (
-        "the splits may differ in kind (other cameras, parts or days), or the validation split "
-        "was consulted too often"
-        if lower != (report.primary in LOWER_IS_BETTER)
-        else "the splits may differ in kind, so neither score may hold for new images"
-    )
-    name = _lower_first(metric_name(report.primary))
-    return Notice(
-        "warning",
-        f"The {name} is {numbers.score(validation)} on validation but {numbers.score(test)} on "
-        f"{split}: {cause}.",
-    )
-
-
 def _said(score: Estimate) -> str:
     value = numbers.score(score.value)
     if score.low is None or score.high is None:
@@ -292,5 +198,6 @@ def _images(n: int) -> str:
     return "1 image" if n == 1 else f"{n:,} images"
 
 
-def _lower_first(text: str) -> str:
+def lower_first(text: str) -> str:
+    """For the middle of a sentence; abbreviations stay as they are."""
     return text if text[:2].isupper() else text[0].lower() + text[1:]

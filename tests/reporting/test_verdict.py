@@ -1,8 +1,8 @@
 import pytest
 
 from hf_vft.evaluation.results import Estimate, EvalReport
-from hf_vft.reporting.facts import ReportFacts
-from hf_vft.reporting.verdict import details, headline, notices, standing, tone, verdict
+from hf_vft.reporting.notices import notices
+from hf_vft.reporting.verdict import details, headline, standing, tone, verdict
 
 from .made import made_report
 
@@ -88,6 +88,15 @@ def test_the_headline_admits_a_fine_tuning_that_did_harm():
     assert "did worse than a linear probe" in notices(report)[0].sentence
 
 
+def test_a_model_no_better_than_the_most_frequent_class_is_of_no_use():
+    report = scored(
+        estimate(0.1, 0.06, 0.14), estimate(0.03, 0.02, 0.04), estimate(0.1, 0.09, 0.11)
+    )
+    assert tone(report) == "bad"
+    assert notices(report)[0].severity == "error"
+    assert "of no use yet" in notices(report)[0].sentence
+
+
 def test_an_undefined_score_is_called_undefined():
     report = scored(estimate(None), estimate(0.5, 0.4, 0.6))
     assert headline(report) == "On 140 images of the test split the macro F1 is undefined."
@@ -129,36 +138,3 @@ def test_the_direction_of_a_calibration_error_is_named(confidence, accuracy, wor
     )
     assert words.format(NBSP) in verdict(report)
     assert "should not be taken at its word" in verdict(report)
-
-
-def test_random_weights_are_the_gravest_notice():
-    found = notices(made_report(n=20, n_bootstrap=20), ReportFacts(pretrained=False))
-    assert found[0].severity == "error"
-    assert "random weights" in found[0].sentence
-    assert not any("random weights" in n.sentence for n in notices(made_report(n_bootstrap=20)))
-
-
-def test_classes_with_few_images_are_listed_the_fewest_first():
-    report = made_report(n=40, n_bootstrap=20)
-    sentence = next(n.sentence for n in notices(report) if "Fewer than" in n.sentence)
-    support = {name: found.support for name, found in report.splits["test"].per_class.items()}
-    fewest = min(support, key=support.get)
-    assert f"test images for {fewest} ({support[fewest]})" in sentence
-
-
-def test_splits_that_disagree_are_pointed_out_both_ways():
-    report = made_report(n_bootstrap=20)
-    worse = changed(report, splits__test__metrics__f1_macro=estimate(0.5, 0.4, 0.6).model_dump())
-    assert any("consulted too often" in notice.sentence for notice in notices(worse))
-    better = changed(
-        report, splits__validation__metrics__f1_macro=estimate(0.5, 0.4, 0.6).model_dump()
-    )
-    assert any("neither score may hold" in notice.sentence for notice in notices(better))
-
-
-def test_warnings_of_a_stage_are_passed_on():
-    facts = ReportFacts(warnings={"head": ("It was still improving.",)})
-    assert any(
-        n.sentence == "Stage head: It was still improving."
-        for n in notices(made_report(n_bootstrap=20), facts)
-    )

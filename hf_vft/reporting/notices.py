@@ -1,0 +1,118 @@
+"""What to know before relying on a result. Every notice follows from a rule stated here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hf_vft.evaluation.results import EvalReport, SplitResult
+from hf_vft.reporting import numbers
+from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.verdict import (
+    LOWER_IS_BETTER,
+    judged_split,
+    lower_first,
+    metric_name,
+    standings,
+)
+
+FEW_IMAGES = 10
+# A macro score that falls by more than this from validation to test is worth a warning.
+SPLIT_GAP = 0.10
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a reader should know, with how much it matters."""
+
+    severity: Literal["error", "warning", "info", "good"]
+    sentence: str
+
+
+def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice]:
+    """What to know before relying on the result, the gravest first."""
+    facts = facts or ReportFacts()
+    split = judged_split(report)
+    found = [
+        _not_pretrained(facts),
+        _no_gain(report),
+        _few_images(report.splits[split], split),
+        _splits_disagree(report, split),
+    ]
+    grave = [notice for notice in found if notice]
+    for stage, sentences in facts.warnings.items():
+        grave += [Notice("warning", f"Stage {stage}: {sentence}") for sentence in sentences]
+    return sorted(grave, key=lambda notice: notice.severity != "error")
+
+
+def _not_pretrained(facts: ReportFacts) -> Notice | None:
+    if facts.pretrained is not False:
+        return None
+    return Notice(
+        "error",
+        "The model started from random weights. Expect a large gain from a pre-trained "
+        "checkpoint: name one in model.candidates.",
+    )
+
+
+def _no_gain(report: EvalReport) -> Notice | None:
+    found = standings(report)
+    if found.get("majority_class") in ("unclear", "worse"):
+        return Notice(
+            "error",
+            "The model cannot be told from always answering the most frequent class: it is of "
+            "no use yet.",
+        )
+    place = found.get("linear_probe")
+    if place == "worse":
+        return Notice(
+            "error",
+            "Fine-tuning did worse than a linear probe on the frozen backbone: use the probe, or "
+            "try a lower learning rate.",
+        )
+    if place == "unclear":
+        return Notice(
+            "warning",
+            "The gain over a linear probe is within the uncertainty of this split: more test "
+            "images, or a longer search, would be needed to tell them apart.",
+        )
+    return None
+
+
+def _few_images(result: SplitResult, split: str) -> Notice | None:
+    few = {
+        name: found.support
+        for name, found in result.per_class.items()
+        if found.support < FEW_IMAGES
+    }
+    if not few:
+        return None
+    shown = [f"{name} ({n})" for name, n in sorted(few.items(), key=lambda item: item[1])]
+    listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+    return Notice(
+        "warning",
+        f"Fewer than {FEW_IMAGES} {split} images for {listed}: these scores, and the macro "
+        "averages that they enter, are uncertain.",
+    )
+
+
+def _splits_disagree(report: EvalReport, split: str) -> Notice | None:
+    if split == "validation" or "validation" not in report.splits:
+        return None
+    validation = report.splits["validation"].metrics[report.primary].value
+    test = report.splits[split].metrics[report.primary].value
+    if validation is None or test is None or abs(validation - test) <= SPLIT_GAP:
+        return None
+    lower = test < validation
+    cause = (
+        "the splits may differ in kind (other cameras, parts or days), or the validation split "
+        "was consulted too often"
+        if lower != (report.primary in LOWER_IS_BETTER)
+        else "the splits may differ in kind, so neither score may hold for new images"
+    )
+    name = lower_first(metric_name(report.primary))
+    return Notice(
+        "warning",
+        f"The {name} is {numbers.score(validation)} on validation but {numbers.score(test)} on "
+        f"{split}: {cause}.",
+    )
