@@ -21,14 +21,14 @@ MOST_BITS = 10
 LEAST_CORRELATION = 0.98
 # Below this many grey levels a preview is so plain that nothing tells two of them apart.
 PLAIN = 1.5
-# With more different pictures than this, only equal hashes are compared: all pairs take too long.
-ALL_PAIRS = 150_000
+# With more different hashes than this, only equal ones are compared: all pairs take too long.
+ALL_PAIRS = 60_000
 
 Kind = Literal["identical", "same_pixels", "near"]
 Sets = dict[Kind, list[list[int]]]
 
 _LEAKS = (("test", "train"), ("validation", "train"), ("test", "validation"))
-_BLOCK = 1024
+_COMPARED = 4_000_000  # hashes compared at a time
 _HOW: dict[Kind, str] = {
     "identical": "byte by byte",
     "same_pixels": "pixel by pixel, as another file",
@@ -133,31 +133,26 @@ def _near(measures: pd.DataFrame) -> list[list[int]]:
 
 
 def _near_pairs(hashes: np.ndarray, previews: np.ndarray) -> Iterator[np.ndarray]:
-    """Index pairs ``[P, 2]`` of near duplicates, block by block."""
+    """Index pairs ``[P, 2]`` that link all near duplicates, block by block.
+
+    Of pictures with equal hashes only neighbours are compared, and one of them with the rest, so
+    that thousands of pictures of one scene do not make millions of pairs.
+    """
     centred = previews - previews.mean(1, keepdims=True)
-    spread = centred.std(1)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
-    telling = np.flatnonzero(spread >= PLAIN)
-    most = MOST_BITS if len(telling) <= ALL_PAIRS else 0
-    if most == 0:
-        yield from _equal_hash_pairs(hashes, telling, unit)
-        return
-    bits = hashes[telling]
-    for start in range(0, len(telling), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        distance = np.bitwise_count(bits[block, None] ^ bits[None, start:])
-        left, right = np.nonzero(distance <= most)
-        left, right = left[left < right] + start, right[left < right] + start
-        yield from _confirmed(telling[left], telling[right], unit)
-
-
-def _equal_hash_pairs(
-    hashes: np.ndarray, telling: np.ndarray, unit: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Neighbours among equal hashes: enough to link those that are near duplicates."""
+    telling = np.flatnonzero(centred.std(1) >= PLAIN)
     order = telling[np.argsort(hashes[telling], kind="stable")]
     same = hashes[order[:-1]] == hashes[order[1:]]
     yield from _confirmed(order[:-1][same], order[1:][same], unit)
+    bits, first = np.unique(hashes[order], return_index=True)
+    if len(bits) > ALL_PAIRS:
+        return
+    rows = max(1, _COMPARED // max(len(bits), 1))
+    for start in range(0, len(bits), rows):
+        distance = np.bitwise_count(bits[start : start + rows, None] ^ bits[None, start:])
+        left, right = np.nonzero(distance <= MOST_BITS)
+        left, right = left[left < right] + start, right[left < right] + start
+        yield from _confirmed(order[first[left]], order[first[right]], unit)
 
 
 def _confirmed(left: np.ndarray, right: np.ndarray, unit: np.ndarray) -> Iterator[np.ndarray]:

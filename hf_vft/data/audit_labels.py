@@ -274,8 +274,8 @@ def _alike_findings(alike: list[Lookalikes]) -> list[Finding]:
 def _note(backbone: str, accuracy: float, trial: Trial) -> str:
     checked = (
         f"Labels were checked by a linear probe on features of {backbone}, cross-validated "
-        f"({accuracy:.0%} of the labels answered). Of {trial.swapped} labels swapped on purpose "
-        f"it found {trial.found}"
+        f"(it agrees with {accuracy:.0%} of the labels). Of {trial.swapped} labels swapped "
+        f"on purpose it found {trial.found}"
     )
     if trial.reliable:
         return f"{checked}."

@@ -29,7 +29,7 @@ PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
 
 _BATCH = 64  # pictures in memory at a time
-_VERSION = 1  # raise it when a measure changes its meaning
+_VERSION = 2  # raise it when a measure changes its meaning
 
 
 def measure_pictures(
@@ -50,7 +50,8 @@ def measure_pictures(
     Returns:
         One row per picture: ``file``, ``split``, ``label``, ``group`` (None without), ``width``
         and ``height`` in pixels, ``file_hash``, ``pixel_hash``, ``look`` (64-bit perceptual hash,
-        ``uint64``), ``preview`` (grey, ``PREVIEW``² bytes), and the properties of cleanvision.
+        ``uint64``), ``preview`` (grey, ``PREVIEW``² bytes), ``contrast`` in [0, 1],
+        ``sharpness`` (NaN without contrast), and the properties of cleanvision.
 
     Raises:
         DataError: If a picture has become unreadable since it was loaded.
@@ -94,7 +95,7 @@ def measure(content: bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
         "preview": preview.tobytes(),
         "contrast": contrast / 255,
         # Edges in proportion to the contrast: a dim picture is not a blurred one.
-        "sharpness": _inner_spread(get_edges(grey)) / max(contrast, 1.0),
+        "sharpness": _inner_spread(get_edges(grey)) / contrast if contrast >= 1 else np.nan,
         **_cleanvision_properties(image, size),
     }
 

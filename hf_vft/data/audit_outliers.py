@@ -38,6 +38,7 @@ class Kind:
         side: Below (-1) or above (1) the others; 0 is either.
         agreed: How far from the median a picture has to be for cleanvision's mark to count.
         common: Whether it is worth saying that many are so.
+        unless: Kinds before it that explain it.
     """
 
     severity: Severity
@@ -48,21 +49,23 @@ class Kind:
     side: int
     agreed: float = 1.0
     common: bool = True
+    unless: tuple[str, ...] = ()
 
 
 KINDS = {
-    "empty": Kind("warning", "shows next to nothing", "show next to nothing",
-                  "low_information", "contrast", -1),
     "dark": Kind("warning", "is very dark", "are very dark", "dark", "brightness", -1),
     "bright": Kind("warning", "is very bright", "are very bright", "light", "brightness", 1),
     "blurred": Kind("warning", "is blurred", "are blurred", "blurry", "sharpness", -1,
-                    agreed=3.0, common=False),
+                    agreed=3.0, common=False, unless=("dark", "bright")),
+    "empty": Kind("warning", "shows next to nothing", "show next to nothing",
+                  "low_information", "contrast", -1,
+                  unless=("dark", "bright", "blurred")),
     "noisy": Kind("info", "is far noisier or sharper than the rest",
                   "are far noisier or sharper than the rest", None, "sharpness", 1, common=False),
     "shape": Kind("info", "is of an odd shape", "are of an odd shape",
                   "odd_aspect_ratio", "shape", 0, common=False),
     "size": Kind("info", "is of an odd size", "are of an odd size", "odd_size", "size", 0,
-                 common=False),
+                 common=False, unless=("shape",)),
 }  # fmt: skip
 """By kind, in the order of the findings."""
 
@@ -79,6 +82,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
     marks, values = _marked(measures), traits(measures)
     outliers: list[Outlier] = []
     findings: list[Finding] = []
+    found: dict[str, np.ndarray] = {}
     for name, kind in KINDS.items():
         distance = deviations(values[kind.trait], _FLOORS[kind.trait])
         marked = marks[kind.marked_by] if kind.marked_by else np.zeros(len(measures), bool)
@@ -86,6 +90,9 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
             findings.append(_usual(name, kind, marked))
         odd = _few(marked & _beyond(distance, kind.side, kind.agreed), MANY_MARKED)
         odd |= _few(_beyond(distance, kind.side, FAR), MANY_FAR)
+        for other in kind.unless:
+            odd &= ~found[other]
+        found[name] = odd
         rows = sorted(np.flatnonzero(odd).tolist(), key=(-np.abs(distance)).__getitem__)
         if not rows:
             continue
@@ -118,16 +125,16 @@ def traits(measures: pd.DataFrame) -> pd.DataFrame:
 
 
 def deviations(values: pd.Series, floor: float) -> np.ndarray:
-    """Robust standard deviations from the median, ``[N]``; zeros where there are few pictures.
+    """Robust standard deviations from the median, ``[N]``; 0 for NaN, and where values are few.
 
     The scale is the largest of those of the median deviation, the quartiles and the floor.
     """
-    if len(values) < FEWEST:
+    if values.count() < FEWEST:
         return np.zeros(len(values))
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    low, middle, high = np.nanpercentile(values, [25, 50, 75])
+    spread = 1.4826 * float(np.nanmedian(np.abs(values - middle)))
     scale = max(spread, (high - low) / 1.349, floor)
-    distances: np.ndarray = (values.to_numpy() - middle) / scale
+    distances: np.ndarray = np.nan_to_num((values.to_numpy() - middle) / scale, nan=0.0)
     return distances
 
 
@@ -135,7 +142,7 @@ def spreads(measures: pd.DataFrame, bins: int = 24) -> list[Spread]:
     """Histograms of brightness, contrast and sharpness."""
     found = []
     for name in ("brightness", "contrast", "sharpness"):
-        counts, edges = np.histogram(measures[name], bins=bins)
+        counts, edges = np.histogram(measures[name].dropna(), bins=bins)
         found.append(Spread(name=name, edges=edges.tolist(), counts=counts.tolist()))
     return found
 

@@ -29,10 +29,10 @@ _HOW = {
     "near": "nearly the same",
 }
 _ODD = {
-    "empty": "Next to nothing to see",
     "dark": "Very dark",
     "bright": "Very bright",
     "blurred": "Blurred",
+    "empty": "Next to nothing to see",
     "noisy": "Noisier or sharper than the rest",
     "shape": "Odd shape",
     "size": "Odd size",

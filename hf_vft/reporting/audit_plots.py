@@ -9,7 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from hf_vft.data.audit_results import Size, Spread
 
-_WIDTH, _HEIGHT, _LEFT, _BASE = 340, 190, 14, 150
+_WIDTH, _LEFT, _BASE = 400, 14, 84
+_TALLEST = 76
 _SQUARE = 300
 
 
@@ -24,8 +25,8 @@ def histogram(spread: Spread) -> Markup:
             '<rect class="fill-a" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}">'
             "<title>{:.2f} to {:.2f}: {} pictures</title></rect>"
         ).format(
-            _LEFT + width * index, max(width - 1.5, 1), _BASE - 136 * _shown(count, most),
-            136 * _shown(count, most), spread.edges[index], spread.edges[index + 1], count,
+            _LEFT + width * index, max(width - 1.5, 1), _BASE - _TALLEST * _shown(count, most),
+            _TALLEST * _shown(count, most), spread.edges[index], spread.edges[index + 1], count,
         )
         for index, count in enumerate(spread.counts)
     ]  # fmt: skip
@@ -40,7 +41,7 @@ def histogram(spread: Spread) -> Markup:
         _LEFT, _WIDTH - _LEFT, _BASE, _BASE
     )
     label = f"Histogram of {spread.name} over {sum(spread.counts)} pictures."
-    return _svg(_WIDTH, _HEIGHT - 10, label, [*bars, axis, *ticks])
+    return _svg(_WIDTH, _BASE + 30, label, [*bars, axis, *ticks])
 
 
 def size_plot(sizes: Sequence[Size]) -> Markup:

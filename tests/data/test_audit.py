@@ -178,6 +178,11 @@ def test_odd_pictures(folder: Path, kind: str, change) -> None:
     assert [one.picture.file for one in found.outliers if one.kind == kind] == ["train/nut/00.png"]
 
 
+def test_what_explains_another_oddity_is_told_alone(folder: Path) -> None:
+    Image.new("RGB", (300, 30), (2, 2, 2)).save(folder / "train/nut/00.png")
+    assert kinds(audit(folder)) == {"dark", "shape"}
+
+
 def test_what_most_pictures_are_is_no_outlier(folder: Path) -> None:
     for path in folder.rglob("*.png"):
         Image.open(path).point(lambda value: value // 5).save(path)
