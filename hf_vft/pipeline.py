@@ -45,6 +45,9 @@ from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, per_process
 
 HELD_OUT = ("validation", "test")
+TOLD_BEFORE = ("identical_across", "identical_conflict", "unusable")
+"""Findings of the audit that loading the data has already warned of."""
+
 LOCK = ".lock"
 Logits = Mapping[str, np.ndarray]
 
@@ -67,7 +70,8 @@ def fit(
         VftError: One line on what is wrong with the recipe, the data, the model or the folder.
     """
     run, started = RunDirectory(Path(out)), time.monotonic()
-    display = display if display and join_processes().is_main_process else Silent()
+    speaks = join_processes().is_main_process
+    display = display if display and speaks else Silent()
     with _held(run):
         recipe = _settled(recipe, run, resume=resume)
         data = _read(recipe, run, display)
@@ -107,13 +111,17 @@ def _held(run: RunDirectory) -> Iterator[None]:
         yield
         return
     run.path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(run.path / LOCK)
     try:
-        with FileLock(run.path / LOCK, timeout=0):
-            remove_leftovers(run.path)
-            PartialState().wait_for_everyone()
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
         raise RunError(f"{run.path}: another run is writing here; choose another --out.") from None
+    try:
+        remove_leftovers(run.path)
+        PartialState().wait_for_everyone()
+        yield
+    finally:
+        lock.release()
 
 
 def _settled(recipe: Recipe, run: RunDirectory, *, resume: bool) -> Recipe:
@@ -180,8 +188,9 @@ def _audit(recipe: Recipe, run: RunDirectory, data: ImageData, display: Display)
             progress=lambda done, total: display.advance(done, total=total),
         )
         for finding in audit.findings:
-            tell = display.say if finding.severity == "info" else display.warn
-            tell(finding.sentence)
+            if finding.kind not in TOLD_BEFORE:
+                tell = display.say if finding.severity == "info" else display.warn
+                tell(finding.sentence)
         write_json(run.audit_file, audit.model_dump(mode="json"))
     PartialState().wait_for_everyone()
 

@@ -136,7 +136,9 @@ def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:
 
 
 def _strength(facts: Facts) -> tuple[str, str]:
-    smallest = min(facts.class_counts)
-    if smallest < SMALL:
-        return "medium", f"the smallest class has {smallest} training pictures"
-    return "light", f"every class has {smallest} training pictures or more"
+    if facts.pictures < LARGE:
+        return "light", (
+            f"{facts.pictures} training pictures make few steps, too few for stronger changes to "
+            "pay; and crops can cut off what matters"
+        )
+    return "medium", f"{facts.pictures} training pictures make enough steps for stronger changes"

@@ -40,7 +40,7 @@ STRENGTHS: dict[str, dict[str, float | bool]] = {
         "horizontal_flip": 0.5,
         "vertical_flip": 0.0,
         "rotation": 5.0,
-        "crop_scale": 0.9,
+        "crop_scale": 1.0,
         "color_jitter": 0.2,
         "blur": 0.0,
         "trivial_augment": False,

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 # Inverse strength of the L2 penalty on standardised features, weakest last.
@@ -77,11 +78,13 @@ def fit_linear_probe(
     scale = np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)
     standard = ((features - mean) / scale).astype(np.float64)
     splits = _folds(labels, groups, folds, seed)
-    losses = {
-        penalty: _cv_loss(standard, labels, splits, penalty, balanced) for penalty in PENALTIES
-    }
-    best = min(losses, key=lambda penalty: losses[penalty]) if splits else 1e-2
-    model = _fit(standard, labels, best, balanced)
+    # The products are small: on busy cores several threads wait for each other most of the time.
+    with threadpool_limits(1):
+        losses = {
+            penalty: _cv_loss(standard, labels, splits, penalty, balanced) for penalty in PENALTIES
+        }
+        best = min(losses, key=lambda penalty: losses[penalty]) if splits else 1e-2
+        model = _fit(standard, labels, best, balanced)
     weight, bias = _full(model, num_classes)
     weight = weight / scale
     return LinearProbe(
