@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from hf_vft.errors import RunError
 
@@ -57,7 +57,7 @@ def let_others_speak(*, own_mistake: bool) -> None:
         time.sleep(GRACE)
 
 
-def _environment(processes: int) -> Mapping[str, str]:
+def _environment(processes: int) -> dict[str, str]:
     """What torch and Accelerate read; the same for all processes."""
     import torch
 
@@ -69,6 +69,8 @@ def _environment(processes: int) -> Mapping[str, str]:
         "LOCAL_WORLD_SIZE": str(processes),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
+        # Torch warns in every process of what the Trainer sets on purpose.
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),
     }
     gpus = torch.cuda.device_count()
     if gpus == 0:

@@ -9,6 +9,9 @@ from typing import Any
 
 Record = dict[str, Any]
 
+TIMING = ("_runtime", "_per_second", "_preparation_time")
+"""Endings of what the Trainer measures besides; a training run twice has one story."""
+
 
 def epoch_records(log_history: Sequence[Mapping[str, Any]], stage: str) -> list[Record]:
     """One record an epoch from the Trainer's log, where training and evaluation are apart."""
@@ -23,8 +26,17 @@ def epoch_records(log_history: Sequence[Mapping[str, Any]], stage: str) -> list[
             record["train_loss"] = entry["loss"]
         if "learning_rate" in entry:
             record["learning_rate"] = entry["learning_rate"]
-        record |= {key: value for key, value in entry.items() if key.startswith("eval_")}
+        record |= scores(entry)
     return [records[epoch] for epoch in sorted(records)]
+
+
+def scores(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What an evaluation says of the model."""
+    return {
+        key: value
+        for key, value in measured.items()
+        if key.startswith("eval_") and not key.endswith(TIMING)
+    }
 
 
 def best_record(records: Sequence[Record], metric: str) -> Record | None:

@@ -26,13 +26,21 @@ def join_processes() -> PartialState:
     asked = int(os.environ.get("WORLD_SIZE", "1"))
     # Accelerate looks for other processes without an accelerator only if told to use the CPU.
     options = {"timeout": PATIENCE} if asked > 1 else {}
-    state = PartialState(cpu=not torch.accelerator.is_available(), **options)
+    try:
+        state = PartialState(cpu=not torch.accelerator.is_available(), **options)
+    except (ValueError, RuntimeError) as error:
+        PartialState._reset_state()
+        raise RunError(f"{_cannot_meet(asked)} ({str(error).splitlines()[0]})") from error
     if state.num_processes != asked:
-        raise RunError(
-            f"{asked} processes were started, but they do not know of one another: start them "
-            "with `hf-vft fit --num-processes` or `accelerate launch`."
-        )
+        raise RunError(_cannot_meet(asked))
     return state
+
+
+def _cannot_meet(processes: int) -> str:
+    return (
+        f"{processes} processes were started (WORLD_SIZE), but they do not find one another: start "
+        "them with `hf-vft fit --num-processes` or `accelerate launch`."
+    )
 
 
 def for_this_process(args: VisionTrainingArguments) -> VisionTrainingArguments:

@@ -38,10 +38,11 @@ from hf_vft.training.history import (
     epoch_records,
     lower_is_better,
     ran_out_of_patience,
+    scores,
     warnings_about,
 )
 from hf_vft.training.processes import for_this_process, runs_on_cpu
-from hf_vft.training.trainer import VisionTrainer
+from hf_vft.training.trainer import VisionTrainer, release
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
 
@@ -135,6 +136,7 @@ def run_stage(
     trainer.remove_callback(PrinterCallback)
     start = _starting_point(trainer, model, folder)
     _train(trainer, stage, metric, folder)
+    release(model)
     history = epoch_records(trainer.state.log_history, stage.name)
     best = best_record(history, metric)
     if stage.keep_if_better and not _improved(start, best, metric):
@@ -247,20 +249,16 @@ def _starting_point(trainer: VisionTrainer, model: nn.Module, folder: Path) -> d
     """Validation scores before the first step, and the weights that had them."""
     file = folder / "start.json"
     if file.is_file():
-        scores: dict[str, float] = json.loads(file.read_text())
-        return scores
-    scores = {
-        key: value
-        for key, value in trainer.evaluate().items()
-        if key.startswith("eval_") and not key.endswith(("_runtime", "_per_second"))
-    }
+        known: dict[str, float] = json.loads(file.read_text())
+        return known
+    start = scores(trainer.evaluate())
     PartialState().wait_for_everyone()
     if PartialState().is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         save_atomically(model, folder / START)
-        write_json(file, scores)
+        write_json(file, start)
     PartialState().wait_for_everyone()
-    return scores
+    return start
 
 
 def _train(trainer: VisionTrainer, stage: StageConfig, metric: str, folder: Path) -> None:

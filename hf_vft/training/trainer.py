@@ -7,7 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from torch.utils.data import Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerState
@@ -110,6 +112,7 @@ class VisionTrainer(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
+        release(self.model)
         output = super().train(*args, **kwargs)
         self._use_average()
         return output
@@ -136,6 +139,20 @@ class VisionTrainer(Trainer):
         with self.ema.applied() if averaged and self.ema is not None else nullcontext():
             return super().evaluate(*args, **kwargs)
 
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """As in the Trainer, with a loss that counts every picture once.
+
+        Several processes fill up their last batch with repeats, which the Trainer leaves out of
+        the metrics but not out of the loss.
+        """
+        output = super().evaluation_loop(*args, **kwargs)
+        key = f"{kwargs.get('metric_key_prefix', 'eval')}_loss"
+        metrics, logits = output.metrics or {}, output.predictions
+        if self.args.world_size > 1 and key in metrics and isinstance(logits, np.ndarray):
+            labels = torch.as_tensor(output.label_ids)
+            metrics[key] = float(self.task.loss({"logits": torch.as_tensor(logits)}, labels))
+        return output
+
     def _mix(
         self, inputs: dict[str, Any], labels: torch.Tensor
     ) -> tuple[dict[str, Any], torch.Tensor]:
@@ -153,12 +170,12 @@ class VisionTrainer(Trainer):
             raise ModelError(f"mixup and cutmix are not defined for {self.task.name}.")
         return BatchMixer(self.model.config.num_labels, **alphas)
 
-    def _get_dataloader(self, *args: Any, is_training: bool = False, **kwargs: Any) -> Any:
+    def _get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
         """As in the Trainer, but ``dataloader_drop_last`` never costs an evaluation pictures."""
         drop_last = self.args.dataloader_drop_last
-        self.args.dataloader_drop_last = drop_last and is_training
+        self.args.dataloader_drop_last = drop_last and kwargs.get("is_training", False)
         try:
-            return super()._get_dataloader(*args, is_training=is_training, **kwargs)
+            return super()._get_dataloader(*args, **kwargs)
         finally:
             self.args.dataloader_drop_last = drop_last
 
@@ -186,6 +203,16 @@ class VisionTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None and self.ema is not None:
             self.ema.load(Path(checkpoint))
+
+
+def release(model: nn.Module) -> None:
+    """Give a model its own forward again, without the autocast that a Trainer put around it.
+
+    Accelerate marks a model that it has prepared for an evaluation, and would then not wrap it
+    for distributed training: the processes would drift apart without a word.
+    """
+    extract_model_from_parallel(model, keep_fp32_wrapper=False)
+    vars(model).pop("_is_accelerate_prepared", None)
 
 
 class _EpochHooks(TrainerCallback):

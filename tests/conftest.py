@@ -1,0 +1,51 @@
+"""What many tests share: tiny checkpoints on disk, a small data set, a cache of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hf_vft.data.demo import write_demo_images
+from hf_vft.pipeline import fit
+from tests.runs import PICTURE_SIZE, save_checkpoint, small_recipe
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's cache; subprocesses inherit this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_VFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """115 generated pictures in six classes: no split divides evenly by two or three."""
+    return write_demo_images(tmp_path_factory.mktemp("data") / "line", n=115, size=PICTURE_SIZE)
+
+
+@pytest.fixture(scope="session")
+def convnext(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ConvNeXt checkpoint with its processor."""
+    return save_checkpoint("convnext", tmp_path_factory.mktemp("checkpoints") / "convnext")
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ViT checkpoint with its processor."""
+    return save_checkpoint("vit", tmp_path_factory.mktemp("checkpoints") / "vit")
+
+
+@pytest.fixture(scope="session")
+def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ResNet checkpoint, with BatchNorm, with its processor."""
+    return save_checkpoint("resnet", tmp_path_factory.mktemp("checkpoints") / "resnet")
+
+
+@pytest.fixture(scope="session")
+def fitted(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run; not to be changed."""
+    recipe = small_recipe(pictures, convnext)
+    return fit(recipe, tmp_path_factory.mktemp("runs") / "fitted").path
