@@ -1,8 +1,8 @@
 """Features of a frozen backbone on disk, by content.
 
-A file is named after everything that its numbers depend on: the weights and buffers of the
-model, the pictures, the transform, the seed, the precision. Whatever changes, the name
-changes; nothing stale is ever read.
+A file is named after everything that its numbers depend on: the weights, buffers and
+configuration of the model, the pictures, the transform, the seed, the precision, this version.
+Whatever changes, the name changes; nothing stale is ever read. A damaged file is made again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import gather, gather_object
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from hf_vft import __version__
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.models.features import head_inputs
 from hf_vft.models.structure import head_module
+
+NAMES = ("_name_or_path", "id2label", "label2id", "label_names", "problem_type")
 
 Collate = Callable[[Any], dict[str, Any]]
 
@@ -92,11 +96,12 @@ def cached_features(
     backbone = backbone_fingerprint(model)
     done = []
     for view in range(views):
-        key = (backbone, content, len(dataset), dataset.seed, view, str(dtype))
+        key = (__version__, backbone, content, len(dataset), dataset.seed, view, str(dtype))
         path = folder / f"{_digest(repr(key).encode())}.safetensors"
-        if all(gather_object([path.is_file()])):
-            features = load_file(path)["features"]
-        else:
+        features = _read(path)
+        # All processes compute together, or none does.
+        everywhere = all(gather_object([features is not None]))
+        if features is None or not everywhere:
             dataset.set_epoch(view)
             features = _compute(
                 model,
@@ -116,9 +121,9 @@ def cached_features(
 
 
 def backbone_fingerprint(model: nn.Module) -> str:
-    """Hash of the weights and buffers of everything but the head."""
+    """Hash of the configuration, the weights and the buffers of everything but the head."""
     head = {id(tensor) for tensor in head_module(model).state_dict(keep_vars=True).values()}
-    digest = hashlib.sha256(repr(type(model)).encode())
+    digest = hashlib.sha256(f"{type(model)} {_settings(model)}".encode())
     for name, tensor in model.state_dict(keep_vars=True).items():
         if id(tensor) not in head:
             digest.update(name.encode())
@@ -145,6 +150,20 @@ def _compute(
         by_rank.transpose(0, 1).reshape(world * share, *features.shape[1:])[:total].clone()
     )
     return in_order
+
+
+def _settings(model: Any) -> str:
+    """The configuration, without what it says of names and labels."""
+    settings = model.config.to_dict()
+    return repr(sorted((k, v) for k, v in settings.items() if k not in NAMES))
+
+
+def _read(path: Path) -> torch.Tensor | None:
+    """What is kept, or None where there is nothing, or nothing usable."""
+    try:
+        return load_file(path)["features"]
+    except (OSError, SafetensorError, KeyError):
+        return None
 
 
 def _write(path: Path, features: torch.Tensor) -> None:
