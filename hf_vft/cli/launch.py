@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 from hf_vft.errors import RunError
 
-GRACE = 3.0
+GRACE = 5.0
 """Seconds that a process has to end by itself, and that others wait before they complain."""
 
 
@@ -55,6 +56,15 @@ def let_others_speak(*, own_mistake: bool) -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not (own_mistake and is_first()):
         time.sleep(GRACE)
+
+
+def end(status: int) -> NoReturn:
+    """Exit; one of several at once, since its peers may keep a graceful end waiting forever."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _environment(processes: int) -> dict[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from hf_vft.cli.commands import audit, demo, doctor, evaluate, fit, predict, recipes
-from hf_vft.cli.launch import let_others_speak
+from hf_vft.cli.launch import end, let_others_speak
 from hf_vft.errors import VftError
 
 INTERRUPTED = 130
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             raise
         typer.secho(f"hf-vft: {error}", fg="red", err=True)
-        sys.exit(1)
+        end(1)
     except KeyboardInterrupt:
         typer.secho(
             "hf-vft: stopped. What is finished is kept; --resume goes on.", fg="yellow", err=True
