@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from hf_vft.data.demo_camera import CAMERAS, LIGHTS, Camera, Light, photograph
 from hf_vft.data.demo_defects import defect_box, defect_change
@@ -63,6 +64,8 @@ class DemoConfig:
             raise DataError(f"size {self.size}: the defects need at least 32 pixels.")
         if self.seed < 0:
             raise DataError(f"seed {self.seed}: give 0 or more.")
+        if not 0 < self.contrast <= 4:
+            raise DataError(f"contrast {self.contrast}: give more than 0, and at most 4.")
 
 
 DEFAULT = DemoConfig()
@@ -165,12 +168,15 @@ def shift_at(moment: datetime) -> str:
     return tuple(LIGHTS)[((moment.hour - 6) % 24) // 8]
 
 
+# The arrays are small: more threads only wait for each other.
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def write_demo_images(
     out: Path,
     *,
     n: int = 1500,
     size: int = 96,
     seed: int = 0,
+    contrast: float = 1.0,
     on_image: Callable[[], None] | None = None,
 ) -> Path:
     """Write a dataset of generated pictures.
@@ -184,6 +190,7 @@ def write_demo_images(
         n: How many pictures.
         size: Side in pixels.
         seed: Decides everything.
+        contrast: Of the defects; 1.0 is hard, 2.0 easy.
         on_image: Called after each picture.
 
     Returns:
@@ -192,7 +199,7 @@ def write_demo_images(
     Raises:
         DataError: If ``out`` holds something, or cannot be written.
     """
-    config = DemoConfig(size=size, seed=seed)
+    config = DemoConfig(size=size, seed=seed, contrast=contrast)
     if n < 1:
         raise DataError(f"n is {n}: ask for at least one picture.")
     with new_folder(out) as folder:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from hf_vft.data.demo import (
     DEFAULT,
@@ -104,6 +105,7 @@ def production_stream(
             yield ProductionImage(day, _judged(picture, active))
 
 
+@threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def write_production(
     out: Path,
     fault: Fault = Fault(),

@@ -175,3 +175,19 @@ def test_nothing_is_left_when_it_breaks_off(tmp_path: Path) -> None:
 def test_impossible_options_are_refused(option: str, value: int, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=str(value)):
         write_demo_images(tmp_path / "line", **{option: value})
+
+
+def test_contrast_makes_defects_stronger(tmp_path: Path) -> None:
+    def defects(contrast: float) -> float:
+        plain, strong = DemoConfig(contrast=1e-6), DemoConfig(contrast=contrast)
+        pairs = [(generate(i, plain), generate(i, strong)) for i in range(40)]
+        changed = [
+            np.abs(a.image.astype(float) - b.image.astype(float)).max()
+            for a, b in pairs
+            if b.label != "ok"
+        ]
+        return float(np.mean(changed))
+
+    assert defects(2.0) > 1.4 * defects(1.0)
+    with pytest.raises(DataError, match="contrast 0"):
+        DemoConfig(contrast=0)

@@ -38,16 +38,17 @@ def images(
     n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 1500,
     size: Size = 96,
     seed: Seed = 0,
+    contrast: Annotated[float, typer.Option(help="Of the defects: 1 is hard, 2 easy.")] = 1.0,
 ) -> None:
     """Write labelled pictures to train on: sound parts and five rare, faint defects.
 
-    Example: hf-vft demo images line && hf-vft fit line
+    Example: hf-vft demo images line && hf-vft fit line --set data.group_column=part_id
     """
     from hf_vft.data.demo import write_demo_images
 
     with _progress("Pictures", n) as advance:
-        write_demo_images(out, n=n, size=size, seed=seed, on_image=advance)
-    typer.echo(f"{n} pictures in {out}; next: hf-vft fit {out}")
+        write_demo_images(out, n=n, size=size, seed=seed, contrast=contrast, on_image=advance)
+    typer.echo(f"{n} pictures in {out}; next: hf-vft fit {out} --set data.group_column=part_id")
 
 
 @app.command()
