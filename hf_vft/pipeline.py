@@ -20,8 +20,9 @@ from filelock import FileLock, Timeout
 
 from hf_vft import __version__
 from hf_vft.automl.facts import Facts, gather_facts
-from hf_vft.automl.resolve import resolve, resolve_for_model
+from hf_vft.automl.resolve import decide, resolve, resolve_for_model
 from hf_vft.data.audit import quick_audit
+from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError, RecipeError, RunError
 from hf_vft.evaluation.calibration import fit_temperature, probabilities
@@ -77,7 +78,8 @@ def fit(
         data = _read(recipe, run, display)
         _audit(recipe, run, data, display)
         facts = gather_facts(data)
-        recipe, choices = resolve(_with_task(recipe, data), facts)
+        recipe, first = _described(recipe, data)
+        recipe, choices = resolve(recipe, facts)
         task = get_task(recipe.task)
         if facts.device == "cpu":
             keep_freed_memory()
@@ -92,7 +94,8 @@ def fit(
             _save(run, loaded, tuned)
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
-                run.choices_file, [c.model_dump(mode="json") for c in [*choices, *more, *last]]
+                run.choices_file,
+                [c.model_dump(mode="json") for c in [*first, *choices, *more, *last]],
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             _write_predictions(run, data, logits, report)
@@ -195,9 +198,17 @@ def _audit(recipe: Recipe, run: RunDirectory, data: ImageData, display: Display)
     PartialState().wait_for_everyone()
 
 
-def _with_task(recipe: Recipe, data: ImageData) -> Recipe:
-    """Name the task that the labels are for."""
-    return recipe if recipe.task != "auto" else recipe.replaced({"task": next(iter(TASKS))})
+def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
+    """Name the task that the labels are for, and the columns they were read from."""
+    decisions = [("task", next(iter(TASKS)), "every picture has one label")]
+    for name, column in data.columns.items():
+        how = "there is no such column" if column == FROM_SOURCE else "by its type or usual name"
+        decisions.append((f"data.{name}", column, how))
+    choices: list[Choice] = []
+    for decision in decisions:
+        recipe, made = decide(recipe, *decision)
+        choices += made
+    return recipe, choices
 
 
 def _model(

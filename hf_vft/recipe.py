@@ -38,7 +38,10 @@ class DataConfig(Section):
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
     image_column: str = "auto"
     label_column: str = "auto"
-    split_column: str = "auto"
+    split_column: str = Field(
+        "auto",
+        description="A column; none: divide all pictures anew; source: as its folders say.",
+    )
     group_column: str | None = Field(
         None, description="Pictures of one group (patient, part, camera roll) share a split."
     )

@@ -14,6 +14,7 @@ from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import LabelledPictures, load_labelled
 from hf_vft.data.transforms import eval_transform
 from hf_vft.evaluation.results import SplitResult
+from hf_vft.recipe import DataConfig, Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.training.callbacks import Display, Silent
@@ -60,10 +61,7 @@ def evaluate_run(
     display = display or Silent()
     predictor = Predictor(RunDirectory.open(run_path))
     recipe = predictor.recipe
-    # The columns of the training data may have other names here, except those that mean a thing.
-    config = recipe.data.model_copy(
-        update={"path": str(source), "slice_columns": list(by), "group_column": None}
-    )
+    config = _reading(predictor.run, recipe, source, by)
     display.start("checking pictures", 1)
     found = load_labelled(
         source,
@@ -101,6 +99,19 @@ def evaluate_run(
         slices={name: found.pictures[name] for name in by},
     )
     return Measured(result, predictor.labels, found)
+
+
+def _reading(
+    run: RunDirectory, recipe: Recipe, source: str | Path, by: Sequence[str]
+) -> DataConfig:
+    """How to read other pictures: a column that a person named is meant here too.
+
+    One that was found in the training data may have another name here, or be none.
+    """
+    chosen = {choice["name"] for choice in run.read_json(run.choices_file)}
+    found = [name for name in type(recipe.data).model_fields if f"data.{name}" in chosen]
+    changes = {"path": str(source), "slice_columns": list(by), "group_column": None}
+    return recipe.data.model_copy(update=changes | dict.fromkeys(found, "auto"))
 
 
 def _groups(found: LabelledPictures, column: str | None) -> Sequence[Any] | None:

@@ -11,6 +11,7 @@ from torch import nn
 
 from hf_vft.automl.facts import Facts
 from hf_vft.data.transforms import STRENGTHS
+from hf_vft.models.lora import short_targets
 from hf_vft.recipe import AugmentConfig, Choice, Recipe
 
 SMALL, LARGE = 200, 5000
@@ -56,7 +57,7 @@ def resolve_for_model(
 ) -> tuple[Recipe, list[Choice]]:
     """Decide what depends on the kind of model as well."""
     choices: list[Choice] = []
-    for name, value, reason in _computing(facts, model):
+    for name, value, reason in [*_computing(facts, model), *_adapters(recipe, model)]:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
     return recipe, choices
@@ -115,6 +116,13 @@ def _computing(facts: Facts, model: nn.Module) -> list[tuple[str, Any, str]]:
             else "nothing to gain without convolutions",
         ),
     ]
+
+
+def _adapters(recipe: Recipe, model: nn.Module) -> list[tuple[str, Any, str]]:
+    if recipe.model.lora is None or recipe.model.lora.target != "auto":
+        return []
+    targets = short_targets(model, recipe.model.lora.r)
+    return [("model.lora.target", targets, "the layers of the blocks that carry their weights")]
 
 
 def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:

@@ -20,6 +20,8 @@ LABEL_NAMES = ("label", "labels", "class", "class_name", "target", "category")
 SPLIT_NAMES = ("split", "partition", "subset")
 NONE = "none"
 """As ``data.split_column``: whatever splits there are, divide all pictures anew."""
+FROM_SOURCE = "source"
+"""What ``auto`` becomes where the source says it in another way than by a column."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def refuse_columns(config: DataConfig, source: str) -> None:
     """Stop where the recipe names a column of a source that has none."""
     named = [config.image_column, config.label_column, config.group_column, *config.slice_columns]
     for name in (*named, config.split_column):
-        if name not in (None, "auto", NONE):
+        if name not in (None, "auto", NONE, FROM_SOURCE):
             raise DataError(f"{source} has no column {name!r}: describe it in a metadata.csv.")
 
 
@@ -76,7 +78,7 @@ def require_label(names: Sequence[str]) -> NoReturn:
 
 
 def _find(role: str, configured: str, names: list[str], typed: list[str]) -> str | None:
-    if configured != "auto":
+    if configured not in ("auto", FROM_SOURCE):
         return _require(configured, names, f"data.{role}_column")
     return typed[0] if len(typed) == 1 else None
 

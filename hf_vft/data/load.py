@@ -10,6 +10,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 
+from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources import describe_source, read_source
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
@@ -47,6 +48,8 @@ class ImageData:
         notes: One plain line per doubtful thing.
         fingerprint: Hash of the pictures, their names, labels and splits; not of where they lie.
         source: What was read.
+        columns: By field of the recipe, which column of the source was taken; ``source`` where it
+            was none.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -55,6 +58,7 @@ class ImageData:
     notes: list[str] = field(default_factory=list)
     fingerprint: str = ""
     source: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,10 @@ def load_data(
         notes=[*table.notes, *_unseen_notes(table, classes), *notes],
         fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, names, splits),
         source=describe_source(source),
+        columns={
+            f"{role}_column": table.columns.get(role, FROM_SOURCE)
+            for role in ("image", "label", "split")
+        },
     )
 
 

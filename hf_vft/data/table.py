@@ -32,6 +32,7 @@ class Table:
         extras: The other columns.
         class_names: The order of the classes, where the source fixes one.
         notes: One plain line per doubtful thing.
+        columns: The source's columns that were taken for ``image``, ``label`` and ``split``.
     """
 
     images: datasets.Dataset
@@ -42,6 +43,7 @@ class Table:
     extras: dict[str, list[Any]] = field(default_factory=dict)
     class_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
 
     def select(self, rows: Sequence[int], note: str | None = None) -> Table:
         """The table with only ``rows``, and a note that says why where that is doubtful."""
@@ -58,6 +60,7 @@ class Table:
             extras={name: pick(column) for name, column in self.extras.items()},
             class_names=self.class_names,
             notes=[*self.notes, *([note] if note else [])],
+            columns=self.columns,
         )
 
 

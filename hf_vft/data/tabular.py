@@ -74,6 +74,11 @@ def rows_to_table(
         extras=extras,
         class_names=label_feature.names if isinstance(label_feature, datasets.ClassLabel) else None,
         notes=notes,
+        columns={
+            role: name
+            for role in ("image", "label", "split")
+            if (name := getattr(columns, role)) is not None
+        },
     )
     return _without_repeats(table)
 

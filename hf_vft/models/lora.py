@@ -50,6 +50,14 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
     return targets
 
 
+def short_targets(model: nn.Module, rank: int = 1) -> list[str]:
+    """`lora_targets` by the last part of their names, where that means the same layers."""
+    targets = lora_targets(model, rank)
+    last = sorted({name.rpartition(".")[2] for name in targets})
+    matched = {name for name, _ in model.named_modules() if name.rpartition(".")[2] in last}
+    return last if matched == set(targets) else targets
+
+
 def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
     """Freeze a model and put adapters beside its layers; the head is copied and learns in full.
 
