@@ -11,6 +11,9 @@ from torch.utils.data import Dataset, Sampler
 
 from hf_vft.data.images import MAX_PIXELS, decode_image
 from hf_vft.data.transforms import PictureTransform
+from hf_vft.errors import DataError
+
+LABEL_KEYS = ("labels", "label")
 
 
 class VisionDataset(Dataset[dict[str, Any]]):
@@ -90,6 +93,25 @@ class BalancedSampler(Sampler[int]):
         generator = torch.Generator().manual_seed(_seed(self.seed, self.epoch, 0))
         draws = torch.multinomial(self.weights, len(self), replacement=True, generator=generator)
         return iter(draws.tolist())
+
+
+def labels_of(dataset: Any) -> list[int]:
+    """The class id of each picture, without decoding one.
+
+    Args:
+        dataset: With ``labels``, or a ``datasets.Dataset`` with such a column, or ``label``.
+
+    Raises:
+        DataError: If it has neither.
+    """
+    if isinstance(dataset, datasets.Dataset):
+        for name in LABEL_KEYS:
+            if name in dataset.column_names:
+                return list(dataset.with_format(None)[name])
+    labels = getattr(dataset, "labels", None)
+    if labels is None:
+        raise DataError("The labels cannot be told: give the dataset `labels`, one id a picture.")
+    return list(labels)
 
 
 def _seed(*parts: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForImageClassification, EvalPrediction
 
+from hf_vft.data.dataset import LABEL_KEYS
 from hf_vft.evaluation.classification import evaluate_logits, headline_metrics
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.losses.classification import classification_loss
@@ -28,9 +29,16 @@ class ImageClassification(Task):
         return AutoModelForImageClassification
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Stack every tensor of the rows, and the labels as ids."""
-        batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0] if key != "labels"}
-        batch["labels"] = torch.tensor([row["labels"] for row in rows], dtype=torch.long)
+        """Stack every tensor of the rows, and the labels (or ``label``) as ids, if there are any."""
+        batch = {
+            key: torch.stack([torch.as_tensor(row[key]) for row in rows])
+            for key, value in rows[0].items()
+            if isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS
+        }
+        for key in LABEL_KEYS:
+            if key in rows[0]:
+                batch["labels"] = torch.tensor([int(row[key]) for row in rows], dtype=torch.long)
+                break
         return batch
 
     def loss(

@@ -14,9 +14,9 @@ from torch import nn
 from torch.utils.data import Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerState
 
-from hf_vft.data.dataset import BalancedSampler
+from hf_vft.data.dataset import BalancedSampler, labels_of
 from hf_vft.data.mixing import BatchMixer
-from hf_vft.errors import DataError, ModelError
+from hf_vft.errors import ModelError
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
@@ -184,10 +184,13 @@ class VisionTrainer(Trainer):
         if not self.args.balanced_sampling:
             sampler: Sampler[Any] | None = super()._get_train_sampler(dataset)
             return sampler
-        labels = getattr(dataset, "labels", None)
-        if labels is None:
-            raise DataError("balanced_sampling needs a dataset with `labels`, one id a picture.")
-        return BalancedSampler(labels, seed=self.args.seed)
+        return BalancedSampler(labels_of(dataset), seed=self.args.seed)
+
+    def _get_learning_rate(self) -> float:
+        """The recipe's learning rate now: that of the top block, or of a head that is alone."""
+        groups = self.optimizer.param_groups
+        above = [group for group in groups if not group.get("name", "").startswith("head")]
+        return float(max(group["lr"] for group in above or groups))
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         super()._save_checkpoint(*args, **kwargs)
