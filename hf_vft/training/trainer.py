@@ -188,9 +188,9 @@ class VisionTrainer(Trainer):
 
     def _get_learning_rate(self) -> float:
         """The recipe's learning rate now: that of the top block, or of a head that is alone."""
-        groups = self.optimizer.param_groups
+        groups = self.optimizer.param_groups if self.optimizer is not None else []
         above = [group for group in groups if not group.get("name", "").startswith("head")]
-        return float(max(group["lr"] for group in above or groups))
+        return float(max((group["lr"] for group in above or groups), default=0.0))
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         super()._save_checkpoint(*args, **kwargs)
