@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from hf_vft import __version__
 from hf_vft.automl.facts import Facts, gather_facts
+from hf_vft.automl.flips import decide_flips
 from hf_vft.automl.resolve import decide, resolve, resolve_for_model
 from hf_vft.data.audit import quick_audit
 from hf_vft.data.columns import FROM_SOURCE
@@ -86,6 +87,8 @@ def fit(
         recipe, loaded, more = _model(recipe, task, data, display)
         recipe, last = resolve_for_model(recipe, facts, loaded.model)
         tuning = FineTuning(_context(recipe, task, facts, run, display), loaded, data)
+        recipe, flips = decide_flips(recipe, tuning)
+        tuning = FineTuning(_context(recipe, task, facts, run, display), loaded, data)
         tuned = tuning.run()
         display.say("Measuring the validation and the test split.")
         logits = _held_out_logits(tuning, tuned, recipe, task)
@@ -95,7 +98,7 @@ def fit(
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
                 run.choices_file,
-                [c.model_dump(mode="json") for c in [*first, *choices, *more, *last]],
+                [c.model_dump(mode="json") for c in [*first, *choices, *more, *last, *flips]],
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             _write_predictions(run, data, logits, report)

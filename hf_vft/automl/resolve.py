@@ -14,6 +14,9 @@ from hf_vft.data.transforms import STRENGTHS
 from hf_vft.models.lora import short_targets
 from hf_vft.recipe import AugmentConfig, Choice, Recipe
 
+LATER = ("horizontal_flip", "vertical_flip")
+"""Decided by looking through the model."""
+
 SMALL, LARGE = 200, 5000
 """Training pictures below and above which augmentation and batches change."""
 
@@ -45,6 +48,8 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
     recipe, made = decide(recipe, "augment.strength", strength, reason)
     choices += made
     for name, value in STRENGTHS[recipe.augment.strength].items():
+        if name in LATER:
+            continue
         recipe, made = decide(
             recipe, f"augment.{name}", value, f"part of augmentation {recipe.augment.strength!r}"
         )

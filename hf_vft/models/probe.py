@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import nn
 
 # Inverse strength of the L2 penalty on standardised features, weakest last.
 PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
+UNTESTED_PENALTY = 1e-2
 # Cross-validation looks at no more pictures than this: the best penalty varies slowly.
 CV_LIMIT = 5000
 
@@ -74,16 +75,12 @@ def fit_linear_probe(
     Returns:
         The probe, with the standardisation folded into its weights.
     """
-    mean, scale = features.mean(0), features.std(0)
-    scale = np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)
+    mean, scale = _standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
     splits = _folds(labels, groups, folds, seed)
     # The products are small: on busy cores several threads wait for each other most of the time.
     with threadpool_limits(1):
-        losses = {
-            penalty: _cv_loss(standard, labels, splits, penalty, balanced) for penalty in PENALTIES
-        }
-        best = min(losses, key=lambda penalty: losses[penalty]) if splits else 1e-2
+        best, loss = _best_penalty(standard, labels, splits, balanced)
         model = _fit(standard, labels, best, balanced)
     weight, bias = _full(model, num_classes)
     weight = weight / scale
@@ -91,8 +88,69 @@ def fit_linear_probe(
         weight=weight.astype(np.float32),
         bias=(bias - weight @ mean).astype(np.float32),
         penalty=best,
-        cv_log_loss=losses[best] if splits else None,
+        cv_log_loss=loss,
     )
+
+
+def transfer_losses(
+    plain: np.ndarray,
+    changed: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    *,
+    folds: int = 5,
+    groups: Sequence[Any] | None = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """How well a probe of plain pictures knows held-out pictures that were changed.
+
+    Args:
+        plain: Features ``[N, D]``, the only ones that are learned from.
+        changed: Name of the change to the features of the same pictures, ``[N, D]``.
+        labels: Class ids ``[N]``.
+        folds: Of the cross-validation, at most.
+        groups: One per picture; a group is never on both sides of a fold.
+        seed: Of the folds.
+
+    Returns:
+        Log loss in nats, each class weighing the same, by change; that of the plain pictures is
+        under ``""``. Empty where there are too few pictures to cross-validate.
+    """
+    mean, scale = _standardisation(plain)
+    splits = _folds(labels, groups, folds, seed)
+    if not splits:
+        return {}
+    features = {name: (x - mean) / scale for name, x in {"": plain, **changed}.items()}
+    truth = np.concatenate([labels[test] for _, test in splits])
+    weights = 1.0 / np.bincount(truth)[truth]
+    answers: dict[str, list[np.ndarray]] = {name: [] for name in ("", *changed)}
+    with threadpool_limits(1):
+        penalty, _ = _best_penalty(features[""], labels, splits, True)
+        for train, test in splits:
+            model = _fit(features[""][train], labels[train], penalty, True)
+            for name, x in features.items():
+                answers[name].append(model.predict_proba(x[test]))
+    classes = np.unique(labels)
+    return {
+        name: float(log_loss(truth, np.concatenate(found), labels=classes, sample_weight=weights))
+        for name, found in answers.items()
+    }
+
+
+def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and scale ``[D]``; what does not vary is scaled to nothing."""
+    mean, scale = features.mean(0), features.std(0)
+    return mean, np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)
+
+
+def _best_penalty(
+    x: np.ndarray, y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]], balanced: bool
+) -> tuple[float, float | None]:
+    """The penalty of least cross-validated log loss, and that loss."""
+    if not splits:
+        return UNTESTED_PENALTY, None
+    losses = {penalty: _cv_loss(x, y, splits, penalty, balanced) for penalty in PENALTIES}
+    best = min(losses, key=lambda penalty: losses[penalty])
+    return best, losses[best]
 
 
 def _fit(x: np.ndarray, y: np.ndarray, penalty: float, balanced: bool) -> LogisticRegression:

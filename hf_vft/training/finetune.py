@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -65,10 +66,14 @@ class FineTuning:
         if self.recipe.training.channels_last:
             self.model.to(memory_format=torch.channels_last)
         self.plain = eval_transform(loaded.processor)
-        self.random = train_transform(loaded.processor, self.recipe.augment)
         self._processor = loaded.processor
-        self._one_head = _has_one_head(self.model)
+        self.has_one_head = _has_one_head(self.model)
         self.pretrained = loaded.checkpoint.pretrained
+
+    @cached_property
+    def random(self) -> PictureTransform:
+        """Random changes, then the processor."""
+        return train_transform(self._processor, self.recipe.augment)
 
     def run(self) -> FineTuned:
         """Probe, then every stage in order."""
@@ -93,10 +98,10 @@ class FineTuning:
         )
 
     def _probes(self) -> bool:
-        return self.recipe.probe.enabled and self._one_head
+        return self.recipe.probe.enabled and self.has_one_head
 
     def _why_no_probe(self) -> str:
-        if self._one_head:
+        if self.has_one_head:
             return "No linear probe was fitted: the recipe says so."
         return "No linear probe was fitted: this model has more than one head."
 
@@ -104,8 +109,7 @@ class FineTuning:
         """Fit the head to convergence, start from it, and say what it answers."""
         config, labels = self.recipe.probe, self.data.splits["train"]["label"]
         features = {
-            split: self._last_features(self._features(split, views=1)[0])
-            for split in self.data.splits
+            split: self.probe_features(self.dataset(split), split) for split in self.data.splits
         }
         groups = self.data.splits["train"]
         probe: list[LinearProbe | None] = [None]
@@ -125,6 +129,15 @@ class FineTuning:
         fitted.copy_to(last_linear(self.model))
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
 
+    def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:
+        """What the last linear layer sees of each picture, ``[N, D]``, from the cache if there.
+
+        Args:
+            dataset: Pictures of this run's data.
+            content: Which, and how they were changed.
+        """
+        return self._last_features(self._features(dataset, content, views=1)[0])
+
     def _last_features(self, inputs: torch.Tensor) -> np.ndarray:
         """From the input of the head to the input of its last linear layer, ``[N, D]``."""
         linear = last_linear(self.model)
@@ -141,7 +154,7 @@ class FineTuning:
         return torch.cat(caught).flatten(1).numpy()
 
     def _stage(self, stage: StageConfig) -> StageResult:
-        if stage.train == "head" and self.recipe.training.cache_features and self._one_head:
+        if stage.train == "head" and self.recipe.training.cache_features and self.has_one_head:
             return self._head_stage(stage)
         train = self.dataset("train", self.random if stage.augment else self.plain)
         return run_stage(self.context, stage, self.model, train, self.dataset("validation"))
@@ -149,8 +162,10 @@ class FineTuning:
     def _head_stage(self, stage: StageConfig) -> StageResult:
         """The same training, on what the frozen backbone made of the pictures."""
         views = min(stage.views, max(1, round(stage.epochs))) if stage.augment else 1
-        train = self._features("train", views=views, augment=stage.augment)
-        validation = self._features("validation", views=1)
+        change = f"train {self.recipe.augment.model_dump_json()}" if stage.augment else "train"
+        shown = self.dataset("train", self.random if stage.augment else self.plain)
+        train = self._features(shown, change, views=views)
+        validation = self._features(self.dataset("validation"), "validation", views=1)
         return run_stage(
             self.context,
             stage,
@@ -159,20 +174,18 @@ class FineTuning:
             CachedFeatures(validation, self.data.splits["validation"]["label"]),
         )
 
-    def _features(self, split: str, *, views: int, augment: bool = False) -> torch.Tensor:
-        transform = self.random if augment else self.plain
+    def _features(self, dataset: VisionDataset, content: str, *, views: int) -> torch.Tensor:
         recipe = self.recipe
-        content = {
+        key = {
             "data": self.data.fingerprint,
-            "split": split,
+            "content": content,
             "processor": json.loads(self._processor.to_json_string()),
-            "augment": recipe.augment.model_dump() if augment else None,
         }
-        self.context.display.start(f"features of {split}", views)
+        self.context.display.start(f"features: {content.partition(' {')[0]}", views)
         return cached_features(
             self.model,
-            self.dataset(split, transform),
-            content=json.dumps(content, sort_keys=True),
+            dataset,
+            content=json.dumps(key, sort_keys=True),
             collate=self.context.task.collate,
             views=views,
             batch_size=int(recipe.training.eval_batch_size) // PartialState().num_processes,

@@ -1,0 +1,99 @@
+"""Which mirror images mean the same, found out from the pictures themselves.
+
+A flip is good augmentation where it leaves the label as it is: a scratch is a scratch in the
+mirror, a 6 upside down is no 6. A linear probe that has seen no mirror image tells the two
+apart: where flips change nothing, it knows mirrored pictures as well as plain ones.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+from accelerate.utils import broadcast_object_list
+from PIL import Image, ImageOps
+
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.transforms import STRENGTHS, PictureTransform
+from hf_vft.models.probe import transfer_losses
+from hf_vft.recipe import Choice, Recipe
+from hf_vft.training.finetune import FineTuning
+
+FLIPS = {"augment.horizontal_flip": ImageOps.mirror, "augment.vertical_flip": ImageOps.flip}
+PROBABILITY = 0.5
+LIMIT = 1000
+"""Training pictures that are looked at."""
+
+TOLERANCE = 1.05
+"""Mirrored pictures may have this many times the log loss of plain ones."""
+
+KNOWING = 0.97
+"""Share of a guesser's log loss that the probe must stay below to be asked at all."""
+
+
+def decide_flips(recipe: Recipe, tuning: FineTuning) -> tuple[Recipe, list[Choice]]:
+    """Set the flips that are on ``auto``.
+
+    Args:
+        recipe: Resolved but for the flips.
+        tuning: With the model, the data and the processor.
+    """
+    tree = recipe.model_dump()["augment"]
+    names = [name for name in FLIPS if tree[name.partition(".")[2]] == "auto"]
+    if not names:
+        return recipe, []
+    asked = recipe.augment.strength != "none" and tuning.has_one_head
+    losses = _losses(tuning, names) if asked else {}
+    guess = math.log(len(tuning.data.labels))
+    knowing = bool(losses) and losses[""] < KNOWING * guess
+    choices = []
+    for name in names:
+        if knowing:
+            value, reason = _judged(losses[name], losses[""])
+        else:
+            value = float(STRENGTHS[recipe.augment.strength][name.partition(".")[2]])
+            reason = f"part of augmentation {recipe.augment.strength!r}"
+        choices.append(Choice(name=name, was="auto", value=value, reason=reason))
+    return recipe.replaced({choice.name: choice.value for choice in choices}), choices
+
+
+def _judged(mirrored: float, plain: float) -> tuple[float, str]:
+    said = f"log loss {mirrored:.2f} on mirrored and {plain:.2f} on plain held-out pictures"
+    if mirrored <= TOLERANCE * plain:
+        return PROBABILITY, f"a probe knows mirrored pictures as well as plain ones ({said})"
+    return 0.0, f"mirrored pictures look different to a probe ({said})"
+
+
+def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
+    """Of a probe of plain pictures, by flip."""
+    split = tuning.data.splits["train"]
+    rows = np.random.default_rng(tuning.recipe.seed).permutation(len(split))[:LIMIT]
+    if len(split) > LIMIT:
+        split = split.select(np.sort(rows))
+    content = "train" if len(split) < LIMIT else f"train, {LIMIT} of seed {tuning.recipe.seed}"
+
+    def features(transform: PictureTransform, change: str = "") -> np.ndarray:
+        limit = tuning.recipe.data.max_pixels
+        dataset = VisionDataset(split, transform, seed=tuning.recipe.seed, max_pixels=limit)
+        return tuning.probe_features(dataset, content + change)
+
+    plain = features(tuning.plain)
+    changed = {
+        name: features(partial(_flipped, tuning.plain, FLIPS[name]), f", {name}") for name in names
+    }
+    losses = transfer_losses(
+        plain,
+        changed,
+        np.asarray(split["label"]),
+        groups=split["group"] if "group" in split.column_names else None,
+        seed=tuning.recipe.seed,
+    )
+    # One process's word, so that no two train differently.
+    said: dict[str, float] = broadcast_object_list([losses])[0]
+    return said
+
+
+def _flipped(plain: PictureTransform, flip: Any, image: Image.Image) -> Any:
+    return plain(flip(image))

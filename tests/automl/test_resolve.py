@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hf_vft.automl.facts import Facts
+from hf_vft.automl.resolve import resolve, resolve_for_model
+from hf_vft.recipe import Recipe
+from tests.models import tiny
+
+FACTS = Facts(
+    class_counts=(300, 40, 18),
+    aspect_ratio=1.4,
+    short_side=240,
+    device="cpu",
+    processes=1,
+    cores=8,
+    bf16=True,
+)
+
+
+def test_every_choice_has_a_reason_and_says_what_stood_there() -> None:
+    recipe, choices = resolve(Recipe(), FACTS)
+    named = {choice.name: choice for choice in choices}
+    assert all(choice.reason and choice.was == "auto" for choice in choices)
+    assert recipe.image.fit == named["image.fit"].value == "squash"
+    assert recipe.augment.strength == named["augment.strength"].value == "light"
+    assert "358 training pictures" in named["augment.strength"].reason
+
+
+def test_what_is_set_stays() -> None:
+    asked = Recipe().replaced({"training.batch_size": 7, "augment.crop_scale": 0.5})
+    recipe, choices = resolve(asked, FACTS)
+    assert recipe.training.batch_size == 7
+    assert recipe.augment.crop_scale == 0.5
+    assert not {"training.batch_size", "augment.crop_scale"} & {c.name for c in choices}
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_batches_divide_over_the_processes(processes: int) -> None:
+    recipe, _ = resolve(Recipe(), replace(FACTS, processes=processes))
+    assert int(recipe.training.batch_size) % processes == 0
+    assert int(recipe.training.eval_batch_size) % processes == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "processes", "workers"), [("cpu", 1, 0), ("cuda", 1, 8), ("cuda", 4, 2)]
+)
+def test_workers_where_they_pay(device: str, processes: int, workers: int) -> None:
+    recipe, _ = resolve(Recipe(), replace(FACTS, device=device, processes=processes))
+    assert recipe.training.num_workers == workers
+
+
+@pytest.mark.parametrize(
+    ("family", "device", "bf16", "precision", "channels_last"),
+    [
+        ("vit", "cpu", True, "bf16", False),
+        ("vit", "cpu", False, "fp32", False),
+        ("mobilenet_v2", "cpu", True, "fp32", True),  # depthwise
+        ("resnet", "cpu", True, "bf16", True),
+        ("mobilenet_v2", "cuda", True, "bf16", True),
+    ],
+)
+def test_computing_follows_model_and_device(
+    family: str, device: str, bf16: bool, precision: str, channels_last: bool
+) -> None:
+    facts = replace(FACTS, device=device, bf16=bf16)
+    recipe, _ = resolve_for_model(Recipe(), facts, tiny.ALL[family]())
+    assert recipe.training.precision == precision
+    assert recipe.training.channels_last is channels_last
