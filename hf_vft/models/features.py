@@ -32,7 +32,6 @@ class HeadOnFeatures(nn.Module):
         return {"logits": self.head(features)}
 
 
-@torch.inference_mode()
 def head_inputs(
     model: nn.Module, batches: Iterable[Mapping[str, Any]], *, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
@@ -56,10 +55,12 @@ def head_inputs(
     model.eval()
     hook = head_module(model).register_forward_pre_hook(catch)
     try:
-        for batch in batches:
-            with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
-                model(pixel_values=batch["pixel_values"].to(device))
+        with torch.inference_mode():
+            for batch in batches:
+                with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+                    model(pixel_values=batch["pixel_values"].to(device))
     finally:
         hook.remove()
         model.train(was_training)
-    return torch.cat(caught).clone()
+    # Outside of inference mode, so that the result may be learned from.
+    return torch.cat(caught)
