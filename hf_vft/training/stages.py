@@ -135,6 +135,8 @@ def run_stage(
     )
     trainer.remove_callback(PrinterCallback)
     start = _starting_point(trainer, model, folder)
+    # Again, since a resumed stage knows its start and has drawn nothing to measure it.
+    set_seed(context.recipe.seed)
     _train(trainer, stage, metric, folder)
     release(model)
     history = epoch_records(trainer.state.log_history, stage.name)
@@ -163,9 +165,10 @@ def per_process(batch_size: int | str, processes: int) -> int:
     """
     share, rest = divmod(int(batch_size), processes)
     if rest:
+        less = max(share, 1) * processes
         raise RecipeError(
             f"A batch of {batch_size} does not divide over {processes} processes: set "
-            f"training.batch_size to {max(share, 1) * processes} or {(share + 1) * processes}."
+            f"training.batch_size to {less} or {less + processes}."
         )
     return share
 
