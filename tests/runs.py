@@ -86,10 +86,19 @@ def vft(
 
 
 def fit_in_processes(recipe: Recipe, out: Path, processes: int = 1, **options: Any) -> list[int]:
-    """``pipeline.fit`` in forks of this process, which have imported everything already.
+    """``pipeline.fit`` in forks of this process, to the end.
 
     Returns:
         The exit status of each; negative if a signal ended it.
+    """
+    children = start_processes(recipe, out, processes, **options)
+    for child in children:
+        child.join(timeout=200)
+    return [_status(child) for child in children]
+
+
+def start_processes(recipe: Recipe, out: Path, processes: int = 1, **options: Any) -> list[Any]:
+    """``pipeline.fit`` in forks of this process, which have imported everything already.
 
     Args:
         recipe: What to run.
@@ -107,9 +116,7 @@ def fit_in_processes(recipe: Recipe, out: Path, processes: int = 1, **options: A
         several = environment | mine if processes > 1 else {}
         children.append(fork.Process(target=_fit, args=(several, recipe, out, options)))
         children[-1].start()
-    for child in children:
-        child.join(timeout=200)
-    return [_status(child) for child in children]
+    return children
 
 
 def _fit(environment: dict[str, str], recipe: Recipe, out: Path, options: Any) -> None:
