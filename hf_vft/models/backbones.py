@@ -14,7 +14,7 @@ from typing import Literal
 from huggingface_hub import is_offline_mode
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
-from transformers import ConvNextV2Config, PreTrainedConfig, ViTImageProcessor
+from transformers import ConvNextV2Config, PreTrainedConfig, ResNetConfig, ViTImageProcessor
 from transformers.image_processing_utils import BaseImageProcessor
 
 from hf_vft.errors import HubError, ModelError
@@ -48,17 +48,38 @@ class Checkpoint:
     reason: str
 
 
+def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
+    """A ResNet (He et al. 2016) of 0.7 million weights for pictures of 96 pixels.
+
+    From random weights and a thousand pictures it learns within minutes what a ConvNeXt of the
+    same size does not begin to: BatchNorm and overlapping convolutions make the difference.
+    """
+    config = ResNetConfig(
+        embedding_size=24,
+        hidden_sizes=[24, 48, 96, 192],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        image_size=96,
+    )
+    return config, _plain_processor(96)
+
+
 def convnextv2_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
     """A ConvNeXt V2 (Woo et al. 2023) of a million weights for pictures of 96 pixels."""
     config = ConvNextV2Config(
         hidden_sizes=[32, 64, 128, 256], depths=[1, 1, 2, 1], image_size=96, drop_path_rate=0.0
     )
+    return config, _plain_processor(96)
+
+
+def _plain_processor(side: int) -> BaseImageProcessor:
     neutral = [0.5, 0.5, 0.5]
-    size = {"height": 96, "width": 96}
-    return config, ViTImageProcessor(size=size, image_mean=neutral, image_std=neutral)
+    size = {"height": side, "width": side}
+    return ViTImageProcessor(size=size, image_mean=neutral, image_std=neutral)
 
 
 SCRATCH: dict[str, Callable[[], tuple[PreTrainedConfig, BaseImageProcessor]]] = {
+    "scratch:resnet-mini": resnet_mini,
     "scratch:convnextv2-mini": convnextv2_mini,
 }
 

@@ -106,7 +106,7 @@ class FineTuning:
         return "No linear probe was fitted: this model has more than one head."
 
     def _probe(self) -> dict[str, np.ndarray]:
-        """Fit the head to convergence, start from it, and say what it answers."""
+        """Fit the head to convergence, start from it if pre-trained, and say what it answers."""
         config, labels = self.recipe.probe, self.data.splits["train"]["label"]
         features = {
             split: self.probe_features(self.dataset(split), split) for split in self.data.splits
@@ -126,7 +126,9 @@ class FineTuning:
             )
         # One process fits, so that all start from the same bits.
         fitted = broadcast_object_list(probe)[0]
-        fitted.copy_to(last_linear(self.model))
+        if self.pretrained:
+            # Random features soon are other ones, and a head that fits them is in the way.
+            fitted.copy_to(last_linear(self.model))
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
 
     def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:
