@@ -170,19 +170,18 @@ class Stop(TrainerCallback):
             raise KeyboardInterrupt
 
 
+AVERAGED = {"training__ema_decay": 0.8, "training__metric": "loss"}
+PLATEAU = {"scheduler": "plateau", "optimizer": "sgd", "learning_rate": 0.05}
+PATIENT = {"patience": 1, "training__metric": "loss", "learning_rate": 0.03}
+MIXED = {"training__precision": "bf16", "augment__mixup_alpha": 0.3}
+BALANCED = {"loss__sampling": "balanced"}
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"training__ema_decay": 0.8, "training__metric": "loss"},
-        {"scheduler": "plateau", "optimizer": "sgd", "learning_rate": 0.05},
-        {"patience": 1, "training__metric": "loss", "learning_rate": 0.03},
-        {"training__precision": "bf16", "augment": True, "augment__mixup_alpha": 0.3},
-        {"loss__sampling": "balanced"},
-    ],
+    ("step", "changes"),
+    [(2, {}), (2, MIXED), (8, MIXED), (8, AVERAGED), (8, PLATEAU), (8, PATIENT), (8, BALANCED)],
     ids=str,
 )
-@pytest.mark.parametrize("step", [2, 8])
 def test_a_stopped_stage_goes_on_to_the_same_end(
     step: int, changes: dict[str, Any], tmp_path: Path
 ):
