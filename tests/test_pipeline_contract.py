@@ -140,3 +140,11 @@ def test_what_was_measured_is_what_is_served(adapted: tuple[RunDirectory, Path],
     images = [predictor.decode(pictures / file) for file in table["file"][:6]]
     expected = np.stack(table["probabilities"][:6])
     np.testing.assert_allclose(predictor.probabilities(images), expected, atol=1e-5)
+
+
+def test_the_first_stage_starts_where_the_probe_ended(fitted: Path):
+    start = json.loads((fitted / "state/stages/head/result.json").read_text())["start"]
+    report = json.loads((fitted / "metrics.json").read_text())
+    probe = report["baselines"]["linear_probe"]["validation"]
+    for name in ("accuracy", "f1_macro"):
+        assert start[f"eval_{name}"] == pytest.approx(probe[name]["value"], abs=1e-6)
