@@ -45,9 +45,7 @@ def test_a_class_that_the_model_does_not_know_is_refused(
         evaluate_run(fitted, tmp_path)
 
 
-def test_one_class_and_one_picture_are_enough(
-    fitted: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_one_class_and_one_picture_are_enough(fitted: Path, pictures: Path, tmp_path: Path) -> None:
     first = next(pictures.rglob("*.png"), None) or next(pictures.rglob("*.jpg"))
     (tmp_path / "ok").mkdir()
     shutil.copy(first, tmp_path / "ok")

@@ -59,7 +59,6 @@ def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
         hidden_sizes=[24, 48, 96, 192],
         depths=[1, 1, 1, 1],
         layer_type="basic",
-        image_size=96,
     )
     return config, _plain_processor(96)
 

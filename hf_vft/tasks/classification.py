@@ -29,7 +29,7 @@ class ImageClassification(Task):
         return AutoModelForImageClassification
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Stack every tensor of the rows, and the labels (or ``label``) as ids, if there are any."""
+        """Stack the tensors of the rows, and the labels (or ``label``) as ids, if there are any."""
         batch = {
             key: torch.stack([torch.as_tensor(row[key]) for row in rows])
             for key, value in rows[0].items()
