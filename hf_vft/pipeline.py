@@ -98,7 +98,7 @@ def fit(
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
                 run.choices_file,
-                [c.model_dump(mode="json") for c in [*first, *choices, *more, *last, *flips]],
+                [vars(choice) for choice in [*first, *choices, *more, *last, *flips]],
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             _write_predictions(run, data, logits, report)
@@ -240,7 +240,7 @@ def _model(
             reason=checkpoint.reason,
         )
     ]
-    choices += [Choice(**vars(adjustment)) for adjustment in loaded.adjustments]
+    choices += loaded.adjustments
     changes = {choice.name: choice.value for choice in choices}
     return recipe.replaced(changes), loaded, choices
 

@@ -8,6 +8,7 @@ wrong recipe is refused at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -229,7 +230,8 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-class Choice(BaseModel):
+@dataclass(frozen=True)
+class Choice:
     """One thing that was decided, for ``choices.json``.
 
     Attributes:

@@ -15,6 +15,7 @@ from torch import nn
 from transformers import PreTrainedConfig
 
 from hf_vft.errors import ModelError
+from hf_vft.recipe import Choice
 
 Auto = Literal["auto"]
 
@@ -35,24 +36,7 @@ DROP_PATH = ("drop_path_rate", "drop_connect_rate")
 TIMM_FIELDS = {HEAD_DROPOUT: "drop_rate", DROP_PATH: "drop_path_rate"}
 
 
-@dataclass(frozen=True)
-class Adjustment:
-    """One choice about the model.
-
-    Attributes:
-        name: Dotted name in the recipe.
-        was: What stood there.
-        value: What was chosen.
-        reason: Why, in a sentence.
-    """
-
-    name: str
-    was: Any
-    value: Any
-    reason: str
-
-
-def adjust_dropout(config: PreTrainedConfig, value: float | Auto) -> list[Adjustment]:
+def adjust_dropout(config: PreTrainedConfig, value: float | Auto) -> list[Choice]:
     """Set the dropout before the head in a configuration, in place.
 
     Where an architecture has none before its head, its hidden dropout is meant.
@@ -70,13 +54,11 @@ def adjust_dropout(config: PreTrainedConfig, value: float | Auto) -> list[Adjust
     if present > TOO_MUCH:
         field.set(0.0)
         reason = f"{field.name}={present:g} in the model's configuration would hamper fine-tuning"
-        return [Adjustment("model.dropout", "auto", 0.0, reason)]
-    return [
-        Adjustment("model.dropout", "auto", present, f"{field.name} of the model's configuration")
-    ]
+        return [Choice("model.dropout", "auto", 0.0, reason)]
+    return [Choice("model.dropout", "auto", present, f"{field.name} of the model's configuration")]
 
 
-def adjust_drop_path(config: PreTrainedConfig, value: float | Auto) -> list[Adjustment]:
+def adjust_drop_path(config: PreTrainedConfig, value: float | Auto) -> list[Choice]:
     """Set the stochastic depth (Huang et al. 2016) in a configuration, in place.
 
     Raises:
@@ -89,15 +71,13 @@ def adjust_drop_path(config: PreTrainedConfig, value: float | Auto) -> list[Adju
         field.set(value)
         return []
     return [
-        Adjustment(
-            "model.drop_path", "auto", field.get(), f"{field.name} of the model's configuration"
-        )
+        Choice("model.drop_path", "auto", field.get(), f"{field.name} of the model's configuration")
     ]
 
 
 def adjust_batch_norm(
     model: nn.Module, config: PreTrainedConfig, value: float | Auto, *, pretrained: bool
-) -> list[Adjustment]:
+) -> list[Choice]:
     """Set the momentum of every BatchNorm, and of the configuration where it stands there.
 
     A momentum of 0 means that the statistics stay those of the checkpoint; the trainer sees to
@@ -130,7 +110,7 @@ def adjust_batch_norm(
             f"with the architecture's momentum of {highest:g} the running statistics would be "
             "those of the last batch"
         )
-    return [Adjustment("model.batch_norm_momentum", "auto", momentum, reason)]
+    return [Choice("model.batch_norm_momentum", "auto", momentum, reason)]
 
 
 @dataclass(frozen=True)
@@ -176,10 +156,10 @@ def _parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 
 def _absent(
     name: str, value: float | Auto, neutral: float, what: str, config: PreTrainedConfig
-) -> list[Adjustment]:
+) -> list[Choice]:
     """Nothing to set: fine on auto, and for the value that a resolved recipe then holds."""
     if value == "auto":
-        return [Adjustment(name, "auto", neutral, f"a {config.model_type} has no {what}")]
+        return [Choice(name, "auto", neutral, f"a {config.model_type} has no {what}")]
     if value == neutral:
         return []
     raise ModelError(f"{name}={value:g}: a {config.model_type} has no {what}; leave it on auto.")

@@ -17,7 +17,6 @@ from transformers.utils import logging as transformers_logging
 
 from hf_vft.errors import ModelError
 from hf_vft.models.adjustments import (
-    Adjustment,
     Auto,
     adjust_batch_norm,
     adjust_drop_path,
@@ -27,8 +26,9 @@ from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint
 from hf_vft.models.input_size import resize_input
 from hf_vft.models.processors import input_side, reframe
 from hf_vft.models.structure import anatomy
+from hf_vft.recipe import Choice
 
-__all__ = ["Adjustment", "Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
+__all__ = ["Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
 
 
 @dataclass
@@ -45,7 +45,7 @@ class LoadedModel:
     model: PreTrainedModel
     processor: BaseImageProcessor
     checkpoint: Checkpoint
-    adjustments: list[Adjustment]
+    adjustments: list[Choice]
 
 
 def load_model(
@@ -96,7 +96,7 @@ def load_model(
         if image_size == "auto":
             reason = "the input size of the checkpoint's processor"
             side = input_side(processor)
-            adjustments.append(Adjustment("image.size", "auto", side, reason))
+            adjustments.append(Choice("image.size", "auto", side, reason))
         else:
             model = resize_input(model, image_size)
         adjustments += adjust_batch_norm(
