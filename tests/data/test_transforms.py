@@ -14,7 +14,13 @@ from transformers import AutoImageProcessor
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.images import decode_image
-from hf_vft.data.transforms import STRENGTHS, eval_transform, input_size, train_transform
+from hf_vft.data.transforms import (
+    STRENGTHS,
+    RandomTurn,
+    eval_transform,
+    input_size,
+    train_transform,
+)
 from hf_vft.recipe import AugmentConfig
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
@@ -137,3 +143,20 @@ def test_every_strength_works_on_every_shape(strength: str) -> None:
 
 def test_the_size_of_the_input_is_measured() -> None:
     assert input_size(processor(size={"height": 24, "width": 40})) == (24, 40)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (90, 50), (33, 71)])
+def test_turning_leaves_no_empty_corners(size: tuple[int, int]) -> None:
+    image = Image.new("RGB", size, (250, 250, 250))
+    torch.manual_seed(0)
+    for _ in range(20):
+        turned = RandomTurn(15.0)(image)
+        assert turned.size == size
+        assert min(low for low, _ in turned.getextrema()) > 245
+
+
+def test_turning_turns() -> None:
+    line = Image.new("RGB", (65, 65))
+    line.paste((255, 255, 255), (31, 0, 34, 65))
+    torch.manual_seed(0)
+    assert any(np.asarray(RandomTurn(20.0)(line))[5, 31:34].max() < 100 for _ in range(10))
