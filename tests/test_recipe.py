@@ -12,7 +12,7 @@ from hf_vft.recipe import Recipe, load_recipe, parse_recipe
 from hf_vft.recipe_edit import flatten, set_value
 
 
-def refusal(*overrides: str, recipe: str | Path = "staged") -> str:
+def refusal(*overrides: str, recipe: str | Path = "gradual") -> str:
     """What is said about a wrong recipe; always one line."""
     with pytest.raises(RecipeError) as caught:
         load_recipe(recipe, overrides)
@@ -46,8 +46,8 @@ def test_exponents_without_a_point_are_numbers():
 
 
 def test_an_entry_of_a_list_is_called_by_its_name_or_position():
-    recipe = load_recipe("staged", ["stages.all.epochs=3", "stages.0.epochs=2"])
-    assert [stage.epochs for stage in recipe.stages] == [2, 3]
+    recipe = load_recipe("gradual", ["stages.all.epochs=3", "stages.0.epochs=2"])
+    assert [recipe.stages[0].epochs, recipe.stages[-1].epochs] == [2, 3]
 
 
 def test_a_section_that_is_not_there_is_made():
@@ -76,7 +76,7 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
         ("image.fit=crop", "'auto', 'processor', 'squash' or 'pad' (got 'crop')"),
         ("stages.all.epochs=0", "stages.all.epochs: has to be greater than 0 (got 0)"),
         ("stages.all.train=top", "stages.all.train: has to match"),
-        ("stages.nope.epochs=1", "no entry 'nope'; there are head, all"),
+        ("stages.nope.epochs=1", "no entry 'nope'; there are head, top, middle, all"),
         ("stages=[]", "stages: must not be empty"),
         ("stages.all.name=head", "every stage needs a name of its own"),
         ("data.validation_size=0.9", "leave nothing to train on"),

@@ -51,7 +51,7 @@ def test_json_and_changed_fields(recipe: Path, tmp_path: Path) -> None:
         (["nowhere"], "nowhere"),
         (["--recipe", "stagd"], "No recipe 'stagd': give a file, or one of"),
         (["x", "--set", "training.batchsize=3"], "training.batchsize: no such field"),
-        (["x", "--set", "stages.all.epochs=-1"], "stages.1.epochs"),
+        (["x", "--set", "stages.all.epochs=-1"], "stages.all.epochs: has to be greater than 0"),
         ([], "data.path: no pictures were named"),
         (["--resume"], "there is no stopped run to resume"),
     ],
