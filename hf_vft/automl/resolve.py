@@ -12,7 +12,7 @@ from torch import nn
 from hf_vft.automl.facts import Facts
 from hf_vft.data.transforms import STRENGTHS
 from hf_vft.models.lora import short_targets
-from hf_vft.recipe import AugmentConfig, Choice, Recipe
+from hf_vft.recipe import Choice, Recipe
 
 LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""
@@ -66,12 +66,6 @@ def resolve_for_model(
         recipe, made = decide(recipe, name, value, reason)
         choices += made
     return recipe, choices
-
-
-def augments(augment: AugmentConfig) -> bool:
-    """Whether a resolved augmentation changes pictures at all."""
-    neutral = STRENGTHS["none"]
-    return any(getattr(augment, name) != value for name, value in neutral.items())
 
 
 def _framing(facts: Facts) -> list[tuple[str, Any, str]]:

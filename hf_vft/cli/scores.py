@@ -27,8 +27,8 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     console.print(table)
     if not run.read_json(run.summary_file)["pretrained"]:
         console.print(
-            "The backbone was trained from scratch, for want of a pre-trained one: expect far "
-            "better scores from one."
+            "The backbone was trained from scratch, not pre-trained: expect far better scores from "
+            "one that is. Its linear probe saw random features, so it is no yardstick here."
         )
     console.print(f"Report: {run.report_file}", soft_wrap=True)
     console.print(f"Model:  {run.model}", soft_wrap=True)
