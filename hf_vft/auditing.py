@@ -13,11 +13,10 @@ from accelerate import PartialState
 
 from hf_vft.automl.facts import gather_facts
 from hf_vft.automl.resolve import resolve, resolve_for_model
-from hf_vft.data.audit import quick_audit
 from hf_vft.data.audit_labels import deep_audit
 from hf_vft.data.audit_results import Audit
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.load import ImageData, load_data
+from hf_vft.data.load import ImageData
 from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import DataError, ModelError
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
@@ -25,9 +24,10 @@ from hf_vft.models.processors import Fit
 from hf_vft.recipe import Recipe
 from hf_vft.reporting.audit_page import render_audit
 from hf_vft.run import write_json
+from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.tasks import TASKS, get_task
 from hf_vft.training.callbacks import Display, Silent
-from hf_vft.training.feature_cache import cached_features, default_cache
+from hf_vft.training.feature_cache import cached_features
 from hf_vft.training.finetune import AUTOCAST
 
 PAGE, RESULTS = "audit.html", "audit.json"
@@ -60,22 +60,8 @@ def audit_data(
     folder = _folder(out)
     if recipe.data.path is None:
         raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
-    cache = default_cache() / "data"
-    display.start("checking pictures", 1)
-    data = load_data(
-        recipe.data.path,
-        recipe.data,
-        seed=recipe.seed,
-        cache_dir=cache,
-        progress=lambda done, total: display.advance(done, total=total),
-    )
-    display.start("looking at pictures", 1)
-    audit = quick_audit(
-        data,
-        max_pixels=recipe.data.max_pixels,
-        cache_dir=cache,
-        progress=lambda done, total: display.advance(done, total=total),
-    )
+    data = read_pictures(recipe.data, seed=recipe.seed, display=display)
+    audit = look_at_pictures(data, max_pixels=recipe.data.max_pixels, display=display)
     if labels:
         audit = _with_labels(audit, data, recipe, display)
     write_json(folder / RESULTS, audit.model_dump(mode="json"))

@@ -11,14 +11,14 @@ import numpy as np
 from accelerate import PartialState
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.load import LabelledPictures, load_labelled
+from hf_vft.data.load import LabelledPictures
 from hf_vft.data.transforms import eval_transform
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.recipe import DataConfig, Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
+from hf_vft.steps.reading import read_labelled
 from hf_vft.training.callbacks import Display, Silent
-from hf_vft.training.feature_cache import default_cache
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
 
@@ -62,20 +62,7 @@ def evaluate_run(
     predictor = Predictor(RunDirectory.open(run_path))
     recipe = predictor.recipe
     config = _reading(predictor.run, recipe, source, by)
-    display.start("checking pictures", 1)
-    found = load_labelled(
-        source,
-        config,
-        labels=predictor.labels,
-        split=split,
-        cache_dir=default_cache() / "data",
-        progress=lambda done, total: display.advance(done, total=total),
-    )
-    for note in found.notes:
-        display.warn(note)
-    if found.rejected:
-        first = found.rejected[0]
-        display.warn(f"{len(found.rejected)} left out, {first.file} ({first.reason}) the first.")
+    found = read_labelled(source, config, labels=predictor.labels, split=split, display=display)
     display.say(f"Measuring {len(found.pictures)} pictures.")
     logits, labels = predict_logits(
         predictor.model,

@@ -1,0 +1,79 @@
+"""Pictures on their way into a run: read, checked, looked at, and what a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hf_vft.data.audit import quick_audit
+from hf_vft.data.audit_results import Audit
+from hf_vft.data.load import ImageData, LabelledPictures, load_data, load_labelled
+from hf_vft.recipe import DataConfig
+from hf_vft.training.callbacks import Display
+from hf_vft.training.feature_cache import default_cache
+
+
+def read_pictures(config: DataConfig, *, seed: int, display: Display) -> ImageData:
+    """The pictures of ``config.path``, checked and divided.
+
+    Raises:
+        DataError: One line on what is wrong with them.
+    """
+    display.start("checking pictures", 1)
+    data = load_data(
+        str(config.path),
+        config,
+        seed=seed,
+        cache_dir=default_cache() / "data",
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+    _tell(data, display)
+    return data
+
+
+def read_labelled(
+    source: str | Path,
+    config: DataConfig,
+    *,
+    labels: Sequence[str],
+    split: str | None,
+    display: Display,
+) -> LabelledPictures:
+    """Other pictures with the classes ``labels``, checked.
+
+    Raises:
+        DataError: One line on what is wrong with them.
+    """
+    display.start("checking pictures", 1)
+    found = load_labelled(
+        source,
+        config,
+        labels=labels,
+        split=split,
+        cache_dir=default_cache() / "data",
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+    _tell(found, display)
+    return found
+
+
+def look_at_pictures(data: ImageData, *, max_pixels: int, display: Display) -> Audit:
+    """What the pictures alone give away, before time is spent on them."""
+    display.start("auditing pictures", 1)
+    return quick_audit(
+        data,
+        max_pixels=max_pixels,
+        cache_dir=default_cache() / "data",
+        progress=lambda done, total: display.advance(done, total=total),
+    )
+
+
+def _tell(found: ImageData | LabelledPictures, display: Display) -> None:
+    for note in found.notes:
+        display.warn(note)
+    if found.rejected:
+        first = found.rejected[0]
+        display.warn(
+            f"{len(found.rejected)} unusable pictures are left out, {first.file} "
+            f"({first.reason}) the first."
+        )

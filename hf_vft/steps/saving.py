@@ -1,0 +1,81 @@
+"""What a finished run leaves behind, apart from its scores."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hf_vft import __version__
+from hf_vft.automl.facts import Facts
+from hf_vft.data.load import ImageData
+from hf_vft.evaluation.calibration import probabilities
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.lora import merged
+from hf_vft.run import RunDirectory, write_folder
+from hf_vft.steps.proving import HELD_OUT, Logits
+from hf_vft.training.finetune import FineTuned
+
+
+def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None:
+    """The model as plain transformers loads it, and with LoRA the adapter as trained."""
+    model: Any = tuned.model
+    if hasattr(model, "peft_config"):
+        write_folder(run.adapter, model.save_pretrained)
+        model = merged(model)
+
+    def fill(folder: Path) -> None:
+        model.save_pretrained(folder)
+        loaded.processor.save_pretrained(folder)
+
+    write_folder(run.model, fill)
+
+
+def save_predictions(
+    run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport
+) -> None:
+    """What the model answers on held-out pictures, calibrated; monitoring compares with it."""
+    frames = []
+    for split in HELD_OUT:
+        table = data.splits[split]
+        probs = probabilities(logits[split], report.temperature)
+        frame = pd.DataFrame(
+            {name: table[name] for name in table.column_names if name not in ("image", "label")}
+        )
+        frame.insert(0, "split", split)
+        frame["label"] = [data.labels[i] for i in table["label"]]
+        frame["predicted"] = [data.labels[i] for i in probs.argmax(1)]
+        frame["confidence"] = probs.max(1)
+        frame["probabilities"] = list(probs.astype(np.float32))
+        frames.append(frame)
+    run.predictions_file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = run.predictions_file.with_suffix(".tmp")
+    pd.concat(frames).to_parquet(temporary, index=False)
+    temporary.replace(run.predictions_file)
+
+
+def summary(
+    data: ImageData, facts: Facts, loaded: LoadedModel, tuned: FineTuned, started: float
+) -> dict[str, Any]:
+    """Where the run came from."""
+    return {
+        "hf_vft": __version__,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "checkpoint": loaded.checkpoint.name,
+        "pretrained": loaded.checkpoint.pretrained,
+        "parameters": sum(p.numel() for p in loaded.model.parameters()),
+        "source": data.source,
+        "fingerprint": data.fingerprint,
+        "pictures": {name: len(split) for name, split in data.splits.items()},
+        "rejected": [vars(item) for item in data.rejected],
+        "notes": [*data.notes, *tuned.notes],
+        "warnings": {stage.name: stage.warnings for stage in tuned.stages if stage.warnings},
+        "device": facts.device,
+        "processes": facts.processes,
+        "seconds": round(time.monotonic() - started, 1),
+    }
