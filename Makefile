@@ -29,7 +29,6 @@ quickstart: $(STAMP)  ## Generate pictures, fine-tune on them, write the report.
 	rm -rf $(QUICK)
 	$(BIN)/hf-vft demo images $(QUICK)/images --contrast 2
 	$(BIN)/hf-vft fit $(QUICK)/images --recipe quickstart --out $(QUICK)/run
-	@echo "The report: $(CURDIR)/$(QUICK)/run/report.html"
 
 check: $(STAMP)  ## Style, types and layers.
 	$(BIN)/ruff check .

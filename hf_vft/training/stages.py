@@ -28,6 +28,7 @@ from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig
 from hf_vft.run import write_json, write_text
 from hf_vft.tasks import Task
+from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import Display, Patience, Progress, Silent
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
@@ -137,7 +138,8 @@ def run_stage(
     start = _starting_point(trainer, model, folder)
     # Again, since a resumed stage knows its start and has drawn nothing to measure it.
     set_seed(context.recipe.seed)
-    _train(trainer, stage, metric, folder)
+    with only_new_garbage():
+        _train(trainer, stage, metric, folder)
     release(model)
     history = epoch_records(trainer.state.log_history, stage.name)
     best = best_record(history, metric)

@@ -1,6 +1,6 @@
 """A head stage with and without cached features, side by side.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_head_cache [--epochs 5] [--trials 1]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_head_cache [--epochs 5] [--trials 1] [--model FOLDER]
 
 Both train the same head of the same frozen backbone on the same pictures, in turns. The time with
 the cache includes computing it. With --trials 20 the head is trained with twenty rates, as a
@@ -32,13 +32,13 @@ from hf_vft.training.feature_cache import CachedFeatures, cached_features
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, run_stage
 
-BACKBONE = "scratch:convnextv2-mini"
 TASK = ImageClassification()
 LIGHT = AugmentConfig(**{"strength": "light", **STRENGTHS["light"]})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="scratch:convnextv2-mini")
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--views", type=int, default=1, help="augmented copies; 1 changes nothing")
@@ -51,10 +51,10 @@ def main() -> None:
         source = write_demo_images(root / "line", n=options.pictures)
         data = load_data(source, DataConfig(), seed=0, cache_dir=root / "checked")
         loaded = load_model(
-            choose_checkpoint([BACKBONE]), TASK.auto_class, labels=data.labels, seed=0
+            choose_checkpoint([options.model]), TASK.auto_class, labels=data.labels, seed=0
         )
         bench = Bench(root, data, loaded.model, loaded.processor, options)
-        print(f"{BACKBONE}, {len(data.splits['train'])} pictures to train on, {options}\n")
+        print(f"{len(data.splits['train'])} pictures to train on, {options}\n")
         print(f"{'round':>5} {'pictures':>12} {'cached':>12} {'ratio':>8}")
         ratios = []
         for number in range(options.rounds):
