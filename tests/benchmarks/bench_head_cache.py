@@ -1,6 +1,6 @@
 """A head stage with and without cached features, side by side.
 
-    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_head_cache [--epochs 5] [--trials 1] [--model FOLDER]
+    OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_head_cache [--trials 20] [--model FOLDER]
 
 Both train the same head of the same frozen backbone on the same pictures, in turns. The time with
 the cache includes computing it. With --trials 20 the head is trained with twenty rates, as a
