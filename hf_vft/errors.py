@@ -25,6 +25,10 @@ class RunError(VftError):
     """The run folder is missing, incomplete or in use."""
 
 
+class LogError(VftError):
+    """The production log is missing or damaged, or a row does not fit it."""
+
+
 class HubError(VftError):
     """The Hub refused, or could not be reached."""
 

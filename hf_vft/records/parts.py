@@ -1,0 +1,145 @@
+"""Parquet files of the log, and what is true when a process dies between two of them.
+
+A part is written once, whole, under a name that is derived from what it was made of, and is
+never changed. So after a kill a row may be on disk twice, but always in a way that shows:
+
+- A part ``part-ID`` holds the rows of journal ``ID``: as soon as it is there, the journal's rows
+  of this partition no longer count.
+- A merged part lists the parts it replaces in its metadata: as soon as it is there, these no
+  longer count.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hf_vft.errors import LogError
+from hf_vft.records.schema import check_version, schema_of
+
+_REPLACES = b"hf_vft.replaces"
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """Where rows of one table, model and day lie; labels have no model."""
+
+    table: str
+    model: str
+    day: date
+
+    @classmethod
+    def of_row(cls, table: str, row: dict[str, Any]) -> Partition:
+        """Where a stored row belongs."""
+        day = datetime.fromtimestamp(row["ts_utc"] / 1e6, UTC).date()
+        return cls(table, row["model_hash"] if table != "labels" else "", day)
+
+    @classmethod
+    def of_folder(cls, root: Path, folder: Path) -> Partition:
+        """The partition whose folder this is."""
+        table, *keys = folder.relative_to(root).parts
+        values = dict(key.split("=", 1) for key in keys)
+        return cls(table, values.get("model", ""), date.fromisoformat(values["date"]))
+
+    def folder(self, root: Path) -> Path:
+        """Below the log's folder."""
+        model = [f"model={self.model}"] if self.model else []
+        return root.joinpath(self.table, *model, f"date={self.day.isoformat()}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file of a partition, and the names of those it replaces."""
+
+    path: Path
+    rows: int
+    replaces: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """What its name was derived from."""
+        return self.path.stem.removeprefix("part-")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a partition holds.
+
+    Attributes:
+        parts: Those that count.
+        replaced: Those that a merge has replaced and not yet deleted.
+        known: Names whose rows are in ``parts``, journals included.
+    """
+
+    parts: tuple[Part, ...]
+    replaced: tuple[Part, ...]
+    known: frozenset[str]
+
+
+def partitions(root: Path, table: str) -> list[Partition]:
+    """The partitions of a table that are on disk, in order."""
+    folders = {path.parent for path in (root / table).rglob("part-*.parquet")}
+    return sorted(Partition.of_folder(root, folder) for folder in folders)
+
+
+def contents(root: Path, partition: Partition) -> Contents:
+    """Which parts of a partition count.
+
+    Raises:
+        LogError: If a part is damaged, or newer than this hf-vft.
+    """
+    found = [_open(path) for path in sorted(partition.folder(root).glob("part-*.parquet"))]
+    replaced = frozenset[str]().union(*(part.replaces for part in found))
+    return Contents(
+        parts=tuple(part for part in found if part.name not in replaced),
+        replaced=tuple(part for part in found if part.name in replaced),
+        known=replaced | {part.name for part in found},
+    )
+
+
+def _open(path: Path) -> Part:
+    try:
+        metadata = pq.read_metadata(path)
+    except pa.ArrowInvalid as error:
+        raise LogError(f"{path}: damaged ({str(error).splitlines()[0]}); move it away.") from None
+    texts = metadata.metadata or {}
+    check_version(texts, path)
+    return Part(path, metadata.num_rows, frozenset(json.loads(texts.get(_REPLACES, b"[]"))))
+
+
+def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A part's rows; columns that it does not have are left out."""
+    with pq.ParquetFile(path) as file:
+        if columns is not None:
+            columns = [name for name in file.schema_arrow.names if name in columns]
+        return file.read(columns=columns).replace_schema_metadata(None)
+
+
+def write_part(
+    root: Path, partition: Partition, name: str, rows: pa.Table, replaces: Iterable[str] = ()
+) -> None:
+    """Write a part whole or not at all."""
+    folder = partition.folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{uuid.uuid4().hex}.tmp"
+    metadata = dict(schema_of(partition.table).metadata)
+    metadata[_REPLACES] = json.dumps(sorted(replaces)).encode()
+    with temporary.open("wb") as stream:
+        pq.write_table(
+            rows.replace_schema_metadata(metadata),
+            stream,
+            compression="zstd",
+            use_dictionary=[f.name for f in rows.schema if pa.types.is_string(f.type)],
+        )
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(folder / f"part-{name}.parquet")
