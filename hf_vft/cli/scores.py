@@ -6,7 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hf_vft.evaluation.results import EvalReport, SplitResult
+from hf_vft.evaluation.bias import JOIN, MIN_ROWS
+from hf_vft.evaluation.gaps import describe_gap, error_gaps
+from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.run import RunDirectory
 
 SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1"}
@@ -50,6 +52,24 @@ def print_split(result: SplitResult) -> None:
         estimates = (str(scores.metrics[key]) for key in names)
         classes.add_row(f"{name} ({scores.support})", *estimates)
     console.print(classes)
+    if result.bias:
+        for line in _bias_lines(result.bias):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _bias_lines(bias: BiasResult) -> list[str]:
+    """Gaps that hold after correction, and what could not be looked at."""
+    gaps = [describe_gap(gap) for gap in error_gaps(bias.gaps)]
+    small = [
+        f"{column} = {value} ({found.n})"
+        for column, values in bias.groups.items()
+        for value, found in values.items()
+        if not found.sufficient and JOIN not in column
+    ]
+    lines = gaps or ["No slice differs from the others by more than chance allows."]
+    if small:
+        lines.append(f"Too few rows to compare, {MIN_ROWS} are needed: {', '.join(small)}.")
+    return lines
 
 
 def _table(title: str, first: str, columns: dict[str, str]) -> Table:

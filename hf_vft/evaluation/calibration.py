@@ -11,8 +11,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from hf_vft.evaluation.counts import sum_by
-from hf_vft.evaluation.intervals import Floats, Ints
-from hf_vft.evaluation.results import Bin
+from hf_vft.evaluation.intervals import Bools, Floats, Ints, percentile_interval
+from hf_vft.evaluation.results import Bin, Estimate
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
@@ -74,9 +74,39 @@ def expected_calibration_error(
 def weighted_ece(probs: Floats, labels: Ints, weights: Floats, bins: int = BINS) -> Floats:
     """`expected_calibration_error` for each column of ``weights [N, B]``: ``[B]``."""
     confidence, right = _top(probs, labels)
-    gap = sum_by(_bin_of(confidence, bins), bins, weights, right - confidence)
+    gap = sum_by(bin_of(confidence, bins), bins, weights, right - confidence)
     ece: Floats = np.abs(gap).sum(0) / weights.sum(0)
     return ece
+
+
+def ece_estimate(
+    confidence: Floats, right: Bools, *, deff: float = 1.0, n_bootstrap: int = 200, seed: int = 0
+) -> Estimate:
+    """ECE with its 95 % interval, from what each bin holds: fast at any number of images.
+
+    Images are redrawn over the bins and right answers within each; the mean confidence of a
+    bin, which hardly varies, is kept. As noise only ever adds to ECE, the draws are moved back
+    by their mean excess.
+
+    Args:
+        confidence: Top probability ``[N]``.
+        right: Whether the answer was right ``[N]``.
+        deff: Design effect; N / deff images are redrawn.
+        n_bootstrap: Resamples.
+        seed: Of the resamples.
+    """
+    index = bin_of(confidence)
+    n = np.bincount(index, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        mean = np.nan_to_num(np.bincount(index, confidence, BINS) / n)
+        accuracy = np.nan_to_num(np.bincount(index, right, BINS) / n)
+    value = float((n * np.abs(accuracy - mean)).sum() / n.sum())
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(max(1, round(n.sum() / deff)), n / n.sum(), size=n_bootstrap)
+    hits = rng.binomial(drawn, accuracy)
+    draws = np.abs(hits - drawn * mean).sum(1) / drawn.sum(1)
+    low, high = percentile_interval(np.maximum(draws - (draws.mean() - value), 0.0))
+    return Estimate(value=value, low=float(low), high=float(high))
 
 
 def reliability_bins(probs: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BINS) -> list[Bin]:
@@ -88,7 +118,7 @@ def reliability_bins(probs: npt.ArrayLike, labels: npt.ArrayLike, bins: int = BI
         bins: How many bars of equal width.
     """
     confidence, right = _top(np.asarray(probs, dtype=np.float64), np.asarray(labels))
-    index = _bin_of(confidence, bins)
+    index = bin_of(confidence, bins)
     n = np.bincount(index, minlength=bins)
     with np.errstate(invalid="ignore"):
         mean_confidence = np.bincount(index, confidence, bins) / n
@@ -109,7 +139,7 @@ def _top(probs: Floats, labels: Ints) -> tuple[Floats, Floats]:
     return probs.max(1), (probs.argmax(1) == labels).astype(np.float64)
 
 
-def _bin_of(confidence: Floats, bins: int) -> Ints:
-    """Bins are open below and closed above, so that confidence 1 has a place."""
+def bin_of(confidence: Floats, bins: int = BINS) -> Ints:
+    """The bin of each confidence; open below and closed above, so that 1 has a place."""
     index: Ints = np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1).astype(np.int64)
     return index

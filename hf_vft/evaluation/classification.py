@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hf_vft.errors import DataError, ModelError
+from hf_vft.evaluation.bias import measure_bias
 from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
 from hf_vft.evaluation.counts import confusion, count_scores, macro
 from hf_vft.evaluation.estimates import Scores, estimate_scores
@@ -104,6 +105,16 @@ def evaluate_logits(
             column: _slices(ids, predicted, len(names), values, units, n_bootstrap, seed)
             for column, values in (slices or {}).items()
         },
+        bias=measure_bias(
+            [names[c] for c in predicted],
+            calibrated.max(1),
+            slices,
+            [names[c] for c in ids],
+            clusters=clusters,
+            seed=seed,
+        )
+        if slices
+        else None,
     )
 
 

@@ -64,6 +64,60 @@ class SliceResult(_Result):
     metrics: dict[str, Estimate] = Field(description="accuracy and f1_macro.")
 
 
+class GroupResult(_Result):
+    """How the model does on one group: a slice, or where two slices meet.
+
+    A group that is too small says so and nothing else: every score is None or empty.
+    """
+
+    n: int
+    sufficient: bool = Field(description="Large enough to say anything about.")
+    accuracy: Estimate | None = None
+    ece: Estimate | None = None
+    confidence: Estimate | None = Field(None, description="Mean of the top confidence.")
+    recall: dict[str, Estimate] = Field(default_factory=dict, description="By class.")
+    false_positive_rate: dict[str, Estimate] = Field(default_factory=dict, description="By class.")
+    selection_rate: dict[str, Estimate] = Field(
+        default_factory=dict, description="By class: share of the group that is answered so."
+    )
+
+
+class Gap(_Result):
+    """One group against all others of its column, in one rate."""
+
+    column: str = Field(description="Two names joined by × where it is an intersection.")
+    group: str
+    metric: str = Field(
+        description="accuracy, recall, false_positive_rate, selection_rate or confidence."
+    )
+    label: str | None = Field(None, description="The class; None where it is about all of them.")
+    n: int = Field(description="Rows of the group that the rate is taken over.")
+    value: float
+    rest: float
+    difference: Estimate = Field(description="Group minus the others.")
+    ratio: Estimate = Field(description="Group over the others.")
+    p_value: float = Field(description="Of no difference, before any correction.")
+    p_holm: float = Field(description="Corrected for all gaps that were looked at; see bias.py.")
+
+    @property
+    def where(self) -> str:
+        """``camera = side``, for people."""
+        parts = zip(self.column.split(" × "), self.group.split(" × "), strict=True)
+        return ", ".join(f"{column} = {value}" for column, value in parts)
+
+
+class BiasResult(_Result):
+    """Groups beside each other; without labels only what is answered and how surely."""
+
+    labelled: bool
+    groups: dict[str, dict[str, GroupResult]] = Field(description="Column, then value.")
+    gaps: list[Gap]
+    parity: dict[str, dict[str, Estimate]] = Field(
+        description="Column, then demographic_parity_difference and _ratio, and with labels "
+        "equalized_odds_difference and _ratio, accuracy_difference; over its large groups."
+    )
+
+
 class SplitResult(_Result):
     """One split, measured."""
 
@@ -76,6 +130,7 @@ class SplitResult(_Result):
     slices: dict[str, dict[str, SliceResult]] = Field(
         default_factory=dict, description="Column, then value."
     )
+    bias: BiasResult | None = Field(None, description="None without slices.")
 
 
 class EvalReport(_Result):

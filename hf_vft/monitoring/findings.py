@@ -1,4 +1,4 @@
-"""What one check of a monitoring report found, and corrections for having made many checks.
+"""What one check of a monitoring report found.
 
 A check says what it saw: a p-value and the size of the effect. How bad that is, is decided by
 the policy, which sees all findings of a report together.
@@ -6,15 +6,25 @@ the policy, which sees all findings of a report together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from statsmodels.stats.multitest import multipletests
 
+from hf_vft.evaluation.multiplicity import benjamini_hochberg, holm
 from hf_vft.evaluation.results import Number
+
+__all__ = [
+    "LEVELS",
+    "Finding",
+    "Level",
+    "Section",
+    "benjamini_hochberg",
+    "holm",
+    "insufficient",
+    "worst",
+]
 
 Section = Literal[
     "sanity", "input", "prediction", "embedding", "class_mix", "performance", "labels", "bias"
@@ -81,38 +91,9 @@ def insufficient(section: Section, name: str, rows: int, note: str) -> Finding:
     )
 
 
-def holm(p_values: Iterable[float | None]) -> npt.NDArray[np.float64]:
-    """Adjusted p-values (Holm 1979): holds the chance of even one false alarm.
-
-    Args:
-        p_values: None or NaN where nothing was tested; they do not count as tests.
-
-    Returns:
-        As long as ``p_values``, NaN where nothing was tested.
-    """
-    return _adjusted(p_values, "holm")
-
-
-def benjamini_hochberg(p_values: Iterable[float | None]) -> npt.NDArray[np.float64]:
-    """Adjusted p-values (Benjamini & Hochberg 1995): holds the share of false findings.
-
-    Args and returns as for `holm`.
-    """
-    return _adjusted(p_values, "fdr_bh")
-
-
 def worst(levels: Sequence[Level]) -> Level:
     """The worst of ``levels``; ``ok`` if there are none."""
     return max(levels, key=LEVELS.index, default="ok")
-
-
-def _adjusted(p_values: Iterable[float | None], method: str) -> npt.NDArray[np.float64]:
-    raw = np.array([np.nan if p is None else p for p in p_values], dtype=np.float64)
-    adjusted = np.full(len(raw), np.nan)
-    tested = ~np.isnan(raw)
-    if tested.any():
-        adjusted[tested] = multipletests(raw[tested], method=method)[1]
-    return adjusted
 
 
 def _undefined(value: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hf_vft.evaluation.gaps import describe_gap, error_gaps
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import numbers
 from hf_vft.reporting.facts import ReportFacts
@@ -19,6 +20,8 @@ from hf_vft.reporting.verdict import (
 FEW_IMAGES = 10
 # A macro score that falls by more than this from validation to test is worth a warning.
 SPLIT_GAP = 0.10
+# A slice that is worse by less than this share is not worth a warning.
+UNEQUAL = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice
         _no_gain(report),
         _few_images(report.splits[split], split),
         _splits_disagree(report, split),
+        _unequal(report.splits[split]),
     ]
     grave = [notice for notice in found if notice]
     for stage, sentences in facts.warnings.items():
@@ -94,6 +98,14 @@ def _few_images(result: SplitResult, split: str) -> Notice | None:
         f"Fewer than {FEW_IMAGES} {split} images for {listed}: these scores, and the macro "
         "averages that they enter, are uncertain.",
     )
+
+
+def _unequal(result: SplitResult) -> Notice | None:
+    gaps = error_gaps(result.bias.gaps, least=UNEQUAL) if result.bias else []
+    if not gaps:
+        return None
+    more = f" {len(gaps) - 1} more are in metrics.json." if len(gaps) > 1 else ""
+    return Notice("warning", f"Not equally good for all. {describe_gap(gaps[0])}.{more}")
 
 
 def _splits_disagree(report: EvalReport, split: str) -> Notice | None:

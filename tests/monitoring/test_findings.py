@@ -4,34 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from hf_vft.monitoring.findings import (
-    Finding,
-    benjamini_hochberg,
-    holm,
-    insufficient,
-    worst,
-)
+from hf_vft.monitoring.findings import Finding, insufficient, worst
 
 
 def finding(**changes) -> Finding:
     values = {"section": "input", "name": "brightness", "method": "KS", "rows": 10}
     return Finding(**(values | changes))
-
-
-def test_holm_multiplies_the_smallest_by_the_number_of_tests_made():
-    assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, np.nan, 0.06, 0.06], nan_ok=True)
-
-
-def test_benjamini_hochberg_is_milder_than_holm_and_never_below_the_raw_value():
-    raw = np.linspace(0.001, 0.2, 20)
-    assert (raw <= benjamini_hochberg(raw)).all()
-    assert (benjamini_hochberg(raw) <= holm(raw)).all()
-    assert (benjamini_hochberg(raw) < holm(raw)).any()
-
-
-def test_no_test_made_is_no_error():
-    assert np.isnan(holm([None, float("nan")])).all()
-    assert len(benjamini_hochberg([])) == 0
 
 
 def test_what_is_undefined_is_null_in_json():
