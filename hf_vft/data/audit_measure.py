@@ -1,7 +1,7 @@
 """Looks once at every picture for the audit and keeps a few numbers of each.
 
 Brightness, blur and the like, and the hashes, are those of cleanvision, computed on a reduced
-copy, so that a large photograph takes no longer than its decoding.
+copy: see `hf_vft.data.image_properties`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,12 @@ from typing import Any
 import datasets
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageStat
+from PIL import Image
 
+from hf_vft.data.image_properties import contrast_and_sharpness, perceptual_hash, reduced
 from hf_vft.data.images import MAX_PIXELS, decode_image
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress, image_bytes
-
-SIDE = 256
-"""Pictures are measured at this longest side, in pixels, at most."""
 
 PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
@@ -77,34 +75,25 @@ def measure_pictures(
 def measure(content: bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
     """What the audit keeps of one picture file."""
     from cleanvision.issue_managers.duplicate_issue_manager import get_hash
-    from cleanvision.issue_managers.image_property import get_edges
 
     image = decode_image(content, max_pixels=max_pixels)
     size = image.size
     pixel_hash = get_hash(image, {"hash_type": "md5"}) + f"-{size[0]}x{size[1]}"
-    image.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
+    image = reduced(image)
     grey = image.convert("L")
-    contrast = ImageStat.Stat(grey).stddev[0]
+    contrast, sharpness = contrast_and_sharpness(grey)
     preview = grey.resize((PREVIEW, PREVIEW), Image.Resampling.BOX)
     return {
         "width": size[0],
         "height": size[1],
         "file_hash": hashlib.sha256(content).hexdigest(),
         "pixel_hash": pixel_hash,
-        "look": np.uint64(int(get_hash(image, {"hash_type": "phash", "hash_size": 8}), 16)),
+        "look": np.uint64(int(perceptual_hash(image), 16)),
         "preview": preview.tobytes(),
-        "contrast": contrast / 255,
-        # Edges in proportion to the contrast: a dim picture is not a blurred one.
-        "sharpness": _inner_spread(get_edges(grey)) / contrast if contrast >= 1 else np.nan,
+        "contrast": contrast,
+        "sharpness": sharpness,
         **_cleanvision_properties(image, size),
     }
-
-
-def _inner_spread(edges: Image.Image) -> float:
-    """Standard deviation without the outermost pixels, which Pillow's filters leave as they are."""
-    width, height = edges.size
-    inner = edges.crop((1, 1, width - 1, height - 1)) if min(width, height) > 2 else edges
-    return float(ImageStat.Stat(inner).stddev[0])
 
 
 def _cleanvision_properties(image: Image.Image, size: tuple[int, int]) -> dict[str, Any]:

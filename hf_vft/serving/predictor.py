@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +21,7 @@ from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import DataError, ModelError
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.results import EvalReport
+from hf_vft.models.structure import head_module
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import get_task
 
@@ -47,6 +49,19 @@ class Answer:
         return {"file": self.file, "label": label, "confidence": confidence, "scores": scores}
 
 
+@dataclass(frozen=True)
+class Outputs:
+    """What the model gives for pictures.
+
+    Attributes:
+        logits: ``[N, C]``, before the temperature.
+        embeddings: What the head sees, ``float32 [N, D]``; None for a model with several heads.
+    """
+
+    logits: np.ndarray
+    embeddings: np.ndarray | None
+
+
 class Predictor:
     """The model of a run, ready to answer.
 
@@ -72,6 +87,8 @@ class Predictor:
         self.model.to(self.device).eval()
         self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
         self._transform = eval_transform(self.processor)
+        self._caught = threading.local()  # a server answers from several threads
+        self._has_embeddings = self._catch_embeddings()
 
     def decode(self, source: bytes | str | Path | Image.Image) -> Image.Image:
         """A picture as the model may see it.
@@ -81,12 +98,27 @@ class Predictor:
         """
         return decode_image(source, max_pixels=self.recipe.data.max_pixels)
 
-    @torch.inference_mode()
     def logits(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to logits ``[N, C]``, as the model gives them."""
+        return self.outputs(images).logits
+
+    @torch.inference_mode()
+    def outputs(self, images: Sequence[Image.Image]) -> Outputs:
+        """RGB pictures to logits and to what the head sees, in one pass."""
         pixels = torch.stack([self._transform(image) for image in images])
         logits = self.model(pixel_values=pixels.to(self.device)).logits
-        return np.asarray(logits.float().cpu())
+        embeddings = pooled(self._caught.features) if self._has_embeddings else None
+        return Outputs(np.asarray(logits.float().cpu()), embeddings)
+
+    def _catch_embeddings(self) -> bool:
+        def catch(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            self._caught.features = inputs[0]
+
+        try:
+            head_module(self.model).register_forward_pre_hook(catch)
+        except ModelError:
+            return False
+        return True
 
     def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to calibrated probabilities ``[N, C]``."""
@@ -128,6 +160,15 @@ class Predictor:
     def _best(self, row: np.ndarray, top: int) -> tuple[tuple[str, float], ...]:
         order = np.argsort(-row, kind="stable")[:top]
         return tuple((self.labels[i], float(row[i])) for i in order)
+
+
+def pooled(features: torch.Tensor) -> np.ndarray:
+    """What a head takes, ``[N, D]``, ``[N, T, D]`` or ``[N, D, H, W]``, as vectors ``[N, D]``."""
+    if features.ndim == 3:
+        features = features.mean(1)
+    elif features.ndim > 3:
+        features = features.flatten(2).mean(2)
+    return np.asarray(features.float().cpu())
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -1,0 +1,171 @@
+"""A picture and its answer as a row of the production log.
+
+The server, the monitor of a folder and the reference that ``fit`` writes all come through here:
+what is compared was measured in the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from PIL import Image
+from scipy.special import entr, logsumexp
+
+from hf_vft.data.image_properties import image_properties
+from hf_vft.evaluation.calibration import probabilities
+from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES
+from hf_vft.serving.predictor import Outputs, Predictor
+
+EMBEDDING_SIZE = 512
+"""Longer embeddings are projected to so many numbers."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that the model was shown.
+
+    Attributes:
+        image: Decoded, RGB.
+        content: The file, where there was one.
+        file: Its name.
+        slices: The user's columns.
+        latency_ms: From the request to the answer.
+        request_id: Made up where none is given.
+        ts_utc: Now, where none is given.
+    """
+
+    image: Image.Image
+    content: bytes | None = None
+    file: str | None = None
+    slices: Mapping[str, Any] = field(default_factory=dict)
+    latency_ms: float | None = None
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+    ts_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class Recorder:
+    """Makes the rows of one model.
+
+    Args:
+        predictor: Of the model.
+        sample: Share of the pictures whose embedding is kept.
+    """
+
+    def __init__(self, predictor: Predictor, *, sample: float = 1.0) -> None:
+        self.sample = sample
+        self._labels = predictor.labels
+        self._temperature = predictor.temperature
+        self.identity = {
+            "model_hash": model_hash(predictor.run.model),
+            "preprocessing_hash": preprocessing_hash(predictor.run.model, predictor.processor),
+            "task": predictor.task.name,
+        }
+
+    def rows(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
+        """What `hf_vft.records.LogWriter.append` takes, one row a picture."""
+        answers = answer_columns(outputs.logits, self._temperature, self._labels)
+        rows = [
+            {
+                "request_id": one.request_id,
+                "ts_utc": one.ts_utc,
+                **self.identity,
+                "file": one.file,
+                **file_columns(one.content),
+                **image_properties(one.image),
+                **answer,
+                "latency_ms": one.latency_ms,
+                **one.slices,
+            }
+            for one, answer in zip(shown, answers, strict=True)
+        ]
+        if outputs.embeddings is not None:
+            for row, embedding in zip(rows, reduce_embeddings(outputs.embeddings), strict=True):
+                if is_sampled(row["request_id"], self.sample):
+                    row["embedding"] = embedding
+        return rows
+
+
+def answer_columns(
+    logits: np.ndarray, temperature: float, labels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Single-label answers as columns of `hf_vft.records.PREDICTIONS`.
+
+    Args:
+        logits: ``[N, C]``, before the temperature.
+        temperature: Of the run.
+        labels: The C classes.
+    """
+    probs = probabilities(logits, temperature)
+    order = np.argsort(-probs, axis=1, kind="stable")
+    best = np.take_along_axis(probs, order, 1)
+    entropy, energy = entr(probs).sum(1), -logsumexp(logits, axis=1)
+    rows = []
+    for i in range(len(probs)):
+        row = {
+            "predicted": labels[order[i, 0]],
+            "confidence": best[i, 0],
+            "margin": best[i, 0] - (best[i, 1] if best.shape[1] > 1 else 0.0),
+            "entropy": entropy[i],
+            "energy": energy[i],
+            "probabilities": probs[i],
+        }
+        if len(labels) > FULL_PROBABILITIES:
+            row["probabilities"] = best[i, :TOP_PROBABILITIES]
+            row["top_labels"] = [labels[k] for k in order[i, :TOP_PROBABILITIES]]
+            row["rest"] = best[i, TOP_PROBABILITIES:].sum()
+        rows.append(row)
+    return rows
+
+
+def file_columns(content: bytes | None) -> dict[str, Any]:
+    """Size and format of a picture file that was decoded already."""
+    if content is None:
+        return {}
+    with Image.open(io.BytesIO(content)) as image:
+        return {"bytes": len(content), "format": image.format}
+
+
+def reduce_embeddings(embeddings: np.ndarray) -> np.ndarray:
+    """``[N, D]`` to ``[N, min(D, EMBEDDING_SIZE)]`` by a fixed random projection.
+
+    It needs no training data and keeps distances within a few per cent (Johnson & Lindenstrauss
+    1984); a reduction learned from a reference would not see what the reference does not have.
+    """
+    size = embeddings.shape[1]
+    if size <= EMBEDDING_SIZE:
+        return embeddings
+    # The bit generator named, so that it stays the same with every version of NumPy.
+    directions = np.random.Generator(np.random.PCG64(size)).standard_normal((size, EMBEDDING_SIZE))
+    projected: np.ndarray = embeddings @ (directions / EMBEDDING_SIZE**0.5).astype(np.float32)
+    return projected
+
+
+def is_sampled(request_id: str, share: float) -> bool:
+    """The same answer for the same request, wherever it is asked."""
+    return zlib.crc32(request_id.encode()) < share * 2**32
+
+
+def model_hash(folder: Path) -> str:
+    """Of the weights in a model's folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return f"m{digest.hexdigest()[:16]}"
+
+
+def preprocessing_hash(folder: Path, processor: Any) -> str:
+    """Of the processor's settings and of the library that does the work: answers differ by both."""
+    settings = (folder / "preprocessor_config.json").read_bytes()
+    backend = str(getattr(processor, "backend", "")).encode()
+    return f"p{hashlib.sha256(settings + b'|' + backend).hexdigest()[:16]}"
