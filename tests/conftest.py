@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Read by huggingface_hub when it is imported: the Hub of the tests stores large files by LFS.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from hf_vft.data.demo import write_demo_images
 from hf_vft.pipeline import fit

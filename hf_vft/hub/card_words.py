@@ -1,0 +1,117 @@
+"""The sentences of the model card that follow from numbers by a rule stated here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.hub.card_text import plain
+from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.notices import notices
+from hf_vft.reporting.numbers import score
+from hf_vft.reporting.verdict import judged_split
+from hf_vft.run import RunDirectory
+
+AUTO_CLASSES = {
+    "image-classification": "AutoModelForImageClassification",
+    "multi-label-classification": "AutoModelForImageClassification",
+    "object-detection": "AutoModelForObjectDetection",
+}
+"""By task, what plain transformers loads the model with."""
+
+
+def purpose(report: EvalReport) -> str:
+    """What it answers."""
+    names = [f"*{plain(label)}*" for label in report.labels[:12]]
+    more = len(report.labels) - len(names)
+    listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    what = "Finds" if report.task == "object-detection" else "Tells apart"
+    return f"{what} {listed} in pictures."
+
+
+def usage(report: EvalReport, where: str) -> str:
+    """Code that runs as it stands, with plain transformers."""
+    auto = AUTO_CLASSES.get(report.task, "AutoModel")
+    if report.task != "image-classification":
+        return (
+            "```python\n"
+            f"from transformers import AutoImageProcessor, {auto}\n\n"
+            f'processor = AutoImageProcessor.from_pretrained("{where}")\n'
+            f'model = {auto}.from_pretrained("{where}")\n'
+            "```"
+        )
+    return (
+        "```python\n"
+        "import torch\n"
+        "from PIL import Image\n"
+        f"from transformers import AutoImageProcessor, {auto}\n\n"
+        f'processor = AutoImageProcessor.from_pretrained("{where}")\n'
+        f'model = {auto}.from_pretrained("{where}").eval()\n'
+        'image = Image.open("photo.jpg").convert("RGB")\n'
+        "with torch.inference_mode():\n"
+        '    logits = model(**processor(image, return_tensors="pt")).logits\n'
+        f"confidence = (logits / {report.temperature:.4f}).softmax(-1)[0]  # calibrated\n"
+        "best = confidence.argmax().item()\n"
+        "print(model.config.id2label[best], confidence[best].item())\n"
+        "```"
+    )
+
+
+def calibration(report: EvalReport) -> str:
+    """Whether its confidence can be taken at its word."""
+    metrics = report.splits[judged_split(report)].metrics
+    before, after = metrics.get("ece"), metrics.get("ece_calibrated")
+    if before is None or after is None:
+        return "Not measured for this kind of model."
+    return (
+        f"Divide the logits by the temperature **{report.temperature:.4f}** (fitted on the "
+        "validation split) before the softmax: the calibration error (ECE) then is "
+        f"{score(after.value)}, {score(before.value)} without it."
+    )
+
+
+def robustness(run: RunDirectory) -> str:
+    """What blur, noise and the like do to it, where that was measured."""
+    path = run.path / "robustness.json"
+    if not path.is_file():
+        return (
+            "How it bears blur, noise or other light was not measured: "
+            "`hf-vft evaluate RUN DATA --robustness` does."
+        )
+    found = run.read_json(path)
+    return plain(found.get("sentence") or found)
+
+
+def speed(run: RunDirectory, summary: Mapping[str, Any]) -> str:
+    """How fast it answers, where that was measured, and on what."""
+    latency = summary.get("latency")
+    if not latency and (board := run.path / "leaderboard.json").is_file():
+        trials = run.read_json(board)
+        trials = trials.get("trials", []) if isinstance(trials, dict) else trials
+        latency = next((trial.get("latency") for trial in trials if trial.get("latency")), None)
+    if not latency:
+        return "How fast it answers depends on the machine and was not measured here."
+    told = (
+        ", ".join(f"{name} {value}" for name, value in latency.items())
+        if isinstance(latency, Mapping)
+        else f"{latency}"
+    )
+    return f"Latency of a picture: {plain(told)}."
+
+
+def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
+    """What to keep in mind: what the numbers warn of, and what holds for every such model."""
+    split = judged_split(report)
+    found = [notice.sentence for notice in notices(report, facts)]
+    found += [f"About the data: {note}" for note in facts.notes]
+    if report.task == "image-classification":
+        found.append(
+            f"It knows {len(report.labels)} classes and names one of them for every picture, also "
+            "for one that shows none of them."
+        )
+    found.append(
+        f"Its scores hold for pictures like the {report.splits[split].n:,} of the {split} split, "
+        "and only as long as production looks like them."
+    )
+    return found

@@ -1,0 +1,113 @@
+"""Which files of a run go to the Hub, and in what form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hf_vft.errors import HubError
+from hf_vft.run import RunDirectory
+
+MAX_BYTES = 50 << 30
+"""More than this in one push is a mistake rather than a model."""
+
+UNSAFE = frozenset({
+    ".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".joblib", ".msgpack", ".npy",
+    ".npz", ".keras", ".exe", ".so", ".dll", ".py",
+})  # fmt: skip
+"""Formats that can run code when read. Models travel as safetensors or ONNX."""
+
+PICTURES = frozenset({
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif",
+})  # fmt: skip
+
+RECORDS = ("choices.json", "metrics.json", "history.json", "leaderboard.json", "robustness.json")
+FOLDERS = ("adapter", "reference", "export", "logs")
+
+
+def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path | bytes]:
+    """Path in the repository to file or content, the card left out.
+
+    The files of ``model/`` lie at the top, where ``from_pretrained`` looks for them. Where the
+    pictures lay on this machine stays here: of ``data.path`` and the like only the last part is
+    told. Pages and folders with pictures of the data are left out unless asked for.
+
+    Args:
+        run: Finished.
+        with_images: Also ``report.html``, which shows the worst mistakes, the audit with its
+            file names, and pictures in ``reference/``.
+
+    Raises:
+        HubError: If a file could run code when it is read, leads out of the run folder, or all
+            together are too large.
+    """
+    files: dict[str, Path | bytes] = {}
+    for path in _inside(run, run.model):
+        name = path.relative_to(run.model).as_posix()
+        if name != "README.md":
+            files[name] = path
+    if "model.safetensors" not in files and "model.safetensors.index.json" not in files:
+        raise HubError(f"{run.model}: there are no weights as safetensors in it.")
+    for folder in FOLDERS:
+        for path in _inside(run, run.path / folder):
+            if with_images or path.suffix.lower() not in PICTURES:
+                files[path.relative_to(run.path).as_posix()] = path
+    records = [*RECORDS, *(("report.html", "audit.json") if with_images else ())]
+    files |= {name: run.path / name for name in records if (run.path / name).is_file()}
+    files["recipe.yaml"] = _public_recipe(run)
+    files["run.json"] = _public_summary(run)
+    _check_size(files)
+    return files
+
+
+def _inside(run: RunDirectory, folder: Path) -> Iterator[Path]:
+    """The files below a folder of the run, each checked."""
+    root = run.path.resolve()
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if not path.resolve().is_relative_to(root):
+            raise HubError(f"{path} is a link that leads out of the run folder; remove it.")
+        if path.is_file():
+            if path.suffix.lower() in UNSAFE:
+                raise HubError(
+                    f"{path} can run code when it is read, so it is not pushed: move it out of the "
+                    "run, or save it as safetensors."
+                )
+            yield path
+
+
+def _check_size(files: Mapping[str, Path | bytes]) -> None:
+    size = sum(len(f) if isinstance(f, bytes) else f.stat().st_size for f in files.values())
+    if size > MAX_BYTES:
+        raise HubError(
+            f"the run holds {size / 1e9:.1f} GB to push; the limit is {MAX_BYTES / 1e9:.0f} GB."
+        )
+
+
+def _public_recipe(run: RunDirectory) -> bytes:
+    tree = run.recipe().model_dump(mode="json")
+    tree["data"]["path"] = public_name(tree["data"]["path"])
+    candidates = tree["model"]["candidates"]
+    if isinstance(candidates, list):
+        tree["model"]["candidates"] = [public_name(name) for name in candidates]
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode()
+
+
+def _public_summary(run: RunDirectory) -> bytes:
+    summary: dict[str, Any] = run.read_json(run.summary_file)
+    for key in ("source", "checkpoint"):
+        summary[key] = public_name(summary.get(key))
+    summary["rejected"] = len(summary.get("rejected") or [])
+    return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def public_name(name: Any) -> Any:
+    """The last part of a path on this machine; a Hub id, or anything else, as it is."""
+    if isinstance(name, str) and Path(name).expanduser().exists():
+        return Path(name).resolve().name
+    return Path(name).name if isinstance(name, str) and Path(name).is_absolute() else name
