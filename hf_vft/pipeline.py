@@ -10,33 +10,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 from accelerate import PartialState
 from filelock import FileLock, Timeout
 
-from hf_vft.automl.facts import Facts, gather_facts
-from hf_vft.automl.flips import decide_flips
-from hf_vft.automl.resolve import decide, resolve, resolve_for_model
+from hf_vft.automl.choose import choose_and_train
+from hf_vft.automl.facts import gather_facts
+from hf_vft.automl.prepare import Workplace
+from hf_vft.automl.resolve import decide, resolve
 from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError, RecipeError, RunError
-from hf_vft.losses.classification import balanced_class_weights
-from hf_vft.models.load import LoadedModel, choose_checkpoint, load_model
-from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.reporting.mistakes import report_mistakes
 from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
 from hf_vft.steps.proving import held_out_logits, prove
+from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.steps.saving import save_model, save_predictions, summary
-from hf_vft.tasks import TASKS, Task, get_task
+from hf_vft.tasks import TASKS, get_task
 from hf_vft.training.allocator import keep_freed_memory
 from hf_vft.training.callbacks import Display, Silent
-from hf_vft.training.finetune import FineTuning
 from hf_vft.training.processes import join_processes
-from hf_vft.training.stages import StageContext
 
 TOLD_BEFORE = ("identical_across", "identical_conflict", "unusable")
 """Findings of the audit that loading the data has already warned of."""
@@ -74,25 +70,24 @@ def fit(
         task = get_task(recipe.task)
         if facts.device == "cpu":
             keep_freed_memory()
-        recipe, loaded, more = _model(recipe, task, data, display)
-        recipe, last = resolve_for_model(recipe, facts, loaded.model)
-        tuning = FineTuning(_context(recipe, task, facts, run, display), loaded, data)
-        recipe, flips = decide_flips(recipe, tuning)
-        tuning = FineTuning(_context(recipe, task, facts, run, display), loaded, data)
-        tuned = tuning.run()
+        place = Workplace(task, data, facts, run.state, run.logs, display)
+        found = choose_and_train(recipe, place)
+        recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
         display.say("Measuring the validation and the test split.")
-        logits = held_out_logits(tuning, tuned)
+        logits = held_out_logits(found.tuning, tuned)
         report = prove(logits, tuned.probe_logits, data, recipe, task)
         if PartialState().is_main_process:
             save_model(run, loaded, tuned)
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
                 run.choices_file,
-                [vars(choice) for choice in [*first, *choices, *more, *last, *flips]],
+                [vars(choice) for choice in [*first, *choices, *found.choices]],
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             save_predictions(run, data, logits, report)
             write_json(run.metrics_file, report.model_dump(mode="json"))
+            board = leaderboard(found.rows, report, recipe, loaded, tuned)
+            write_json(run.leaderboard_file, board.model_dump(mode="json"))
             write_json(run.summary_file, summary(data, facts, loaded, tuned, started))
             render_report(run.path, mistakes=report_mistakes(run, data))
         PartialState().wait_for_everyone()
@@ -181,48 +176,3 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         recipe, made = decide(recipe, *decision)
         choices += made
     return recipe, choices
-
-
-def _model(
-    recipe: Recipe, task: Task, data: ImageData, display: Display
-) -> tuple[Recipe, LoadedModel, list[Choice]]:
-    """Choose and load the backbone; what the model decides goes into the recipe."""
-    with PartialState().local_main_process_first():
-        checkpoint = choose_checkpoint(recipe.model.candidates)
-        display.say(checkpoint.reason)
-        loaded = load_model(
-            checkpoint,
-            task.auto_class,
-            labels=data.labels,
-            dropout=recipe.model.dropout,
-            drop_path=recipe.model.drop_path,
-            batch_norm_momentum=recipe.model.batch_norm_momentum,
-            image_size=recipe.image.size,
-            image_fit=cast("Fit", recipe.image.fit),
-            seed=recipe.seed,
-        )
-    choices = [
-        Choice(
-            name="model.candidates",
-            was=recipe.model.candidates,
-            value=[checkpoint.name],
-            reason=checkpoint.reason,
-        )
-    ]
-    choices += loaded.adjustments
-    changes = {choice.name: choice.value for choice in choices}
-    return recipe.replaced(changes), loaded, choices
-
-
-def _context(
-    recipe: Recipe, task: Task, facts: Facts, run: RunDirectory, display: Display
-) -> StageContext:
-    balanced = recipe.loss.class_weights == "balanced"
-    return StageContext(
-        task=task,
-        recipe=recipe,
-        folder=run.state / "stages",
-        logs=run.logs,
-        class_weights=balanced_class_weights(list(facts.class_counts)) if balanced else None,
-        display=display,
-    )

@@ -13,23 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hf_vft.errors import RecipeError
+from hf_vft.recipe_base import Auto, Fraction, PositiveFloat, PositiveInt, Section
 from hf_vft.recipe_edit import flatten, parse_change, set_value
 from hf_vft.recipe_errors import explain
+from hf_vft.recipe_search import SearchConfig
 from hf_vft.resources import bundled
-
-Auto = Literal["auto"]
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-PositiveFloat = Annotated[float, Field(gt=0.0)]
-PositiveInt = Annotated[int, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A part of the recipe: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class DataConfig(Section):
@@ -81,7 +72,9 @@ class LoraRecipe(Section):
 class ModelConfig(Section):
     """Which backbone, and what of it is changed before training."""
 
-    candidates: list[str] | Auto = Field("auto", description="Hub ids or local folders.")
+    candidates: list[str] | Auto = Field(
+        "auto", description="Hub ids or local folders; of several, a probe chooses."
+    )
     dropout: Fraction | Auto = Field("auto", description="Dropout before the head.")
     drop_path: Fraction | Auto = Field("auto", description="Stochastic depth, where it exists.")
     batch_norm_momentum: Fraction | Auto = Field(
@@ -196,9 +189,12 @@ class Recipe(Section):
     augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
     probe: ProbeConfig = ProbeConfig()
-    stages: Annotated[list[StageConfig], Field(min_length=1)] = list(DEFAULT_STAGES)
+    stages: Annotated[list[StageConfig], Field(min_length=1)] = Field(
+        default_factory=lambda: list(DEFAULT_STAGES)
+    )
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    search: SearchConfig = SearchConfig()
 
     @field_validator("stages")
     @classmethod

@@ -110,6 +110,11 @@ class RunDirectory:
         return self.path / "metrics.json"
 
     @property
+    def leaderboard_file(self) -> Path:
+        """What was tried, with its score, seconds and cost."""
+        return self.path / "leaderboard.json"
+
+    @property
     def history_file(self) -> Path:
         """One record an epoch and stage."""
         return self.path / "history.json"

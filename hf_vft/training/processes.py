@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 
-from hf_vft.errors import RunError
+from hf_vft.errors import RunError, VftError
 from hf_vft.training.args import VisionTrainingArguments
+
+T = TypeVar("T")
 
 PATIENCE = timedelta(hours=12)
 """How long processes wait for one another: one alone fits the probe and renders the report."""
@@ -34,6 +39,24 @@ def join_processes() -> PartialState:
     if state.num_processes != asked:
         raise RunError(_cannot_meet(asked))
     return state
+
+
+def from_main(work: Callable[[], T]) -> T:
+    """What the main process finds, in all of them: no two decide differently.
+
+    Raises:
+        VftError: What the main process raised, in every process.
+    """
+    found: list[Any] = [None, None]
+    if PartialState().is_main_process:
+        try:
+            found[0] = work()
+        except VftError as error:
+            found[1] = error
+    value, failure = broadcast_object_list(found)
+    if failure is not None:
+        raise failure
+    return cast("T", value)
 
 
 def _cannot_meet(processes: int) -> str:

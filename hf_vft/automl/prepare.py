@@ -1,0 +1,124 @@
+"""From a recipe to something that can be trained: backbone, processor, and what they decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from accelerate import PartialState
+
+from hf_vft.automl.facts import Facts
+from hf_vft.automl.flips import decide_flips
+from hf_vft.automl.resolve import resolve_for_model
+from hf_vft.data.load import ImageData
+from hf_vft.losses.classification import balanced_class_weights
+from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
+from hf_vft.models.processors import Fit
+from hf_vft.recipe import Choice, Recipe
+from hf_vft.tasks import Task
+from hf_vft.training.callbacks import Display
+from hf_vft.training.finetune import FineTuning
+from hf_vft.training.stages import StageContext
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What all trainings of a run share.
+
+    Attributes:
+        task: What the labels mean.
+        data: Divided pictures.
+        facts: About data and device.
+        state: Folder for checkpoints.
+        logs: Folder for TensorBoard.
+        display: Shown to the user.
+    """
+
+    task: Task
+    data: ImageData
+    facts: Facts
+    state: Path
+    logs: Path
+    display: Display
+
+
+@dataclass
+class Prepared:
+    """A model that can be trained.
+
+    Attributes:
+        recipe: Resolved: nothing is on ``auto``.
+        loaded: The model with its new head, and its processor.
+        tuning: Trains it.
+        choices: What was decided on the way.
+    """
+
+    recipe: Recipe
+    loaded: LoadedModel
+    tuning: FineTuning
+    choices: list[Choice]
+
+
+def prepare(recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None = None) -> Prepared:
+    """Load the backbone and decide what depends on it.
+
+    Args:
+        recipe: Resolved but for what the model decides.
+        place: What all trainings share.
+        checkpoint: The backbone, where it was chosen already.
+
+    Raises:
+        ModelError: If the backbone cannot be had or loaded, in one line.
+    """
+    recipe, loaded, choices = _load(recipe, place, checkpoint)
+    recipe, more = resolve_for_model(recipe, place.facts, loaded.model)
+    tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
+    recipe, flips = decide_flips(recipe, tuning)
+    tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
+    return Prepared(recipe, loaded, tuning, [*choices, *more, *flips])
+
+
+def stage_context(recipe: Recipe, place: Workplace) -> StageContext:
+    """What the stages of one training share."""
+    balanced = recipe.loss.class_weights == "balanced"
+    counts = list(place.facts.class_counts)
+    return StageContext(
+        task=place.task,
+        recipe=recipe,
+        folder=place.state / "stages",
+        logs=place.logs,
+        class_weights=balanced_class_weights(counts) if balanced else None,
+        display=place.display,
+    )
+
+
+def _load(
+    recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None
+) -> tuple[Recipe, LoadedModel, list[Choice]]:
+    """Choose and load the backbone; what the model decides goes into the recipe."""
+    with PartialState().local_main_process_first():
+        checkpoint = checkpoint or choose_checkpoint(recipe.model.candidates)
+        place.display.say(checkpoint.reason)
+        loaded = load_model(
+            checkpoint,
+            place.task.auto_class,
+            labels=place.data.labels,
+            dropout=recipe.model.dropout,
+            drop_path=recipe.model.drop_path,
+            batch_norm_momentum=recipe.model.batch_norm_momentum,
+            image_size=recipe.image.size,
+            image_fit=cast("Fit", recipe.image.fit),
+            seed=recipe.seed,
+        )
+    choices = [
+        Choice(
+            name="model.candidates",
+            was=recipe.model.candidates,
+            value=[checkpoint.name],
+            reason=checkpoint.reason,
+        )
+    ]
+    choices += loaded.adjustments
+    changes = {choice.name: choice.value for choice in choices}
+    return recipe.replaced(changes), loaded, choices

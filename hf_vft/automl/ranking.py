@@ -1,0 +1,317 @@
+"""Which backbone suits these pictures: a linear probe decides, and what cannot win is dropped.
+
+Features are computed once for each candidate and kept. A probe is not fine-tuning, so a candidate
+is dropped only where the upper end of its interval is below the lower end of the best one's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hf_vft.automl.prepare import Prepared, Workplace, prepare
+from hf_vft.data.transforms import input_size
+from hf_vft.errors import ModelError
+from hf_vft.evaluation.counts import count_scores
+from hf_vft.evaluation.estimates import estimate_scores
+from hf_vft.evaluation.intervals import units_of
+from hf_vft.evaluation.latency import Cost, measure_cost
+from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.results import Estimate
+from hf_vft.models.candidates import LeftOut, find_candidates
+from hf_vft.models.load import Checkpoint
+from hf_vft.models.probe import held_out_logits
+from hf_vft.models.transferability import knn_predictions, log_maximum_evidence
+from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe_search import SearchConfig
+from hf_vft.training.processes import from_main
+
+RANKED_BY = "f1_macro"
+"""Where the recipe's metric cannot be read off predicted classes."""
+
+BACKWARD = 3.0
+"""A training step costs about this many forward passes."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backbone that may win.
+
+    Attributes:
+        checkpoint: Where it comes from.
+        row: Of the leaderboard.
+        recipe: Resolved for it.
+        choices: What was decided for it.
+        logits: Of probes on the pictures of ``rows``, which they were not fitted to, ``[M, C]``.
+        rows: Of the training split, ``[M]``.
+    """
+
+    checkpoint: Checkpoint
+    row: Row
+    recipe: Recipe
+    choices: list[Choice]
+    logits: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates, the best first, and all rows, those of the dropped ones included."""
+
+    candidates: list[Candidate]
+    rows: list[Row]
+
+    @property
+    def choice(self) -> Choice:
+        """The backbone to train, with its reason."""
+        best = self.candidates[0]
+        names = [row.name for row in self.rows]
+        return Choice("model.candidates", names, [best.checkpoint.name], ranking_reason(self))
+
+
+def rank(recipe: Recipe, place: Workplace, *, seconds_left: float | None = None) -> Ranking:
+    """Rank the candidates that the recipe names, or those that can be had.
+
+    Args:
+        recipe: Resolved but for what a model decides.
+        place: What all trainings share.
+        seconds_left: For the search; a candidate that is too slow for it is dropped.
+
+    Raises:
+        ModelError: If a named candidate cannot be had, or none is within the bounds.
+    """
+    bounds = recipe.search
+    checkpoints, left_out = find_candidates(recipe.model.candidates, max_params=bounds.max_params)
+    named = recipe.model.candidates != "auto"
+    rows = [_row_left_out(item) for item in left_out]
+    candidates: list[Candidate] = []
+    for checkpoint in checkpoints:
+        if not named:
+            place.display.say(f"Looking at {checkpoint.name}.")
+        found = _look_at(checkpoint, recipe, place, seconds_left)
+        if isinstance(found, Candidate):
+            candidates.append(found)
+        else:
+            rows.append(found)
+    if not candidates:
+        reasons = "; ".join(f"{row.model}: {row.reason}" for row in rows if row.seconds is not None)
+        raise ModelError(f"No candidate is left. {reasons or 'Raise the bounds of search.'}")
+    kept, dropped = _without_losers(candidates)
+    return Ranking(kept, [*(c.row for c in kept), *dropped, *rows])
+
+
+def ranking_reason(ranking: Ranking) -> str:
+    """Why the first candidate is the first."""
+    best, others = ranking.candidates[0], ranking.candidates[1:]
+    score = best.row.score
+    tried = sum(row.seconds is not None for row in ranking.rows)
+    if score is None or score.value is None:
+        return f"the first of {tried}: there are too few pictures to rank them"
+    said = f"{best.checkpoint.name} is first of {tried} by a cross-validated probe: {score}"
+    if others:
+        runner_up = others[0]
+        said += f", then {runner_up.checkpoint.name} with {runner_up.row.score}"
+    not_considered = [row.name for row in ranking.rows if row.seconds is None]
+    if not_considered:
+        said += f"; not considered: {', '.join(not_considered)} (leaderboard.json says why)"
+    return said
+
+
+def probe_score(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    metric: str,
+    num_classes: int,
+    n_bootstrap: int,
+    seed: int,
+    groups: Sequence[Any] | None = None,
+) -> Estimate:
+    """A score of predicted classes with its interval; macro F1 where ``metric`` needs logits."""
+
+    def measure(weights: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        overall, _ = count_scores(labels, predicted, num_classes, weights)
+        return {"score": overall.get(metric, overall[RANKED_BY])}, {}
+
+    overall, _ = estimate_scores(
+        measure, labels, num_classes, units_of(len(labels), groups), n_bootstrap, seed
+    )
+    return overall["score"]
+
+
+def _look_at(
+    checkpoint: Checkpoint, recipe: Recipe, place: Workplace, seconds_left: float | None
+) -> Candidate | Row:
+    """Load, measure, compare with the bounds, and only then compute features and rank."""
+    began = time.monotonic()
+    row = Row(name=f"probe of {checkpoint.name}", kind="probe", model=checkpoint.name)
+    try:
+        prepared = prepare(recipe, place, checkpoint)
+        # One process's stopwatch, so that all come to the same decision.
+        cost = from_main(lambda: _cost(prepared, recipe.search))
+    except ModelError as error:
+        if recipe.model.candidates != "auto":
+            raise
+        return _left_out(row, str(error), began)
+    row = row.model_copy(update={"cost": cost})
+    too_much = over_bounds(cost, recipe.search) or _too_slow(cost, place, seconds_left)
+    if too_much:
+        return _left_out(row, too_much, began)
+    if not prepared.tuning.has_one_head:
+        return _left_out(row, "it has several heads, so there is no one feature to rank by", began)
+    return _ranked(row, checkpoint, prepared, place, began)
+
+
+def _cost(prepared: Prepared, search: SearchConfig) -> Cost:
+    side = max(input_size(prepared.loaded.processor))
+    return measure_cost(prepared.tuning.model, side, device=search.latency_device)
+
+
+def over_bounds(cost: Cost, bounds: SearchConfig) -> str:
+    """Which bound a model breaks, in words; empty if none."""
+    if bounds.max_params is not None and cost.parameters > bounds.max_params:
+        return f"{cost.parameters:,} parameters, over search.max_params={bounds.max_params:,}"
+    if bounds.max_memory is not None and cost.memory > bounds.max_memory:
+        return (
+            f"{cost.memory / 1e6:.0f} MB for one picture, over search.max_memory="
+            f"{bounds.max_memory / 1e6:.0f} MB"
+        )
+    if bounds.max_latency_ms is not None and cost.latency_ms > bounds.max_latency_ms:
+        return (
+            f"{cost.latency_ms:.1f} ms a picture measured on {cost.device}, over "
+            f"search.max_latency_ms={bounds.max_latency_ms:g}"
+        )
+    return ""
+
+
+def _too_slow(cost: Cost, place: Workplace, seconds_left: float | None) -> str:
+    """Whether not even features and one epoch fit into the time that is left."""
+    if seconds_left is None:
+        return ""
+    pictures = sum(len(split) for split in place.data.splits.values())
+    needed = (1 + BACKWARD) * pictures * cost.latency_ms / 1000
+    if needed <= seconds_left:
+        return ""
+    return (
+        f"features and one epoch would take about {needed:.0f} s at {cost.latency_ms:.0f} ms a "
+        f"picture, of {seconds_left:.0f} s left"
+    )
+
+
+def _ranked(
+    row: Row, checkpoint: Checkpoint, prepared: Prepared, place: Workplace, began: float
+) -> Candidate:
+    """Features from the cache or computed, and what they know of the labels."""
+    parts = {"load_and_measure": time.monotonic() - began}
+    tuning = prepared.tuning
+    features = _timed(
+        parts, "features", lambda: tuning.probe_features(tuning.dataset("train"), "train")
+    )
+    opinion = from_main(lambda: _opinion(features, prepared.recipe, place, parts))
+    found = {
+        "score": opinion.score,
+        "second_opinions": {"knn": opinion.knn, "log_me": opinion.log_me},
+        "seconds": time.monotonic() - began,
+        "parts": parts,
+    }
+    return Candidate(
+        checkpoint,
+        row.model_copy(update=found),
+        prepared.recipe,
+        prepared.choices,
+        opinion.logits,
+        opinion.rows,
+    )
+
+
+@dataclass(frozen=True)
+class _Opinion:
+    rows: np.ndarray
+    logits: np.ndarray
+    score: Estimate | None
+    knn: float
+    log_me: float
+
+
+def _opinion(
+    features: np.ndarray, recipe: Recipe, place: Workplace, parts: dict[str, float]
+) -> _Opinion:
+    table, classes = place.data.splits["train"], len(place.data.labels)
+    labels = np.asarray(table["label"])
+    groups = np.asarray(table["group"]) if "group" in table.column_names else None
+    shared: dict[str, Any] = {
+        "metric": recipe.training.metric,
+        "num_classes": classes,
+        "seed": recipe.seed,
+    }
+    rows, logits = _timed(
+        parts,
+        "linear_probe",
+        lambda: held_out_logits(
+            features,
+            labels,
+            num_classes=classes,
+            folds=recipe.probe.folds,
+            groups=groups.tolist() if groups is not None else None,
+            balanced=recipe.probe.class_weights == "balanced",
+            seed=recipe.seed,
+        ),
+    )
+    score = None
+    if len(rows):
+        clusters = groups[rows].tolist() if groups is not None else None
+        score = probe_score(
+            labels[rows],
+            logits.argmax(1),
+            n_bootstrap=recipe.evaluation.bootstrap,
+            groups=clusters,
+            **shared,
+        )
+    neighbours = _timed(
+        parts,
+        "knn",
+        lambda: knn_predictions(features, labels, num_classes=classes, groups=groups),
+    )
+    knn = probe_score(labels, neighbours, n_bootstrap=0, **shared).value
+    log_me = _timed(parts, "log_me", lambda: log_maximum_evidence(features, labels))
+    return _Opinion(rows, logits, score, knn or 0.0, log_me)
+
+
+def _timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
+    began = time.monotonic()
+    found = work()
+    parts[name] = time.monotonic() - began
+    return found
+
+
+def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[Row]]:
+    """The best first; those whose interval ends below that of the best begins are dropped."""
+    in_order = sorted(candidates, key=lambda c: -_value(c.row))
+    best = in_order[0].row.score
+    kept, dropped = [], []
+    for candidate in in_order:
+        score = candidate.row.score
+        ends = (score.high if score else None, best.low if best else None)
+        if ends[0] is None or ends[1] is None or ends[0] >= ends[1]:
+            kept.append(candidate)
+        else:
+            reason = f"it cannot win: at best {ends[0]:.2f}, and the first at least {ends[1]:.2f}"
+            dropped.append(candidate.row.model_copy(update={"reason": reason}))
+    return kept, dropped
+
+
+def _value(row: Row) -> float:
+    return row.score.value if row.score is not None and row.score.value is not None else -1.0
+
+
+def _left_out(row: Row, reason: str, began: float) -> Row:
+    seconds = time.monotonic() - began
+    return row.model_copy(update={"state": "left out", "reason": reason, "seconds": seconds})
+
+
+def _row_left_out(item: LeftOut) -> Row:
+    return Row(name=item.name, kind="probe", model=item.name, state="left out", reason=item.reason)

@@ -1,0 +1,79 @@
+"""What was tried and what came of it, as data: the content of ``leaderboard.json``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hf_vft.evaluation.latency import Cost
+from hf_vft.evaluation.results import Estimate
+
+State = Literal["finished", "stopped", "failed", "left out", "running"]
+"""``stopped``: the best weights so far are kept; ``left out``: not tried, ``reason`` says why."""
+
+
+class Row(BaseModel):
+    """One line: a backbone that was ranked, a trial of the search, or the model that was kept."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="Unique in the leaderboard.")
+    kind: Literal["probe", "trial", "model"]
+    model: str = Field(description="Hub id, folder or name of the catalogue.")
+    state: State = "finished"
+    strategy: str | None = None
+    changes: dict[str, Any] = Field(
+        default_factory=dict, description="Dotted names of the recipe, and what was set."
+    )
+    score: Estimate | None = Field(
+        None,
+        description="On validation; of a row of kind probe, cross-validated on training pictures.",
+    )
+    second_opinions: dict[str, float] = Field(
+        default_factory=dict, description="Of a probe row: knn (score), log_me."
+    )
+    epochs: float | None = None
+    seconds: float | None = Field(None, description="That this row took; None where nothing ran.")
+    parts: dict[str, float] = Field(
+        default_factory=dict, description="Seconds of each part, where they were measured apart."
+    )
+    cost: Cost | None = Field(None, description="Parameters, latency, memory.")
+    reason: str = ""
+
+
+class LearningPoint(BaseModel):
+    """What a probe reaches that has seen a share of the training pictures."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float
+    pictures: int
+    score: float = Field(description="Mean over the repeats.")
+    spread: float = Field(description="Standard deviation over the repeats.")
+
+
+class Leaderboard(BaseModel):
+    """All rows, the best first, and what they say together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    device: str = ""
+    chosen: str = Field("", description="Name of the row whose model was kept.")
+    asked_seconds: float | None = Field(None, description="The time budget.")
+    rows: list[Row]
+    learning_curve: list[LearningPoint] = Field(default_factory=list)
+    verdict: list[str] = Field(default_factory=list, description="Sentences for people.")
+
+
+def ordered(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]:
+    """Scored rows first, the best first; what was left out or failed last."""
+
+    def key(row: Row) -> tuple[bool, float]:
+        value = row.score.value if row.score is not None else None
+        if value is None or row.state == "failed":
+            return True, 0.0
+        return False, value if lower_is_better else -value
+
+    return sorted(rows, key=key)

@@ -1,0 +1,129 @@
+"""How much features know of the labels, without training: k nearest neighbours, and LogME.
+
+Both are cheap second opinions beside the linear probe. LogME is advisory: over many backbones and
+data sets it agrees with what fine-tuning brings less well than the size of a backbone does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_limits
+
+NEIGHBOURS = 10
+_ROUNDS = 20
+_CLOSE = 1e-3
+
+
+def knn_predictions(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    groups: np.ndarray | None = None,
+    k: int = NEIGHBOURS,
+) -> np.ndarray:
+    """The class that most of the nearest other pictures have, leaving each picture out once.
+
+    Neighbours vote by cosine similarity; pictures of the same group do not vote, since they
+    show the same thing.
+
+    Args:
+        features: ``[N, D]``.
+        labels: Class ids ``[N]``.
+        num_classes: C.
+        groups: One per picture.
+        k: Votes, fewer where there are not as many pictures.
+
+    Returns:
+        Class ids ``[N]``.
+    """
+    n = len(labels)
+    own = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
+    centred = features - features.mean(0)
+    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
+    # As many more as a picture's own group may fill.
+    wanted = min(n, k + int(np.bincount(own).max()))
+    with threadpool_limits(1):
+        distance, near = NearestNeighbors(n_neighbors=wanted).fit(unit).kneighbors(unit)
+    similarity = 1 - distance**2 / 2
+    others = own[near] != own[:, None]
+    voting = others & (np.cumsum(others, axis=1) <= k)
+    # Similarities may be negative: votes are counted, and similarity settles a draw.
+    votes = np.zeros((n, num_classes))
+    rows = np.broadcast_to(np.arange(n)[:, None], near.shape)
+    np.add.at(votes, (rows[voting], labels[near[voting]]), 1 + 1e-3 * similarity[voting])
+    return np.asarray(votes.argmax(1))
+
+
+def log_maximum_evidence(features: np.ndarray, labels: np.ndarray) -> float:
+    """LogME (You et al. 2021): evidence of a Bayesian linear model of the labels, a picture.
+
+    The mean over classes of the log evidence of one against the rest, each with its own noise
+    and prior precision found by fixed-point iteration (You et al. 2021, algorithm 3).
+
+    Args:
+        features: ``[N, D]``.
+        labels: Class ids ``[N]``.
+
+    Returns:
+        The higher, the better the features explain the labels; comparable on the same labels.
+    """
+    with threadpool_limits(1):
+        left, values, _ = np.linalg.svd(features.astype(np.float64), full_matrices=False)
+    squares = values**2
+    evidences = [
+        _evidence(left, squares, (labels == label).astype(np.float64), features.shape[1])
+        for label in np.unique(labels)
+    ]
+    return float(np.mean(evidences))
+
+
+def _evidence(left: np.ndarray, squares: np.ndarray, target: np.ndarray, width: int) -> float:
+    """Of one target ``[N]``, given the left singular vectors and squared singular values."""
+    n = len(target)
+    along = (left.T @ target) ** 2
+    beside = max(float(target @ target - along.sum()), 0.0)
+    alpha, beta = 1.0, 1.0
+    for _ in range(_ROUNDS):
+        ratio = alpha / beta
+        size, error = _fit(squares, along, beside, ratio)
+        gamma = float((squares / (squares + ratio)).sum())
+        alpha = gamma / max(size, 1e-12)
+        beta = (n - gamma) / max(error, 1e-12)
+        if abs(alpha / beta - ratio) <= _CLOSE * ratio:
+            break
+    return _log_evidence(squares, along, beside, width, n, alpha, beta) / n
+
+
+def _fit(
+    squares: np.ndarray, along: np.ndarray, beside: float, ratio: float
+) -> tuple[float, float]:
+    """Squared length of the weights, and squared error, of ridge regression."""
+    size = float((squares * along / (squares + ratio) ** 2).sum())
+    error = float((along * ratio**2 / (squares + ratio) ** 2).sum()) + beside
+    return size, error
+
+
+def _log_evidence(
+    squares: np.ndarray,
+    along: np.ndarray,
+    beside: float,
+    width: int,
+    n: int,
+    alpha: float,
+    beta: float,
+) -> float:
+    """Log density of the targets, weights of precision alpha and noise of precision beta."""
+    size, error = _fit(squares, along, beside, alpha / beta)
+    determinant = float(np.log(alpha + beta * squares).sum())
+    determinant += (width - len(squares)) * float(np.log(alpha))
+    twice = (
+        width * np.log(alpha)
+        + n * np.log(beta)
+        - n * np.log(2 * np.pi)
+        - beta * error
+        - alpha * size
+        - determinant
+    )
+    return float(twice) / 2

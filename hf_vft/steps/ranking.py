@@ -1,0 +1,55 @@
+"""The leaderboard of a run: what was tried, beside the model that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hf_vft.data.transforms import input_size
+from hf_vft.evaluation.latency import measure_cost
+from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.lora import merged
+from hf_vft.recipe import Recipe
+from hf_vft.training.finetune import FineTuned
+from hf_vft.training.history import lower_is_better
+
+KEPT = "fine-tuned model"
+
+
+def leaderboard(
+    tried: Sequence[Row],
+    report: EvalReport,
+    recipe: Recipe,
+    loaded: LoadedModel,
+    tuned: FineTuned,
+) -> Leaderboard:
+    """All rows: what was tried, the model as it is saved, and its linear probe."""
+    model: Any = merged(tuned.model)
+    side = max(input_size(loaded.processor))
+    cost = measure_cost(model, side, device=recipe.search.latency_device)
+    primary, name = report.primary, loaded.checkpoint.name
+    rows = [
+        Row(
+            name=KEPT,
+            kind="model",
+            model=name,
+            score=report.splits["validation"].metrics[primary],
+            epochs=sum(len(stage.history) for stage in tuned.stages),
+            seconds=sum(stage.seconds for stage in tuned.stages),
+            cost=cost,
+        )
+    ]
+    probe = report.baselines.get("linear_probe", {}).get("validation", {})
+    if primary in probe:
+        rows.append(
+            Row(name="linear probe", kind="model", model=name, score=probe[primary], cost=cost)
+        )
+    return Leaderboard(
+        metric=primary,
+        device=cost.device,
+        chosen=KEPT,
+        asked_seconds=recipe.search.time_budget,
+        rows=ordered([*rows, *tried], lower_is_better=lower_is_better(primary)),
+    )
