@@ -11,7 +11,17 @@ from collections.abc import Sequence
 
 import typer
 
-from hf_vft.cli.commands import audit, demo, doctor, evaluate, fit, predict, push, recipes
+from hf_vft.cli.commands import (
+    audit,
+    demo,
+    doctor,
+    evaluate,
+    fit,
+    predict,
+    pretrain,
+    push,
+    recipes,
+)
 from hf_vft.cli.launch import end, let_others_speak
 from hf_vft.errors import VftError
 
@@ -30,6 +40,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(push.push)
 app.command("push-data")(push.push_data)
+app.command()(pretrain.pretrain)
 app.command()(recipes.recipes)
 app.command()(doctor.doctor)
 app.add_typer(demo.app, name="demo")

@@ -60,7 +60,7 @@ def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
         depths=[1, 1, 1, 1],
         layer_type="basic",
     )
-    return config, _plain_processor(96)
+    return config, plain_processor(96)
 
 
 def convnextv2_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
@@ -68,10 +68,11 @@ def convnextv2_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
     config = ConvNextV2Config(
         hidden_sizes=[32, 64, 128, 256], depths=[1, 1, 2, 1], image_size=96, drop_path_rate=0.0
     )
-    return config, _plain_processor(96)
+    return config, plain_processor(96)
 
 
-def _plain_processor(side: int) -> BaseImageProcessor:
+def plain_processor(side: int) -> BaseImageProcessor:
+    """Squeezes a picture to ``side`` pixels, values to [-1, 1]."""
     neutral = [0.5, 0.5, 0.5]
     size = {"height": side, "width": side}
     return ViTImageProcessor(size=size, image_mean=neutral, image_std=neutral)

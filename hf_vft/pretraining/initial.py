@@ -1,0 +1,44 @@
+"""Random weights that a short training can start from.
+
+transformers draws all weights at a deviation of 0.02, made for wide networks and long training. In
+a narrow one every layer then passes on so little that its activations stay linear, and thousands
+of steps go by before anything is learned.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+WINDOW = 0.3
+"""Deviation of the window over depthwise filters, as a share of their side."""
+
+
+@torch.no_grad()
+def spread_weights(backbone: nn.Module) -> None:
+    """Draw linear layers and convolutions so that they keep the variance of their input.
+
+    The deviation is 1 / sqrt(inputs) (LeCun et al. 1998). Depthwise filters are drawn under a
+    Gaussian window: trained ones are largest at their centre (Trockman et al. 2023).
+
+    Args:
+        backbone: Changed in place, from the global random generator.
+    """
+    for module in backbone.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            weight = module.weight
+            if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+                window = _window(*weight.shape[-2:])
+                weight.copy_(torch.randn_like(weight) * window / window.norm())
+            else:
+                nn.init.normal_(weight, std=weight[0].numel() ** -0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _window(height: int, width: int) -> torch.Tensor:
+    down, across = (
+        torch.exp(-0.5 * (torch.linspace(-0.5, 0.5, side) / WINDOW) ** 2)
+        for side in (height, width)
+    )
+    return down[:, None] * across

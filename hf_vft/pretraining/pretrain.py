@@ -1,0 +1,149 @@
+"""Pre-train a backbone by a recipe, in one go or in pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from accelerate.utils import set_seed
+from transformers import (
+    AutoConfig,
+    AutoModelForImageClassification,
+    PreTrainedModel,
+    PrinterCallback,
+    ProgressCallback,
+    TrainerCallback,
+)
+
+from hf_vft.errors import RecipeError
+from hf_vft.pretraining.initial import spread_weights
+from hf_vft.pretraining.log import LogFile, TimeLimit
+from hf_vft.pretraining.publish import save_backbone
+from hf_vft.pretraining.recipe import PretrainRecipe
+from hf_vft.pretraining.render import PictureClasses, PictureRenderer
+from hf_vft.pretraining.trainer import HELD_OUT, Numbers, PictureCollator, PretrainTrainer
+from hf_vft.run import write_text
+from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.checkpoints import discard_incomplete, last_complete
+
+EVALUATED = 512
+"""Held-out pictures behind the scores in the log."""
+RECIPE_FILE = "recipe.yaml"
+MODEL_FOLDER = "model"
+
+
+def pretrain(
+    recipe: PretrainRecipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    seconds: float | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Path:
+    """Train, with checkpoints and a log in ``out``, and save the backbone.
+
+    Args:
+        recipe: What to train. To go on for longer than planned, resume with more pictures.
+        out: Gets ``checkpoint-<step>/``, ``log.jsonl``, ``recipe.yaml`` and ``model/``.
+        resume: Whether to go on from the last whole checkpoint, if there is one.
+        seconds: Stop after so long, with a checkpoint; None trains to the end.
+        callbacks: For the Trainer.
+
+    Returns:
+        ``out/model``: the averaged weights so far, for ``from_pretrained``.
+
+    Raises:
+        RecipeError: If ``out`` holds a training and ``resume`` is false, or the recipe names
+            what transformers does not know.
+    """
+    checkpoint = last_complete(out)
+    if checkpoint is not None and not resume:
+        raise RecipeError(f"{out} holds a training: add --resume, or give another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    discard_incomplete(out)
+    log = LogFile(out)
+    limits = [TimeLimit(seconds)] if seconds is not None else []
+    trainer = make_trainer(recipe, out, [log, *limits, *callbacks])
+    if trainer.is_world_process_zero():
+        write_text(out / RECIPE_FILE, recipe.to_yaml())
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.is_world_process_zero():
+        batch = recipe.training.batch_size * trainer.args.world_size
+        training = log.summary(trainer.state, recipe.training.pictures, batch)
+        save_backbone(trainer.model, recipe, out / MODEL_FOLDER, training)
+    return out / MODEL_FOLDER
+
+
+def new_backbone(recipe: PretrainRecipe) -> PreTrainedModel:
+    """The backbone of a recipe with random weights, and with a head for its classes.
+
+    Raises:
+        RecipeError: If transformers does not know the architecture, or one of its fields.
+    """
+    fields = dict(recipe.backbone.config)
+    outputs = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures).outputs
+    set_seed(recipe.seed)
+    try:
+        config = AutoConfig.for_model(fields.pop("model_type"), num_labels=outputs, **fields)
+        model: PreTrainedModel = AutoModelForImageClassification.from_config(config)
+    except (ValueError, TypeError) as error:
+        raise RecipeError(f"backbone.config: {' '.join(str(error).split())[:160]}.") from None
+    spread_weights(model.base_model)
+    return model
+
+
+def make_trainer(
+    recipe: PretrainRecipe, out: Path, callbacks: Sequence[TrainerCallback] = ()
+) -> PretrainTrainer:
+    """The trainer of a recipe, with the renderer on its device."""
+    config = recipe.training
+    classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
+    arguments = training_arguments(recipe, out)
+    renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
+    trainer = PretrainTrainer(
+        model=new_backbone(recipe).to(memory_format=torch.channels_last),
+        args=arguments,
+        config=config,
+        shapes=classes.shapes + 1,
+        data_collator=PictureCollator(renderer, config),
+        train_dataset=Numbers(config.pictures),
+        eval_dataset=Numbers(EVALUATED, first=HELD_OUT),
+        callbacks=list(callbacks),
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    return trainer
+
+
+def training_arguments(recipe: PretrainRecipe, out: Path) -> VisionTrainingArguments:
+    """The recipe in the Trainer's terms."""
+    config = recipe.training
+    arguments = VisionTrainingArguments(
+        str(out),
+        seed=recipe.seed,
+        num_train_epochs=1,
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        lr_scheduler_type="warmup_stable_decay",
+        max_grad_norm=config.clip_gradient,
+        ema_decay=config.ema_decay,
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        eval_strategy="steps",
+        eval_steps=config.evaluate_every,
+        save_strategy="steps",
+        save_steps=config.evaluate_every,
+        save_total_limit=2,
+        logging_steps=50,
+        report_to="none",
+        # The collator makes pictures where the model is; there is nothing to copy or prefetch.
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+    )
+    steps = -(-config.pictures // (config.batch_size * arguments.world_size))
+    arguments.warmup_steps = round(steps * config.warmup)
+    arguments.lr_scheduler_kwargs = {"num_decay_steps": round(steps * config.decay)}
+    return arguments

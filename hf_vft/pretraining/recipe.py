@@ -1,0 +1,136 @@
+"""What a pre-training does, as strict data: a backbone, its pictures, its training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+
+from hf_vft.errors import RecipeError
+from hf_vft.recipe import Fraction, PositiveFloat, PositiveInt, Section
+from hf_vft.recipe_edit import parse_change, set_value
+from hf_vft.recipe_errors import explain
+from hf_vft.resources import bundled
+
+
+class BackboneConfig(Section):
+    """What is trained.
+
+    ``config`` is what ``transformers.AutoConfig.for_model`` takes: ``model_type`` and the fields
+    of that architecture.
+    """
+
+    name: str
+    config: dict[str, Any]
+    image_size: PositiveInt = Field(96, description="Side that the finished processor gives.")
+
+    @field_validator("config")
+    @classmethod
+    def _has_type(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if "model_type" not in value:
+            raise ValueError("model_type is missing: name an architecture of transformers")
+        return value
+
+
+class PicturesConfig(Section):
+    """How many classes of shapes and textures there are."""
+
+    shapes: PositiveInt = 64
+    textures: PositiveInt = 32
+
+
+class SizePhase(Section):
+    """From a share of the training on, pictures have this side."""
+
+    start: Fraction
+    size: PositiveInt
+
+
+class PretrainingConfig(Section):
+    """How long, how fast, and in which order of sizes."""
+
+    pictures: PositiveInt = Field(description="Seen in all; none is seen twice.")
+    batch_size: PositiveInt = 64
+    sizes: list[SizePhase] = Field(min_length=1)
+    learning_rate: PositiveFloat = 2e-3
+    weight_decay: float = Field(0.05, ge=0.0)
+    warmup: Fraction = Field(0.03, description="Share of the training.")
+    decay: Fraction = Field(0.25, description="Share of the training, at its end.")
+    label_smoothing: float = Field(0.1, ge=0.0, lt=1.0)
+    texture_weight: float = Field(0.5, ge=0.0, description="Of the texture's loss.")
+    ema_decay: float = Field(0.998, ge=0.0, lt=1.0)
+    clip_gradient: PositiveFloat = 1.0
+    evaluate_every: PositiveInt = Field(250, description="Steps between evaluations, checkpoints.")
+
+    @field_validator("sizes")
+    @classmethod
+    def _from_the_start(cls, value: list[SizePhase]) -> list[SizePhase]:
+        starts = [phase.start for phase in value]
+        if starts[0] != 0 or starts != sorted(starts):
+            raise ValueError("the first phase starts at 0, and each later than the one before")
+        return value
+
+    def size_at(self, share: float) -> int:
+        """The side of pictures after this share of the training."""
+        return next(phase.size for phase in reversed(self.sizes) if phase.start <= share)
+
+
+class PretrainRecipe(Section):
+    """A whole pre-training; the same recipe on the same kind of machine gives the same weights."""
+
+    description: str = ""
+    seed: int = Field(0, ge=0)
+    backbone: BackboneConfig
+    pictures: PicturesConfig = PicturesConfig()
+    training: PretrainingConfig
+
+    def to_yaml(self) -> str:
+        """As text that ``load_pretrain_recipe`` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def pretrain_recipes() -> dict[str, Path]:
+    """Name and file of the recipes that come with hf-vft."""
+    return {path.stem: path for path in sorted((bundled("recipes") / "pretrain").glob("*.yaml"))}
+
+
+def load_pretrain_recipe(source: str | Path, changes: Iterable[str] = ()) -> PretrainRecipe:
+    """Read a recipe and change some of its fields.
+
+    Args:
+        source: A name of ``pretrain_recipes`` or a YAML file.
+        changes: ``path.to.field=value`` each, the value in YAML.
+
+    Raises:
+        RecipeError: If there is no such recipe, or it is wrong; the line says where.
+    """
+    path = pretrain_recipes().get(str(source), Path(source))
+    if not path.is_file():
+        names = ", ".join(pretrain_recipes())
+        raise RecipeError(f"{source}: no such file or recipe; there are: {names}.")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())[:120]}).") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of sections.")
+    for change in changes:
+        set_value(values, *parse_change(change))
+    try:
+        return PretrainRecipe.model_validate(values)
+    except ValidationError as error:
+        raise RecipeError(f"{source}: {explain(error, values, _field_names())}") from None
+
+
+def _field_names() -> list[str]:
+    """The dotted names of all fields."""
+    sections = {
+        "": PretrainRecipe,
+        "backbone": BackboneConfig,
+        "pictures": PicturesConfig,
+        "training": PretrainingConfig,
+    }
+    return [f"{a}.{b}".removeprefix(".") for a, part in sections.items() for b in part.model_fields]

@@ -1,0 +1,106 @@
+"""A ``VisionTrainer`` whose pictures are made while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import EvalPrediction
+
+from hf_vft.pretraining.recipe import PretrainingConfig
+from hf_vft.pretraining.render import NO_TEXTURE, PictureRenderer
+from hf_vft.training.trainer import VisionTrainer
+
+HELD_OUT = 2**40
+"""Batches from this number on are never trained on."""
+
+
+class Numbers(Dataset[int]):
+    """The pictures before they are made: their numbers.
+
+    Args:
+        count: Of pictures.
+        first: The first one's number.
+    """
+
+    def __init__(self, count: int, first: int = 0) -> None:
+        self.count = count
+        self.first = first
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> int:
+        return self.first + index
+
+
+class PictureCollator:
+    """Makes the pictures of a batch, in the process and on the device that train.
+
+    Args:
+        renderer: On the device that trains.
+        config: Says which side pictures have at which point of the training.
+    """
+
+    def __init__(self, renderer: PictureRenderer, config: PretrainingConfig) -> None:
+        self.renderer = renderer
+        self.config = config
+
+    def __call__(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
+        """``pixel_values`` ``[B, 3, S, S]`` and ``labels`` ``[B, 2]``."""
+        first = int(numbers[0])
+        # Held-out pictures keep one size, so that scores compare over the whole training.
+        share = 0.0 if first >= HELD_OUT else first / self.config.pictures
+        size = self.config.size_at(share)
+        pictures, labels = self.renderer.batch(first, len(numbers), size)
+        return {"pixel_values": pictures, "labels": labels}
+
+
+class PretrainTrainer(VisionTrainer):
+    """Learns shape and texture at once: one head, its logits in two groups.
+
+    Args:
+        config: Of the training; says what the texture weighs.
+        shapes: How many logits belong to shapes, those without any included.
+        **kwargs: As for ``VisionTrainer``.
+    """
+
+    def __init__(self, *, config: PretrainingConfig, shapes: int, **kwargs: Any) -> None:
+        self.config = config
+        self.shapes = shapes
+        super().__init__(**kwargs, compute_metrics=self._scores)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        """Cross-entropy of the shape, plus that of the texture where there is one."""
+        logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+        shape, texture = inputs["labels"].unbind(1)
+        smoothing = self.config.label_smoothing if model.training else 0.0
+        loss = F.cross_entropy(logits[:, : self.shapes], shape, label_smoothing=smoothing)
+        textures = F.cross_entropy(
+            logits[:, self.shapes :],
+            texture,
+            ignore_index=NO_TEXTURE,
+            label_smoothing=smoothing,
+            reduction="sum",
+        )
+        known = (texture != NO_TEXTURE).sum().clamp_min(1)
+        loss = loss + self.config.texture_weight * textures / known
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def _scores(self, prediction: EvalPrediction) -> dict[str, float]:
+        logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+        known = labels[:, 1] != NO_TEXTURE
+        shape = logits[:, : self.shapes].argmax(1) == labels[:, 0]
+        texture = logits[:, self.shapes :].argmax(1) == labels[:, 1]
+        return {"shape": float(shape.mean()), "texture": float(texture[known].mean())}
