@@ -32,10 +32,9 @@ class ShowProgress(TrainerCallback):
         if state.is_world_process_zero:
             self.display.advance(state.global_step)
 
-    def on_log(
-        self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any
-    ) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Say what the training or an evaluation shows."""
+        logs = kwargs.get("logs") or {}
         found = [f"{name} {logs[key]:.3f}" for key, name in SHOWN.items() if key in logs]
         if state.is_world_process_zero and found:
             self.display.say(f"step {state.global_step:>7}   " + "   ".join(found))

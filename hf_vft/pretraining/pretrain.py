@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import set_seed
@@ -82,11 +83,12 @@ def new_backbone(recipe: PretrainRecipe) -> PreTrainedModel:
         RecipeError: If transformers does not know the architecture, or one of its fields.
     """
     fields = dict(recipe.backbone.config)
+    auto_class: Any = AutoModelForImageClassification
     outputs = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures).outputs
     set_seed(recipe.seed)
     try:
         config = AutoConfig.for_model(fields.pop("model_type"), num_labels=outputs, **fields)
-        model: PreTrainedModel = AutoModelForImageClassification.from_config(config)
+        model: PreTrainedModel = auto_class.from_config(config)
     except (ValueError, TypeError) as error:
         raise RecipeError(f"backbone.config: {' '.join(str(error).split())[:160]}.") from None
     spread_weights(model.base_model)
@@ -101,8 +103,9 @@ def make_trainer(
     classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
     arguments = training_arguments(recipe, out)
     renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
+    model: Any = new_backbone(recipe)
     trainer = PretrainTrainer(
-        model=new_backbone(recipe).to(memory_format=torch.channels_last),
+        model=model.to(memory_format=torch.channels_last),
         args=arguments,
         config=config,
         shapes=classes.shapes + 1,

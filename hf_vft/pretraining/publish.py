@@ -35,7 +35,8 @@ def save_backbone(
             recipe.yaml and training.json.
         training: How it was trained.
     """
-    whole = copy.deepcopy(model).cpu().float().eval()
+    whole: Any = copy.deepcopy(model)
+    whole = whole.cpu().float().eval()
     whole = resize_input(whole, recipe.backbone.image_size)
     backbone: Any = whole.base_model
     half = {key: value.half().contiguous() for key, value in backbone.state_dict().items()}

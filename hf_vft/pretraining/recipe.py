@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from hf_vft.errors import RecipeError
-from hf_vft.recipe import Fraction, PositiveFloat, PositiveInt, Section
+from hf_vft.recipe_base import Fraction, PositiveFloat, PositiveInt, Section
 from hf_vft.recipe_edit import parse_change, set_value
 from hf_vft.recipe_errors import explain
 from hf_vft.resources import bundled
@@ -127,7 +127,7 @@ def load_pretrain_recipe(source: str | Path, changes: Iterable[str] = ()) -> Pre
 
 def _field_names() -> list[str]:
     """The dotted names of all fields."""
-    sections = {
+    sections: dict[str, type[Section]] = {
         "": PretrainRecipe,
         "backbone": BackboneConfig,
         "pictures": PicturesConfig,

@@ -107,7 +107,8 @@ class PictureRenderer:
         noise = torch.fft.rfft2(draw.normal(size, size))
         surface = torch.fft.irfft2(noise * self._spectra[size][texture], s=(size, size))
         strength = torch.exp(draw.uniform(math.log(0.015), math.log(0.15))) * ~plain
-        return surface.mul_(strength[:, None, None])
+        ground: torch.Tensor = surface.mul_(strength[:, None, None])
+        return ground
 
     def _mask(self, draw: _Draw, shape: torch.Tensor, size: int) -> torch.Tensor:
         """How much of the shape covers each pixel, in [0, 1], ``[B, size, size]``."""

@@ -76,7 +76,8 @@ def stroke(rng: np.random.Generator, points: int) -> np.ndarray:
         heading += rng.normal(0, 2.0 / wave) * np.sin(
             2 * np.pi * wave * place + rng.uniform(0, 2 * np.pi)
         )
-    return np.stack([np.cos(heading), np.sin(heading)], -1).cumsum(0)
+    line: np.ndarray = np.stack([np.cos(heading), np.sin(heading)], -1).cumsum(0)
+    return line
 
 
 _FAMILY: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -125,4 +126,5 @@ def _fitted(cloud: np.ndarray) -> np.ndarray:
     """Moved and scaled into the square; the outermost per cent of the points is cut to its edge."""
     low, high = np.percentile(cloud, [0.5, 99.5], axis=0)
     half = max(float((high - low).max()) / 2, 1e-6)
-    return np.clip((cloud - (low + high) / 2) / half, -1, 1)
+    fitted: np.ndarray = np.clip((cloud - (low + high) / 2) / half, -1, 1)
+    return fitted
