@@ -11,6 +11,8 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from hf_vft.grouping import number_groups
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -21,18 +23,16 @@ _TAIL = (1.0 - LEVEL) / 2.0
 _CHUNK = 2**20
 
 
-def units_of(n: int, clusters: Sequence[Hashable] | None = None) -> Ints:
+def units_of(n: int, clusters: Sequence[Hashable | None] | None = None) -> Ints:
     """The independent unit that each of ``n`` images belongs to, numbered from 0.
 
     Args:
         n: Images.
         clusters: One value per image; images that share one (shots of one part, slides of
-            one patient) are drawn together. Without it every image is a unit of its own.
+            one patient) are drawn together. Without it, or where it is None, an image is a
+            unit of its own.
     """
-    if clusters is None:
-        return np.arange(n)
-    number: dict[Hashable, int] = {}
-    return np.array([number.setdefault(cluster, len(number)) for cluster in clusters], dtype=int)
+    return np.arange(n) if clusters is None else number_groups(clusters)
 
 
 def resamples(units: Ints, n_resamples: int, seed: int) -> Iterator[Floats]:

@@ -56,7 +56,8 @@ def parameter_groups(
         depth: learning_rate * layer_decay ** (len(parts.blocks) - depth)
         for depth in range(parts.head_depth)
     }
-    by_depth[parts.head_depth] = head_learning_rate or learning_rate
+    head_rate = learning_rate if head_learning_rate is None else head_learning_rate
+    by_depth[parts.head_depth] = head_rate
 
     groups: dict[str, dict[str, Any]] = {}
     for name in sorted(learning, key=parts.depth):

@@ -16,11 +16,15 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from hf_vft.grouping import number_groups
+
 # Inverse strength of the L2 penalty on standardised features, weakest last.
 PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
 UNTESTED_PENALTY = 1e-2
 # Cross-validation looks at no more pictures than this: the best penalty varies slowly.
 CV_LIMIT = 5000
+# But of a rare class at no fewer than this, where there are so many.
+CV_CLASS_FLOOR = 20
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class LinearProbe:
         bias: ``[C]``.
         penalty: The chosen inverse regularisation strength.
         cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
-            pictures to cross-validate.
+            pictures to cross-validate, and the penalty is a usual one.
     """
 
     weight: np.ndarray
@@ -67,8 +71,10 @@ def fit_linear_probe(
         features: ``[N, D]``.
         labels: Class ids ``[N]``; every class is present.
         num_classes: C.
-        folds: At most; fewer where the smallest class has fewer pictures.
-        groups: One per picture; a group is never on both sides of a fold.
+        folds: At most; fewer where the smallest class has fewer pictures. Of a class with a
+            single picture or group every fold learns, and none is tested on it.
+        groups: One per picture; a group is never on both sides of a fold, and a picture whose
+            group is None is a group of its own.
         balanced: Weigh classes inversely to their frequency.
         seed: Of the folds.
 
@@ -221,25 +227,38 @@ def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.n
 def _folds(
     labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Index pairs; none where a class is too small to be on both sides."""
-    rng = np.random.default_rng(seed)
-    chosen = np.arange(len(labels))
-    if len(chosen) > CV_LIMIT:
-        chosen = np.sort(rng.permutation(chosen)[:CV_LIMIT])
-    y = labels[chosen]
-    g = np.asarray(groups)[chosen] if groups is not None else None
-    smallest = min(
-        len(np.unique(g[y == label])) if g is not None else int((y == label).sum())
-        for label in np.unique(y)
-    )
-    folds = min(folds, smallest)
-    if folds < 2:
+    """Pairs of indices to learn from and to test on; none where fewer than two classes divide."""
+    units = np.arange(len(labels)) if groups is None else number_groups(groups)
+    chosen = _stratified_subset(labels, seed)
+    y, unit = labels[chosen], units[chosen]
+    classes = np.unique(y)
+    sizes = np.array([len(np.unique(unit[y == label])) for label in classes])
+    divisible = classes[sizes > 1]
+    stays = np.isin(unit, unit[~np.isin(y, divisible)])
+    kept, free = chosen[stays], chosen[~stays]
+    if len(np.unique(labels[free])) < 2:
         return []
-    kind = StratifiedGroupKFold if g is not None else StratifiedKFold
+    folds = min(folds, int(sizes[sizes > 1].min()), int(np.bincount(labels[free]).max()))
+    kind, together = (
+        (StratifiedKFold, None) if groups is None else (StratifiedGroupKFold, units[free])
+    )
     splitter = kind(folds, shuffle=True, random_state=seed)
-    pairs = [(chosen[a], chosen[b]) for a, b in splitter.split(chosen, y, g)]
-    classes = len(np.unique(y))
-    return [(a, b) for a, b in pairs if len(np.unique(labels[a])) == classes]
+    pairs = splitter.split(free, labels[free], together)
+    sides = [(np.sort(np.concatenate([free[a], kept])), free[b]) for a, b in pairs]
+    # A group that holds most of a class can leave a fold without it.
+    return [(a, b) for a, b in sides if len(np.unique(labels[a])) == len(classes)]
+
+
+def _stratified_subset(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of about ``CV_LIMIT`` pictures with the classes in proportion, none left out."""
+    if len(labels) <= CV_LIMIT:
+        return np.arange(len(labels))
+    order = np.random.default_rng(seed).permutation(len(labels))
+    parts = [order[labels[order] == label] for label in np.unique(labels)]
+    share = CV_LIMIT / len(labels)
+    return np.sort(
+        np.concatenate([part[: max(round(len(part) * share), CV_CLASS_FLOOR)] for part in parts])
+    )
 
 
 def _cv_loss(

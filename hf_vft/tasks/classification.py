@@ -29,11 +29,15 @@ class ImageClassification(Task):
         return AutoModelForImageClassification
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Stack the tensors of the rows, and the labels (or ``label``) as ids, if there are any."""
+        """Stack the tensors of the rows, and the labels (or ``label``) as ids, if there are any.
+
+        Pictures may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
+        """
         batch = {
             key: torch.stack([torch.as_tensor(row[key]) for row in rows])
             for key, value in rows[0].items()
-            if isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS
+            if key == "pixel_values"
+            or (isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS)
         }
         for key in LABEL_KEYS:
             if key in rows[0]:

@@ -18,9 +18,12 @@ class VisionTrainingArguments(TrainingArguments):
 
     remove_unused_columns: bool = field(default=False)
     label_names: list[str] | None = field(default_factory=lambda: ["labels"])
-    train_part: str = field(
-        default="all",
-        metadata={"help": "What is trained: head, blocks:K (the top K blocks and the head), all."},
+    train_part: str | None = field(
+        default=None,
+        metadata={
+            "help": "What is trained: head, blocks:K (the top K blocks and the head), all. By "
+            "default whatever has requires_grad."
+        },
     )
     head_learning_rate: float | None = field(
         default=None, metadata={"help": "Rate of the head; by default that of the backbone."}

@@ -33,6 +33,26 @@ def discard_incomplete(folder: Path) -> None:
             shutil.rmtree(path)
 
 
+def drop_old(folder: Path, limit: int | None, best: str | None) -> None:
+    """Remove the oldest checkpoints but ``limit``; never the newest, nor the best.
+
+    To be called when the newest has been marked. Each is unmarked before it is removed, so that
+    a run killed meanwhile does not take what is left of it for whole.
+    """
+    if not limit or limit < 1:
+        return
+    newest_last = sorted(_checkpoints(folder), key=_step)
+    kept = {
+        path
+        for path in newest_last
+        if path == newest_last[-1] or path.name == Path(best or "").name
+    }
+    old = [path for path in newest_last if path not in kept]
+    for path in old[: len(newest_last) - max(limit, len(kept))]:
+        (path / MARKER).unlink(missing_ok=True)
+        shutil.rmtree(path)
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     return [path for path in folder.glob("checkpoint-*") if _step(path) >= 0]
 

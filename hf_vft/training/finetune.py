@@ -77,8 +77,10 @@ class FineTuning:
 
     def run(self) -> FineTuned:
         """Probe, then every stage in order."""
-        logits = self._probe() if self._probes() else {}
-        notes = [] if logits else [self._why_no_probe()]
+        notes: list[str] = []
+        logits = self._probe(notes) if self._probes() else {}
+        if not logits:
+            notes.append(self._why_no_probe())
         stages = []
         for stage in self.recipe.stages:
             if stage.train != "head":
@@ -105,7 +107,7 @@ class FineTuning:
             return "No linear probe was fitted: the recipe says so."
         return "No linear probe was fitted: this model has more than one head."
 
-    def _probe(self) -> dict[str, np.ndarray]:
+    def _probe(self, notes: list[str]) -> dict[str, np.ndarray]:
         """Fit the head to convergence, start from it if pre-trained, and say what it answers."""
         config, labels = self.recipe.probe, self.data.splits["train"]["label"]
         features = {
@@ -126,6 +128,11 @@ class FineTuning:
             )
         # One process fits, so that all start from the same bits.
         fitted = broadcast_object_list(probe)[0]
+        if fitted.cv_log_loss is None:
+            notes.append(
+                "The penalty of the linear probe is a usual one, not a tested one: too few "
+                "pictures, or groups, of a class to cross-validate."
+            )
         if self.pretrained:
             # Random features soon are other ones, and a head that fits them is in the way.
             fitted.copy_to(last_linear(self.model))

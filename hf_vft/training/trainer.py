@@ -21,7 +21,7 @@ from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_tra
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.checkpoints import mark_complete
+from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
 
 
@@ -59,26 +59,30 @@ class VisionTrainer(Trainer):
         super().__init__(model, args, **kwargs)
         # The loss below is a mean over the batch; the Trainer divides it when accumulating.
         self.model_accepts_loss_kwargs = False
-        self.loss_is_scaled_for_ga = False
+        self.loss_is_scaled_for_ga = self.compute_loss_func is not None
         self.ema: WeightAverage | None = None
         self.add_callback(_EpochHooks(self))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Freeze what is not trained, then give each depth its rate."""
-        if self.optimizer is None:
-            target = self.model if model is None else model
+        target = self.model if model is None else model
+        if self.args.train_part is not None:
             set_trainable(target, self.args.train_part)
-            optimizer_class, options = self.get_optimizer_cls_and_kwargs(self.args, target)
+        if self.args.ema_decay and (self.ema is None or self.ema.model is not target):
+            self.ema = WeightAverage(target, self.args.ema_decay)
+        if self.optimizer is None:
+            optimizer_class, options = (
+                self.optimizer_cls_and_kwargs
+                or self.get_optimizer_cls_and_kwargs(self.args, target)
+            )
             groups = parameter_groups(
                 target,
-                learning_rate=self.args.learning_rate,
+                learning_rate=options.get("lr", self.args.learning_rate),
                 head_learning_rate=self.args.head_learning_rate,
                 layer_decay=self.args.layer_decay,
                 weight_decay=self.args.weight_decay,
             )
             self.optimizer = optimizer_class(groups, **options)
-            if self.args.ema_decay:
-                self.ema = WeightAverage(target, self.args.ema_decay)
         return self.optimizer
 
     def compute_loss(
@@ -90,7 +94,9 @@ class VisionTrainer(Trainer):
     ) -> Any:
         """The task's loss; smoothing, weights and mixing only while training.
 
-        The loss of an evaluation is plain, so that it can be compared between recipes.
+        The loss of an evaluation is plain, so that it can be compared between recipes. With a
+        ``compute_loss_func`` it is that function's, as in the Trainer, smoothing and weights
+        included.
         """
         labels = inputs["labels"]
         model_inputs = {key: value for key, value in inputs.items() if key != "labels"}
@@ -106,6 +112,10 @@ class VisionTrainer(Trainer):
                 options["class_weights"] = torch.tensor(
                     self.args.class_weights, device=labels.device
                 )
+        if self.compute_loss_func is not None:
+            return super().compute_loss(
+                model, {**model_inputs, "labels": labels}, return_outputs, num_items_in_batch
+            )
         outputs = model(**model_inputs)
         loss = self.task.loss(outputs, labels, **options)
         return (loss, {"logits": outputs["logits"]}) if return_outputs else loss
@@ -148,7 +158,8 @@ class VisionTrainer(Trainer):
         output = super().evaluation_loop(*args, **kwargs)
         key = f"{kwargs.get('metric_key_prefix', 'eval')}_loss"
         metrics, logits = output.metrics or {}, output.predictions
-        if self.args.world_size > 1 and key in metrics and isinstance(logits, np.ndarray):
+        ours = self.compute_loss_func is None and self.args.world_size > 1
+        if ours and key in metrics and isinstance(logits, np.ndarray):
             labels = torch.as_tensor(output.label_ids)
             metrics[key] = float(self.task.loss({"logits": torch.as_tensor(logits)}, labels))
         return output
@@ -192,15 +203,22 @@ class VisionTrainer(Trainer):
         above = [group for group in groups if not group.get("name", "").startswith("head")]
         return float(max((group["lr"] for group in above or groups), default=0.0))
 
-    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
-        super()._save_checkpoint(*args, **kwargs)
-        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        # The Trainer would remove old checkpoints before the new one is known to be whole.
+        limit, self.args.save_total_limit = self.args.save_total_limit, None
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.save_total_limit = limit
+        run = Path(self._get_output_dir(trial))
+        folder = run / f"checkpoint-{self.state.global_step}"
         # Every process has written its part before the checkpoint is called complete.
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
             if self.ema is not None:
                 self.ema.save(folder)
             mark_complete(folder)
+            drop_old(run, limit, self.state.best_model_checkpoint)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         super()._load_optimizer_and_scheduler(checkpoint)

@@ -72,6 +72,12 @@ def test_without_layer_decay_there_are_two_rates() -> None:
     assert {group["lr"] for group in same} == {1.0}
 
 
+def test_a_head_rate_of_zero_is_a_rate() -> None:
+    rates = settings(tiny.tiny_vit(), head_learning_rate=0.0)
+    assert rates["classifier.weight"][0] == 0.0
+    assert rates["vit.layernorm.weight"][0] == 1.0
+
+
 def test_agrees_with_timm_where_the_definitions_coincide() -> None:
     """timm counts the final norm as a layer of its own with the head: compare relative rates."""
     model = tiny.tiny_timm_vit().timm_model

@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from hf_vft.models.probe import LinearProbe, fit_linear_probe
+from hf_vft.models import probe as probe_module
+from hf_vft.models.probe import LinearProbe, _folds, fit_linear_probe, transfer_losses
 
 
 def made(
@@ -129,13 +130,55 @@ def test_balance_pays_heed_to_the_rare_class() -> None:
     assert found[True][rare].mean() > found[False][rare].mean()
 
 
-def test_one_picture_of_a_class_is_fitted_without_folds() -> None:
+def test_a_class_of_one_picture_leaves_the_others_their_folds() -> None:
     features, labels = made(3, count=30)
     labels[labels == 0] = 1
     labels[0] = 0
     probe = fit_linear_probe(features, labels, num_classes=3)
-    assert probe.cv_log_loss is None
+    assert probe.cv_log_loss is not None
     assert probe.logits(features).shape == (30, 3)
+    for learned, tested in _folds(labels, None, 5, 0):
+        assert 0 in learned
+        assert 0 not in tested
+
+
+def test_where_nothing_divides_there_are_no_folds() -> None:
+    features, labels = made(2, count=30)
+    labels[:] = 1
+    labels[0] = 0
+    assert fit_linear_probe(features, labels, num_classes=2).cv_log_loss is None
+    assert transfer_losses(features, {"same": features}, labels) == {}
+
+
+def test_pictures_without_a_group_are_groups_of_their_own() -> None:
+    features, labels = made(3)
+    groups = [None if i % 2 else f"part {i % 5}" for i in range(len(labels))]
+    probe = fit_linear_probe(features, labels, num_classes=3, groups=groups)
+    assert probe.cv_log_loss is not None
+    assert set(transfer_losses(features, {"same": features}, labels, groups=groups)) == {"", "same"}
+    alone = [None] * len(labels)
+    assert fit_linear_probe(features, labels, num_classes=3, groups=alone).cv_log_loss is not None
+
+
+def test_a_group_with_the_only_pictures_of_a_class_stays_whole() -> None:
+    labels = np.array([0, 1] * 12 + [2, 2, 0])
+    groups = [i // 4 for i in range(24)] + [99, 99, 99]
+    for learned, tested in _folds(labels, groups, 3, 0):
+        assert {24, 25, 26} <= set(learned.tolist())
+        assert not {groups[i] for i in learned} & {groups[i] for i in tested}
+
+
+def test_a_rare_class_is_in_the_part_that_is_cross_validated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe_module, "CV_LIMIT", 100)
+    labels = np.array([0] * 2000 + [1] * 1000 + [2] * 6)
+    features = np.eye(3)[labels] + np.random.default_rng(0).normal(size=(len(labels), 3))
+    subset = np.unique(
+        np.concatenate([np.concatenate(pair) for pair in _folds(labels, None, 5, 0)])
+    )
+    assert np.bincount(labels[subset]).tolist() == [67, 33, 6]
+    assert fit_linear_probe(features.astype("f4"), labels, num_classes=3).cv_log_loss is not None
 
 
 def test_a_class_without_pictures_is_never_the_answer() -> None:

@@ -89,6 +89,50 @@ class TestFreezing:
         make(model, tmp_path).train()
         assert any("running_var" in name for name in changed(model, before))
 
+    @pytest.mark.parametrize("way", ["all", None])
+    def test_by_default_what_the_user_froze_stays_frozen(self, way: str | None, tmp_path: Path):
+        model = tiny_resnet()
+        before = snapshot(model)
+        model.resnet.requires_grad_(False)
+        make(model, tmp_path, train_part=way).train()
+        moved = {name.partition(".")[0] for name in changed(model, before)}
+        assert moved == ({"classifier"} if way is None else {"classifier", "resnet"})
+
+
+class TestWhatTheUserBrings:
+    def brought(self, model: nn.Module, folder: Path, **kwargs: Any) -> VisionTrainer:
+        options: dict[str, Any] = {"max_steps": 2, "use_cpu": True, "report_to": []}
+        options |= {"train_part": "head", "ema_decay": 0.5, "save_strategy": "no"}
+        args = VisionTrainingArguments(output_dir=str(folder), **options, disable_tqdm=True)
+        return VisionTrainer(
+            model, args, train_dataset=dataset(), eval_dataset=dataset(5), **kwargs
+        )
+
+    def test_with_an_optimizer_of_ones_own_freezing_and_averages_still_work(self, tmp_path: Path):
+        model = tiny_resnet()
+        before, parts = snapshot(model), anatomy(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+        trainer = self.brought(model, tmp_path, optimizers=(optimizer, None))
+        trainer.train()
+        assert {parts.depth(name) for name in changed(model, before)} == {parts.head_depth}
+        assert trainer.ema is not None
+
+    def test_the_optimizer_class_and_its_rate_are_taken(self, tmp_path: Path):
+        chosen = (torch.optim.RMSprop, {"lr": 0.25})
+        trainer = self.brought(tiny_resnet(), tmp_path, optimizer_cls_and_kwargs=chosen)
+        optimizer = trainer.create_optimizer()
+        assert isinstance(optimizer, torch.optim.RMSprop)
+        assert {group["lr"] for group in optimizer.param_groups} == {0.25}
+
+    def test_the_loss_is_that_of_the_function(self, tmp_path: Path):
+        def loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+            return outputs["logits"].square().mean() + 7.0
+
+        trainer = self.brought(tiny_resnet(), tmp_path, compute_loss_func=loss)
+        assert trainer.evaluate()["eval_loss"] > 7.0
+        trainer.train()
+        assert trainer.state.log_history[-1]["train_loss"] > 7.0
+
 
 class TestRates:
     def groups(self, trainer: VisionTrainer) -> dict[str, tuple[float, float]]:
@@ -296,6 +340,17 @@ class TestEvaluation:
         plain.load_state_dict(weights)
         pixels = torch.stack([dataset()[0]["pixel_values"]])
         assert torch.equal(model.eval()(pixels).logits, plain.eval()(pixels).logits)
+
+
+def test_pictures_that_map_has_stored_as_nested_lists_are_seen(tmp_path: Path):
+    seen = dataset(6)
+    stored = datasets.Dataset.from_list(
+        [{"pixel_values": row["pixel_values"].tolist(), "labels": row["labels"]} for row in seen]
+    )
+    found = make(tiny_convnext(), tmp_path).predict(stored)
+    expected = make(tiny_convnext(), tmp_path).predict(seen)
+    np.testing.assert_allclose(found.predictions, expected.predictions, atol=1e-6)
+    assert found.label_ids.tolist() == expected.label_ids.tolist()
 
 
 def test_a_plain_script_with_a_datasets_dataset(tmp_path: Path):
