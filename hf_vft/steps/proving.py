@@ -25,7 +25,9 @@ Logits = Mapping[str, np.ndarray]
 def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, np.ndarray]:
     """What the model answers on every held-out split, ``[N, C]``; all processes work on it."""
     recipe = tuning.recipe
-    batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
+    batch_size = per_process(
+        recipe.training.eval_batch_size, PartialState().num_processes, "training.eval_batch_size"
+    )
     return {
         split: predict_logits(
             tuned.model,

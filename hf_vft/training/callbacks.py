@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from hf_vft.training.history import epoch_records, ran_out_of_patience
+from hf_vft.training.history import Record, epoch_records, ran_out_of_patience, warnings_about
 
 
 class Display(Protocol):
@@ -69,6 +71,49 @@ class Patience(TrainerCallback):
         records = epoch_records(state.log_history, "")
         if ran_out_of_patience(records, self.metric, self.patience):
             control.should_training_stop = True
+
+
+class Watch(TrainerCallback):
+    """Warns of the classic mistakes while they happen, and stops where nothing can be saved.
+
+    Args:
+        display: Told each mistake once.
+        stage: Its name.
+        train: What it trains.
+        metric: The score that chooses its weights.
+    """
+
+    def __init__(self, display: Display, stage: str, train: str, metric: str) -> None:
+        self.display = display
+        self.stage = stage
+        self.train = train
+        self.metric = metric
+        self._told: set[str] = set()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Stop at a loss that is no number: the weights are lost, so they are not kept either."""
+        losses = [value for key, value in (logs or {}).items() if key in ("loss", "eval_loss")]
+        if not all(map(math.isfinite, losses)):
+            control.should_training_stop = True
+            control.should_evaluate = control.should_save = False
+        if losses and state.is_world_process_zero:
+            self.tell(epoch_records(state.log_history, self.stage), ended=False)
+
+    def tell(self, records: list[Record], *, ended: bool = True) -> list[str]:
+        """Say what has not been said yet; all sentences are given back."""
+        found = warnings_about(records, train=self.train, metric=self.metric, ended=ended)
+        for mistake, sentence in found.items():
+            if mistake not in self._told:
+                self.display.warn(f"Stage {self.stage}: {sentence}")
+        self._told |= found.keys()
+        return list(found.values())
 
 
 class Progress(TrainerCallback):

@@ -85,9 +85,12 @@ class FineTuning:
         for stage in self.recipe.stages:
             if stage.train != "head":
                 self._adapt()
+            if self._mixing_is_lost(stage):
+                notes.append(
+                    f"Stage {stage.name} learned without mixup and cutmix, which mix pictures, "
+                    "from cached features; training.cache_features=false has them."
+                )
             stages.append(self._stage(stage))
-            for warning in stages[-1].warnings:
-                self.context.display.warn(f"Stage {stage.name}: {warning}")
         return FineTuned(self.model, stages, logits, notes)
 
     def dataset(self, split: str, transform: PictureTransform | None = None) -> VisionDataset:
@@ -163,10 +166,18 @@ class FineTuning:
         return torch.cat(caught).flatten(1).numpy()
 
     def _stage(self, stage: StageConfig) -> StageResult:
-        if stage.train == "head" and self.recipe.training.cache_features and self.has_one_head:
+        if self._is_cached(stage):
             return self._head_stage(stage)
         train = self.dataset("train", self.random if stage.augment else self.plain)
         return run_stage(self.context, stage, self.model, train, self.dataset("validation"))
+
+    def _is_cached(self, stage: StageConfig) -> bool:
+        return stage.train == "head" and self.recipe.training.cache_features and self.has_one_head
+
+    def _mixing_is_lost(self, stage: StageConfig) -> bool:
+        augment = self.recipe.augment
+        mixes = float(augment.mixup_alpha) > 0 or float(augment.cutmix_alpha) > 0
+        return self._is_cached(stage) and stage.augment and mixes
 
     def _head_stage(self, stage: StageConfig) -> StageResult:
         """The same training, on what the frozen backbone made of the pictures."""

@@ -42,8 +42,17 @@ def scores(measured: Mapping[str, Any]) -> dict[str, Any]:
 def best_record(records: Sequence[Record], metric: str) -> Record | None:
     """The record with the best validation score; the first of equals, as the Trainer has it."""
     key, sign = f"eval_{metric}", -1.0 if lower_is_better(metric) else 1.0
-    scored = [record for record in records if key in record]
+    scored = [record for record in records if math.isfinite(record.get(key, math.nan))]
     return max(scored, key=lambda record: sign * record[key], default=None)
+
+
+def finite(record: Record) -> Record:
+    """Without what is no number any more."""
+    return {
+        key: value
+        for key, value in record.items()
+        if not isinstance(value, float) or math.isfinite(value)
+    }
 
 
 def lower_is_better(metric: str) -> bool:
@@ -60,28 +69,37 @@ def ran_out_of_patience(records: Sequence[Record], metric: str, patience: int | 
     return len(later) >= patience
 
 
-def warnings_about(records: Sequence[Record], *, train: str, metric: str) -> list[str]:
+def warnings_about(
+    records: Sequence[Record], *, train: str, metric: str, ended: bool = True
+) -> dict[str, str]:
     """The classic mistakes that can be read off the curves of one stage.
 
     Args:
         records: Of one stage, in order.
         train: What the stage trained.
         metric: The score that chooses the weights.
+        ended: Whether the stage is over; some can only be told then.
 
     Returns:
-        Sentences for people; none when all is well.
+        The mistake and a sentence about it for people; empty when all is well.
     """
     losses = [r["train_loss"] for r in records if "train_loss" in r]
     evals = [r["eval_loss"] for r in records if "eval_loss" in r]
-    found = [_diverging(losses), _oscillating(losses), _overfitting(losses, evals)]
-    if train == "head":
-        found.append(_unfinished_head(records, metric))
-    return [sentence for sentence in found if sentence]
+    if not all(map(math.isfinite, [*losses, *evals])):
+        return {
+            "no number": "The loss is no number any more: the learning rate is too high; try a "
+            "tenth of it. The stage was stopped, and its best weights are kept."
+        }
+    found = {
+        "diverging": _diverging(losses),
+        "oscillating": _oscillating(losses),
+        "overfitting": _overfitting(losses, evals),
+        "unfinished head": _unfinished_head(records, metric) if train == "head" and ended else None,
+    }
+    return {mistake: sentence for mistake, sentence in found.items() if sentence}
 
 
 def _diverging(losses: Sequence[float]) -> str | None:
-    if any(not math.isfinite(loss) for loss in losses):
-        return "The loss is no number any more: the learning rate is too high; try a tenth of it."
     if len(losses) >= 3 and losses[-1] > 1.5 * min(losses) and losses[-1] > losses[0]:
         return (
             f"The training loss rose from {losses[0]:.2f} to {losses[-1]:.2f}: the learning rate "

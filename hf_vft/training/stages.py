@@ -30,17 +30,17 @@ from hf_vft.run import write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.callbacks import Display, Patience, Progress, Silent
+from hf_vft.training.callbacks import Display, Patience, Progress, Silent, Watch
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
 from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
     Record,
     best_record,
     epoch_records,
+    finite,
     lower_is_better,
     ran_out_of_patience,
     scores,
-    warnings_about,
 )
 from hf_vft.training.processes import for_this_process, runs_on_cpu
 from hf_vft.training.trainer import VisionTrainer, release
@@ -104,8 +104,6 @@ def run_stage(
     model: nn.Module,
     train_data: SizedDataset,
     eval_data: SizedDataset,
-    *,
-    mix: bool = True,
 ) -> StageResult:
     """Train ``model`` in place, or take up where a killed run left off.
 
@@ -114,17 +112,17 @@ def run_stage(
         stage: This one.
         model: On entry as the last stage left it; on return the best weights. For a head stage
             on cached features, the head alone.
-        train_data: Pictures or features, with labels.
+        train_data: Pictures or features, with labels; only pictures are mixed.
         eval_data: The validation split.
-        mix: Whether mixup and cutmix apply; not to cached features.
     """
     folder = context.folder / stage.name
     if (folder / RESULT).is_file():
         load_model(model, folder / BEST)
         return StageResult.model_validate_json((folder / RESULT).read_text())
+    watch = Watch(context.display, stage.name, stage.train, context.recipe.training.metric)
     started = time.monotonic()
     metric = context.recipe.training.metric
-    args = for_this_process(_arguments(context, stage, folder, pictures=len(train_data), mix=mix))
+    args = for_this_process(_arguments(context, stage, folder, pictures=len(train_data)))
     set_seed(context.recipe.seed)
     trainer = VisionTrainer(
         model,
@@ -132,7 +130,7 @@ def run_stage(
         task=context.task,
         train_dataset=train_data,
         eval_dataset=eval_data,
-        callbacks=_callbacks(context, stage),
+        callbacks=[*_callbacks(context, stage), watch],
     )
     trainer.remove_callback(PrinterCallback)
     start = _starting_point(trainer, model, folder)
@@ -143,7 +141,7 @@ def run_stage(
     release(model)
     history = epoch_records(trainer.state.log_history, stage.name)
     best = best_record(history, metric)
-    if stage.keep_if_better and not _improved(start, best, metric):
+    if best is None or (stage.keep_if_better and not _improved(start, best, metric)):
         load_model(model, folder / START)
         best = None
     result = StageResult(
@@ -151,16 +149,21 @@ def run_stage(
         train=stage.train,
         start=start,
         best=best,
-        history=history,
+        history=[finite(record) for record in history],
         seconds=time.monotonic() - started,
-        warnings=warnings_about(history, train=stage.train, metric=metric),
+        warnings=watch.tell(history),
     )
     _finish(result, model, folder)
     return result
 
 
-def per_process(batch_size: int | str, processes: int) -> int:
+def per_process(batch_size: int | str, processes: int, setting: str = "training.batch_size") -> int:
     """Each process's share of a batch, at least one picture.
+
+    Args:
+        batch_size: Of all processes together.
+        processes: How many.
+        setting: Which one of the recipe this is.
 
     Raises:
         RecipeError: If the batch does not divide: it would not be the batch that was asked for.
@@ -170,7 +173,7 @@ def per_process(batch_size: int | str, processes: int) -> int:
         less = max(share, 1) * processes
         raise RecipeError(
             f"A batch of {batch_size} does not divide over {processes} processes: set "
-            f"training.batch_size to {less} or {less + processes}."
+            f"{setting} to {less} or {less + processes}."
         )
     return share
 
@@ -183,7 +186,7 @@ def save_atomically(model: nn.Module, path: Path) -> None:
 
 
 def _arguments(
-    context: StageContext, stage: StageConfig, folder: Path, *, pictures: int, mix: bool
+    context: StageContext, stage: StageConfig, folder: Path, *, pictures: int
 ) -> VisionTrainingArguments:
     """The stage in the words of the Trainer."""
     recipe, world = context.recipe, PartialState().num_processes
@@ -193,7 +196,9 @@ def _arguments(
         seed=recipe.seed,
         num_train_epochs=stage.epochs,
         per_device_train_batch_size=per_process(recipe.training.batch_size, world),
-        per_device_eval_batch_size=per_process(recipe.training.eval_batch_size, world),
+        per_device_eval_batch_size=per_process(
+            recipe.training.eval_batch_size, world, "training.eval_batch_size"
+        ),
         # A last batch of other size would weigh its pictures differently, and with several
         # processes it would be filled up with repeats.
         dataloader_drop_last=pictures >= int(recipe.training.batch_size),
@@ -210,8 +215,8 @@ def _arguments(
         label_smoothing_factor=recipe.loss.label_smoothing,
         class_weights=context.class_weights,
         balanced_sampling=recipe.loss.sampling == "balanced",
-        mixup_alpha=float(recipe.augment.mixup_alpha) if mix and stage.augment else 0.0,
-        cutmix_alpha=float(recipe.augment.cutmix_alpha) if mix and stage.augment else 0.0,
+        mixup_alpha=float(recipe.augment.mixup_alpha) if stage.augment else 0.0,
+        cutmix_alpha=float(recipe.augment.cutmix_alpha) if stage.augment else 0.0,
         ema_decay=recipe.training.ema_decay,
         train_part=stage.train,
         freeze_batch_norm=recipe.model.batch_norm_momentum == 0.0,

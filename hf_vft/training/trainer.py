@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer, TrainerCallback, TrainerState
+from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerState
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
 from hf_vft.data.mixing import BatchMixer
@@ -55,7 +56,7 @@ class VisionTrainer(Trainer):
         args = args or VisionTrainingArguments(output_dir="trainer_output")
         self.task = task or ImageClassification()
         kwargs.setdefault("data_collator", self.task.collate)
-        kwargs.setdefault("compute_metrics", self.task.epoch_metrics)
+        kwargs.setdefault("compute_metrics", self._epoch_metrics)
         super().__init__(model, args, **kwargs)
         # The loss below is a mean over the batch; the Trainer divides it when accumulating.
         self.model_accepts_loss_kwargs = False
@@ -163,6 +164,16 @@ class VisionTrainer(Trainer):
             labels = torch.as_tensor(output.label_ids)
             metrics[key] = float(self.task.loss({"logits": torch.as_tensor(logits)}, labels))
         return output
+
+    def _epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
+        """The task's; not a number where a training has diverged, which is for callbacks to see."""
+        try:
+            return self.task.epoch_metrics(prediction)
+        except ModelError:
+            if not self.is_in_train:
+                raise
+            metric = self.args.metric_for_best_model or self.task.primary_metric
+            return {metric.removeprefix("eval_"): math.nan}
 
     def _mix(
         self, inputs: dict[str, Any], labels: torch.Tensor

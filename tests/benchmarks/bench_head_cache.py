@@ -87,7 +87,6 @@ class Bench:
                 copy.deepcopy(model),
                 self.train,
                 self.validation,
-                mix=False,
             )
         return time.perf_counter() - started
 

@@ -31,7 +31,7 @@ def curve(
 
 
 def said(records: list[dict[str, Any]], train: str = "all", metric: str = "f1_macro") -> str:
-    return " ".join(warnings_about(records, train=train, metric=metric))
+    return " ".join(warnings_about(records, train=train, metric=metric).values())
 
 
 TWELVE = range(12)

@@ -17,6 +17,7 @@ from hf_vft.data.transforms import STRENGTHS, eval_transform
 from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
+from hf_vft.training.callbacks import Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage
@@ -211,9 +212,52 @@ def test_a_result_is_plain_json(tmp_path: Path):
     assert StageResult.model_validate(written) == result
 
 
+class Heard(Silent):
+    """Keeps what was warned of, and after how many epochs."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+        self.warnings: list[tuple[int, str]] = []
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        self.epochs += 1
+
+    def warn(self, text: str) -> None:
+        self.warnings.append((self.epochs, text))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_stage_that_diverges_stops_says_so_and_keeps_its_best_weights(keep: bool, tmp_path: Path):
+    model = tiny_convnext()
+    before = logits(model)
+    shared = context(tmp_path, training__metric="loss")
+    shared.display = heard = Heard()
+    options = {"learning_rate": 1e30, "epochs": 9, "keep_if_better": keep, "optimizer": "sgd"}
+    result = run_stage(shared, stage(**options), model, data(26), data(10))
+    assert len(result.history) < 9
+    assert np.array_equal(logits(model), before)
+    assert len(heard.warnings) == 1
+    assert "tenth of it" in heard.warnings[0][1]
+    assert result.warnings == [heard.warnings[0][1].removeprefix("Stage all: ")]
+    written = (tmp_path / "stages" / "all" / "result.json").read_text()
+    assert StageResult.model_validate_json(written) == result
+
+
+def test_a_warning_comes_while_the_stage_runs_and_once(tmp_path: Path):
+    shared = context(tmp_path)
+    shared.display = heard = Heard()
+    options = {"learning_rate": 2.0, "epochs": 6, "scheduler": "constant", "optimizer": "sgd"}
+    run_stage(shared, stage(**options), tiny_convnext(), data(26), data(10))
+    assert heard.warnings
+    assert heard.warnings[0][0] < 5
+    assert len({text.partition(" from ")[0] for _, text in heard.warnings}) == len(heard.warnings)
+
+
 def test_batches_that_do_not_divide_are_refused():
     assert per_process(12, 3) == 4
     with pytest.raises(RecipeError, match=r"12 does not divide over 5 processes.* 10 or 15"):
         per_process(12, 5)
     with pytest.raises(RecipeError, match="to 4 or 8"):
         per_process(3, 4)
+    with pytest.raises(RecipeError, match=r"set training\.eval_batch_size to"):
+        per_process(3, 4, "training.eval_batch_size")
