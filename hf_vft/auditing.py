@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -27,7 +26,7 @@ from hf_vft.run import write_json
 from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.tasks import TASKS, get_task
 from hf_vft.training.callbacks import Display, Silent
-from hf_vft.training.feature_cache import cached_features
+from hf_vft.training.feature_cache import cached_features, content_of
 from hf_vft.training.finetune import AUTOCAST
 
 PAGE, RESULTS = "audit.html", "audit.json"
@@ -126,7 +125,7 @@ def _features(
                 cached_features(
                     model,
                     _dataset(split, data, loaded, recipe),
-                    content=_content(split, data, loaded),
+                    content=content_of(data.fingerprint, split, loaded.processor),
                     collate=task.collate,
                     batch_size=int(recipe.training.eval_batch_size),
                     num_workers=int(recipe.training.num_workers),
@@ -146,14 +145,3 @@ def _dataset(split: str, data: ImageData, loaded: LoadedModel, recipe: Recipe) -
         seed=recipe.seed,
         max_pixels=recipe.data.max_pixels,
     )
-
-
-def _content(split: str, data: ImageData, loaded: LoadedModel) -> str:
-    """As fine-tuning names it, so that the one finds the features of the other."""
-    content = {
-        "data": data.fingerprint,
-        "split": split,
-        "processor": json.loads(loaded.processor.to_json_string()),
-        "augment": None,
-    }
-    return json.dumps(content, sort_keys=True)

@@ -19,15 +19,24 @@ from hf_vft.errors import RunError
 from hf_vft.recipe import Recipe, load_recipe
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut."""
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` make a file so that it is there whole or not at all, also after a power cut.
+
+    Args:
+        path: Where the file is to be.
+        write: Writes the content to the path that it is given, which is beside ``path``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
+    write(temporary)
+    with temporary.open("rb") as stream:
         os.fsync(stream.fileno())
     temporary.replace(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -133,14 +133,15 @@ def _named(name: str, offline: bool) -> Checkpoint:
         return Checkpoint(name, str(cached), True, f"{name} was named; it is in the local cache.")
     if offline:
         raise ModelError(
-            f"{name}: no such folder, not in the local cache, and the Hub is switched off. "
+            f"{name}: no such folder, not whole in the local cache, and the Hub is switched off. "
             f"{_what_can_be_had()}"
         )
     try:
         check_hub(name)
     except HubError as error:
         raise ModelError(
-            f"{name}: no such folder, not in the local cache, and {error}. {_what_can_be_had()}"
+            f"{name}: no such folder, not whole in the local cache, and {error}. "
+            f"{_what_can_be_had()}"
         ) from None
     return Checkpoint(name, name, True, f"{name} was named; it comes from the Hub.")
 

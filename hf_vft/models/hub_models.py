@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CacheNotFound, HfApi, scan_cache_dir, try_to_load_from_cache
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
@@ -17,16 +18,40 @@ TIMEOUT = 5.0
 """Seconds after which the Hub counts as out of reach."""
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 PICKLES = (".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt")
 
 
 def cached_folder(repo_id: str) -> Path | None:
-    """The folder of the local cache that holds a model whole, if there is one."""
+    """The folder of the local cache that holds a model whole, if there is one.
+
+    Whole are a configuration, all weights and a processor; of an interrupted download, or one
+    of single files, there may be less.
+    """
     config = try_to_load_from_cache(repo_id, "config.json")
-    weights = [try_to_load_from_cache(repo_id, name) for name in WEIGHTS]
-    if isinstance(config, str) and any(isinstance(path, str) for path in weights):
-        return Path(config).parent
-    return None
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder and _has_weights(folder) and _has_processor(folder) else None
+
+
+def _has_weights(folder: Path) -> bool:
+    whole, index = (folder / name for name in WEIGHTS)
+    shards = set(_json(index).get("weight_map", {}).values())
+    return whole.is_file() or (bool(shards) and all((folder / name).is_file() for name in shards))
+
+
+def _has_processor(folder: Path) -> bool:
+    """A timm model has its processing in its configuration."""
+    there = any((folder / name).is_file() for name in PROCESSORS)
+    return there or "pretrained_cfg" in _json(folder / "config.json")
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """What a file says, nothing where it is missing or broken."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def check_hub(repo_id: str) -> None:
@@ -89,9 +114,6 @@ def cached_image_models() -> list[str]:
 def _is_image_model(folder: Path | None) -> bool:
     if folder is None:
         return False
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    config = _json(folder / "config.json")
     kind = config.get("model_type")
     return kind in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES or "pretrained_cfg" in config

@@ -40,12 +40,14 @@ class LoadedModel:
         processor: Makes the model's input of a picture.
         checkpoint: Where the weights come from.
         adjustments: One for each argument that was on ``auto``.
+        refitted: Whether weights were interpolated to another input size.
     """
 
     model: PreTrainedModel
     processor: BaseImageProcessor
     checkpoint: Checkpoint
     adjustments: list[Choice]
+    refitted: bool = False
 
 
 def load_model(
@@ -93,6 +95,7 @@ def load_model(
         model = _weights(checkpoint, auto_class, config)
         if problem_type is not None:
             _new_head(model, len(labels), seed)
+        shapes = _shapes(model)
         if image_size == "auto":
             reason = "the input size of the checkpoint's processor"
             side = input_side(processor)
@@ -107,7 +110,11 @@ def load_model(
     # A path in the cache means nothing elsewhere; peft writes this name into the adapter.
     model.config._name_or_path = model.name_or_path = checkpoint.name
     model.train(False)
-    return LoadedModel(model, processor, checkpoint, adjustments)
+    return LoadedModel(model, processor, checkpoint, adjustments, _shapes(model) != shapes)
+
+
+def _shapes(model: nn.Module) -> dict[str, torch.Size]:
+    return {name: parameter.shape for name, parameter in model.named_parameters()}
 
 
 def _config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcessor]:

@@ -1,20 +1,24 @@
 """Features of a frozen backbone on disk, by content.
 
 A file is named after everything that its numbers depend on: the weights, buffers and
-configuration of the model, the pictures, the transform, the seed, the precision, this version.
-Whatever changes, the name changes; nothing stale is ever read. A damaged file is made again.
+configuration of the model, the pictures, the transform, the seed, the precision, the kind of
+device, the versions of what computes them. Whatever changes, the name changes; nothing stale is
+ever read. A damaged file is made again, and those that were not used for longest make room.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import PIL
 import torch
+import torchvision
+import transformers
 from accelerate import PartialState
 from accelerate.utils import gather, gather_object
 from safetensors import SafetensorError
@@ -26,8 +30,17 @@ from hf_vft import __version__
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.models.features import head_inputs
 from hf_vft.models.structure import head_module
+from hf_vft.run import write_file
 
 NAMES = ("_name_or_path", "id2label", "label2id", "label_names", "problem_type")
+
+LIMIT = 20 * 2**30
+"""Bytes of features that are kept."""
+
+VERSIONS = tuple(
+    f"{package.__name__} {package.__version__}"
+    for package in (torch, torchvision, transformers, PIL)
+)
 
 Collate = Callable[[Any], dict[str, Any]]
 
@@ -62,6 +75,22 @@ class CachedFeatures(Dataset[dict[str, Any]]):
         return {"features": self.views[self._view, index], "labels": self.labels[index]}
 
 
+def content_of(fingerprint: str, pictures: str, processor: Any) -> str:
+    """What the pictures of a data set and their transform are, for `cached_features`.
+
+    Args:
+        fingerprint: Of the data.
+        pictures: Which of them, and how they are changed; the split alone where they are not.
+        processor: Makes the model's input of them.
+    """
+    shown = {
+        "data": fingerprint,
+        "content": pictures,
+        "processor": json.loads(processor.to_json_string()),
+    }
+    return json.dumps(shown, sort_keys=True)
+
+
 def cached_features(
     model: nn.Module,
     dataset: VisionDataset,
@@ -80,7 +109,7 @@ def cached_features(
     Args:
         model: Its head's input is what is kept.
         dataset: View v is what the dataset shows in epoch v.
-        content: What the dataset's pictures and transform are; part of the file's name.
+        content: From `content_of`; part of the file's name.
         collate: Rows to a batch.
         views: How many epochs' worth.
         batch_size: Pictures at a time.
@@ -93,10 +122,11 @@ def cached_features(
         ``[V, N, …]`` float32.
     """
     folder = (cache_dir or default_cache()) / "features"
-    backbone = backbone_fingerprint(model)
+    device = next(model.parameters()).device.type
+    made_by = (__version__, *VERSIONS, device, backbone_fingerprint(model))
     done = []
     for view in range(views):
-        key = (__version__, backbone, content, len(dataset), dataset.seed, view, str(dtype))
+        key = (*made_by, content, len(dataset), dataset.seed, view, str(dtype))
         path = folder / f"{_digest(repr(key).encode())}.safetensors"
         features = _read(path)
         # All processes compute together, or none does.
@@ -113,6 +143,7 @@ def cached_features(
             )
             if PartialState().is_local_main_process:
                 _write(path, features)
+                _make_room(folder, LIMIT)
         done.append(features)
         if on_view is not None:
             on_view(view + 1, views)
@@ -161,16 +192,26 @@ def _settings(model: Any) -> str:
 def _read(path: Path) -> torch.Tensor | None:
     """What is kept, or None where there is nothing, or nothing usable."""
     try:
-        return load_file(path)["features"]
+        features = load_file(path)["features"]
+        path.touch()  # when it was last used
+        return features
     except (OSError, SafetensorError, KeyError):
         return None
 
 
 def _write(path: Path, features: torch.Tensor) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    save_file({"features": features.contiguous()}, temporary)
-    temporary.replace(path)
+    write_file(path, lambda temporary: save_file({"features": features.contiguous()}, temporary))
+
+
+def _make_room(folder: Path, limit: int) -> None:
+    """Remove the files that were not used for longest, down to ``limit`` bytes; never the last."""
+    used = [(path.stat(), path) for path in folder.glob("*.safetensors")]
+    newest_first = sorted(used, key=lambda file: file[0].st_mtime_ns, reverse=True)
+    total = 0
+    for number, (status, path) in enumerate(newest_first):
+        total += status.st_size
+        if number and total > limit:
+            path.unlink(missing_ok=True)
 
 
 def _digest(content: bytes) -> str:

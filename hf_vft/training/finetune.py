@@ -7,7 +7,6 @@ features; the others train the whole model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,7 +27,7 @@ from hf_vft.models.lora import add_lora
 from hf_vft.models.probe import LinearProbe, fit_linear_probe
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.recipe import StageConfig
-from hf_vft.training.feature_cache import CachedFeatures, cached_features
+from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
 from hf_vft.training.stages import StageContext, StageResult, run_stage
 
 
@@ -56,9 +55,19 @@ class FineTuning:
         context: What the stages share.
         loaded: The model with its new head, and its processor.
         data: Divided pictures.
+
+    Raises:
+        ModelError: If an adapter would not load on the checkpoint that it is trained on.
     """
 
     def __init__(self, context: StageContext, loaded: LoadedModel, data: ImageData) -> None:
+        if loaded.refitted and context.recipe.model.lora is not None:
+            raise ModelError(
+                f"model.lora with image.size={context.recipe.image.size}: the position embeddings "
+                f"of {loaded.checkpoint.name} are refitted to that size, so that the adapter would "
+                "not load on the plain checkpoint; leave image.size on auto, or leave model.lora "
+                "out."
+            )
         self.context = context
         self.recipe = context.recipe
         self.data = data
@@ -196,16 +205,11 @@ class FineTuning:
 
     def _features(self, dataset: VisionDataset, content: str, *, views: int) -> torch.Tensor:
         recipe = self.recipe
-        key = {
-            "data": self.data.fingerprint,
-            "content": content,
-            "processor": json.loads(self._processor.to_json_string()),
-        }
         self.context.display.start(f"features: {content.partition(' {')[0]}", views)
         return cached_features(
             self.model,
             dataset,
-            content=json.dumps(key, sort_keys=True),
+            content=content_of(self.data.fingerprint, content, self._processor),
             collate=self.context.task.collate,
             views=views,
             batch_size=int(recipe.training.eval_batch_size) // PartialState().num_processes,

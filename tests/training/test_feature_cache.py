@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.structure import head_module
 from hf_vft.recipe import AugmentConfig
 from hf_vft.tasks import ImageClassification
-from hf_vft.training.feature_cache import CachedFeatures, backbone_fingerprint, cached_features
+from hf_vft.training import feature_cache
+from hf_vft.training.feature_cache import (
+    VERSIONS,
+    CachedFeatures,
+    backbone_fingerprint,
+    cached_features,
+)
 from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_vit
 from tests.pictures import picture_rows, processor
 from tests.runs import fit_in_processes, small_recipe
@@ -100,6 +107,38 @@ def test_whatever_changes_is_computed_anew(change: dict[str, Any], tmp_path: Pat
     counter = Counter(model)
     features(model, tmp_path, **change)
     assert counter.calls > 0
+
+
+@pytest.mark.parametrize("name", ["__version__", "VERSIONS"])
+def test_another_version_of_what_computes_them_is_another_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = tiny_convnext()
+    features(model, tmp_path)
+    monkeypatch.setattr(feature_cache, name, ("another",))
+    counter = Counter(model)
+    features(model, tmp_path)
+    assert counter.calls > 0
+    assert {word.split()[0] for word in VERSIONS} == {"torch", "torchvision", "transformers", "PIL"}
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    model = tiny_convnext()
+    features(model, tmp_path, views=1, content="a")
+    features(model, tmp_path, views=1, content="b")
+    (size,) = {path.stat().st_size for path in tmp_path.rglob("*.safetensors")}
+    for age, path in enumerate(sorted(tmp_path.rglob("*.safetensors"))):
+        os.utime(path, (age, age))
+    features(model, tmp_path, views=1, content="a")  # used again, so that b is the older
+    monkeypatch.setattr(feature_cache, "LIMIT", 2 * size)
+    features(model, tmp_path, views=1, content="c")
+    counter = Counter(model)
+    features(model, tmp_path, views=1, content="a")
+    features(model, tmp_path, views=1, content="c")
+    assert counter.calls == 0
+    features(model, tmp_path, views=1, content="b")
+    assert counter.calls > 0
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 2
 
 
 def _shift_weight(model: nn.Module) -> None:

@@ -1,0 +1,75 @@
+"""A backbone with a new head: from a folder, at another size, from another hand's mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForImageClassification
+
+from hf_vft.errors import ModelError
+from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.models.load import LoadedModel, load_model
+from tests.models import tiny
+from tests.runs import save_checkpoint
+
+
+def load(folder: Path, **changes: object) -> LoadedModel:
+    checkpoint = choose_checkpoint([str(folder)])
+    options = {"labels": ["a", "b"], "seed": 0} | changes
+    return load_model(checkpoint, AutoModelForImageClassification, **options)
+
+
+@pytest.mark.parametrize(("size", "refitted"), [("auto", False), (32, False), (64, True)])
+def test_positions_are_interpolated_for_another_size(
+    size: object, refitted: bool, vit: Path
+) -> None:
+    loaded = load(vit, image_size=size)
+    assert loaded.refitted == refitted
+    side = 32 if size == "auto" else int(str(size))
+    assert loaded.model.config.image_size == side
+    assert loaded.model(torch.zeros(1, 3, side, side)).logits.shape == (1, 2)
+
+
+def test_a_network_of_convolutions_takes_any_size_as_it_is(convnext: Path) -> None:
+    assert not load(convnext, image_size=64).refitted
+
+
+def test_the_new_head_is_that_of_the_seed(convnext: Path) -> None:
+    state = torch.get_rng_state()
+    first, again, other = (load(convnext, seed=seed).model.classifier.weight for seed in (0, 0, 1))
+    assert first.equal(again)
+    assert not first.equal(other)
+    assert torch.get_rng_state().equal(state)
+
+
+def test_mobilenet_dropout_and_momentum_are_taken_for_mistakes(tmp_path: Path) -> None:
+    loaded = load(save_checkpoint("mobilenet_v2", tmp_path / "mobilenet"))
+    values = {choice.name: choice.value for choice in loaded.adjustments}
+    assert values["model.dropout"] == loaded.model.config.classifier_dropout_prob == 0.0
+    assert values["model.batch_norm_momentum"] == 0.0
+    momenta = {
+        module.momentum
+        for module in loaded.model.modules()
+        if isinstance(module, torch.nn.BatchNorm2d)
+    }
+    assert momenta == {0.1}
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    folder = save_checkpoint("vit", tmp_path / "vit")
+    tiny.tiny_convnext().save_pretrained(tmp_path / "other")
+    (folder / "model.safetensors").write_bytes(
+        (tmp_path / "other" / "model.safetensors").read_bytes()
+    )
+    with pytest.raises(ModelError, match="do not belong together"):
+        load(folder)
+
+
+def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
+    folder = save_checkpoint("vit", tmp_path / "vit")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)

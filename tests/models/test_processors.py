@@ -1,0 +1,91 @@
+"""A checkpoint's processor, reframed: what it makes of pictures, not what it says of itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers as tf
+from PIL import Image
+
+from hf_vft.models.processors import input_side, reframe
+from tests.models import tiny
+
+
+def crops() -> Any:
+    """As CLIP and DeiT do: the shorter side to 40 pixels, the middle 32 of it."""
+    size, crop = {"shortest_edge": 40}, {"height": 32, "width": 32}
+    return tf.CLIPImageProcessor(size=size, crop_size=crop)
+
+
+def squashes() -> Any:
+    return tf.ViTImageProcessor(size={"height": 32, "width": 32})
+
+
+def timm(config: Any) -> Any:
+    return tf.TimmWrapperImageProcessor(
+        pretrained_cfg=config.pretrained_cfg, architecture=config.architecture
+    )
+
+
+def edges() -> Image.Image:
+    """A lying picture, black but for white edges left and right that a crop would lose."""
+    pixels = np.zeros((64, 128, 3), np.uint8)
+    pixels[:, :16] = pixels[:, -16:] = 255
+    return Image.fromarray(pixels)
+
+
+def shown(processor: Any, picture: Image.Image) -> torch.Tensor:
+    """``[3, height, width]``, scaled so that black is 0 and white 1."""
+    black, white = (Image.new("RGB", (64, 64), level) for level in ((0,) * 3, (255,) * 3))
+    pixels, low, high = (
+        processor(image, return_tensors="pt")["pixel_values"][0]
+        for image in (picture, black, white)
+    )
+    low, high = low.mean((1, 2), keepdim=True), high.mean((1, 2), keepdim=True)
+    return (pixels - low) / (high - low)
+
+
+def test_left_as_it_is_it_is_the_same_object() -> None:
+    processor = crops()
+    assert reframe(processor, tf.ViTConfig(), None, "processor") is processor
+    assert input_side(processor) == 32
+
+
+def test_another_size_crops_in_the_same_proportion() -> None:
+    changed = reframe(crops(), tf.ViTConfig(), 64, "processor")
+    assert (changed.size.shortest_edge, changed.crop_size.height) == (80, 64)
+    assert input_side(changed) == 64
+
+
+@pytest.mark.parametrize("build", [crops, squashes])
+def test_squashed_the_edges_are_still_to_be_seen(build: Any) -> None:
+    changed = reframe(build(), tf.ViTConfig(), 32, "squash")
+    pixels = shown(changed, edges())
+    assert pixels.shape == (3, 32, 32)
+    assert pixels[:, :, 0].min() > 0.9
+    assert pixels[:, :, -1].min() > 0.9
+    assert pixels[:, :, 16].max() < 0.1
+
+
+@pytest.mark.parametrize("build", [crops, squashes])
+def test_padded_the_proportions_stay(build: Any) -> None:
+    pixels = shown(reframe(build(), tf.ViTConfig(), 32, "pad"), edges())
+    assert pixels.shape == (3, 32, 32)
+    assert pixels[:, :16, 0].min() > 0.9
+    assert pixels[:, 24:].eq(pixels[:, -1:, -1:]).all()
+
+
+@pytest.mark.parametrize("fit", ["processor", "squash", "pad"])
+def test_timm_keeps_it_in_the_configuration_of_the_model(fit: Any) -> None:
+    config: Any = tiny.tiny_timm_resnet().config
+    changed = reframe(timm(config), config, 64, fit)
+    assert config.pretrained_cfg["input_size"] == [3, 64, 64]
+    pixels = changed(edges(), return_tensors="pt")["pixel_values"]
+    assert pixels.shape == (1, 3, 64, 64)
+    again = timm(config)(edges(), return_tensors="pt")["pixel_values"]
+    assert again.equal(pixels)
+    left_edge_is_white = bool(pixels[0, :, 24:40, 0].min() > 0.5)
+    assert left_edge_is_white == (fit != "processor")
