@@ -18,8 +18,8 @@ class WeightAverage:
     """Exponential moving average (Polyak and Juditsky 1992; as used by timm and torchvision).
 
     The decay is warmed up as min(decay, (1 + steps) / (10 + steps)), so that a short training
-    is not dominated by the weights it started from. Buffers, such as the statistics of
-    BatchNorm, are copied as they are.
+    is not dominated by the weights it started from. The statistics of BatchNorm are averaged
+    too: those of the model belong to its own weights. Counters are copied.
 
     Args:
         model: The model that is trained.
@@ -29,7 +29,7 @@ class WeightAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = model
         self.decay = decay
-        self.average = AveragedModel(model, multi_avg_fn=self._blend)
+        self.average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
 
     @torch.no_grad()
     def _blend(
@@ -38,6 +38,10 @@ class WeightAverage:
         current: Sequence[torch.Tensor],
         steps: torch.Tensor | int,
     ) -> None:
+        # The tensors of one call are of one type.
+        if not averaged[0].is_floating_point():
+            torch._foreach_copy_(list(averaged), list(current))
+            return
         decay = min(self.decay, (1 + float(steps)) / (10 + float(steps)))
         torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
 
