@@ -147,6 +147,15 @@ class StageConfig(Section):
         True, description="Undo the stage when it did not improve validation."
     )
 
+    @model_validator(mode="after")
+    def _warms_up(self) -> StageConfig:
+        if self.warmup and self.scheduler in ("plateau", "constant"):
+            raise ValueError(
+                f"the scheduler {self.scheduler} does not warm up: leave warmup out, or take "
+                "constant_with_warmup, linear or cosine"
+            )
+        return self
+
 
 class TrainingConfig(Section):
     """What all stages share."""

@@ -172,3 +172,10 @@ def test_a_flattened_tree_can_be_put_together_again(tree):
 def test_reading_a_recipe_needs_no_deep_learning_library():
     code = "import sys; import hf_vft.recipe, hf_vft.run; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("scheduler", ["plateau", "constant"])
+def test_a_scheduler_that_cannot_warm_up_is_not_asked_to(scheduler: str):
+    stage = {"name": "all", "scheduler": scheduler, "warmup": 0.1}
+    with pytest.raises(RecipeError, match="does not warm up"):
+        parse_recipe({"stages": [stage]})

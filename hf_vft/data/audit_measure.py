@@ -22,6 +22,7 @@ from hf_vft.data.image_properties import contrast_and_sharpness, perceptual_hash
 from hf_vft.data.images import MAX_PIXELS, decode_image
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress, image_bytes
+from hf_vft.run import write_file
 
 PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
@@ -68,7 +69,8 @@ def measure_pictures(
                 progress(len(measures), len(known))
     found = pd.DataFrame(measures)
     if cache is not None and data.fingerprint:
-        _write(cache, found.assign(file=known["file"]))
+        kept = found.assign(file=known["file"])
+        write_file(cache, lambda path: kept.to_parquet(path, index=False))
     return pd.concat([known, found], axis=1)
 
 
@@ -128,10 +130,3 @@ def _batches(data: ImageData) -> Iterator[list[dict[str, Any]]]:
         images: datasets.Dataset = table.select_columns(["image"])
         for start in range(0, len(images), _BATCH):
             yield images[start : start + _BATCH]["image"]
-
-
-def _write(path: Path, frame: pd.DataFrame) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    frame.to_parquet(partial, index=False)
-    partial.replace(path)

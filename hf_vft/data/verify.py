@@ -15,6 +15,7 @@ import datasets
 
 from hf_vft.data.images import decode_image, read_image_bytes
 from hf_vft.errors import DataError
+from hf_vft.run import write_text
 
 Progress = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
@@ -111,10 +112,7 @@ class _Cache:
     def save(self) -> None:
         if self.file is None or not self.changed:
             return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.file.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(self.known), encoding="utf-8")
-        partial.replace(self.file)
+        write_text(self.file, json.dumps(self.known))
 
     def _key(self, image: dict[str, Any] | None) -> str | None:
         if self.file is None or image is None or image["bytes"] is not None or not image["path"]:

@@ -17,7 +17,7 @@ from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
-from hf_vft.run import RunDirectory, write_folder
+from hf_vft.run import RunDirectory, write_file, write_folder
 from hf_vft.steps.proving import HELD_OUT, Logits
 from hf_vft.training.finetune import FineTuned
 
@@ -53,10 +53,8 @@ def save_predictions(
         frame["confidence"] = probs.max(1)
         frame["probabilities"] = list(probs.astype(np.float32))
         frames.append(frame)
-    run.predictions_file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = run.predictions_file.with_suffix(".tmp")
-    pd.concat(frames).to_parquet(temporary, index=False)
-    temporary.replace(run.predictions_file)
+    whole = pd.concat(frames)
+    write_file(run.predictions_file, lambda path: whole.to_parquet(path, index=False))
 
 
 def summary(

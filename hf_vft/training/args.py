@@ -32,6 +32,13 @@ class VisionTrainingArguments(TrainingArguments):
         default=1.0,
         metadata={"help": "Each block below the top trains at this share of the rate above."},
     )
+    parameter_rates: dict[str, float] | None = field(
+        default=None,
+        metadata={
+            "help": "Regular expressions and the rate of the parameters whose names they match, "
+            "whatever their depth; one that matches nothing is an error."
+        },
+    )
     mixup_alpha: float = field(default=0.0, metadata={"help": "Beta parameter; 0 is off."})
     cutmix_alpha: float = field(default=0.0, metadata={"help": "Beta parameter; 0 is off."})
     class_weights: list[float] | None = field(

@@ -143,10 +143,23 @@ class Progress(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """A step is done."""
+        """A step is done; the loss is that of the last epoch."""
         if state.is_world_process_zero:
             note = f"epoch {(state.epoch or 0):.1f}/{state.num_train_epochs:g}"
+            if self._loss is not None:
+                note += f", loss {self._loss:.3f}"
             self.display.advance(state.global_step, note)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Keep the loss of training."""
+        self._loss = (logs or {}).get("loss", self._loss)
 
     def on_evaluate(
         self,

@@ -26,7 +26,7 @@ from transformers.trainer_utils import set_seed
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig
-from hf_vft.run import write_json, write_text
+from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
@@ -180,9 +180,7 @@ def per_process(batch_size: int | str, processes: int, setting: str = "training.
 
 def save_atomically(model: nn.Module, path: Path) -> None:
     """Write all weights and buffers to a safetensors file that is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_model(model, str(temporary))
-    temporary.replace(path)
+    write_file(path, lambda temporary: save_model(model, str(temporary)))
 
 
 def _arguments(

@@ -82,6 +82,7 @@ class VisionTrainer(Trainer):
                 head_learning_rate=self.args.head_learning_rate,
                 layer_decay=self.args.layer_decay,
                 weight_decay=self.args.weight_decay,
+                rates=self.args.parameter_rates,
             )
             self.optimizer = optimizer_class(groups, **options)
         return self.optimizer

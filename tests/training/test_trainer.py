@@ -172,6 +172,12 @@ class TestRates:
         make(model, tmp_path, learning_rate=0.0, head_learning_rate=0.01).train()
         assert {parts.depth(name) for name in changed(model, before)} == {parts.head_depth}
 
+    def test_patterns_set_the_rate_of_what_they_match(self, tmp_path: Path):
+        trainer = make(tiny_vit(), tmp_path, parameter_rates={r"\.mlp\.": 0.5})
+        rates = {name: rate for name, (rate, _) in self.groups(trainer).items()}
+        assert {rate for name, rate in rates.items() if ".mlp." in name} == {0.5}
+        assert {rate for name, rate in rates.items() if ".mlp." not in name} == {0.01}
+
 
 class TestLoss:
     def step(self, tmp_path: Path, **changes: Any) -> tuple[float, torch.Tensor]:
@@ -316,6 +322,21 @@ class TestAverage:
         trainer.train()
         during = [e["eval_loss"] for e in trainer.state.log_history if "eval_loss" in e]
         assert trainer.evaluate()["eval_loss"] == pytest.approx(min(during), rel=1e-5)
+
+    def test_statistics_are_averaged_with_the_weights(self, tmp_path: Path):
+        model, watch = tiny_resnet(), Watch()
+        trainer = make(model, tmp_path, ema_decay=0.5)
+        trainer.add_callback(watch)
+        trainer.train()
+        name = next(name for name in watch.steps[0] if name.endswith("running_mean"))
+        average = watch.steps[0][name]
+        for count, step in enumerate(watch.steps[1:], start=1):
+            decay = min(0.5, (1 + count) / (10 + count))
+            average = decay * average + (1 - decay) * step[name]
+        torch.testing.assert_close(model.state_dict()[name], average)
+        assert not torch.equal(average, watch.steps[-1][name])
+        tracked = name.replace("running_mean", "num_batches_tracked")
+        assert model.state_dict()[tracked] == watch.steps[-1][tracked]
 
 
 class TestEvaluation:
