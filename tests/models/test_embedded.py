@@ -1,0 +1,63 @@
+"""The backbones that come with hf-vft, as a user without hf-vft and without a network has them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from hf_vft.models.backbones import choose_checkpoint, embedded
+from hf_vft.pretraining.recipe import load_pretrain_recipe
+
+MEGABYTE = 1_000_000
+LOADED = """
+import sys
+import torch
+from transformers import AutoImageProcessor, AutoModel, AutoModelForImageClassification
+folder = sys.argv[1]
+model, info = AutoModel.from_pretrained(folder, output_loading_info=True)
+assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
+assert {p.dtype for p in model.parameters()} == {torch.float32}
+processor = AutoImageProcessor.from_pretrained(folder)
+picture = torch.zeros(3, 60, 40, dtype=torch.uint8)
+assert processor(picture, return_tensors="pt")["pixel_values"].shape == (1, 3, 96, 96)
+classifier = AutoModelForImageClassification.from_pretrained(folder, num_labels=3)
+for side in (96, 224):
+    assert classifier(torch.zeros(1, 3, side, side)).logits.shape == (1, 3)
+assert "hf_vft" not in sys.modules
+"""
+
+
+def test_one_is_there_and_is_the_default_where_nothing_better_can_be_had(monkeypatch):
+    monkeypatch.setattr("hf_vft.models.backbones.cached_folder", lambda name: None)
+    chosen = choose_checkpoint("auto", offline=True)
+    assert chosen.name in embedded()
+    assert chosen.pretrained
+
+
+@pytest.mark.parametrize("name", list(embedded()))
+def test_plain_transformers_loads_it(name):
+    subprocess.run([sys.executable, "-c", LOADED, str(embedded()[name])], check=True)
+
+
+@pytest.mark.parametrize("name", list(embedded()))
+def test_it_is_small_and_stored_in_half_precision(name):
+    folder = embedded()[name]
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 8 * MEGABYTE
+    weights = load_file(folder / "model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float16}
+    assert all(value.isfinite().all() for value in weights.values())
+
+
+@pytest.mark.parametrize("name", list(embedded()))
+def test_it_says_how_it_was_made(name):
+    folder = embedded()[name]
+    card = (folder / "README.md").read_text()
+    assert "## How it was made" in card
+    assert "## What it scores" in card
+    assert load_pretrain_recipe(folder / "recipe.yaml").backbone.name == name
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["step"] > 0
+    assert any("eval_shape" in row for row in rows)
