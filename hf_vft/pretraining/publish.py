@@ -42,7 +42,7 @@ def save_backbone(
     half = {key: value.half().contiguous() for key, value in backbone.state_dict().items()}
     folder.mkdir(parents=True, exist_ok=True)
     backbone.config.dtype = torch.float32
-    backbone.config.id2label, backbone.config.label2id = {0: "LABEL_0"}, {"LABEL_0": 0}
+    backbone.config.num_labels = 2  # as in a fresh configuration: the head is not saved
     backbone.save_pretrained(folder, state_dict=half)
     plain_processor(recipe.backbone.image_size).save_pretrained(folder)
     write_text(folder / "recipe.yaml", recipe.to_yaml())
