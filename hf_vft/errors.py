@@ -17,6 +17,18 @@ class DataError(VftError):
     """The images, labels or splits cannot be used as they are."""
 
 
+class MissingColumnError(DataError):
+    """The recipe names a column that the source does not have.
+
+    Attributes:
+        column: Its name.
+    """
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
 class ModelError(VftError):
     """The model cannot be had, or cannot do what was asked of it."""
 

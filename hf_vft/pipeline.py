@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
 from filelock import FileLock, Timeout
@@ -18,19 +19,20 @@ from hf_vft.automl.choose import choose_and_train
 from hf_vft.automl.facts import gather_facts
 from hf_vft.automl.prepare import Workplace
 from hf_vft.automl.resolve import decide, resolve
+from hf_vft.data.audit_results import Audit
 from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.load import ImageData
-from hf_vft.errors import DataError, RecipeError, RunError
+from hf_vft.errors import DataError, RecipeError, RunError, VftError
 from hf_vft.recipe import Choice, Recipe, load_recipe
+from hf_vft.recipe_edit import flatten
 from hf_vft.reporting.mistakes import report_mistakes
 from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
 from hf_vft.steps.proving import held_out_logits, prove
 from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reading import look_at_pictures, read_pictures
-from hf_vft.steps.saving import save_model, save_predictions, summary
+from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
 from hf_vft.tasks import TASKS, get_task
-from hf_vft.training.allocator import keep_freed_memory
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.processes import join_processes
 
@@ -41,14 +43,14 @@ LOCK = ".lock"
 
 
 def fit(
-    recipe: Recipe, out: str | Path, *, resume: bool = False, display: Display | None = None
+    recipe: Recipe | None, out: str | Path, *, resume: bool = False, display: Display | None = None
 ) -> RunDirectory:
     """Fine-tune a model on the recipe's data and prove what it is worth.
 
     Args:
-        recipe: ``recipe.data.path`` names the pictures.
+        recipe: ``recipe.data.path`` names the pictures. None resumes whatever was begun.
         out: The run folder; empty or missing, unless ``resume``.
-        resume: Go on with what a stopped run left there. Its own recipe is used.
+        resume: Go on with what a stopped run left there; ``recipe`` has to be that of the run.
         display: Where progress is shown.
 
     Returns:
@@ -62,33 +64,37 @@ def fit(
     display = display if display and speaks else Silent()
     with _held(run):
         recipe = _settled(recipe, run, resume=resume)
+        asked = recipe
         data = _read(recipe, run, display)
-        _audit(recipe, run, data, display)
+        audit = _audit(recipe, data, display)
         facts = gather_facts(data)
         recipe, first = _described(recipe, data)
         recipe, choices = resolve(recipe, facts)
         task = get_task(recipe.task)
-        if facts.device == "cpu":
-            keep_freed_memory()
+        task.check_metric(recipe.training.metric)
+        _begin(asked, run, data, audit)
         place = Workplace(task, data, facts, run.state, run.logs, display)
-        found = choose_and_train(recipe, place)
+        with _forgotten_if_untrained(run):
+            found = choose_and_train(recipe, place)
         recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
         display.say("Measuring the validation and the test split.")
         logits = held_out_logits(found.tuning, tuned)
         report = prove(logits, tuned.probe_logits, data, recipe, task)
         if PartialState().is_main_process:
-            save_model(run, loaded, tuned)
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
                 run.choices_file,
                 [vars(choice) for choice in [*first, *choices, *found.choices]],
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
+            save_splits(run, data)
             save_predictions(run, data, logits, report)
             write_json(run.metrics_file, report.model_dump(mode="json"))
             board = leaderboard(found.rows, report, recipe, loaded, tuned)
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
-            write_json(run.summary_file, summary(data, facts, loaded, tuned, started))
+            write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
+            # A run counts as finished once its model is there.
+            save_model(run, loaded, tuned)
             render_report(run.path, mistakes=report_mistakes(run, data))
         PartialState().wait_for_everyone()
     return run
@@ -101,7 +107,10 @@ def _held(run: RunDirectory) -> Iterator[None]:
         PartialState().wait_for_everyone()
         yield
         return
-    run.path.mkdir(parents=True, exist_ok=True)
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run.path}: no folder can be made there ({error.strerror}).") from None
     lock = FileLock(run.path / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -115,17 +124,14 @@ def _held(run: RunDirectory) -> Iterator[None]:
         lock.release()
 
 
-def _settled(recipe: Recipe, run: RunDirectory, *, resume: bool) -> Recipe:
+def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recipe:
     """The recipe to follow: the one given, or that of the run which is resumed."""
-    asked = run.state / "recipe.yaml"
+    given = _anchored(recipe) if recipe is not None else None
     if resume:
-        if not asked.is_file():
-            raise RunError(f"{run.path}: there is no stopped run to resume; leave --resume out.")
-        return load_recipe(asked)
-    if recipe.data.path is None:
+        return _begun(given, run)
+    if given is None or given.data.path is None:
         raise RecipeError("data.path: no pictures were named; give a folder, a file or a Hub id.")
-    # A run that was stopped before it knew its recipe has left an empty state folder.
-    if asked.is_file() or any(
+    if run.asked_file.is_file() or any(
         path not in (run.path / LOCK, run.state) for path in run.path.iterdir()
     ):
         raise RunError(
@@ -133,10 +139,37 @@ def _settled(recipe: Recipe, run: RunDirectory, *, resume: bool) -> Recipe:
             "another --out."
         )
     PartialState().wait_for_everyone()
-    if PartialState().is_main_process:
-        write_text(asked, recipe.to_yaml())
-    PartialState().wait_for_everyone()
-    return recipe
+    return given
+
+
+def _anchored(recipe: Recipe) -> Recipe:
+    """With absolute paths, so that a run can be resumed from another folder."""
+
+    def absolute(name: str) -> str:
+        path = Path(name).expanduser()
+        return str(path.absolute()) if path.exists() else name
+
+    changes: dict[str, Any] = {}
+    if recipe.data.path is not None:
+        changes["data.path"] = absolute(recipe.data.path)
+    if recipe.model.candidates != "auto":
+        changes["model.candidates"] = [absolute(name) for name in recipe.model.candidates]
+    return recipe.replaced(changes) if changes else recipe
+
+
+def _begun(given: Recipe | None, run: RunDirectory) -> Recipe:
+    """The recipe of a run that is resumed; another one would not be followed, so it is refused."""
+    if not run.asked_file.is_file():
+        raise RunError(f"{run.path}: there is no stopped run to resume; leave --resume out.")
+    begun = load_recipe(run.asked_file)
+    if given is not None and given != begun:
+        now, then = (dict(flatten(recipe.model_dump())) for recipe in (given, begun))
+        name = next(key for key in {**then, **now} if now.get(key) != then.get(key))
+        raise RunError(
+            f"{run.path}: the run was begun with {name}={then.get(name)!r}, not "
+            f"{now.get(name)!r}. To go on with it, give --out and --resume alone."
+        )
+    return begun
 
 
 def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
@@ -144,25 +177,45 @@ def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
     # The others find what the first of this machine has unpacked and checked.
     with PartialState().local_main_process_first():
         data = read_pictures(recipe.data, seed=recipe.seed, display=display)
-    mark = run.state / "data.json"
+    mark = run.fingerprint_file
     if mark.is_file() and run.read_json(mark) != data.fingerprint:
         raise DataError(f"{data.source}: the pictures changed since the run began; start anew.")
-    PartialState().wait_for_everyone()
-    if PartialState().is_main_process:
-        write_json(mark, data.fingerprint)
     return data
 
 
-def _audit(recipe: Recipe, run: RunDirectory, data: ImageData, display: Display) -> None:
-    """Say what is wrong with the pictures, and keep it for the report."""
+def _audit(recipe: Recipe, data: ImageData, display: Display) -> Audit | None:
+    """Say what is wrong with the pictures; one process looks."""
+    audit = None
     if PartialState().is_main_process:
         audit = look_at_pictures(data, max_pixels=recipe.data.max_pixels, display=display)
         for finding in audit.findings:
             if finding.kind not in TOLD_BEFORE:
                 tell = display.say if finding.severity == "info" else display.warn
                 tell(finding.sentence)
+    PartialState().wait_for_everyone()
+    return audit
+
+
+def _begin(asked: Recipe, run: RunDirectory, data: ImageData, audit: Audit | None) -> None:
+    """Make the folder that of a run; what fails before leaves it as it was."""
+    if audit is not None:
+        write_text(run.asked_file, asked.to_yaml())
+        write_json(run.fingerprint_file, data.fingerprint)
         write_json(run.audit_file, audit.model_dump(mode="json"))
     PartialState().wait_for_everyone()
+
+
+@contextmanager
+def _forgotten_if_untrained(run: RunDirectory) -> Iterator[None]:
+    """A run that fails before it trained anything can be tried again with other settings."""
+    try:
+        yield
+    except VftError:
+        trained = any(path.is_dir() for path in run.state.iterdir())
+        if PartialState().is_main_process and not trained:
+            for file in (run.asked_file, run.fingerprint_file, run.audit_file):
+                file.unlink(missing_ok=True)
+        raise
 
 
 def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:

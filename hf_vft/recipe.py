@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -180,10 +181,14 @@ class EvaluationConfig(Section):
     bootstrap: PositiveInt = Field(1000, description="Resamples behind each 95 % interval.")
 
 
-DEFAULT_STAGES = (
-    StageConfig(name="head", train="head", epochs=20, learning_rate=1e-3, patience=5),
-    StageConfig(name="all", train="all", epochs=20, learning_rate=1e-4, patience=6),
-)
+DEFAULT = "staged"
+"""The recipe that is used where none is named, and whose stages stand where a recipe has none."""
+
+
+@cache
+def _default_stages() -> tuple[StageConfig, ...]:
+    text = (bundled("recipes") / f"{DEFAULT}.yaml").read_text(encoding="utf-8")
+    return tuple(StageConfig.model_validate(stage) for stage in yaml.safe_load(text)["stages"])
 
 
 class Recipe(Section):
@@ -199,7 +204,7 @@ class Recipe(Section):
     loss: LossConfig = LossConfig()
     probe: ProbeConfig = ProbeConfig()
     stages: Annotated[list[StageConfig], Field(min_length=1)] = Field(
-        default_factory=lambda: list(DEFAULT_STAGES)
+        default_factory=lambda: list(_default_stages())
     )
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -144,6 +144,11 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def splits_file(self) -> Path:
+        """Which picture was in which split, by name and SHA-256."""
+        return self.path / "splits.parquet"
+
+    @property
     def predictions_file(self) -> Path:
         """Held-out predictions, the start of the monitoring reference."""
         return self.path / "reference" / "predictions.parquet"
@@ -157,6 +162,16 @@ class RunDirectory:
     def state(self) -> Path:
         """Checkpoints; ``--resume`` continues from here."""
         return self.path / "state"
+
+    @property
+    def asked_file(self) -> Path:
+        """The recipe as it was asked for, with its ``auto``; there once a run has begun."""
+        return self.state / "recipe.yaml"
+
+    @property
+    def fingerprint_file(self) -> Path:
+        """Hash of the pictures that the run was begun with."""
+        return self.state / "data.json"
 
     def recipe(self) -> Recipe:
         """The resolved recipe of this run."""

@@ -13,11 +13,13 @@ from accelerate import PartialState
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import LabelledPictures
 from hf_vft.data.transforms import eval_transform
+from hf_vft.errors import MissingColumnError
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.recipe import DataConfig, Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.steps.reading import read_labelled
+from hf_vft.steps.saving import read_splits
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
@@ -52,7 +54,8 @@ def evaluate_run(
         run_path: A run folder.
         source: As for `fit`.
         by: Columns that the scores are broken down by.
-        split: Only this split of the source; all its pictures by default.
+        split: As the run divided its pictures, if these are among them, else as the source says;
+            all pictures by default.
         display: Where progress is shown.
 
     Raises:
@@ -62,7 +65,7 @@ def evaluate_run(
     predictor = Predictor(RunDirectory.open(run_path))
     recipe = predictor.recipe
     config = _reading(predictor.run, recipe, source, by)
-    found = read_labelled(source, config, labels=predictor.labels, split=split, display=display)
+    found = _chosen(predictor, source, config, split, display)
     display.say(f"Measuring {len(found.pictures)} pictures.")
     logits, labels = predict_logits(
         predictor.model,
@@ -82,10 +85,53 @@ def evaluate_run(
         temperature=predictor.temperature,
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
-        clusters=_groups(found, recipe.data.group_column),
+        clusters=_groups(found),
         slices={name: found.pictures[name] for name in by},
     )
     return Measured(result, predictor.labels, found)
+
+
+def _chosen(
+    predictor: Predictor,
+    source: str | Path,
+    config: DataConfig,
+    split: str | None,
+    display: Display,
+) -> LabelledPictures:
+    """The pictures to measure; a warning if the model has learned from some of them."""
+    known = read_splits(predictor.run)
+
+    def read(split: str | None) -> LabelledPictures:
+        return _read(source, config, predictor.labels, split, display)
+
+    found = read(None)
+    if split is not None:
+        own = [row for row, digest in enumerate(found.hashes) if known.get(digest) == split]
+        found = found.select(own) if own else read(split)
+    learned = sum(known.get(digest) == "train" for digest in found.hashes)
+    if learned:
+        display.warn(
+            f"The model was trained on {learned} of these {len(found.hashes)} pictures, which "
+            "flatters the scores; --split test measures those that it has not seen."
+        )
+    return found
+
+
+def _read(
+    source: str | Path,
+    config: DataConfig,
+    labels: Sequence[str],
+    split: str | None,
+    display: Display,
+) -> LabelledPictures:
+    """With the groups that the training data had, where these pictures say theirs."""
+    try:
+        return read_labelled(source, config, labels=labels, split=split, display=display)
+    except MissingColumnError as error:
+        if error.column != config.group_column:
+            raise
+    config = config.model_copy(update={"group_column": None})
+    return read_labelled(source, config, labels=labels, split=split, display=display)
 
 
 def _reading(
@@ -97,13 +143,13 @@ def _reading(
     """
     chosen = {choice["name"] for choice in run.read_json(run.choices_file)}
     found = [name for name in type(recipe.data).model_fields if f"data.{name}" in chosen]
-    changes = {"path": str(source), "slice_columns": list(by), "group_column": None}
+    changes = {"path": str(source), "slice_columns": list(by)}
     return recipe.data.model_copy(update=changes | dict.fromkeys(found, "auto"))
 
 
-def _groups(found: LabelledPictures, column: str | None) -> Sequence[Any] | None:
+def _groups(found: LabelledPictures) -> Sequence[Any] | None:
     """What the pictures of one part share, where the source says so: intervals need it."""
-    if column is None or column not in found.pictures.column_names:
+    if "group" not in found.pictures.column_names:
         return None
-    groups: Sequence[Any] = found.pictures[column]
+    groups: Sequence[Any] = found.pictures["group"]
     return groups

@@ -85,7 +85,9 @@ def vft(
     )
 
 
-def fit_in_processes(recipe: Recipe, out: Path, processes: int = 1, **options: Any) -> list[int]:
+def fit_in_processes(
+    recipe: Recipe | None, out: Path, processes: int = 1, **options: Any
+) -> list[int]:
     """``pipeline.fit`` in forks of this process, to the end.
 
     Returns:
@@ -97,7 +99,9 @@ def fit_in_processes(recipe: Recipe, out: Path, processes: int = 1, **options: A
     return [_status(child) for child in children]
 
 
-def start_processes(recipe: Recipe, out: Path, processes: int = 1, **options: Any) -> list[Any]:
+def start_processes(
+    recipe: Recipe | None, out: Path, processes: int = 1, **options: Any
+) -> list[Any]:
     """``pipeline.fit`` in forks of this process, which have imported everything already.
 
     Args:
@@ -119,7 +123,7 @@ def start_processes(recipe: Recipe, out: Path, processes: int = 1, **options: An
     return children
 
 
-def _fit(environment: dict[str, str], recipe: Recipe, out: Path, options: Any) -> None:
+def _fit(environment: dict[str, str], recipe: Recipe | None, out: Path, options: Any) -> None:
     os.environ.update(environment)
     AcceleratorState._reset_state(reset_partial_state=True)
     torch.set_num_threads(1)

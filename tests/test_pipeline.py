@@ -15,7 +15,7 @@ import pytest
 import hf_vft.pipeline
 import hf_vft.training.trainer
 from hf_vft.cli.launch import is_first
-from hf_vft.errors import RunError
+from hf_vft.errors import DataError, ModelError, RecipeError, RunError
 from hf_vft.pipeline import fit
 from tests.runs import (
     KillAt,
@@ -183,7 +183,8 @@ MOMENTS = {
         "prepare": kill_before(hf_vft.training.trainer, "mark_complete", 3)
     },
     "in the middle of the last epoch": {"display": KillAt("step of all", 9)},
-    "while the model is written": {"prepare": kill_before(hf_vft.pipeline, "write_text", 2)},
+    "before the model is written": {"prepare": kill_before(hf_vft.pipeline, "save_model")},
+    "before the report is written": {"prepare": kill_before(hf_vft.pipeline, "render_report")},
 }
 
 
@@ -232,6 +233,44 @@ class TestKillAndResume:
             fit(recipe, out, resume=True)
         killer = KillAt("epoch of head")
         assert fit_in_processes(recipe, out, display=killer) == [KILLED]
+
+    def test_what_fails_before_training_leaves_the_folder_for_another_try(
+        self, pictures: Path, convnext: Path, tmp_path: Path
+    ):
+        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
+        for wrong in (
+            {"data.path": str(tmp_path / "nowhere")},
+            {"model.candidates": [str(tmp_path / "nowhere")]},
+            {"training.metric": "f1"},
+        ):
+            with pytest.raises((DataError, ModelError, RecipeError)):
+                fit(recipe.replaced(wrong), out)
+        killer = KillAt("epoch of head")
+        assert fit_in_processes(recipe, out, display=killer) == [KILLED]
+
+    def test_a_resumed_run_follows_its_own_recipe_from_wherever_it_is_called(
+        self,
+        whole: Path,
+        pictures: Path,
+        convnext: Path,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
+        monkeypatch.chdir(pictures.parent)
+        here = recipe.replaced({"data.path": pictures.name})
+        assert fit_in_processes(here, out, display=KillAt("epoch of head")) == [KILLED]
+        monkeypatch.chdir(tmp_path)
+        other = recipe.replaced({"stages.all.epochs": 9})
+        with pytest.raises(RunError, match=r"begun with stages\.1\.epochs=2.0, not 9"):
+            fit(other, out, resume=True)
+        assert fit_in_processes(None, out, resume=True) == [0]
+        assert same_answers(out, whole)
+
+    def test_a_file_is_no_place_for_a_run(self, pictures: Path, convnext: Path, tmp_path: Path):
+        (tmp_path / "run").write_text("")
+        with pytest.raises(RunError, match="no folder can be made"):
+            fit(small_recipe(pictures, convnext), tmp_path / "run")
 
     def test_a_finished_run_is_not_overwritten(
         self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path

@@ -64,6 +64,12 @@ def test_default_stages_can_be_changed_by_name(tmp_path: Path):
     assert len(recipe.stages) == len(Recipe().stages)
 
 
+def test_a_recipe_without_stages_has_those_of_the_default_one(tmp_path: Path):
+    file = tmp_path / "own.yaml"
+    file.write_text("model: {candidates: [some/vit]}\n")
+    assert load_recipe(file).stages == load_recipe("staged").stages
+
+
 def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
     (tmp_path / "empty.yaml").write_text("")
     assert load_recipe(tmp_path / "empty.yaml") == Recipe()

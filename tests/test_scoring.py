@@ -4,18 +4,19 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from hf_vft.errors import DataError
+from hf_vft.run import RunDirectory
 from hf_vft.scoring import evaluate_run
+from hf_vft.training.callbacks import Silent
 from tests.runs import metrics, vft
 
 
 def test_the_test_split_gets_the_scores_that_the_run_wrote(
     fitted: Path, pictures: Path, tmp_path: Path
 ) -> None:
-    import pandas as pd
-
     table = pd.read_parquet(fitted / "reference" / "predictions.parquet")
     for row in table[table["split"] == "test"].itertuples():
         target = tmp_path / "held-out" / row.label / Path(row.file).name
@@ -65,3 +66,48 @@ def test_command(fitted: Path, pictures: Path) -> None:
     shown = vft("evaluate", fitted, pictures)
     assert "macro F1" in shown.stdout
     assert "By class" in shown.stdout
+
+
+class Told(Silent):
+    """Remembers warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def test_pictures_that_the_model_learned_from_are_told_of_and_can_be_left_out(
+    fitted: Path, pictures: Path
+) -> None:
+    told, summary = Told(), json.loads((fitted / "run.json").read_text())
+    everything = evaluate_run(fitted, pictures, display=told)
+    counts = summary["pictures"]
+    assert everything.result.n == sum(counts.values())
+    assert any(f"trained on {counts['train']} of these" in text for text in told.warnings)
+
+    told = Told()
+    held_out = evaluate_run(fitted, pictures, split="test", display=told)
+    assert not any("trained on" in text for text in told.warnings)
+    written = metrics(fitted)["splits"]["test"]
+    assert held_out.result.n == written["n"]
+    assert held_out.result.metrics["accuracy"].value == pytest.approx(
+        written["metrics"]["accuracy"]["value"], abs=1e-4
+    )
+
+
+def test_groups_are_resampled_together_where_the_pictures_name_theirs(
+    fitted: Path, pictures: Path, tmp_path: Path
+) -> None:
+    run = RunDirectory(shutil.copytree(fitted, tmp_path / "run"))
+    run.recipe_file.write_text(run.recipe().replaced({"data.group_column": "group"}).to_yaml())
+    grouped = shutil.copytree(pictures, tmp_path / "grouped") / "metadata.jsonl"
+    table = pd.read_json(grouped, lines=True)
+    table.assign(group=table["line"]).to_json(grouped, orient="records", lines=True)
+
+    def interval(source: Path) -> tuple[float | None, float | None]:
+        found = evaluate_run(run.path, source).result.metrics["accuracy"]
+        return found.low, found.high
+
+    assert interval(grouped.parent) != interval(pictures)

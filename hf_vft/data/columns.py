@@ -9,7 +9,7 @@ from typing import NoReturn
 import datasets
 
 from hf_vft.data.wording import quoted
-from hf_vft.errors import DataError
+from hf_vft.errors import DataError, MissingColumnError
 from hf_vft.recipe import DataConfig
 
 IMAGE_NAMES = (
@@ -68,7 +68,8 @@ def refuse_columns(config: DataConfig, source: str) -> None:
     named = [config.image_column, config.label_column, config.group_column, *config.slice_columns]
     for name in (*named, config.split_column):
         if name not in (None, "auto", NONE, FROM_SOURCE):
-            raise DataError(f"{source} has no column {name!r}: describe it in a metadata.csv.")
+            message = f"{source} has no column {name!r}: describe it in a metadata.csv."
+            raise MissingColumnError(message, str(name))
 
 
 def require_label(names: Sequence[str]) -> NoReturn:
@@ -99,5 +100,6 @@ def _only(role: str, names: list[str], usual: Sequence[str]) -> str | None:
 
 def _require(name: str, names: list[str], setting: str) -> str:
     if name not in names:
-        raise DataError(f"{setting}: no column {name!r}; there are {quoted(names)}.")
+        message = f"{setting}: no column {name!r}; there are {quoted(names)}."
+        raise MissingColumnError(message, name)
     return name

@@ -72,8 +72,9 @@ def find_split_folders(root: Path) -> dict[str, Path]:
                 f"Folders {found[split].name!r} and {folder.name!r} both mean {split}: keep one."
             )
         found[split] = folder
-    if "train" not in found and len(found) < len(folders):
-        return {}  # classes that happen to be called "test" or "dev"
+    trains = "train" in found and visible_folders(found["train"])
+    if len(found) < len(folders) and not trains:
+        return {}  # classes that happen to be called "train", "test" or "dev"
     return {split: found[split] for split in ("train", "validation", "test") if split in found}
 
 

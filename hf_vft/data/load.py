@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import datasets
@@ -50,6 +50,7 @@ class ImageData:
         source: What was read.
         columns: By field of the recipe, which column of the source was taken; ``source`` where it
             was none.
+        hashes: SHA-256 of each picture's file, by split, in the order of the rows.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -59,6 +60,7 @@ class ImageData:
     fingerprint: str = ""
     source: str = ""
     columns: dict[str, str] = field(default_factory=dict)
+    hashes: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,21 @@ class LabelledPictures:
         pictures: With the columns that the splits of `ImageData` have.
         rejected: What was left out.
         notes: One plain line per doubtful thing.
+        hashes: SHA-256 of each picture's file, in the order of the rows.
     """
 
     pictures: datasets.Dataset
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+
+    def select(self, rows: Sequence[int]) -> LabelledPictures:
+        """Only these pictures; what was left out and noted stays."""
+        return replace(
+            self,
+            pictures=self.pictures.select(rows),
+            hashes=[self.hashes[row] for row in rows],
+        )
 
 
 def load_data(
@@ -116,12 +128,14 @@ def load_data(
         splits=[table.splits[row] for row in kept] if table.splits is not None else None,
     )
     splits, notes = complete_splits(rows, config, seed)
-    everything = _with_columns(table, classes)
+    everything = _with_columns(table, classes, config)
+    rows_of = {
+        split: [row for row, name in zip(kept, splits, strict=True) if name == split]
+        for split in SPLITS
+    }
     return ImageData(
-        splits={
-            split: everything.select([r for r, s in zip(kept, splits, strict=True) if s == split])
-            for split in SPLITS
-        },
+        splits={split: everything.select(chosen) for split, chosen in rows_of.items()},
+        hashes={split: [str(checks[row].sha256) for row in rows_of[split]] for split in SPLITS},
         labels=classes,
         rejected=rejected,
         notes=[*table.notes, *_unseen_notes(table, classes), *notes],
@@ -163,7 +177,7 @@ def load_labelled(
             there = quoted(sorted(set(table.splits or ()))) or "none"
             raise DataError(f"{describe_source(source)}: no split {split!r}; there are {there}.")
         table = table.select(rows)
-    _, rejected, kept = _usable(table, config, cache_dir, progress)
+    checks, rejected, kept = _usable(table, config, cache_dir, progress)
     if not kept:
         raise DataError(f"{describe_source(source)}: there is no usable picture with a label.")
     strange = sorted({str(table.labels[row]) for row in kept} - set(labels))
@@ -172,8 +186,9 @@ def load_labelled(
             f"{describe_source(source)}: the model does not know {quoted(strange)}; it knows "
             f"{quoted(labels)}."
         )
-    pictures = _with_columns(table, list(labels)).select(kept)
-    return LabelledPictures(pictures, rejected, list(table.notes))
+    pictures = _with_columns(table, list(labels), config).select(kept)
+    hashes = [str(checks[row].sha256) for row in kept]
+    return LabelledPictures(pictures, rejected, list(table.notes), hashes)
 
 
 def _usable(
@@ -243,8 +258,18 @@ def _rejected(table: Table, checks: Sequence[Check]) -> list[Rejected]:
     return sorted(found, key=lambda item: item.file)
 
 
-def _with_columns(table: Table, classes: list[str]) -> datasets.Dataset:
-    """The pictures beside their columns; the pictures themselves are not copied."""
+def _with_columns(table: Table, classes: list[str], config: DataConfig) -> datasets.Dataset:
+    """The pictures beside their columns; the pictures themselves are not copied.
+
+    Raises:
+        DataError: If a slice column is none of them: it plays another part, or holds no values.
+    """
+    for name in config.slice_columns:
+        if name not in table.extras and (name != "group" or table.groups is None):
+            raise DataError(
+                f"data.slice_columns: {name!r} cannot be sliced by; choose from "
+                f"{quoted(sorted(table.extras)) or 'no column: there is none'}."
+            )
     ids = {name: number for number, name in enumerate(classes)}
     columns = {
         "label": [ids.get(str(label)) for label in table.labels],

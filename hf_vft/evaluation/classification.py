@@ -20,7 +20,7 @@ from hf_vft.evaluation.results import ClassResult, SliceResult, SplitResult
 # Larger splits get fewer resamples for these two, never fewer than 100.
 _RANKING_BUDGET = 4_000_000_000
 
-_HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted")
+HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted")
 _SLICE_METRICS = ("accuracy", "f1_macro")
 
 
@@ -134,7 +134,7 @@ def headline_metrics(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, 
     """
     scores, ids = _checked(logits, labels)
     overall, _ = count_scores(ids, scores.argmax(1), scores.shape[1], np.ones((len(ids), 1)))
-    return {name: float(overall[name][0]) for name in _HEADLINES}
+    return {name: float(overall[name][0]) for name in HEADLINES}
 
 
 def majority_class_logits(train_labels: npt.ArrayLike, n: int, n_classes: int) -> Floats:

@@ -17,6 +17,7 @@ from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
+from hf_vft.recipe import Recipe
 from hf_vft.run import RunDirectory, write_file, write_folder
 from hf_vft.steps.proving import HELD_OUT, Logits
 from hf_vft.training.finetune import FineTuned
@@ -36,6 +37,23 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
     write_folder(run.model, fill)
 
 
+def save_splits(run: RunDirectory, data: ImageData) -> None:
+    """Which pictures were trained on, and which were held out."""
+    frames = [
+        pd.DataFrame({"split": split, "file": table["file"], "sha256": data.hashes[split]})
+        for split, table in data.splits.items()
+    ]
+    _write_table(run.splits_file, pd.concat(frames))
+
+
+def read_splits(run: RunDirectory) -> dict[str, str]:
+    """The split of each of the run's pictures, by the SHA-256 of its file."""
+    if not run.splits_file.is_file():
+        return {}
+    frame = pd.read_parquet(run.splits_file, columns=["sha256", "split"])
+    return dict(zip(frame["sha256"], frame["split"], strict=True))
+
+
 def save_predictions(
     run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport
 ) -> None:
@@ -53,12 +71,20 @@ def save_predictions(
         frame["confidence"] = probs.max(1)
         frame["probabilities"] = list(probs.astype(np.float32))
         frames.append(frame)
-    whole = pd.concat(frames)
-    write_file(run.predictions_file, lambda path: whole.to_parquet(path, index=False))
+    _write_table(run.predictions_file, pd.concat(frames))
+
+
+def _write_table(path: Path, frame: pd.DataFrame) -> None:
+    write_file(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
 
 def summary(
-    data: ImageData, facts: Facts, loaded: LoadedModel, tuned: FineTuned, started: float
+    recipe: Recipe,
+    data: ImageData,
+    facts: Facts,
+    loaded: LoadedModel,
+    tuned: FineTuned,
+    started: float,
 ) -> dict[str, Any]:
     """Where the run came from."""
     return {
@@ -67,6 +93,7 @@ def summary(
         "checkpoint": loaded.checkpoint.name,
         "pretrained": loaded.checkpoint.pretrained,
         "parameters": sum(p.numel() for p in loaded.model.parameters()),
+        "lora": recipe.model.lora.model_dump() if recipe.model.lora else {},
         "source": data.source,
         "fingerprint": data.fingerprint,
         "pictures": {name: len(split) for name, split in data.splits.items()},

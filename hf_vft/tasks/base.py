@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from transformers import EvalPrediction
 
+from hf_vft.errors import RecipeError
 from hf_vft.evaluation.results import SplitResult
 
 
@@ -25,8 +26,21 @@ class Task(ABC):
     primary_metric: ClassVar[str]
     """The score that chooses weights unless the recipe names another."""
 
+    epoch_metric_names: ClassVar[tuple[str, ...]]
+    """What `epoch_metrics` measures; each of these, or ``loss``, can choose the weights."""
+
     mixes_batches: ClassVar[bool] = False
     """Whether mixup and cutmix make sense for these labels."""
+
+    def check_metric(self, name: str) -> None:
+        """Refuse a ``training.metric`` that is not measured each epoch.
+
+        Raises:
+            RecipeError: Names those that are.
+        """
+        known = ("loss", *self.epoch_metric_names)
+        if name not in known:
+            raise RecipeError(f"training.metric: {name!r} is not one of {', '.join(known)}.")
 
     @property
     @abstractmethod

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForImageClassification, EvalPrediction
 
 from hf_vft.data.dataset import LABEL_KEYS
-from hf_vft.evaluation.classification import evaluate_logits, headline_metrics
+from hf_vft.evaluation.classification import HEADLINES, evaluate_logits, headline_metrics
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.losses.classification import classification_loss
 from hf_vft.tasks.base import Task
@@ -21,6 +21,7 @@ class ImageClassification(Task):
 
     name: ClassVar[str] = "image-classification"
     primary_metric: ClassVar[str] = "f1_macro"
+    epoch_metric_names: ClassVar[tuple[str, ...]] = HEADLINES
     mixes_batches: ClassVar[bool] = True
 
     @property

@@ -54,6 +54,7 @@ def test_json_and_changed_fields(recipe: Path, tmp_path: Path) -> None:
         (["x", "--set", "stages.all.epochs=-1"], "stages.all.epochs: has to be greater than 0"),
         ([], "data.path: no pictures were named"),
         (["--resume"], "there is no stopped run to resume"),
+        (["2024-11-01"], "There is no '2024-11-01'"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], told: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import zipfile
@@ -95,6 +96,13 @@ def test_split_folders_are_kept(tmp_path: Path) -> None:
     for name, folder in expected.items():
         assert len(data.splits[name]) == 24
         assert all(file.startswith(f"{folder}/") for file in data.splits[name]["file"])
+
+
+def test_classes_may_be_called_like_splits(tmp_path: Path) -> None:
+    folders(tmp_path, train=9, bus=9, test=9)
+    data = load_data(tmp_path, DataConfig(), seed=0)
+    assert data.labels == ["bus", "test", "train"]
+    assert sum(map(len, data.splits.values())) == 27
 
 
 def test_the_existing_test_split_is_kept_when_validation_is_made(tmp_path: Path) -> None:
@@ -357,6 +365,20 @@ def test_a_missing_slice_column_stops(tmp_path: Path) -> None:
     config = DataConfig(slice_columns=["age"])
     with pytest.raises(DataError, match=r"slice_columns: no column 'age'; there are 'image'"):
         load_data(in_memory(label=LABELS), config, seed=0)
+
+
+@pytest.mark.parametrize("name", ["label", "boxes"])
+def test_a_slice_column_that_plays_another_part_stops_before_training(name: str) -> None:
+    dataset = in_memory(label=LABELS, boxes=[[1, 2]] * 12, age=[3] * 12)
+    with pytest.raises(DataError, match=rf"'{name}' cannot be sliced by; choose from 'age'"):
+        load_data(dataset, DataConfig(slice_columns=[name]), seed=0)
+
+
+def test_pictures_are_known_by_their_content(photos: Path) -> None:
+    data = load_data(photos, DataConfig(), seed=0)
+    for split, rows in data.splits.items():
+        content = [(photos / file).read_bytes() for file in rows["file"]]
+        assert data.hashes[split] == [hashlib.sha256(item).hexdigest() for item in content]
 
 
 def test_a_user_may_pass_a_filtered_dataset() -> None:

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_RECIPE = "staged"
-
 
 def audit(
     data: Annotated[
@@ -26,7 +24,7 @@ def audit(
     ] = False,
     recipe: Annotated[
         str, typer.Option(help="A recipe of `hf-vft recipes`, or a YAML file.")
-    ] = DEFAULT_RECIPE,
+    ] = "staged",
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),

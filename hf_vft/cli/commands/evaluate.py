@@ -15,7 +15,10 @@ def evaluate(
         list[str] | None, typer.Option(help="Break the scores down by this column.")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Only this split; all pictures by default.")
+        str | None,
+        typer.Option(
+            help="train, validation or test: as the run divided its pictures, else as DATA says."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:

@@ -11,8 +11,6 @@ import typer
 
 from hf_vft.cli.launch import is_first, launch
 
-DEFAULT_RECIPE = "staged"
-
 
 def fit(
     data: Annotated[
@@ -20,8 +18,9 @@ def fit(
         typer.Argument(help="A folder, a zip, a CSV/JSONL/Parquet file, or a dataset's Hub id."),
     ] = None,
     recipe: Annotated[
-        str, typer.Option(help="A recipe of `hf-vft recipes`, or a YAML file.")
-    ] = DEFAULT_RECIPE,
+        str | None,
+        typer.Option(help="A recipe of `hf-vft recipes`, or a YAML file.", show_default="staged"),
+    ] = None,
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),
@@ -43,14 +42,21 @@ def fit(
         words = _without_option(sys.argv[1:], "--num-processes")
         raise typer.Exit(launch(num_processes, words))
 
+    import torch
+
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.scores import print_scores
     from hf_vft.pipeline import fit as run_fit
-    from hf_vft.recipe import load_recipe
+    from hf_vft.recipe import DEFAULT, Recipe, load_recipe
+    from hf_vft.training.allocator import keep_freed_memory
 
-    path = [f"data.path={data}"] if data else []
-    chosen = load_recipe(recipe, [*path, *(change or [])])
+    chosen: Recipe | None = None
+    if not resume or data or recipe or change:
+        chosen = load_recipe(recipe or DEFAULT, change or [])
+        chosen = chosen.replaced({"data.path": data}) if data else chosen
     quiet_libraries()
+    if not torch.accelerator.is_available():
+        keep_freed_memory()
     with ConsoleDisplay() as display:
         run = run_fit(chosen, out, resume=resume, display=display)
     if is_first():

@@ -1,6 +1,6 @@
 """Kills a run at random moments with ``kill -9``, resumes it, and compares it with a whole one.
 
-    python -m tests.benchmarks.kill_and_resume [--moments 10] [--processes 1] [--seed 0]
+    python -m tests.benchmarks.bench_kill_and_resume [--moments 10] [--processes 1] [--seed 0]
 
 The moments are spread over the duration of an uninterrupted run. Each killed run is resumed with
 ``hf-vft fit --resume`` and has to end with the same bytes in metrics.json and model.safetensors.
