@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.load import load_model
+from hf_vft.pipeline import fit
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.finetune import FineTuning
+from tests.runs import small_recipe
 from tests.training.test_stages import context, stage
 
 
@@ -48,3 +51,18 @@ def test_where_mixing_is_lost_is_known(convnext: Path, tmp_path: Path):
     )
     slow = mixed | {"training.cache_features": False}
     assert not tuning(convnext, tmp_path, **slow)._mixing_is_lost(head)
+
+
+def test_a_run_at_an_absurd_rate_ends_with_the_weights_it_had_and_says_why(
+    pictures: Path, convnext: Path, tmp_path: Path
+):
+    rate = {"epochs": 2, "learning_rate": 1e30, "keep_if_better": False}
+    stages = [
+        {"name": "head", "train": "head", "views": 1} | rate,
+        {"name": "all", "train": "all"} | rate,
+    ]
+    recipe = small_recipe(pictures, convnext, stages=stages, augment={"strength": "medium"})
+    summary = json.loads(fit(recipe, tmp_path / "run").summary_file.read_text())
+    assert "no number" in summary["warnings"]["head"][0]
+    assert "no number" in summary["warnings"]["all"][0]
+    assert any("without mixup" in note for note in summary["notes"])
