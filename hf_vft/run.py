@@ -154,6 +154,21 @@ class RunDirectory:
         return self.path / "reference" / "predictions.parquet"
 
     @property
+    def profile_file(self) -> Path:
+        """What monitoring needs to know of the model and of the reference."""
+        return self.path / "reference" / "profile.json"
+
+    @property
+    def reference_file(self) -> Path:
+        """Held-out pictures as rows of a production log, with labels and slices."""
+        return self.path / "reference" / "records.parquet"
+
+    @property
+    def reference_arrays_file(self) -> Path:
+        """Their embeddings, and the reduction of these."""
+        return self.path / "reference" / "embeddings.safetensors"
+
+    @property
     def logs(self) -> Path:
         """TensorBoard event files."""
         return self.path / "logs"

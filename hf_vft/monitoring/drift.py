@@ -1,0 +1,185 @@
+"""Joins the sections on drift: from a reference and a window of the log to findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hf_vft.monitoring.class_mix import class_mix_findings, estimate_class_mix
+from hf_vft.monitoring.embeddings import PERMUTATIONS, embedding_findings, most_unlike
+from hf_vft.monitoring.findings import Finding, insufficient
+from hf_vft.monitoring.inputs import input_findings
+from hf_vft.monitoring.predictions import prediction_findings, probabilities
+from hf_vft.monitoring.profile import QUANTILES, Reference
+from hf_vft.monitoring.sample import Sample, independent
+from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
+from hf_vft.records import ProductionLog
+
+SPLITS = 40
+"""Halves of the reference that are compared to learn what chance alone does."""
+
+LEAST_REFERENCE = 40
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows of a log that can be compared with a reference.
+
+    Attributes:
+        sample: The rows.
+        excluded: How many rows of other models or preprocessing were left out.
+    """
+
+    sample: Sample
+    excluded: int = 0
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the sections on drift found.
+
+    Attributes:
+        findings: In the order of the report.
+        unlike: See `hf_vft.monitoring.embeddings.most_unlike`; empty without embeddings.
+    """
+
+    findings: list[Finding]
+    unlike: pd.DataFrame
+
+
+def read_window(
+    log: ProductionLog,
+    reference: Reference,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Window:
+    """The comparable rows of a time, with their embeddings.
+
+    Raises:
+        LogError: If there are rows, but none is comparable.
+    """
+    frame = log.read(since, until)
+    same = comparable(frame, reference.identity)
+    kept = frame[same].reset_index(drop=True)
+    found = log.read_embeddings(since, until, model=reference.profile.model_hash)
+    embeddings = None
+    if len(found.request_ids):
+        # Of a request that was logged twice, the last embedding.
+        place = pd.Series(np.arange(len(found.request_ids)), index=found.request_ids)
+        place = place[~place.index.duplicated(keep="last")]
+        where = place.reindex(kept["request_id"]).to_numpy()
+        there = ~np.isnan(where)
+        embeddings = np.full((len(kept), found.values.shape[1]), np.nan, dtype=np.float16)
+        embeddings[there] = found.values[where[there].astype(np.int64)]
+    return Window(Sample(kept, embeddings), int((~same).sum()))
+
+
+def find_drift(
+    reference: Reference,
+    window: Window,
+    *,
+    minimum_rows: int = MINIMUM_ROWS,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Drift:
+    """Sanity, input, prediction, embedding and class mix, in this order.
+
+    Below ``minimum_rows`` only sanity is looked at, and says that it is too little.
+
+    Args:
+        reference: Of the run.
+        window: Of its log.
+        minimum_rows: For any test.
+        permutations: Of the tests by permutation and bootstrap.
+        seed: Of everything random.
+    """
+    findings = sanity_findings(
+        reference.sample, window.sample, excluded=window.excluded, minimum_rows=minimum_rows
+    )
+    unlike = pd.DataFrame()
+    if len(window.sample) < minimum_rows:
+        return Drift(findings, unlike)
+    findings += _tests(reference, window.sample, permutations=permutations, seed=seed)
+    seen = window.sample.embedded()
+    if reference.reduction is not None and len(seen):
+        unlike = most_unlike(reference.sample.embedded(), seen, reference.reduction, seed)
+    return Drift(findings, unlike)
+
+
+def with_null_quantiles(reference: Reference, *, splits: int = SPLITS, seed: int = 0) -> Reference:
+    """The reference, with the effects that chance alone has between halves of it.
+
+    Halves keep units together, so where pictures come in groups chance is as large as it is.
+    Too few rows for two halves leave it without.
+    """
+    if len(reference.sample) < LEAST_REFERENCE:
+        return reference
+    rng = np.random.default_rng(seed)
+    effects: dict[str, list[float]] = {}
+    units = _units(reference.sample.frame, reference.profile.group_column)
+    for number in range(splits):
+        first = rng.random(units.max() + 1)[units] < 0.5
+        if not 2 <= first.sum() <= len(first) - 2:
+            continue
+        half = replace(reference, sample=reference.sample.take(np.flatnonzero(first)))
+        other = reference.sample.take(np.flatnonzero(~first))
+        scale = np.sqrt(1 / first.sum() + 1 / (~first).sum())
+        for finding in _tests(half, other, permutations=0, seed=number, mix=False):
+            if finding.effect is not None:
+                effects.setdefault(finding.key, []).append(abs(finding.effect) / scale)
+    quantiles = {
+        key: {str(q): float(np.quantile(values, q)) for q in QUANTILES}
+        for key, values in effects.items()
+    }
+    profile = reference.profile.model_copy(update={"null_quantiles": quantiles})
+    return replace(reference, profile=profile)
+
+
+def _tests(
+    reference: Reference, current: Sample, *, permutations: int, seed: int, mix: bool = True
+) -> list[Finding]:
+    rng = np.random.default_rng(seed)
+    profile = reference.profile
+    numbered = Sample(
+        reference.sample.frame.assign(_label=reference.label_ids), reference.sample.embeddings
+    )
+    ours = independent(numbered, profile.group_column, rng)
+    theirs = independent(current, profile.group_column, rng)
+    findings = input_findings(ours, theirs, seed=seed)
+    findings += prediction_findings(ours, theirs, profile.labels, seed=seed)
+    before = probabilities(reference.sample.frame, len(profile.labels))
+    now = probabilities(current.frame, len(profile.labels))
+    shares = np.bincount(reference.label_ids, minlength=len(profile.labels)) / len(reference.sample)
+    labels = reference.label_ids
+    if before is not None and now is not None:
+        shares = estimate_class_mix(before, labels, now, resamples=1, seed=seed).em
+    if reference.sample.embeddings is not None:
+        if current.embeddings is None:
+            note = "the log holds no embeddings; record them to see whether the content changed."
+            findings.append(insufficient("embedding", "mmd", 0, note))
+        else:
+            embedded = ours.embedded()
+            findings += embedding_findings(
+                embedded,
+                embedded.frame["_label"].to_numpy(),
+                theirs.embedded(),
+                shares,
+                permutations=permutations,
+                seed=seed,
+            )
+    if mix and before is not None and now is not None:
+        units = _units(current.frame, profile.group_column)
+        findings += class_mix_findings(before, labels, profile.labels, now, units=units, seed=seed)
+    return findings
+
+
+def _units(frame: pd.DataFrame, group: str | None) -> npt.NDArray[np.int64]:
+    """A number for each row, equal in rows of one unit."""
+    if group is None or group not in frame:
+        return np.arange(len(frame))
+    alone = frame.index.to_series().astype(str).radd("row ")
+    return pd.factorize(frame[group].astype("string").fillna(alone))[0].astype(np.int64)

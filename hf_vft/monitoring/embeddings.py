@@ -1,0 +1,267 @@
+"""Whether what the model sees has changed, and whether that is more than another class mix.
+
+The principal components are those of both samples together. Components of the reference alone
+describe the reference better than any other sample, and a test would find that difference in
+every window: with the labels of the samples exchangeable, it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+
+from hf_vft.monitoring.findings import Finding, insufficient
+from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.two_sample import (
+    classifier_difference,
+    columns_difference,
+    mean_discrepancy,
+    median_distance,
+    random_features,
+)
+
+Floats = npt.NDArray[np.float64]
+
+COMPONENTS = 32
+MOST_ROWS = 3000
+"""Of each sample: more tell nothing new about drift, and permutations take their time."""
+
+NEIGHBOURS = 5
+PERMUTATIONS = 500
+LEAST_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Principal components of a reference: a fixed space to look for strange pictures in.
+
+    Attributes:
+        mean: ``float32 [D]``.
+        directions: ``float32 [D, K]``, K at most `COMPONENTS`.
+    """
+
+    mean: npt.NDArray[np.float32]
+    directions: npt.NDArray[np.float32]
+
+    @classmethod
+    def fit(cls, sample: Sample) -> Reduction:
+        """Of the embeddings of a sample."""
+        values = _values(sample)
+        mean = values.mean(0)
+        _, _, rows = np.linalg.svd(values - mean, full_matrices=False)
+        return cls(mean.astype(np.float32), rows[:COMPONENTS].T.astype(np.float32))
+
+    def with_rest(self, sample: Sample) -> Floats:
+        """Components ``[N, K]``, and as last column how much of the embedding they leave out."""
+        values = _values(sample) - self.mean
+        scores = values @ self.directions
+        left = np.sqrt(np.maximum((values**2).sum(1) - (scores**2).sum(1), 0.0))
+        return np.column_stack([scores, left])
+
+
+def embedding_findings(
+    reference: Sample,
+    labels: npt.NDArray[np.int64],
+    current: Sample,
+    class_mix: Floats,
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> list[Finding]:
+    """Four looks at the embeddings of two samples.
+
+    Args:
+        reference: Independent rows with embeddings.
+        labels: True class ids of the reference ``[N]``.
+        current: Independent rows with embeddings.
+        class_mix: Estimated shares of the classes now ``[C]``.
+        permutations: Of the kernel tests.
+        seed: Of everything random.
+    """
+    n, m = len(reference), len(current)
+    if min(n, m) < LEAST_ROWS:
+        note = f"{m} embeddings now, {n} at training: {LEAST_ROWS} of each are needed."
+        return [insufficient("embedding", name, m, note) for name in ("components", "mmd")]
+    rng = np.random.default_rng(seed)
+    if n > MOST_ROWS:
+        chosen = np.sort(rng.choice(n, MOST_ROWS, replace=False))
+        reference, labels = reference.take(chosen), labels[chosen]
+    current = current.at_most(MOST_ROWS, rng)
+    ours, theirs = together(reference, current)
+    components, _ = columns_difference(ours, theirs)
+    mmd = mean_discrepancy(ours, theirs, permutations=permutations, rng=rng)
+    classifier = classifier_difference(ours, theirs, rng)
+    rest, p_rest = beyond_class_mix(
+        ours, labels, theirs, class_mix, resamples=permutations, rng=rng
+    )
+    rows = len(current)
+    return [
+        Finding(
+            section="embedding",
+            name="components",
+            method=f"Kolmogorov-Smirnov on {ours.shape[1]} principal components, Bonferroni",
+            statistic=components.statistic,
+            p_value=components.p_value,
+            effect=components.effect,
+            effect_name="largest KS distance",
+            rows=rows,
+        ),
+        Finding(
+            section="embedding",
+            name="mmd",
+            method="maximum mean discrepancy, permutations",
+            statistic=mmd.statistic,
+            p_value=mmd.p_value,
+            effect=mmd.effect,
+            effect_name="MMD",
+            rows=rows,
+        ),
+        Finding(
+            section="embedding",
+            name="classifier",
+            method="classifier two-sample test, Mann-Whitney",
+            statistic=classifier.statistic,
+            p_value=classifier.p_value,
+            effect=classifier.effect,
+            effect_name="2 AUC - 1",
+            rows=rows,
+            note=f"A classifier tells old from new with AUC {classifier.statistic:.2f}.",
+        ),
+        Finding(
+            section="embedding",
+            name="new_content",
+            method="MMD to the reference in the present class mix, bootstrap",
+            statistic=rest**2,
+            p_value=p_rest,
+            effect=rest,
+            effect_name="MMD",
+            rows=rows,
+            note="What is left of the drift once the classes have their present shares: new "
+            "content if this is significant, only another class mix if it is not.",
+        ),
+    ]
+
+
+def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
+    """Scores on the principal components of both samples, each sample with the same weight."""
+    ours, theirs = (_values(sample) for sample in (reference, current))
+    centre = (ours.mean(0) + theirs.mean(0)) / 2
+    ours, theirs = ours - centre, theirs - centre
+    covariance = ours.T @ ours / len(ours) + theirs.T @ theirs / len(theirs)
+    variances, directions = np.linalg.eigh(covariance)
+    order = np.argsort(-variances)[:COMPONENTS]
+    kept = directions[:, order[variances[order] > 1e-9 * variances.max()]]
+    if not kept.shape[1]:
+        kept = directions[:, order[:1]]
+    return ours @ kept, theirs @ kept
+
+
+def beyond_class_mix(
+    reference: Floats,
+    labels: npt.NDArray[np.int64],
+    current: Floats,
+    class_mix: Floats,
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+) -> tuple[float, float | None]:
+    """MMD between the current sample and the reference weighted to the present class mix.
+
+    Under label shift alone this is what two samples from the weighted reference differ in; the
+    bootstrap draws such pairs, each with its classes' shares as uncertain as the estimate.
+
+    Returns:
+        The MMD, and its p-value; None without resamples.
+    """
+    classes = len(class_mix)
+    counts = np.bincount(labels, minlength=classes)
+    share = np.where(counts > 0, class_mix, 0.0)
+    share = share / share.sum() if share.sum() > 0 else counts / counts.sum()
+    points = np.concatenate([reference, current])
+    features = random_features(points, median_distance(points, rng))
+    ours, theirs = features[: len(reference)], features[len(reference) :]
+    by_class = np.stack([ours[labels == k].mean(0) if counts[k] else ours.mean(0) * 0
+                         for k in range(classes)])  # fmt: skip
+    target = theirs.mean(0)
+    observed = _nearest_mix(by_class, target, share)
+    if not resamples:
+        return float(np.sqrt(observed)), None
+    members = [np.flatnonzero(labels == k) for k in range(classes)]
+    null = np.empty(resamples)
+    for b in range(resamples):
+        again = by_class.copy()
+        for k, rows in enumerate(members):
+            if len(rows):
+                again[k] = ours[rng.choice(rows, len(rows))].mean(0)
+        drawn = rng.multinomial(len(theirs), share)
+        picked = [rng.choice(members[k], drawn[k]) for k in range(classes) if drawn[k]]
+        mixed = ours[np.concatenate(picked)].mean(0)
+        null[b] = _nearest_mix(again, mixed, share)
+    p_value = (1.0 + float((null >= observed).sum())) / (1.0 + resamples)
+    return float(np.sqrt(observed)), p_value
+
+
+def _nearest_mix(by_class: Floats, target: Floats, start: Floats) -> float:
+    """Squared distance of ``target [F]`` to the mixture of the classes that is nearest.
+
+    The estimated shares are only a start: an error in them is not new content.
+    """
+    there = np.flatnonzero(start > 0)
+    gram = by_class[there] @ by_class[there].T
+    along = by_class[there] @ target
+    shares = start[there] / start[there].sum()
+    step = 1.0 / max(float(np.trace(gram)), 1e-12)
+    for _ in range(50):
+        shares = _onto_simplex(shares - step * (gram @ shares - along))
+    gap = shares @ by_class[there] - target
+    return float(gap @ gap)
+
+
+def _onto_simplex(values: Floats) -> Floats:
+    """The nearest shares (Duchi et al. 2008)."""
+    ordered = np.sort(values)[::-1]
+    sums = np.cumsum(ordered) - 1.0
+    last = np.flatnonzero(ordered - sums / np.arange(1, len(values) + 1) > 0)[-1]
+    projected: Floats = np.maximum(values - sums[last] / (last + 1), 0.0)
+    return projected
+
+
+def most_unlike(
+    reference: Sample, current: Sample, reduction: Reduction, seed: int = 0
+) -> pd.DataFrame:
+    """Current pictures by their distance to the nearest reference pictures, the strangest first.
+
+    Args:
+        reference: With embeddings.
+        current: With embeddings.
+        reduction: Of the reference.
+        seed: Chooses reference pictures, if there are more than `MOST_ROWS`.
+
+    Returns:
+        ``request_id``, ``file``, ``predicted``, ``confidence``, ``distance``, and ``rank``, the
+        share of reference pictures that are less far from the others.
+    """
+    rng = np.random.default_rng(seed)
+    known = reduction.with_rest(reference.at_most(MOST_ROWS, rng))
+    near = min(NEIGHBOURS, len(known) - 1)
+    search = NearestNeighbors(n_neighbors=near + 1).fit(known)
+    own = search.kneighbors(known)[0][:, 1:].mean(1)
+    distance = search.kneighbors(reduction.with_rest(current), n_neighbors=near)[0].mean(1)
+    names = [
+        name for name in ("request_id", "file", "predicted", "confidence") if name in current.frame
+    ]
+    frame = current.frame[names].assign(
+        distance=distance,
+        rank=np.searchsorted(np.sort(own), distance, side="left") / len(own),
+    )
+    return frame.sort_values("distance", ascending=False, ignore_index=True)
+
+
+def _values(sample: Sample) -> Floats:
+    if sample.embeddings is None:
+        raise ValueError("the sample has no embeddings")
+    return np.asarray(sample.embeddings, dtype=np.float64)

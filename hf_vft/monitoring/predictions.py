@@ -1,0 +1,65 @@
+"""Whether the model answers as it did: labels, confidence, and its whole output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.inputs import categorical_finding, numeric_finding
+from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.two_sample import columns_difference
+
+SCORES = ("confidence", "entropy", "energy")
+
+
+def prediction_findings(
+    reference: Sample, current: Sample, labels: Sequence[str], *, seed: int = 0
+) -> list[Finding]:
+    """Predicted labels, confidence, entropy, energy, and all outputs together (BBSD).
+
+    Args:
+        reference: Independent rows.
+        current: Independent rows.
+        labels: The classes, in the order of the probabilities.
+        seed: Of the test of labels.
+    """
+    ours, theirs = reference.frame, current.frame
+    found = [
+        categorical_finding(
+            "prediction", "labels", ours["predicted"], theirs["predicted"], seed=seed
+        )
+    ]
+    found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in SCORES]
+    before, now = probabilities(ours, len(labels)), probabilities(theirs, len(labels))
+    if before is not None and now is not None and len(before) and len(now):
+        difference, worst = columns_difference(before, now)
+        found.append(
+            Finding(
+                section="prediction",
+                name="outputs",
+                method="BBSD: Kolmogorov-Smirnov on every output, Bonferroni",
+                statistic=difference.statistic,
+                p_value=difference.p_value,
+                effect=difference.effect,
+                effect_name="largest KS distance",
+                reference=float(before[:, worst].mean()),
+                current=float(now[:, worst].mean()),
+                rows=len(now),
+                note=f"The output for {labels[worst]} changed most.",
+            )
+        )
+    return found
+
+
+def probabilities(frame: pd.DataFrame, classes: int) -> npt.NDArray[np.float64] | None:
+    """Calibrated probabilities ``[N, C]``; None where only the highest were kept."""
+    column = frame["probabilities"]
+    if column.isna().any() or frame["top_labels"].notna().any():
+        return None
+    if not len(column):
+        return np.empty((0, classes))
+    return np.stack([np.asarray(row, dtype=np.float64) for row in column])

@@ -1,0 +1,76 @@
+"""Rows of a production log beside their embeddings: what a section of the report compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Predictions of one model.
+
+    Attributes:
+        frame: Columns of `hf_vft.records.PREDICTIONS` and slice columns, N rows.
+        embeddings: ``[N, D]``, NaN in rows whose embedding was not kept; None if none was.
+    """
+
+    frame: pd.DataFrame
+    embeddings: npt.NDArray[np.float16] | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: Ints) -> Sample:
+        """Some of the rows."""
+        kept = None if self.embeddings is None else self.embeddings[rows]
+        return Sample(self.frame.iloc[rows].reset_index(drop=True), kept)
+
+    def embedded(self) -> Sample:
+        """Only the rows that have an embedding."""
+        if self.embeddings is None:
+            return self.take(np.empty(0, dtype=np.int64))
+        return self.take(np.flatnonzero(~np.isnan(self.embeddings[:, :1]).any(1)))
+
+    def at_most(self, n: int, rng: np.random.Generator) -> Sample:
+        """A random part, if there are more than ``n`` rows."""
+        if len(self) <= n:
+            return self
+        return self.take(np.sort(rng.choice(len(self), n, replace=False)))
+
+
+def independent(sample: Sample, group: str | None, rng: np.random.Generator) -> Sample:
+    """One random row of each independent unit.
+
+    Tests take rows for independent; pictures of one part, patient or place are not, and a
+    p-value that takes them for it is too small. A file that was sent twice counts once.
+
+    Args:
+        sample: Any.
+        group: Column whose values rows of one unit share; not every sample has to have it.
+        rng: Chooses the row.
+    """
+    frame = sample.frame
+    if group is not None and group in frame:
+        alone = frame.index.to_series().astype(str).radd("row ")
+        units = frame[group].astype("string").fillna(alone)
+    else:
+        units = picture_identity(frame)
+    order = rng.permutation(len(frame))
+    first = ~units.iloc[order].duplicated().to_numpy()
+    return sample.take(np.sort(order[first]))
+
+
+def picture_identity(frame: pd.DataFrame) -> pd.Series:
+    """Equal in rows that show the same file; each row its own where that cannot be told."""
+    alone = frame.index.to_series().astype(str).radd("row ")
+    names = ["phash", "bytes", "width", "height", "brightness"]
+    known = frame[names].notna().all(axis=1)
+    joined = frame[names].astype("string").fillna("").agg("|".join, axis=1)
+    return joined.astype("object").where(known, alone)

@@ -1,0 +1,74 @@
+"""The monitoring reference of a run: its held-out pictures, recorded as a server would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import pandas as pd
+
+from hf_vft.data.load import ImageData
+from hf_vft.data.verify import image_bytes
+from hf_vft.monitoring.drift import with_null_quantiles
+from hf_vft.monitoring.profile import Reference, make_reference
+from hf_vft.run import RunDirectory
+from hf_vft.serving.predictor import Predictor
+from hf_vft.serving.recording import Recorder, Shown
+from hf_vft.steps.proving import HELD_OUT
+from hf_vft.training.callbacks import Display
+
+BATCH = 32
+
+
+def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Reference:
+    """Record the held-out pictures with the saved model, and write ``run/reference``.
+
+    Args:
+        run: With its model, recipe and metrics.
+        data: Of the run.
+        display: Where progress is shown.
+    """
+    predictor = Predictor(run)
+    recorder = Recorder(predictor)
+    rows: list[dict[str, Any]] = []
+    beside = []
+    total = sum(len(data.splits[split]) for split in HELD_OUT)
+    display.start("recording the reference", total)
+    for split in HELD_OUT:
+        table = data.splits[split]
+        beside.append(_beside(table, split, data.labels, predictor.recipe.data.group_column))
+        for start in range(0, len(table), BATCH):
+            batch = table[start : start + BATCH]
+            contents = [image_bytes(image) for image in batch["image"]]
+            shown = [
+                Shown(predictor.decode(content), content, file)
+                for content, file in zip(contents, batch["file"], strict=True)
+            ]
+            rows += recorder.rows(shown, predictor.outputs([one.image for one in shown]))
+            display.advance(len(rows), total=total)
+    reference = with_null_quantiles(
+        make_reference(
+            rows,
+            pd.concat(beside, ignore_index=True),
+            labels=predictor.labels,
+            temperature=predictor.temperature,
+            group_column=predictor.recipe.data.group_column,
+            slice_columns=list(predictor.recipe.data.slice_columns),
+        ),
+        seed=predictor.recipe.seed,
+    )
+    reference.save(run)
+    return reference
+
+
+def _beside(
+    table: datasets.Dataset, split: str, labels: list[str], group: str | None
+) -> pd.DataFrame:
+    """The truth and the other columns of the data; the group under its own name too."""
+    names = [name for name in table.column_names if name not in ("image", "label", "file")]
+    frame = pd.DataFrame({name: table[name] for name in names}, index=range(len(table)))
+    frame["split"] = split
+    frame["label"] = [labels[i] for i in table["label"]]
+    if group is not None and "group" in frame and group not in frame:
+        frame[group] = frame["group"]
+    return frame
