@@ -31,6 +31,7 @@ from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
 from hf_vft.steps.proving import held_out_logits, prove
 from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reading import look_at_pictures, read_pictures
+from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
 from hf_vft.tasks import TASKS, get_task
 from hf_vft.training.callbacks import Display, Silent
@@ -95,6 +96,7 @@ def fit(
             write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
             # A run counts as finished once its model is there.
             save_model(run, loaded, tuned)
+            save_reference(run, data, display)
             render_report(run.path, mistakes=report_mistakes(run, data))
         PartialState().wait_for_everyone()
     return run

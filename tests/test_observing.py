@@ -1,0 +1,88 @@
+"""Pictures that nobody logged, and the reference that a run writes: measured in one way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hf_vft.data.demo_production import write_production
+from hf_vft.errors import DataError
+from hf_vft.monitoring.drift import find_drift, read_window
+from hf_vft.monitoring.profile import Reference
+from hf_vft.observing import observe
+from hf_vft.run import RunDirectory
+from tests.runs import PICTURE_SIZE
+
+
+@pytest.fixture(scope="module")
+def reference(fitted: Path) -> Reference:
+    return Reference.load(RunDirectory(fitted))
+
+
+def test_fit_writes_a_reference_of_held_out_pictures(fitted: Path, reference: Reference) -> None:
+    known = pd.read_parquet(RunDirectory(fitted).predictions_file)
+    frame = reference.sample.frame
+    assert set(frame["split"]) == {"validation", "test"}
+    assert list(frame["file"]) == list(known["file"])
+    assert list(frame["label"]) == list(known["label"])
+    assert list(frame["predicted"]) == list(known["predicted"])
+    np.testing.assert_allclose(frame["confidence"], known["confidence"], atol=1e-4)
+    assert reference.sample.embeddings is not None
+    assert len(reference.sample.embeddings) == len(frame)
+    assert reference.reduction is not None
+    assert "camera" in frame
+    assert reference.chance("input.brightness", 100) is not None
+
+
+def test_pictures_of_the_reference_are_observed_as_the_reference_has_them(
+    fitted: Path, pictures: Path, reference: Reference, tmp_path: Path
+) -> None:
+    folder = tmp_path / "plain"
+    for name in reference.sample.frame["file"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(pictures / name, folder / name)
+    (folder / "broken.png").write_bytes(b"no picture")
+    seen = observe(fitted, folder, tmp_path / "log")
+    assert (seen.pictures, seen.labels) == (len(reference.sample), 0)
+    assert seen.rejected == {"broken.png": "not an image that Pillow can read"}
+    now = read_window(seen.log, reference).sample
+    before = reference.sample.frame.set_index("file")
+    after = now.frame.set_index("file").loc[before.index]
+    for name in ("brightness", "sharpness", "saturation", "confidence", "entropy", "energy"):
+        np.testing.assert_allclose(after[name], before[name], atol=1e-4)
+    assert list(after["phash"]) == list(before["phash"])
+    again = observe(fitted, folder, tmp_path / "again")
+    assert set(again.log.read()["request_id"]) == set(now.frame["request_id"])
+
+
+def test_a_production_stream_brings_its_times_slices_and_labels(
+    fitted: Path, reference: Reference, tmp_path: Path
+) -> None:
+    stream = write_production(tmp_path / "stream", days=2, per_day=60, size=PICTURE_SIZE)
+    seen = observe(fitted, stream, tmp_path / "log")
+    truth = pd.read_csv(stream / "labels.csv")
+    frame = seen.log.read()
+    assert seen.labels == len(truth) == len(frame) == 120
+    assert list(frame["ts_utc"].dt.strftime("%Y-%m-%dT%H:%M:%S")) == sorted(
+        pd.to_datetime(truth["timestamp"]).dt.strftime("%Y-%m-%dT%H:%M:%S")
+    )
+    joined = frame.merge(seen.log.read_labels(), on="request_id").merge(
+        truth, left_on="file", right_on="file_name", suffixes=("", "_true")
+    )
+    assert (joined["label"] == joined["label_true"]).all()
+    assert (joined["camera"] == joined["camera_true"]).all()
+    drift = find_drift(reference, read_window(seen.log, reference), permutations=19)
+    assert {f.section for f in drift.findings} >= {"sanity", "input", "prediction", "embedding"}
+    assert len(drift.unlike) == 120
+
+
+def test_a_folder_without_pictures_is_refused(fitted: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no picture in it"):
+        observe(fitted, tmp_path, tmp_path / "log")
+    (tmp_path / "broken.jpg").write_bytes(b"none")
+    with pytest.raises(DataError, match="no picture could be scored, not an image"):
+        observe(fitted, tmp_path, tmp_path / "log")
