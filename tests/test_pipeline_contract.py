@@ -29,6 +29,9 @@ CONTRACT = [
     "audit.json",
     "report.html",
     "reference/predictions.parquet",
+    "reference/profile.json",
+    "reference/records.parquet",
+    "reference/embeddings.safetensors",
     "state/recipe.yaml",
 ]
 

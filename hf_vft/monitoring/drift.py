@@ -17,6 +17,7 @@ from hf_vft.monitoring.predictions import prediction_findings, probabilities
 from hf_vft.monitoring.profile import QUANTILES, Reference
 from hf_vft.monitoring.sample import Sample, independent
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
+from hf_vft.monitoring.two_sample import RESAMPLES
 from hf_vft.records import ProductionLog
 
 SPLITS = 40
@@ -149,8 +150,9 @@ def _tests(
     )
     ours = independent(numbered, profile.group_column, rng)
     theirs = independent(current, profile.group_column, rng)
-    findings = input_findings(ours, theirs, seed=seed)
-    findings += prediction_findings(ours, theirs, profile.labels, seed=seed)
+    resamples = RESAMPLES if permutations else 0
+    findings = input_findings(ours, theirs, resamples=resamples, seed=seed)
+    findings += prediction_findings(ours, theirs, profile.labels, resamples=resamples, seed=seed)
     before = probabilities(reference.sample.frame, len(profile.labels))
     now = probabilities(current.frame, len(profile.labels))
     shares = np.bincount(reference.label_ids, minlength=len(profile.labels)) / len(reference.sample)

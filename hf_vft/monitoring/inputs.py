@@ -7,7 +7,7 @@ import pandas as pd
 
 from hf_vft.monitoring.findings import Finding, Section
 from hf_vft.monitoring.sample import Sample
-from hf_vft.monitoring.two_sample import categorical_difference, numeric_difference
+from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference, numeric_difference
 
 PROPERTIES = (
     "brightness", "contrast", "sharpness", "saturation", "image_entropy",
@@ -15,12 +15,15 @@ PROPERTIES = (
 )  # fmt: skip
 
 
-def input_findings(reference: Sample, current: Sample, *, seed: int = 0) -> list[Finding]:
+def input_findings(
+    reference: Sample, current: Sample, *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Finding]:
     """A finding for each property that both samples have.
 
     Args:
         reference: Independent rows.
         current: Independent rows.
+        resamples: Of the test of categories, where some are rare.
         seed: Of the test of categories.
     """
     found = [
@@ -31,7 +34,12 @@ def input_findings(reference: Sample, current: Sample, *, seed: int = 0) -> list
     if reference.frame["format"].notna().any() and current.frame["format"].notna().any():
         found.append(
             categorical_finding(
-                "input", "format", reference.frame["format"], current.frame["format"], seed=seed
+                "input",
+                "format",
+                reference.frame["format"],
+                current.frame["format"],
+                resamples=resamples,
+                seed=seed,
             )
         )
     return found
@@ -59,12 +67,18 @@ def numeric_finding(
 
 
 def categorical_finding(
-    section: Section, name: str, reference: pd.Series, current: pd.Series, *, seed: int
+    section: Section,
+    name: str,
+    reference: pd.Series,
+    current: pd.Series,
+    *,
+    resamples: int,
+    seed: int,
 ) -> Finding:
     """Chi-square on one column of names."""
     ours, theirs = reference.value_counts(), current.value_counts()
     table = pd.concat([ours, theirs], axis=1).fillna(0)
-    found = categorical_difference(table.to_numpy().T, seed)
+    found = categorical_difference(table.to_numpy().T, resamples=resamples, seed=seed)
     shares = table.to_numpy() / np.array([max(len(reference), 1), max(len(current), 1)])
     worst = int(np.abs(shares[:, 1] - shares[:, 0]).argmax())
     most, (before, now) = str(table.index[worst]), shares[worst]

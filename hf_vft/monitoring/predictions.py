@@ -11,13 +11,18 @@ import pandas as pd
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.inputs import categorical_finding, numeric_finding
 from hf_vft.monitoring.sample import Sample
-from hf_vft.monitoring.two_sample import columns_difference
+from hf_vft.monitoring.two_sample import RESAMPLES, columns_difference
 
 SCORES = ("confidence", "entropy", "energy")
 
 
 def prediction_findings(
-    reference: Sample, current: Sample, labels: Sequence[str], *, seed: int = 0
+    reference: Sample,
+    current: Sample,
+    labels: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> list[Finding]:
     """Predicted labels, confidence, entropy, energy, and all outputs together (BBSD).
 
@@ -25,12 +30,18 @@ def prediction_findings(
         reference: Independent rows.
         current: Independent rows.
         labels: The classes, in the order of the probabilities.
+        resamples: Of the test of labels, where some are rare.
         seed: Of the test of labels.
     """
     ours, theirs = reference.frame, current.frame
     found = [
         categorical_finding(
-            "prediction", "labels", ours["predicted"], theirs["predicted"], seed=seed
+            "prediction",
+            "labels",
+            ours["predicted"],
+            theirs["predicted"],
+            resamples=resamples,
+            seed=seed,
         )
     ]
     found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in SCORES]
