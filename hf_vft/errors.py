@@ -45,5 +45,9 @@ class HubError(VftError):
     """The Hub refused, or could not be reached."""
 
 
+class PolicyError(VftError):
+    """The monitoring policy asks for something that does not exist or fit together."""
+
+
 class MissingDependencyError(VftError):
     """An optional package is needed; the message names the extra that brings it."""

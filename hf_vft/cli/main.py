@@ -17,6 +17,7 @@ from hf_vft.cli.commands import (
     doctor,
     evaluate,
     fit,
+    monitor,
     predict,
     pretrain,
     push,
@@ -38,6 +39,7 @@ app.command()(fit.fit)
 app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
+app.command()(monitor.monitor)
 app.command()(push.push)
 app.command("push-data")(push.push_data)
 app.command()(pretrain.pretrain)
@@ -49,7 +51,7 @@ app.add_typer(demo.app, name="demo")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors that a user can mend are one line, tracebacks need ``--debug``.
 
-    Exit status: 0 in order, 1 error, 2 usage, 130 interrupted.
+    Exit status: 0 in order, 1 error, 2 usage, 3 an alert of ``monitor``, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("HF_VFT_DEBUG"))

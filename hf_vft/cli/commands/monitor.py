@@ -1,0 +1,56 @@
+"""``hf-vft monitor``: is production still what the model was trained for?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ALERT = 3
+
+
+def monitor(
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    log: Annotated[Path, typer.Argument(help="A production log.")],
+    policy: Annotated[
+        str, typer.Option(help="default, strict, medical, factory, or a YAML file.")
+    ] = "default",
+    out: Annotated[Path, typer.Option(help="Folder for monitor.html and verdict.json.")] = Path(
+        "monitor"
+    ),
+    workspace: Annotated[
+        Path | None, typer.Option(help="Evidently workspace: a dashboard over time.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print verdict.json.")] = False,
+) -> None:
+    """Say whether a model is still right, for everyone, and what to do if not.
+
+    Exit status: 0 in order, 3 alert, 1 error, 2 usage.
+
+    Example: hf-vft monitor run/ log/ --policy factory --workspace workspace
+    """
+    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.monitoring.policy import load_policy
+    from hf_vft.watching import TO_LABEL, act, monitor_run, report
+
+    chosen = load_policy(policy)
+    quiet_libraries()
+    with ConsoleDisplay() as display:
+        watched = monitor_run(run, log, chosen, display=display)
+    report(watched, out, name=run.resolve().name, workspace=workspace)
+    decision = watched.decision
+    if as_json:
+        typer.echo(decision.model_dump_json(indent=2))
+    else:
+        typer.echo(decision.headline)
+        for reason in decision.reasons:
+            typer.echo(f"  {reason}")
+        for step in decision.todo:
+            typer.echo(f"> {step}")
+        if len(watched.to_label):
+            typer.echo(f"{len(watched.to_label)} pictures to label: {out / TO_LABEL}")
+        typer.echo(f"Report: {out / 'monitor.html'}")
+    act(decision, chosen, name=run.resolve().name)
+    if decision.alert and chosen.actions.exit_status:
+        raise typer.Exit(ALERT)

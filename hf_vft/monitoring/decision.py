@@ -1,0 +1,222 @@
+"""From findings to a decision. It is returned, never acted on: acting is the pipeline's part.
+
+Drift is not harm. Pictures that look different ask for labels; a loss that was measured, or
+credibly estimated, asks for retraining.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hf_vft.evaluation.multiplicity import benjamini_hochberg, holm
+from hf_vft.monitoring.findings import Finding, Level
+from hf_vft.monitoring.policy import Policy
+
+Action = Literal["none", "wait", "label", "retrain"]
+DRIFT = ("input", "prediction", "embedding", "class_mix")
+
+_HEADLINES: dict[Action, str] = {
+    "none": "In order: production is what the model was trained for.",
+    "wait": "No verdict yet: there is too little to go by.",
+    "label": "Something changed, and whether it hurts is unknown: label pictures.",
+    "retrain": "The model has become worse: retrain it.",
+}
+_EQUALITY = "The model has become worse for some: retrain it."
+
+
+class Judged(BaseModel):
+    """A finding of the newest window, with what the others say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    finding: Finding
+    p_holm: float | None = Field(description="Corrected for all that could page.")
+    q_value: float | None = Field(description="By Benjamini-Hochberg, for the table.")
+    windows: int = Field(description="Windows in which it holds.")
+
+
+class Decision(BaseModel):
+    """What is known, and what to do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    action: Action
+    headline: str
+    reasons: list[str] = Field(description="Why, the gravest first.")
+    todo: list[str] = Field(description="What to do now.")
+    windows: int
+    rows: int = Field(description="Of the newest window.")
+    judged: list[Judged]
+
+    @property
+    def alert(self) -> bool:
+        """Whether someone has to do something."""
+        return self.action in ("label", "retrain")
+
+
+def decide(windows: Sequence[Sequence[Finding]], policy: Policy) -> Decision:
+    """Judge the findings of one report.
+
+    A finding holds in a window if its p-value, corrected by Holm for all that could page there,
+    is at most ``policy.alpha`` and its effect is large enough. It pages if it holds in
+    ``policy.windows.needed`` windows, the newest or the one before among them.
+
+    Args:
+        windows: Findings of each window, the newest last; none if there were too few rows.
+        policy: What counts, and from when on.
+    """
+    if not windows:
+        return _nothing(policy)
+    holds = [_held(findings, policy) for findings in windows]
+    needed = min(policy.windows.needed, len(windows))
+    newest = list(windows[-1])
+    corrected = _corrected(newest, policy)
+    q_values = benjamini_hochberg([finding.p_value for finding in newest])
+    judged = []
+    for finding, p, q in zip(newest, corrected, q_values, strict=True):
+        count = sum(finding.key in held for held in holds)
+        level = _level(finding, count, needed, now=finding.key in holds[-1], policy=policy)
+        judged.append(
+            Judged(
+                finding=finding.judged(level),
+                p_holm=p,
+                q_value=None if q != q else float(q),
+                windows=count,
+            )
+        )
+    return _decided(judged, len(windows), policy)
+
+
+def pages(finding: Finding, policy: Policy) -> bool:
+    """Whether a finding may page at all: it was tested, and the policy knows how large is large."""
+    return finding.p_value is not None and (
+        finding.key in policy.harm
+        or (finding.section in DRIFT and _least(finding, policy) is not None)
+    )
+
+
+def _least(finding: Finding, policy: Policy) -> float | None:
+    return policy.effects.get(finding.key, policy.effects.get(finding.effect_name))
+
+
+def _corrected(findings: Sequence[Finding], policy: Policy) -> list[float | None]:
+    adjusted = holm(finding.p_value if pages(finding, policy) else None for finding in findings)
+    return [None if p != p else float(p) for p in adjusted]
+
+
+def _held(findings: Sequence[Finding], policy: Policy) -> set[str]:
+    return {
+        finding.key
+        for finding, p in zip(findings, _corrected(findings, policy), strict=True)
+        if p is not None and p <= policy.alpha and _large(finding, policy)
+    }
+
+
+def _large(finding: Finding, policy: Policy) -> bool:
+    if finding.effect is None:
+        return False
+    if finding.key in policy.harm:
+        # Scores harm by falling, a gap between groups by its width.
+        loss = abs(finding.effect) if finding.section == "bias" else -finding.effect
+        return loss >= policy.harm[finding.key]
+    return abs(finding.effect) >= (_least(finding, policy) or 0.0)
+
+
+def _level(finding: Finding, count: int, needed: int, *, now: bool, policy: Policy) -> Level:
+    if finding.level == "insufficient":
+        return "insufficient"
+    if count >= needed and (now or count > 1):
+        return "alert"
+    if now:
+        return "warn"
+    return "ok" if pages(finding, policy) else "info"
+
+
+def _decided(judged: list[Judged], windows: int, policy: Policy) -> Decision:
+    alerts = [one for one in judged if one.finding.level == "alert"]
+    harms = [one for one in alerts if one.finding.key in policy.harm]
+    action: Action = "retrain" if harms else "label" if alerts else "none"
+    headline = _HEADLINES[action]
+    if harms and all(one.finding.section == "bias" for one in harms):
+        headline = _EQUALITY
+    drifts = sorted(
+        (one for one in alerts if one not in harms),
+        key=lambda one: -_excess(one.finding, policy),
+    )
+    reasons = [_reason(one) for one in [*harms, *drifts]]
+    once = [one for one in judged if one.finding.level == "warn"]
+    reasons += [f"Seen in one window only: {_reason(one)}" for one in once]
+    if not reasons:
+        reasons = [_quiet(judged)]
+    rows = max((one.finding.rows for one in judged), default=0)
+    return Decision(
+        action=action,
+        headline=headline,
+        reasons=reasons,
+        todo=_todo(action, judged),
+        windows=windows,
+        rows=rows,
+        judged=judged,
+    )
+
+
+def _excess(finding: Finding, policy: Policy) -> float:
+    """Effect in multiples of the smallest that counts: the cause stands out, not its echoes."""
+    echo = 0.0 if finding.section == "input" else 1e6  # causes are named before consequences
+    return abs(finding.effect or 0.0) / (_least(finding, policy) or 1.0) - echo
+
+
+def _reason(one: Judged) -> str:
+    finding = one.finding
+    name = finding.name.replace("_", " ")
+    text = finding.note
+    if not text and isinstance(finding.reference, float) and isinstance(finding.current, float):
+        text = f"{finding.reference:.3g} at training, {finding.current:.3g} now."
+    where = {"class_mix": "class mix", "labels": "with labels"}.get(
+        finding.section, finding.section
+    )
+    size = f" ({finding.effect_name} {finding.effect:.2f})" if finding.section in DRIFT else ""
+    return f"{where}, {name}: {text}{size}" if text else f"{where}, {name}{size}"
+
+
+def _quiet(judged: list[Judged]) -> str:
+    looked = sum(one.p_holm is not None for one in judged)
+    known = any(one.finding.key == "labels.accuracy" and one.p_holm is not None for one in judged)
+    basis = "measured on labels" if known else "without labels, as far as confidence can tell"
+    return f"None of {looked} tests found a change that counts ({basis})."
+
+
+def _todo(action: Action, judged: list[Judged]) -> list[str]:
+    if action == "none":
+        return ["Nothing. Label a few pictures now and then: only labels measure accuracy."]
+    refused = [
+        one.finding.note
+        for one in judged
+        if one.finding.key == "performance.estimated_accuracy"
+        and one.finding.level == "insufficient"
+    ]
+    if action == "label":
+        return [
+            "Label the pictures of label-these.csv, write the labels to the log, monitor again.",
+            *refused,
+        ]
+    return [
+        "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule).",
+        "Otherwise label the pictures of label-these.csv and run hf-vft retrain.",
+    ]
+
+
+def _nothing(policy: Policy) -> Decision:
+    few = f"The newest window has fewer than {policy.windows.least} comparable pictures."
+    return Decision(
+        action="wait",
+        headline=_HEADLINES["wait"],
+        reasons=[few],
+        todo=["Wait for more pictures, or lower windows.least in the policy."],
+        windows=0,
+        rows=0,
+        judged=[],
+    )

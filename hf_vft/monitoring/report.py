@@ -1,0 +1,218 @@
+"""The Evidently report: one page, its JSON, a snapshot that loads again, a dashboard over time.
+
+Nothing phones home: ``DO_NOT_TRACK`` is set before Evidently is imported. The report holds
+figures, no rows and no pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any, get_args
+
+from hf_vft.errors import RunError
+from hf_vft.imports import require_package
+from hf_vft.monitoring.decision import Action, Decision, Judged
+from hf_vft.monitoring.findings import LEVELS, Section
+from hf_vft.run import write_text
+
+EXTRA = "monitor"
+PROJECT = "hf-vft"
+
+TITLES: dict[Section, str] = {
+    "sanity": "1. Sanity",
+    "input": "2. Input",
+    "prediction": "3. Prediction",
+    "embedding": "4. Embedding",
+    "class_mix": "5. Class mix",
+    "performance": "6. How right is it still, without labels",
+    "labels": "7. With delayed labels",
+    "bias": "8. Is it right for all",
+}
+FIGURES = {
+    "labels.accuracy": "Accuracy, measured on labels",
+    "labels.f1_macro": "Macro F1, measured on labels",
+    "performance.estimated_accuracy": "Accuracy, estimated without labels",
+    "prediction.confidence": "Mean confidence",
+    "embedding.mmd": "Embedding drift (MMD)",
+    "embedding.classifier": "Old from new (2 AUC − 1)",
+    "bias.new_gap": "Widest new gap between groups",
+}
+SHOWN = ("labels.accuracy", "performance.estimated_accuracy", "bias.new_gap")
+
+
+def make_snapshot(decision: Decision, *, name: str, at: datetime | None = None) -> Any:
+    """An ``evidently`` snapshot of a decision.
+
+    Args:
+        decision: What was found.
+        name: Of the run, shown in the workspace.
+        at: The time that it stands for in the dashboard; now by default.
+
+    Raises:
+        MissingDependencyError: If Evidently is not installed.
+    """
+    _import_evidently()
+    import pandas as pd
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.tests import eq
+
+    from hf_vft.monitoring.evidently_metrics import SectionAlerts, Verdict
+
+    metrics: list[Any] = [
+        Verdict(
+            code=get_args(Action).index(decision.action),
+            headline=decision.headline,
+            reasons=decision.reasons,
+            todo=decision.todo,
+            tests=[],
+        ),
+        *_figures(decision),
+    ]
+    for section, title in TITLES.items():
+        found = [one for one in decision.judged if one.finding.section == section]
+        alerts = sum(one.finding.level == "alert" for one in found)
+        metrics.append(
+            SectionAlerts(
+                section=section,
+                title=title,
+                alerts=alerts,
+                table=[_row(one) for one in sorted(found, key=_gravity)],
+                note=None if found else "Nothing to look at: the log holds no data for this.",
+                tests=[eq(0, alias=f"{title}: nothing alerts")],
+            )
+        )
+    # Evidently wants a data set; what was looked at stays out of the report.
+    rows = Dataset.from_pandas(pd.DataFrame({"rows": [decision.rows]}), DataDefinition())
+    return Report(metrics, include_tests=True).run(rows, None, timestamp=at, name=name)
+
+
+def write_report(decision: Decision, out: Path, *, name: str, at: datetime | None = None) -> Any:
+    """Write ``monitor.html``, ``verdict.json`` and ``snapshot.json`` into ``out``.
+
+    Returns:
+        The snapshot.
+    """
+    snapshot = make_snapshot(decision, name=name, at=at)
+    write_text(out / "monitor.html", snapshot.get_html_str(as_iframe=False))
+    write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
+    write_text(out / "snapshot.json", snapshot.dumps())
+    return snapshot
+
+
+def load_snapshot(path: Path) -> Any:
+    """Load ``snapshot.json`` again.
+
+    Raises:
+        RunError: If it is missing or is no snapshot.
+    """
+    _import_evidently()
+    from evidently.core.report import Snapshot
+
+    import hf_vft.monitoring.evidently_metrics  # noqa: F401 – registers our metrics
+
+    try:
+        return Snapshot.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: no snapshot ({str(error).splitlines()[0]}).") from None
+
+
+def add_to_workspace(snapshot: Any, folder: Path, *, project: str = PROJECT) -> None:
+    """Add a snapshot to a workspace, which is made with its dashboard where it is missing.
+
+    ``DO_NOT_TRACK=1 evidently ui --workspace FOLDER`` shows it.
+    """
+    _import_evidently()
+    from evidently.ui.workspace import Workspace
+
+    workspace = Workspace.create(str(folder))
+    found = [one for one in workspace.list_projects() if one.name == project]
+    home = found[0] if found else workspace.create_project(project)
+    if not found:
+        _panels(home)
+    workspace.add_run(home.id, snapshot, include_data=False)
+
+
+def _import_evidently() -> None:
+    os.environ["DO_NOT_TRACK"] = "1"
+    require_package("evidently", EXTRA)
+
+
+def _figures(decision: Decision) -> list[Any]:
+    from hf_vft.monitoring.evidently_metrics import Figure
+
+    by_key = {one.finding.key: one.finding for one in decision.judged}
+    figures = [
+        Figure(
+            key="rows",
+            title="Pictures in the newest window",
+            value=float(decision.rows),
+            shown=f"{decision.rows:,}",
+            tests=[],
+        )
+    ]
+    for key, title in FIGURES.items():
+        finding = by_key.get(key)
+        if finding is None:
+            continue
+        value = finding.current if isinstance(finding.current, float) else finding.effect
+        if value is None:
+            continue
+        shown = f"{value:.2f}"
+        if isinstance(finding.reference, float) and key != "bias.new_gap":
+            shown += f" ({finding.reference:.2f} at training)"
+        figures.append(
+            Figure(key=key, title=title, value=value, shown=shown, visible=key in SHOWN, tests=[])
+        )
+    return figures
+
+
+def _gravity(one: Judged) -> tuple[int, str]:
+    return -LEVELS.index(one.finding.level), one.finding.name
+
+
+def _row(one: Judged) -> dict[str, str]:
+    finding = one.finding
+    ends = finding.interval
+    span = "" if ends is None else f", {ends[0]:.2g} to {ends[1]:.2g}"
+    effect = "" if finding.effect is None else f"{finding.effect:.3g} {finding.effect_name}{span}"
+    test = finding.method + ("" if one.q_value is None else f", q = {one.q_value:.2g}")
+    return {
+        "level": finding.level,
+        "finding": finding.name.replace("_", " "),
+        "training": _shown(finding.reference),
+        "now": _shown(finding.current),
+        "effect (95 % interval)": effect,
+        "windows": str(one.windows) if one.p_holm is not None else "",
+        "test": test,
+        "what it means": finding.note,
+    }
+
+
+def _shown(value: float | str | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _panels(project: Any) -> None:
+    from evidently.sdk.models import PanelMetric
+    from evidently.sdk.panels import line_plot_panel
+
+    def line(title: str, *keys: str) -> Any:
+        values = [
+            PanelMetric(legend=FIGURES.get(key, key), metric="Figure", metric_labels={"key": key})
+            for key in keys
+        ]
+        return line_plot_panel(title=title, values=values, size="half")
+
+    verdict = [PanelMetric(legend="verdict", metric="Verdict")]
+    board = project.dashboard
+    board.add_panel(
+        line_plot_panel(title="Verdict: 0 in order, 2 label, 3 retrain", values=verdict)
+    )
+    board.add_panel(line("Accuracy", "labels.accuracy", "performance.estimated_accuracy"))
+    board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
+    board.add_panel(line("Widest new gap between groups", "bias.new_gap"))
+    board.add_panel(line("Pictures", "rows"))

@@ -1,0 +1,202 @@
+"""From a run and its production log to a decision and a report: what ``hf-vft monitor`` does."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hf_vft.errors import HubError
+from hf_vft.evaluation.multiplicity import holm
+from hf_vft.monitoring.bias import bias_findings
+from hf_vft.monitoring.decision import Decision, decide
+from hf_vft.monitoring.drift import Window, find_drift, read_window
+from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.labelling import pictures_to_label
+from hf_vft.monitoring.labels import label_findings
+from hf_vft.monitoring.performance import performance_findings
+from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.profile import Reference
+from hf_vft.monitoring.report import add_to_workspace, write_report
+from hf_vft.records import ProductionLog
+from hf_vft.run import RunDirectory, write_text
+from hf_vft.training.callbacks import Display, Silent
+
+TO_LABEL = "label-these.csv"
+UNSAFE_EFFECT = 0.35
+"""MMD to the reference in the present class mix, from which on the content is too new to trust
+what confidence says."""
+_TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a monitoring run found.
+
+    Attributes:
+        decision: The verdict.
+        to_label: Pictures that would tell most, if labelled; empty if there is no need.
+    """
+
+    decision: Decision
+    to_label: pd.DataFrame
+
+
+def monitor_run(
+    run_path: str | Path,
+    log_path: str | Path,
+    policy: Policy,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    seed: int = 0,
+    display: Display | None = None,
+) -> Watched:
+    """Compare the newest windows of a production log with the reference of a run.
+
+    Args:
+        run_path: A finished run.
+        log_path: A production log.
+        policy: What counts.
+        since: The first moment that counts.
+        until: The first moment that no longer counts.
+        seed: Of everything random.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: If the run has no reference, or the log no comparable rows.
+    """
+    display = display or Silent()
+    reference = Reference.load(RunDirectory.open(run_path))
+    log = ProductionLog.open(log_path)
+    whole = _with_labels(read_window(log, reference, since, until), log)
+    windows = list(newest_windows(whole, policy))
+    display.start("looking at windows", len(windows) or 1)
+    found, unlike = [], pd.DataFrame()
+    for number, window in enumerate(windows):
+        findings, unlike = _look(reference, window, policy, seed)
+        found.append(findings)
+        display.advance(number + 1, total=len(windows))
+    decision = decide(found, policy)
+    to_label = pd.DataFrame()
+    if decision.alert and policy.actions.ask_for:
+        sample = windows[-1].sample
+        to_label = pictures_to_label(
+            sample.frame, sample.embeddings, unlike, policy.actions.ask_for
+        )
+    return Watched(decision, to_label)
+
+
+def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
+    """The newest rows in windows of equal size, the oldest window first.
+
+    Fewer windows where the log has too few rows for all; none where it has too few for one.
+    """
+    rows = len(whole.sample)
+    count = min(policy.windows.count, rows // policy.windows.least)
+    if not count:
+        return
+    size = min(policy.windows.rows, rows // count)
+    for number in range(count):
+        start = rows - size * (count - number)
+        yield Window(whole.sample.take(np.arange(start, start + size)), whole.excluded)
+
+
+def report(
+    watched: Watched, out: Path, *, name: str, workspace: Path | None = None
+) -> None:
+    """Write the report, the verdict and the pictures to label into ``out``."""
+    out.mkdir(parents=True, exist_ok=True)
+    snapshot = write_report(watched.decision, out, name=name)
+    write_text(out / TO_LABEL, watched.to_label.to_csv(index=False))
+    if workspace is not None:
+        add_to_workspace(snapshot, workspace)
+
+
+def act(decision: Decision, policy: Policy, *, name: str) -> None:
+    """Tell the webhook and the Hub, where the policy names them and there is an alert.
+
+    Raises:
+        HubError: If one cannot be reached; the report is written by then.
+    """
+    if not decision.alert:
+        return
+    text = "\n".join([decision.headline, *(f"- {why}" for why in decision.reasons)])
+    if policy.actions.webhook:
+        _post(policy.actions.webhook, {"run": name, "text": text, "action": decision.action})
+    if policy.actions.hub:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError
+
+        try:
+            HfApi().create_discussion(
+                policy.actions.hub, title=f"Monitor: {decision.headline}", description=text
+            )
+        except (HfHubHTTPError, OSError) as error:
+            raise HubError(
+                f"{policy.actions.hub}: no message left ({type(error).__name__})."
+            ) from None
+
+
+def _look(
+    reference: Reference, window: Window, policy: Policy, seed: int
+) -> tuple[list[Finding], pd.DataFrame]:
+    """All eight sections of one window."""
+    drift = find_drift(reference, window, minimum_rows=policy.windows.least, seed=seed)
+    before, now = reference.sample.frame, window.sample.frame
+    findings = list(drift.findings)
+    unsafe = _unsafe(findings, policy.alpha)
+    findings += performance_findings(before, now, unsafe=unsafe, seed=seed)
+    findings += label_findings(before, now, seed=seed)[0]
+    groups = policy.groups
+    findings += bias_findings(
+        before,
+        now,
+        groups.columns or reference.profile.slice_columns,
+        min_rows=groups.min_rows,
+        min_events=groups.min_events,
+        intersections=groups.intersections,
+    )[0]
+    return findings, drift.unlike
+
+
+def _unsafe(findings: Sequence[Finding], alpha: float) -> str | None:
+    """Why confidence cannot be trusted: the content is new, and clearly so."""
+    embedding = [one for one in findings if one.section == "embedding"]
+    corrected = holm(one.p_value for one in embedding)
+    for finding, p in zip(embedding, corrected, strict=True):
+        if finding.name == "new_content" and p <= alpha and (finding.effect or 0) > UNSAFE_EFFECT:
+            return (
+                "the pictures show something new "
+                f"(MMD {finding.effect:.2f} beyond the class mix); only labels can say."
+            )
+    return None
+
+
+def _with_labels(window: Window, log: ProductionLog) -> Window:
+    """The rows in the order of time, each with its label where one has arrived."""
+    labels = log.read_labels().set_index("request_id")["label"]
+    frame = window.sample.frame.assign(label=window.sample.frame["request_id"].map(labels))
+    order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
+    sample = type(window.sample)(frame, window.sample.embeddings).take(order)
+    return Window(sample, window.excluded)
+
+
+def _post(address: str, payload: dict[str, str]) -> None:
+    if not address.startswith(("http://", "https://")):
+        raise HubError(f"{address}: a webhook begins with https://.")
+    request = urllib.request.Request(  # noqa: S310 – the scheme was checked
+        address, json.dumps(payload).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        urllib.request.urlopen(request, timeout=_TIMEOUT).close()  # noqa: S310
+    except OSError as error:
+        # The address may hold a secret, so only its host is named.
+        host = address.split("/")[2]
+        raise HubError(f"webhook at {host}: not reached ({type(error).__name__}).") from None

@@ -1,0 +1,58 @@
+"""What Evidently 0.7.23 gets wrong, which is why the statistics are ours.
+
+A test here that fails means that Evidently has mended a fault: see whether ours can go.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import chi2_contingency
+
+evidently = pytest.importorskip("evidently")
+
+
+def test_its_chi_square_takes_the_reference_for_exact_and_alarms_far_too_often():
+    from evidently.legacy.calculations.stattests.chisquare_stattest import chi_stat_test
+
+    rng = np.random.default_rng(0)
+    theirs = ours = 0
+    for _ in range(100):
+        first, second = (pd.Series(rng.choice(list("abcdef"), 500)) for _ in range(2))
+        theirs += bool(chi_stat_test(first, second, "cat", 0.05).drifted)
+        table = pd.concat([first.value_counts(), second.value_counts()], axis=1).to_numpy()
+        ours += chi2_contingency(table).pvalue < 0.05
+    assert theirs > 20
+    assert ours <= 12
+
+
+def test_its_groups_all_get_the_overall_accuracy():
+    from evidently import DataDefinition, Dataset, MulticlassClassification, Report
+    from evidently.metrics import Accuracy
+    from evidently.metrics.group_by import GroupBy
+
+    frame = pd.DataFrame({"target": list("abcabc") * 10, "group": ["x", "y"] * 30})
+    frame["prediction"] = np.where(frame["group"] == "x", frame["target"], "b")
+    definition = DataDefinition(
+        classification=[MulticlassClassification(target="target", prediction_labels="prediction")],
+        categorical_columns=["target", "prediction", "group"],
+    )
+    data = Dataset.from_pandas(frame, definition)
+    found = Report([GroupBy(Accuracy(), "group")]).run(data, None).dict()
+    values = [metric["value"] for metric in found["metrics"]]
+    right = frame["target"] == frame["prediction"]
+    by_group = right.groupby(frame["group"]).mean()
+    assert by_group["x"] - by_group["y"] > 0.5
+    assert values == pytest.approx([right.mean()] * len(values))
+
+
+def test_two_string_classes_as_multiclass_raise():
+    from evidently import DataDefinition, Dataset, MulticlassClassification, Report
+    from evidently.presets import ClassificationPreset
+
+    frame = pd.DataFrame({"target": list("ab") * 20, "prediction": list("abba") * 10})
+    definition = DataDefinition(
+        classification=[MulticlassClassification(target="target", prediction_labels="prediction")],
+        categorical_columns=["target", "prediction"],
+    )
+    with pytest.raises(KeyError):
+        Report([ClassificationPreset()]).run(Dataset.from_pandas(frame, definition), None)

@@ -1,0 +1,84 @@
+import json
+import socket
+
+import pytest
+
+from hf_vft.errors import RunError
+from hf_vft.monitoring.decision import decide
+from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.report import (
+    TITLES,
+    add_to_workspace,
+    load_snapshot,
+    make_snapshot,
+    write_report,
+)
+from tests.monitoring.test_decision import NOTHING, STRONG, WORSE
+
+DECISION = decide([[STRONG, WORSE]] * 3, Policy())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+
+    def refuse(*_):
+        raise AssertionError("a connection was made")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DO_NOT_TRACK", raising=False)
+        patch.setattr(socket.socket, "connect", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
+        write_report(DECISION, out, name="test")
+        add_to_workspace(make_snapshot(DECISION, name="first"), out / "workspace")
+        add_to_workspace(make_snapshot(DECISION, name="second"), out / "workspace")
+    return out
+
+
+def test_nothing_phones_home_and_tracking_is_off(written, monkeypatch):
+    import os
+
+    assert os.environ["DO_NOT_TRACK"] == "1"
+
+
+def test_the_page_begins_with_verdict_reasons_and_what_to_do(written):
+    page = (written / "monitor.html").read_text(encoding="utf-8")
+    order = [page.index(text) for text in (DECISION.headline, "Why", "What to do")]
+    order += [page.index(f'"{title}"') for title in TITLES.values()]
+    assert order == sorted(order)
+    assert DECISION.todo[0] in page
+
+
+def test_the_verdict_is_json_for_machines(written):
+    verdict = json.loads((written / "verdict.json").read_text())
+    assert verdict["action"] == "retrain"
+    assert verdict["judged"][0]["finding"]["name"] == "brightness"
+
+
+def test_a_snapshot_loads_again_with_its_tests(written):
+    results = load_snapshot(written / "snapshot.json").tests_results
+    failed = [result.name for result in results if result.status.value == "FAIL"]
+    assert len(results) == len(TITLES)
+    assert failed == [
+        "2. Input: nothing alerts",
+        "6. How right is it still, without labels: nothing alerts",
+    ]
+
+
+def test_no_snapshot_is_one_line(tmp_path):
+    with pytest.raises(RunError, match="no snapshot"):
+        load_snapshot(tmp_path / "missing.json")
+
+
+def test_the_workspace_has_one_project_with_a_dashboard_and_both_runs(written):
+    from evidently.ui.workspace import Workspace
+
+    (project,) = Workspace(str(written / "workspace")).list_projects()
+    assert len(Workspace(str(written / "workspace")).list_runs(project.id)) == 2
+    titles = [panel.title for panel in project.dashboard.model().panels]
+    assert "Accuracy" in titles
+
+
+def test_a_quiet_report_passes_every_test():
+    results = make_snapshot(decide([[NOTHING]] * 3, Policy()), name="quiet").tests_results
+    assert {result.status.value for result in results} == {"SUCCESS"}
