@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hf_vft.errors import HubError
+from hf_vft.errors import HubError, LogError
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
@@ -24,6 +25,7 @@ from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
+from hf_vft.observing import observe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.callbacks import Display, Silent
@@ -53,6 +55,7 @@ def monitor_run(
     log_path: str | Path,
     policy: Policy,
     *,
+    scored: Path | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     seed: int = 0,
@@ -62,8 +65,9 @@ def monitor_run(
 
     Args:
         run_path: A finished run.
-        log_path: A production log.
+        log_path: A production log; or pictures, as for `hf_vft.observing.observe`.
         policy: What counts.
+        scored: Where the log of mere pictures is written; needed for these alone.
         since: The first moment that counts.
         until: The first moment that no longer counts.
         seed: Of everything random.
@@ -74,7 +78,7 @@ def monitor_run(
     """
     display = display or Silent()
     reference = Reference.load(RunDirectory.open(run_path))
-    log = ProductionLog.open(log_path)
+    log = _log(run_path, log_path, scored, display)
     whole = _with_labels(read_window(log, reference, since, until), log)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
@@ -108,9 +112,7 @@ def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
         yield Window(whole.sample.take(np.arange(start, start + size)), whole.excluded)
 
 
-def report(
-    watched: Watched, out: Path, *, name: str, workspace: Path | None = None
-) -> None:
+def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
     """Write the report, the verdict and the pictures to label into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     snapshot = write_report(watched.decision, out, name=name)
@@ -142,6 +144,19 @@ def act(decision: Decision, policy: Policy, *, name: str) -> None:
             raise HubError(
                 f"{policy.actions.hub}: no message left ({type(error).__name__})."
             ) from None
+
+
+def _log(
+    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+) -> ProductionLog:
+    if ProductionLog.is_log(log_path):
+        return ProductionLog.open(log_path)
+    if scored is None:
+        raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
+    if scored.exists():
+        # Scored before: the same pictures must not count twice.
+        shutil.rmtree(scored)
+    return observe(run_path, log_path, scored, display=display).log
 
 
 def _look(

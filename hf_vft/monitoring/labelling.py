@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from hf_vft.evaluation.intervals import Floats, Ints
+from hf_vft.evaluation.intervals import Ints
 
 
 def pictures_to_label(
-    current: pd.DataFrame, embeddings: Floats | None, unlike: pd.DataFrame, n: int
+    current: pd.DataFrame, embeddings: npt.NDArray[Any] | None, unlike: pd.DataFrame, n: int
 ) -> pd.DataFrame:
     """Choose ``n`` unlabelled pictures.
 
@@ -41,7 +44,7 @@ def pictures_to_label(
     return found.head(n).reset_index(drop=True)
 
 
-def _spread(rows: Ints, embeddings: Floats | None, n: int) -> Ints:
+def _spread(rows: Ints, embeddings: npt.NDArray[Any] | None, n: int) -> Ints:
     """Far apart from one another: the next is the farthest from all before (Gonzalez 1985)."""
     if n <= 0 or not len(rows):
         return rows[:0]

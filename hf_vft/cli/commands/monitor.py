@@ -12,7 +12,7 @@ ALERT = 3
 
 def monitor(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
-    log: Annotated[Path, typer.Argument(help="A production log.")],
+    log: Annotated[Path, typer.Argument(help="A production log, or pictures to score.")],
     policy: Annotated[
         str, typer.Option(help="default, strict, medical, factory, or a YAML file.")
     ] = "default",
@@ -37,7 +37,7 @@ def monitor(
     chosen = load_policy(policy)
     quiet_libraries()
     with ConsoleDisplay() as display:
-        watched = monitor_run(run, log, chosen, display=display)
+        watched = monitor_run(run, log, chosen, scored=out / "log", display=display)
     report(watched, out, name=run.resolve().name, workspace=workspace)
     decision = watched.decision
     if as_json:
