@@ -205,7 +205,7 @@ def _todo(action: Action, judged: list[Judged]) -> list[str]:
         ]
     return [
         "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule).",
-        "Otherwise label the pictures of label-these.csv and run hf-vft retrain.",
+        "Otherwise label the pictures of label-these.csv and fit again on old and new pictures.",
     ]
 
 
