@@ -125,13 +125,13 @@ def _headline(
     old: dict[tuple[str, str, str, str | None], Gap],
     origins: dict[tuple[str, str, str, str | None], Origin],
 ) -> Finding:
-    """The gap with the smallest corrected p-value stands for all of them."""
-    worst = min(gaps, key=lambda gap: (gap.p_holm, gap.metric != "accuracy", gap.value - gap.rest))
+    """The clearest gap stands for all: one in accuracy before one in a single class."""
+    worst = min(gaps, key=lambda gap: (gap.p_holm > 0.05, gap.metric != "accuracy", gap.p_holm))
     detail = _detail(worst, _same(worst, old), origins[_identity(worst)])
     return detail.model_copy(
         update={
             "name": name,
-            "p_value": worst.p_holm,
+            "p_value": min(gap.p_holm for gap in gaps),
             "effect": abs(worst.value - worst.rest),
             "interval": None,
             "method": f"smallest of {len(gaps)} p-values, Holm",
