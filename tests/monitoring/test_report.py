@@ -60,8 +60,8 @@ def test_a_snapshot_loads_again_with_its_tests(written):
     failed = [result.name for result in results if result.status.value == "FAIL"]
     assert len(results) == len(TITLES)
     assert failed == [
-        "2. Input: nothing alerts",
-        "6. How right is it still, without labels: nothing alerts",
+        "Alerts: 2. Input: Equal 0.000",
+        "Alerts: 6. How right is it still, without labels: Equal 0.000",
     ]
 
 
