@@ -61,7 +61,6 @@ class Leaderboard(BaseModel):
     metric: str
     device: str = ""
     chosen: str = Field("", description="Name of the row whose model was kept.")
-    asked_seconds: float | None = Field(None, description="The time budget.")
     rows: list[Row]
     learning_curve: list[LearningPoint] = Field(default_factory=list)
     verdict: list[str] = Field(default_factory=list, description="Sentences for people.")

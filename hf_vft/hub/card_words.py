@@ -75,10 +75,7 @@ def robustness(run: RunDirectory) -> str:
     """What blur, noise and the like do to it, where that was measured."""
     path = run.path / "robustness.json"
     if not path.is_file():
-        return (
-            "How it bears blur, noise or other light was not measured: "
-            "`hf-vft evaluate RUN DATA --robustness` does."
-        )
+        return "How it bears blur, noise or other light was not measured."
     found = run.read_json(path)
     return plain(found.get("sentence") or found)
 

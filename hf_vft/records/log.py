@@ -101,7 +101,7 @@ class ProductionLog:
         Raises:
             LogError: If there is no such column, or a file is damaged or too new.
         """
-        names = None if columns is None else ["ts_utc", *columns]
+        names = None if columns is None else list(dict.fromkeys(["ts_utc", *columns]))
         table = self._gather("predictions", since, until, names, model)
         if columns is not None:
             for name in columns:

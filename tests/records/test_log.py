@@ -84,6 +84,7 @@ def test_columns_and_models_can_be_chosen(log: ProductionLog) -> None:
     assert list(frame.columns) == ["request_id", "shift", "energy"]
     assert list(frame["shift"].fillna("-")) == ["night", "day", "-"]
     assert frame["energy"].isna().all()
+    assert list(log.read(columns=["ts_utc", "task"]).columns) == ["ts_utc", "task"]
     assert ids(log.read(model="m2")) == ["r1"]
     with pytest.raises(LogError, match="no column 'speed'"):
         log.read(columns=["speed"])
