@@ -24,7 +24,7 @@ from hf_vft.recipe import Recipe
 from hf_vft.reporting.audit_page import render_audit
 from hf_vft.run import write_json
 from hf_vft.steps.reading import look_at_pictures, read_pictures
-from hf_vft.tasks import TASKS, get_task
+from hf_vft.tasks import kind_of, task_for
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.feature_cache import cached_features, content_of
 from hf_vft.training.finetune import AUTOCAST
@@ -59,7 +59,8 @@ def audit_data(
     folder = _folder(out)
     if recipe.data.path is None:
         raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
-    data = read_pictures(recipe.data, seed=recipe.seed, display=display)
+    kind = kind_of(recipe.task)
+    data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
     audit = look_at_pictures(data, max_pixels=recipe.data.max_pixels, display=display)
     if labels:
         audit = _with_labels(audit, data, recipe, display)
@@ -81,6 +82,8 @@ def _folder(out: str | Path) -> Path:
 
 def _with_labels(audit: Audit, data: ImageData, recipe: Recipe, display: Display) -> Audit:
     """Check the labels, or say why that was not possible."""
+    if not data.kind.exclusive:
+        return _unchecked(audit, "that needs pictures of one label each.")
     checkpoint = choose_checkpoint(recipe.model.candidates)
     if not checkpoint.pretrained:
         return _unchecked(
@@ -106,7 +109,7 @@ def _features(
     """What the head would see of every picture, ``[N, D]``, or why that cannot be had."""
     facts = gather_facts(data)
     recipe, _ = resolve(recipe, facts)
-    task = get_task(recipe.task if recipe.task != "auto" else next(iter(TASKS)))
+    task = task_for(data.kind.name)
     loaded = load_model(
         checkpoint,
         task.auto_class,

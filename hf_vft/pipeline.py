@@ -25,6 +25,7 @@ from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError, RecipeError, RunError, VftError
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten
+from hf_vft.reporting.box_mistakes import report_boxes
 from hf_vft.reporting.mistakes import report_mistakes
 from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
@@ -33,7 +34,7 @@ from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
-from hf_vft.tasks import TASKS, get_task
+from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.processes import join_processes
 
@@ -89,15 +90,17 @@ def fit(
             )
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             save_splits(run, data)
-            save_predictions(run, data, logits, report)
+            save_predictions(run, data, logits, report, task)
             write_json(run.metrics_file, report.model_dump(mode="json"))
             board = leaderboard(found.rows, report, recipe, loaded, tuned)
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
             write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
             # A run counts as finished once its model is there.
             save_model(run, loaded, tuned)
-            save_reference(run, data, display)
-            render_report(run.path, mistakes=report_mistakes(run, data))
+            if data.kind.exclusive:  # monitoring compares one label a picture
+                save_reference(run, data, display)
+            mistakes, boxes = report_mistakes(run, data), report_boxes(run, data)
+            render_report(run.path, mistakes=mistakes, boxes=boxes)
         PartialState().wait_for_everyone()
     return run
 
@@ -178,7 +181,8 @@ def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
     """The pictures; on a resume they have to be the same ones."""
     # The others find what the first of this machine has unpacked and checked.
     with PartialState().local_main_process_first():
-        data = read_pictures(recipe.data, seed=recipe.seed, display=display)
+        kind = kind_of(recipe.task)
+        data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
     mark = run.fingerprint_file
     if mark.is_file() and run.read_json(mark) != data.fingerprint:
         raise DataError(f"{data.source}: the pictures changed since the run began; start anew.")
@@ -222,12 +226,26 @@ def _forgotten_if_untrained(run: RunDirectory) -> Iterator[None]:
 
 def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
     """Name the task that the labels are for, and the columns they were read from."""
-    decisions = [("task", next(iter(TASKS)), "every picture has one label")]
+    task = get_task(recipe.task) if recipe.task != "auto" else task_for(data.kind.name)
+    decisions: list[tuple[str, Any, str]] = [("task", task.name, data.kind.reason)]
     for name, column in data.columns.items():
-        how = "there is no such column" if column == FROM_SOURCE else "by its type or usual name"
+        missing = column in (FROM_SOURCE, [])
+        how = "there is no such column" if missing else "by its type or usual name"
         decisions.append((f"data.{name}", column, how))
+    decisions += [
+        ("training.metric", task.primary_metric, f"the usual score of {task.name}"),
+        ("loss.name", task.losses[0], f"the usual loss of {task.name}"),
+        *task.defaults,
+    ]
     choices: list[Choice] = []
     for decision in decisions:
         recipe, made = decide(recipe, *decision)
         choices += made
+    if recipe.loss.sampling == "balanced" and not data.kind.exclusive:
+        raise RecipeError("loss.sampling: balanced needs pictures of one label each.")
+    if recipe.loss.name not in task.losses:
+        raise RecipeError(
+            f"loss.name: {recipe.loss.name} is none for {task.name}; choose "
+            f"{' or '.join(task.losses)}."
+        )
     return recipe, choices

@@ -30,7 +30,20 @@ class DataConfig(Section):
     path: str | None = None
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
     image_column: str = "auto"
-    label_column: str = "auto"
+    label_column: str = Field(
+        "auto", description="A class, a list of classes, or boxes with classes, for each picture."
+    )
+    label_columns: list[str] | Auto = Field(
+        "auto", description="Columns of 0 and 1, one for each class, in place of label_column."
+    )
+    label_separator: str | None = Field(
+        None,
+        description="What stands between several labels in a text; none: a text is one label. "
+        "Left out, | and ; are taken for separators.",
+    )
+    box_format: Literal["xywh", "xyxy"] = Field(
+        "xywh", description="Boxes of a table: corner and size as in COCO, or two corners."
+    )
     split_column: str = Field(
         "auto",
         description="A column; none: divide all pictures anew; source: as its folders say.",
@@ -105,6 +118,10 @@ class AugmentConfig(Section):
 class LossConfig(Section):
     """How mistakes are weighed."""
 
+    name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection"] = Field(
+        "auto",
+        description="With several labels a picture, bce or asymmetric (Ridnik et al. 2021).",
+    )
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["shuffled", "balanced"] = "shuffled"
@@ -163,7 +180,11 @@ class TrainingConfig(Section):
 
     batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
     eval_batch_size: PositiveInt | Auto = "auto"
-    metric: str = Field("f1_macro", description="Validation score that chooses the weights.")
+    metric: str = Field(
+        "auto",
+        description="Validation score that chooses the weights: f1_macro with one label a "
+        "picture, map with several, map50 with boxes.",
+    )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Exponential moving average of the weights; 0 is off."
     )
@@ -179,6 +200,15 @@ class EvaluationConfig(Section):
     """How the result is proven."""
 
     bootstrap: PositiveInt = Field(1000, description="Resamples behind each 95 % interval.")
+    thresholds: Literal["shared", "per_class"] = Field(
+        "shared",
+        description="Scores from which on a label or a box is an answer, chosen on validation: "
+        "one for all classes, or one for each, which needs more pictures.",
+    )
+    beta: PositiveFloat = Field(
+        1.0,
+        description="The thresholds maximise F-beta: 2 finds more, 0.5 claims less that is wrong.",
+    )
 
 
 DEFAULT = "staged"
@@ -195,7 +225,9 @@ class Recipe(Section):
     """A whole run. See ``recipes/`` for the ones that come with hf-vft."""
 
     description: str = ""
-    task: Literal["auto", "image-classification"] = "auto"
+    task: Literal[
+        "auto", "image-classification", "multi-label-classification", "object-detection"
+    ] = Field("auto", description="Auto takes the one that the labels are for.")
     seed: Annotated[int, Field(ge=0)] = 42
     data: DataConfig = DataConfig()
     image: ImageConfig = ImageConfig()

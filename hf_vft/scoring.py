@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from accelerate import PartialState
 
-from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import LabelledPictures
-from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import MissingColumnError
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.recipe import DataConfig, Recipe
@@ -67,11 +64,11 @@ def evaluate_run(
     config = _reading(predictor.run, recipe, source, by)
     found = _chosen(predictor, source, config, split, display)
     display.say(f"Measuring {len(found.pictures)} pictures.")
-    logits, labels = predict_logits(
+    logits, _ = predict_logits(
         predictor.model,
-        VisionDataset(
+        predictor.task.dataset(
             found.pictures,
-            eval_transform(predictor.processor),
+            predictor.task.plain(predictor.processor),
             max_pixels=recipe.data.max_pixels,
         ),
         predictor.task,
@@ -80,9 +77,9 @@ def evaluate_run(
     )
     result = predictor.task.evaluate(
         logits,
-        np.asarray(labels),
+        found.pictures["label"],
         predictor.labels,
-        temperature=predictor.temperature,
+        calibration=predictor.calibration,
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
         clusters=_groups(found),
@@ -102,7 +99,7 @@ def _chosen(
     known = read_splits(predictor.run)
 
     def read(split: str | None) -> LabelledPictures:
-        return _read(source, config, predictor.labels, split, display)
+        return _read(source, config, predictor, split, display)
 
     found = read(None)
     if split is not None:
@@ -120,18 +117,24 @@ def _chosen(
 def _read(
     source: str | Path,
     config: DataConfig,
-    labels: Sequence[str],
+    predictor: Predictor,
     split: str | None,
     display: Display,
 ) -> LabelledPictures:
     """With the groups that the training data had, where these pictures say theirs."""
+    options: dict[str, Any] = {
+        "labels": predictor.labels,
+        "kind": predictor.task.kind,
+        "split": split,
+        "display": display,
+    }
     try:
-        return read_labelled(source, config, labels=labels, split=split, display=display)
+        return read_labelled(source, config, **options)
     except MissingColumnError as error:
         if error.column != config.group_column:
             raise
     config = config.model_copy(update={"group_column": None})
-    return read_labelled(source, config, labels=labels, split=split, display=display)
+    return read_labelled(source, config, **options)
 
 
 def _reading(

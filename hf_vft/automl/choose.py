@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.automl.ranking import rank
+from hf_vft.errors import ModelError
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.models.load import LoadedModel
 from hf_vft.recipe import Choice, Recipe
@@ -44,6 +45,11 @@ def choose_and_train(recipe: Recipe, place: Workplace) -> Trained:
         ModelError: If no backbone can be had, in one line.
     """
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
+    if (several or recipe.search.bounded) and not place.data.kind.exclusive:
+        raise ModelError(
+            f"Backbones are ranked by a probe of one label a picture, which {place.task.name} has "
+            "not: name one model in model.candidates, and no bounds in search."
+        )
     if several or recipe.search.bounded:
         ranking = rank(recipe, place)
         best = ranking.candidates[0]

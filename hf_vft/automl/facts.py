@@ -24,7 +24,8 @@ class Facts:
     """Facts about one run.
 
     Attributes:
-        class_counts: Training pictures of each class.
+        pictures: Training pictures in all.
+        class_counts: Training pictures that show each class.
         aspect_ratio: Median of the long over the short side of a picture.
         short_side: Median of the short sides in pixels.
         device: ``cpu``, ``cuda``, …
@@ -33,6 +34,7 @@ class Facts:
         bf16: Whether the device computes bfloat16 faster than float32.
     """
 
+    pictures: int
     class_counts: tuple[int, ...]
     aspect_ratio: float
     short_side: float
@@ -40,11 +42,6 @@ class Facts:
     processes: int
     cores: int
     bf16: bool
-
-    @property
-    def pictures(self) -> int:
-        """Training pictures in all."""
-        return sum(self.class_counts)
 
     @property
     def imbalance(self) -> float:
@@ -55,13 +52,12 @@ class Facts:
 def gather_facts(data: ImageData) -> Facts:
     """Measure the data and look at the device."""
     train = data.splits["train"]
-    counts = [0] * len(data.labels)
-    for label in train["label"]:
-        counts[label] += 1
+    counts = (data.members("train") > 0).sum(axis=0)
     sizes = _sizes(train)
     state = PartialState()
     return Facts(
-        class_counts=tuple(counts),
+        pictures=len(train),
+        class_counts=tuple(counts.tolist()),
         aspect_ratio=statistics.median(max(size) / min(size) for size in sizes),
         short_side=statistics.median(min(size) for size in sizes),
         device=state.device.type,

@@ -44,8 +44,9 @@ def decide_flips(recipe: Recipe, tuning: FineTuning) -> tuple[Recipe, list[Choic
     names = [name for name in FLIPS if tree[name.partition(".")[2]] == "auto"]
     if not names:
         return recipe, []
+    # A probe tells one class from another; for several labels, and for boxes, there is none.
     asked = recipe.augment.strength != "none" and tuning.has_one_head
-    losses = _losses(tuning, names) if asked else {}
+    losses = _losses(tuning, names) if asked and tuning.data.kind.exclusive else {}
     guess = math.log(len(tuning.data.labels))
     knowing = bool(losses) and losses[""] < KNOWING * guess
     choices = []

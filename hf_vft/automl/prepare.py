@@ -12,8 +12,7 @@ from hf_vft.automl.facts import Facts
 from hf_vft.automl.flips import decide_flips
 from hf_vft.automl.resolve import resolve_for_model
 from hf_vft.data.load import ImageData
-from hf_vft.losses.classification import balanced_class_weights
-from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
+from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint
 from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.tasks import Task
@@ -81,14 +80,15 @@ def prepare(recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None = No
 
 def stage_context(recipe: Recipe, place: Workplace) -> StageContext:
     """What the stages of one training share."""
-    balanced = recipe.loss.class_weights == "balanced"
-    counts = list(place.facts.class_counts)
+    weights = None
+    if recipe.loss.class_weights == "balanced":
+        weights = place.task.class_weights(place.facts.class_counts, place.facts.pictures)
     return StageContext(
         task=place.task,
         recipe=recipe,
         folder=place.state / "stages",
         logs=place.logs,
-        class_weights=balanced_class_weights(counts) if balanced else None,
+        class_weights=weights,
         display=place.display,
     )
 
@@ -100,9 +100,8 @@ def _load(
     with PartialState().local_main_process_first():
         checkpoint = checkpoint or choose_checkpoint(recipe.model.candidates)
         place.display.say(checkpoint.reason)
-        loaded = load_model(
+        loaded = place.task.load(
             checkpoint,
-            place.task.auto_class,
             labels=place.data.labels,
             dropout=recipe.model.dropout,
             drop_path=recipe.model.drop_path,

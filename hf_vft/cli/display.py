@@ -79,6 +79,8 @@ _SHOWN = {
     "train_loss": "train loss",
     "eval_loss": "validation loss",
     "eval_f1_macro": "F1",
+    "eval_map": "mAP",
+    "eval_map50": "mAP50",
     "eval_accuracy": "accuracy",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +13,17 @@ from hf_vft.evaluation.gaps import describe_gap, error_gaps
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.run import RunDirectory
 
-SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1"}
+SHOWN = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "map50": "mAP50",
+    "map": "mAP",
+    "f1": "F1",
+    "f1_micro": "micro F1",
+    "f1_macro": "macro F1",
+    "f1_samples": "F1 by picture",
+}
+BY_CLASS = {"ap50": "AP50", "ap": "AP", "precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
@@ -22,15 +34,18 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
         return
     rows = {"fine-tuned": report.splits["test"].metrics}
     rows |= {name.replace("_", " "): splits["test"] for name, splits in report.baselines.items()}
-    table = _table(f"Test split, {report.splits['test'].n} pictures (95 % interval)", "", SHOWN)
+    test = report.splits["test"]
+    shown = _there(SHOWN, test.metrics)
+    table = _table(f"Test split, {test.n} pictures (95 % interval)", "", shown)
     for name, metrics in rows.items():
-        table.add_row(name, *(str(metrics[key]) for key in SHOWN))
+        table.add_row(name, *(str(metrics[key]) for key in shown))
     console = Console()
     console.print(table)
     if not run.read_json(run.summary_file)["pretrained"]:
+        probe = "Its linear probe saw random features, so it is no yardstick here."
         console.print(
             "The backbone was trained from scratch, not pre-trained: expect far better scores from "
-            "one that is. Its linear probe saw random features, so it is no yardstick here."
+            f"one that is. {probe if 'linear_probe' in report.baselines else ''}"
         )
     console.print(f"Report: {run.report_file}", soft_wrap=True)
     console.print(f"Model:  {run.model}", soft_wrap=True)
@@ -39,15 +54,16 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
 def print_split(result: SplitResult) -> None:
     """Scores of one set of pictures, by class and by slice."""
     console = Console()
-    overall = _table(f"{result.n} pictures (95 % interval)", "", SHOWN)
-    overall.add_row("all", *(str(result.metrics[key]) for key in SHOWN))
+    columns = _there(SHOWN, result.metrics)
+    overall = _table(f"{result.n} pictures (95 % interval)", "", columns)
+    overall.add_row("all", *(str(result.metrics[key]) for key in columns))
     for column, values in result.slices.items():
         for value, found in values.items():
-            shown = (str(found.metrics[key]) if key in found.metrics else "" for key in SHOWN)
+            shown = (str(found.metrics[key]) if key in found.metrics else "" for key in columns)
             overall.add_row(f"{column} = {value} ({found.n})", *shown)
     console.print(overall)
-    names = {"precision": "precision", "recall": "recall", "f1": "F1"}
-    classes = _table("By class", "pictures", names)
+    names = _there(BY_CLASS, next(iter(result.per_class.values())).metrics)
+    classes = _table("By class", "support", names)
     for name, scores in result.per_class.items():
         estimates = (str(scores.metrics[key]) for key in names)
         classes.add_row(f"{name} ({scores.support})", *estimates)
@@ -70,6 +86,12 @@ def _bias_lines(bias: BiasResult) -> list[str]:
     if small:
         lines.append(f"Too few rows to compare, {MIN_ROWS} are needed: {', '.join(small)}.")
     return lines
+
+
+def _there(columns: dict[str, str], metrics: Iterable[str]) -> dict[str, str]:
+    """The columns that the task has scores for."""
+    found = set(metrics)
+    return {key: name for key, name in columns.items() if key in found}
 
 
 def _table(title: str, first: str, columns: dict[str, str]) -> Table:

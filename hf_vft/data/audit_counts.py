@@ -20,10 +20,7 @@ SIGNIFICANT = 1e-3
 
 def count_pictures(data: ImageData) -> Counts:
     """Pictures in all, by split, and by class and split."""
-    by_split = {
-        split: np.bincount(np.asarray(table["label"], int), minlength=len(data.labels)).tolist()
-        for split, table in data.splits.items()
-    }
+    by_split = {split: (data.members(split) > 0).sum(axis=0).tolist() for split in data.splits}
     return Counts(
         images=sum(len(table) for table in data.splits.values()),
         splits={split: len(table) for split, table in data.splits.items()},

@@ -119,7 +119,7 @@ def _described(data: ImageData) -> pd.DataFrame:
     frames = []
     for split, table in data.splits.items():
         frame = pd.DataFrame({"file": table["file"], "split": split})
-        frame["label"] = [data.labels[label] for label in table["label"]]
+        frame["label"] = data.kind.texts(table["label"], data.labels)
         frame["group"] = table["group"] if "group" in table.column_names else None
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)

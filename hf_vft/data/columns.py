@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import datasets
 
@@ -16,7 +16,8 @@ IMAGE_NAMES = (
     "image", "img", "picture", "photo", "file_name", "filename", "file", "path", "filepath",
     "file_path", "image_path", "image_file", "img_path",
 )  # fmt: skip
-LABEL_NAMES = ("label", "labels", "class", "class_name", "target", "category")
+LABEL_NAMES = ("label", "labels", "class", "class_name", "target", "category", "tags")
+BOX_NAMES = ("objects", "annotations", "boxes")
 SPLIT_NAMES = ("split", "partition", "subset")
 NONE = "none"
 """As ``data.split_column``: whatever splits there are, divide all pictures anew."""
@@ -26,16 +27,33 @@ FROM_SOURCE = "source"
 
 @dataclass(frozen=True)
 class Columns:
-    """The parts that the columns of one table play; None where no column does."""
+    """The parts that the columns of one table play; None where no column does.
+
+    Attributes:
+        image: Names or holds the picture.
+        label: A class, a list of classes, or boxes.
+        split: Train, validation or test.
+        group: What must not be torn apart.
+        flags: One column of 0 and 1 for each class, in place of ``label``.
+    """
 
     image: str
     label: str | None
     split: str | None
     group: str | None
+    flags: tuple[str, ...] = ()
 
 
-def find_columns(features: datasets.Features, config: DataConfig) -> Columns:
+def find_columns(
+    features: datasets.Features, config: DataConfig, *, boxes: bool | None = None
+) -> Columns:
     """Find the columns, by what the recipe names, then by type, then by usual names.
+
+    Args:
+        features: Of the table.
+        config: What the recipe names.
+        boxes: Whether the labels have to be boxes, or must not be; None takes what is there, a
+            class before boxes.
 
     Raises:
         DataError: If a named column is missing, none fits or several do; names the columns.
@@ -52,20 +70,62 @@ def find_columns(features: datasets.Features, config: DataConfig) -> Columns:
         raise DataError(
             f"No column names the pictures: set data.image_column to one of {quoted(names)}."
         )
-    label = _find("label", config.label_column, names, _of_type(features, datasets.ClassLabel))
-    if label is None:
-        label = _only("label", names, LABEL_NAMES)
+    flags = () if config.label_columns == "auto" else tuple(config.label_columns)
+    for name in flags:
+        _require(name, names, "data.label_columns")
+    label = None if flags else _label(features, config, boxes)
     split = None
     if config.split_column != NONE:
         split = _find("split", config.split_column, names, [])
         if split is None:
             split = _only("split", names, SPLIT_NAMES)
-    return Columns(image, label, split, config.group_column)
+    return Columns(image, label, split, config.group_column, flags)
+
+
+def box_columns(features: datasets.Features) -> list[str]:
+    """Columns whose values are boxes with classes, those with a usual name first."""
+    found = [name for name, feature in features.items() if box_fields(feature) is not None]
+    return sorted(found, key=lambda name: name.strip().casefold() not in BOX_NAMES)
+
+
+def box_fields(feature: Any) -> tuple[str, str] | None:
+    """Which fields of a column hold the boxes and their classes; None if it is none of boxes.
+
+    Understood are ``{"bbox": [[…]], "category": […]}`` and ``[{"bbox": […], "category": …}]``.
+    """
+    fields = item_of(feature) or feature
+    if not isinstance(fields, dict):
+        return None
+    box = next((name for name in ("bbox", "boxes", "box") if name in fields), None)
+    kinds = ("category", "categories", "category_id", "label", "labels", "classes")
+    category = next((name for name in kinds if name in fields), None)
+    return None if box is None or category is None else (box, category)
+
+
+def item_of(feature: Any) -> Any:
+    """What a list of a table is a list of; None where the column holds no lists."""
+    if isinstance(feature, list):
+        return feature[0]
+    return feature.feature if isinstance(feature, datasets.List) else None
+
+
+def _label(features: datasets.Features, config: DataConfig, boxes: bool | None) -> str | None:
+    names = list(features)
+    marked = box_columns(features)
+    if config.label_column not in ("auto", FROM_SOURCE):
+        return _require(config.label_column, names, "data.label_column")
+    if boxes:
+        return marked[0] if marked else None
+    typed = _of_type(features, datasets.ClassLabel)
+    label = typed[0] if len(typed) == 1 else _only("label", names, LABEL_NAMES)
+    return label if label is not None or boxes is False or not marked else marked[0]
 
 
 def refuse_columns(config: DataConfig, source: str) -> None:
     """Stop where the recipe names a column of a source that has none."""
+    flags = [] if config.label_columns == "auto" else config.label_columns
     named = [config.image_column, config.label_column, config.group_column, *config.slice_columns]
+    named += flags
     for name in (*named, config.split_column):
         if name not in (None, "auto", NONE, FROM_SOURCE):
             message = f"{source} has no column {name!r}: describe it in a metadata.csv."

@@ -7,6 +7,7 @@ from typing import Any
 
 import datasets
 import torch
+from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from hf_vft.data.images import MAX_PIXELS, decode_image
@@ -62,8 +63,11 @@ class VisionDataset(Dataset[dict[str, Any]]):
         image = decode_image(source, max_pixels=self.max_pixels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_seed(self.seed, int(self._epoch), index))
-            pixel_values = self.transform(image)
-        return {"pixel_values": pixel_values, "labels": row["label"]}
+            return self.row(image, row["label"])
+
+    def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
+        """What the model gets of a picture and its label."""
+        return {"pixel_values": self.transform(image), "labels": label}
 
 
 class BalancedSampler(Sampler[int]):

@@ -11,24 +11,27 @@ from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 
 
-def class_order(labels: Iterable[str], fixed: Sequence[str] | None = None) -> list[str]:
+def class_order(
+    labels: Iterable[str], fixed: Sequence[str] | None = None, *, fewest: int = 2
+) -> list[str]:
     """The classes that occur, in the order of their ids.
 
     Args:
-        labels: The class name of each picture.
+        labels: The class names of all pictures.
         fixed: The order the source prescribes; classes that do not occur are dropped from it.
+        fewest: How many classes there have to be.
 
     Returns:
         Class names, in the prescribed order or sorted so that ``c2`` comes before ``c10``.
 
     Raises:
-        DataError: If there are fewer than two classes, or names that look the same to a person.
+        DataError: If there are too few classes, or names that look the same to a person.
     """
     present = set(labels)
     _refuse_lookalikes(present)
     if not present:
         raise DataError("No picture has a label.")
-    if len(present) == 1:
+    if len(present) < fewest:
         raise DataError(
             f"Only one class, {next(iter(present))!r}: a classifier needs pictures of at least two."
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
 
+from hf_vft.data.boxes import clean_objects, refuse_format
 from hf_vft.data.columns import FROM_SOURCE
+from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources import describe_source, read_source
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
@@ -40,9 +43,9 @@ class ImageData:
 
     Attributes:
         splits: ``train``, ``validation``, ``test`` in this order. Columns: ``image``
-            (``datasets.Image(decode=False)``: bytes and path), ``label``
-            (``datasets.ClassLabel``), ``file`` (the name shown to people), ``group`` (only with
-            a group column) and the other columns of the source.
+            (``datasets.Image(decode=False)``: bytes and path), ``label`` (as ``kind`` stores
+            it; a ``datasets.ClassLabel`` for one class a picture), ``file`` (the name shown to
+            people), ``group`` (only with a group column) and the other columns of the source.
         labels: Class names; the index is the id.
         rejected: What was left out.
         notes: One plain line per doubtful thing.
@@ -51,6 +54,7 @@ class ImageData:
         columns: By field of the recipe, which column of the source was taken; ``source`` where it
             was none.
         hashes: SHA-256 of each picture's file, by split, in the order of the rows.
+        kind: What a label is.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -59,8 +63,13 @@ class ImageData:
     notes: list[str] = field(default_factory=list)
     fingerprint: str = ""
     source: str = ""
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, list[str]] = field(default_factory=dict)
+    kind: LabelKind = KINDS["class"]
+
+    def members(self, split: str) -> np.ndarray:
+        """How often each picture of a split holds each class, ``int [N, C]``."""
+        return self.kind.members(self.splits[split]["label"], len(self.labels))
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ def load_data(
     config: DataConfig,
     *,
     seed: int,
+    kind: str | None = None,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> ImageData:
@@ -100,11 +110,14 @@ def load_data(
 
     Args:
         source: A folder of class folders (with or without split folders), a folder with
-            ``metadata.csv`` or ``metadata.jsonl``, a CSV, JSON Lines or Parquet file that names
-            or holds pictures, a zip of any of these, a dataset saved to disk, a dataset on the
-            Hub (``user/name``), or a dataset in memory.
+            ``metadata.csv`` or ``metadata.jsonl``, a folder with the annotations of COCO, Pascal
+            VOC or YOLO, a CSV, JSON Lines or Parquet file that names or holds pictures, a zip of
+            any of these, a dataset saved to disk, a dataset on the Hub (``user/name``), or a
+            dataset in memory.
         config: Columns, sizes of the splits to be made, limits.
         seed: Of the splits to be made.
+        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+            what is there.
         cache_dir: Where results of checking, and unpacked archives, are kept.
         progress: Called with the number of pictures checked and of all.
 
@@ -114,21 +127,26 @@ def load_data(
     Raises:
         DataError: One line, before any training: what is wrong with the data and what to do.
     """
-    table = _without_unlabelled_splits(read_source(source, config, cache_dir))
-    classes = class_order((name for name in table.labels if name is not None), table.class_names)
+    table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
     checks, rejected, kept = _usable(table, config, cache_dir, progress)
+    table = _cleaned(table, checks)
+    classes = class_order(
+        _names(table, range(len(table.files))),
+        table.class_names,
+        fewest=table.kind.fewest_classes,
+    )
     _refuse_losses(table, kept, rejected)
-    names = [str(table.labels[row]) for row in kept]
-    ids = {name: number for number, name in enumerate(classes)}
+    everything = _with_columns(table, classes, config)
+    keys = [table.kind.key(table.labels[row]) for row in kept]
     rows = Rows(
-        labels=np.array([ids[name] for name in names]),
+        members=table.kind.members(everything.select(kept)["label"], len(classes)),
         classes=classes,
+        labels=keys,
         hashes=[str(checks[row].sha256) for row in kept],
         groups=[table.groups[row] for row in kept] if table.groups is not None else None,
         splits=[table.splits[row] for row in kept] if table.splits is not None else None,
     )
     splits, notes = complete_splits(rows, config, seed)
-    everything = _with_columns(table, classes, config)
     rows_of = {
         split: [row for row, name in zip(kept, splits, strict=True) if name == split]
         for split in SPLITS
@@ -139,12 +157,14 @@ def load_data(
         labels=classes,
         rejected=rejected,
         notes=[*table.notes, *_unseen_notes(table, classes), *notes],
-        fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, names, splits),
+        fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, keys, splits),
         source=describe_source(source),
         columns={
             f"{role}_column": table.columns.get(role, FROM_SOURCE)
             for role in ("image", "label", "split")
-        },
+        }
+        | {"label_columns": table.flags},
+        kind=table.kind,
     )
 
 
@@ -153,6 +173,7 @@ def load_labelled(
     config: DataConfig,
     *,
     labels: Sequence[str],
+    kind: str = "class",
     split: str | None = None,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
@@ -163,6 +184,7 @@ def load_labelled(
         source: As for `load_data`.
         config: Columns and limits.
         labels: The model's class names; not every one has to be there.
+        kind: What a label has to be.
         split: Only this one of the source; all pictures by default.
         cache_dir: Where results of checking, and unpacked archives, are kept.
         progress: Called with the number of pictures checked and of all.
@@ -170,7 +192,7 @@ def load_labelled(
     Raises:
         DataError: If a label is none of the model's, or no usable picture is left.
     """
-    table = _without_unlabelled_splits(read_source(source, config, cache_dir))
+    table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
     if split is not None:
         rows = [row for row, name in enumerate(table.splits or ()) if name == split]
         if not rows:
@@ -178,9 +200,10 @@ def load_labelled(
             raise DataError(f"{describe_source(source)}: no split {split!r}; there are {there}.")
         table = table.select(rows)
     checks, rejected, kept = _usable(table, config, cache_dir, progress)
+    table = _cleaned(table, checks)
     if not kept:
         raise DataError(f"{describe_source(source)}: there is no usable picture with a label.")
-    strange = sorted({str(table.labels[row]) for row in kept} - set(labels))
+    strange = sorted(set(_names(table, kept)) - set(labels))
     if strange:
         raise DataError(
             f"{describe_source(source)}: the model does not know {quoted(strange)}; it knows "
@@ -212,6 +235,23 @@ def _usable(
     return checks, rejected, kept
 
 
+def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:
+    """The class names in the labels of some rows, those without a label left out."""
+    for row in rows:
+        if table.labels[row] is not None:
+            yield from table.kind.names(table.labels[row])
+
+
+def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
+    """The table with boxes that lie within their pictures, and notes on those that did not."""
+    if table.kind.name != "boxes":
+        return table
+    sizes = [check.size for check in checks]
+    refuse_format(table.labels, sizes)
+    labels, notes = clean_objects(table.labels, sizes)
+    return replace(table, labels=labels, notes=[*table.notes, *notes])
+
+
 def _unseen_notes(table: Table, classes: list[str]) -> list[str]:
     unseen = [name for name in table.class_names or () if name not in classes]
     return [f"Not used, because without pictures: classes {quoted(unseen)}."] if unseen else []
@@ -236,7 +276,8 @@ def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejecte
     example = f"the first, {rejected[0].file}: {rejected[0].reason}"
     if not kept:
         raise DataError(f"None of {counted(len(table.files), 'picture')} is usable; {example}.")
-    for noun, column in (("class", table.labels), ("split", table.splits)):
+    classes = table.labels if table.kind.exclusive else None
+    for noun, column in (("class", classes), ("split", table.splits)):
         if column is None:
             continue
         lost = set(column) - {column[row] for row in kept} - {None}
@@ -272,14 +313,14 @@ def _with_columns(table: Table, classes: list[str], config: DataConfig) -> datas
             )
     ids = {name: number for number, name in enumerate(classes)}
     columns = {
-        "label": [ids.get(str(label)) for label in table.labels],
         "file": table.files,
         **({"group": table.groups} if table.groups is not None else {}),
         **table.extras,
     }
     features = datasets.Dataset.from_dict(columns).features
-    features["label"] = datasets.ClassLabel(names=classes)
-    beside = datasets.Dataset.from_dict(columns, features=features)
+    features = datasets.Features({"label": table.kind.feature(classes), **features})
+    labels = [table.kind.encode(label, ids) for label in table.labels]
+    beside = datasets.Dataset.from_dict({"label": labels, **columns}, features=features)
     return datasets.concatenate_datasets([table.images, beside], axis=1)
 
 

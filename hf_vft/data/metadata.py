@@ -22,13 +22,16 @@ def has_metadata(root: Path) -> bool:
     return _file_in(root) is not None or bool(_files_in_splits(root))
 
 
-def read_metadata(root: Path, config: DataConfig, *, contained: bool = False) -> Table:
+def read_metadata(
+    root: Path, config: DataConfig, *, contained: bool = False, kind: str | None = None
+) -> Table:
     """Read the rows of the metadata file at the root, or of those in the split folders.
 
     Args:
         root: The folder.
         config: Which columns.
         contained: Whether file names may not lead out of ``root``.
+        kind: What the labels have to be; None takes what is there.
 
     Raises:
         DataError: If a file cannot be read or lacks a column.
@@ -38,7 +41,9 @@ def read_metadata(root: Path, config: DataConfig, *, contained: bool = False) ->
         columns, splits = read_columns(file), None
     else:
         columns, splits = _read_split_files(_files_in_splits(root), config)
-    table = rows_to_table(to_rows(columns), config, base=root, contained=contained, splits=splits)
+    table = rows_to_table(
+        to_rows(columns), config, base=root, contained=contained, splits=splits, kind=kind
+    )
     named = set(table.files)
     unnamed = [
         path.relative_to(root).as_posix()

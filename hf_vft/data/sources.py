@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import datasets
 from huggingface_hub.constants import HF_HOME
 
+from hf_vft.data.annotations import Folder
 from hf_vft.data.archives import unpack
+from hf_vft.data.coco import coco_files, load_coco, read_coco
 from hf_vft.data.columns import NONE, refuse_columns
-from hf_vft.data.folders import (
-    is_picture_name,
-    read_class_folders,
-    visible_entries,
-    visible_files,
-    visible_folders,
-)
+from hf_vft.data.folders import read_class_folders, visible_entries, visible_folders
 from hf_vft.data.metadata import has_metadata, read_metadata
 from hf_vft.data.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.table import Table, canonical_split
 from hf_vft.data.tabular import rows_to_table
 from hf_vft.data.textfiles import TEXT_SUFFIXES, read_columns, to_rows
+from hf_vft.data.voc import read_voc, voc_files
+from hf_vft.data.yolo import has_names, read_yolo, yolo_labels
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
@@ -39,7 +36,9 @@ def describe_source(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else f"a datasets.{type(source).__name__}"
 
 
-def read_source(source: Source, config: DataConfig, cache_dir: Path | None) -> Table:
+def read_source(
+    source: Source, config: DataConfig, cache_dir: Path | None, *, kind: str | None = None
+) -> Table:
     """Read any source into a table; no picture is decoded.
 
     Args:
@@ -47,68 +46,105 @@ def read_source(source: Source, config: DataConfig, cache_dir: Path | None) -> T
         config: Which columns.
         cache_dir: Where archives are unpacked and datasets are kept; default: beside the other
             files of Hugging Face libraries.
+        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+            what is there.
 
     Raises:
         DataError: One line, if it is not there, not understood, or lacks what is needed.
     """
+    how = Reading(config, cache_dir, kind)
     if not isinstance(source, str | Path):
-        table = _read_stored(source, config, base=None)
+        table = _read_stored(source, how, base=None)
     else:
         path = Path(source).expanduser()
         if path.is_dir():
-            table = _read_folder(path, config, cache_dir)
+            table = _read_folder(path, how)
         elif path.is_file():
-            table = _read_file(path, config, cache_dir)
+            table = _read_file(path, how)
         elif isinstance(source, str) and _HUB_ID.fullmatch(source):
-            table = _read_stored(load_hub(source, config.subset, cache_dir), config, base=None)
+            table = _read_stored(load_hub(source, config.subset, cache_dir), how, base=None)
         else:
             raise DataError(
                 f"There is no {str(source)!r}: give {_KINDS}, or the name of a dataset on the "
                 "Hub (user/name)."
             )
+    if kind is not None and table.kind.name != kind:
+        raise DataError(
+            f"{describe_source(source)}: {table.kind.reason}, which does not fit the task."
+        )
     return replace(table, splits=None) if config.split_column == NONE else table
 
 
-def _read_folder(
-    root: Path, config: DataConfig, cache_dir: Path | None, *, contained: bool = False
-) -> Table:
+@dataclass(frozen=True)
+class Reading:
+    """How a source is read.
+
+    Attributes:
+        config: Which columns.
+        cache_dir: Where archives are unpacked and datasets are kept.
+        kind: What the labels have to be; None takes what is there.
+        contained: Whether no file outside of the source may be named.
+    """
+
+    config: DataConfig
+    cache_dir: Path | None
+    kind: str | None
+    contained: bool = False
+
+
+def _read_folder(root: Path, how: Reading) -> Table:
     if is_saved(root):
-        return _read_stored(load_saved(root), config, base=None, contained=contained)
+        return _read_stored(load_saved(root), how, base=None)
     if has_metadata(root):
-        return read_metadata(root, config, contained=contained)
-    files = list(visible_files(root))
-    if _suffixes(files, ".parquet") and not any(map(is_picture_name, files)):
-        stored = load_parquet(root, cache_dir)
-        return _read_stored(stored, config, base=root, contained=contained)
+        return read_metadata(root, how.config, contained=how.contained, kind=how.kind)
+    folder = Folder(root)
+    if folder.ending(".parquet") and not folder.pictures:
+        return _read_stored(load_parquet(root, how.cache_dir), how, base=root)
     inner = visible_entries(root)
     wrapped = len(inner) == 1 and inner[0].is_dir() and canonical_split(inner[0].name) is None
     if wrapped and visible_folders(inner[0]):
-        return _read_folder(inner[0], config, cache_dir, contained=contained)
-    refuse_columns(config, f"{root}, a folder of class folders,")
+        return _read_folder(inner[0], how)
+    marked = _read_annotations(folder) if how.kind in (None, "boxes") else None
+    if marked is not None:
+        refuse_columns(how.config, f"{root}, a folder of annotated pictures,")
+        return marked
+    refuse_columns(how.config, f"{root}, a folder of class folders,")
     return read_class_folders(root)
 
 
-def _read_file(path: Path, config: DataConfig, cache_dir: Path | None) -> Table:
+def _read_annotations(folder: Folder) -> Table | None:
+    """Boxes from the files of an annotation tool; None where there are none."""
+    if coco := coco_files(folder):
+        return read_coco(folder, coco)
+    if voc := voc_files(folder):
+        return read_voc(folder, voc)
+    labels = yolo_labels(folder)
+    return read_yolo(folder, labels) if labels and has_names(folder) else None
+
+
+def _read_file(path: Path, how: Reading) -> Table:
     suffix = path.suffix.casefold()
     if suffix == ".zip":
-        store = cache_dir or Path(HF_HOME) / "hf-vft"
-        return _read_folder(unpack(path, store / "archives"), config, cache_dir, contained=True)
+        store = (how.cache_dir or Path(HF_HOME) / "hf-vft") / "archives"
+        return _read_folder(unpack(path, store), replace(how, contained=True))
+    coco = load_coco(path) if suffix == ".json" else None
+    if coco is not None:
+        # COCO itself has its files in a folder "annotations" beside the pictures.
+        beside = path.parent.name.casefold() == "annotations"
+        return read_coco(Folder(path.parent.parent if beside else path.parent), {path: coco})
     if suffix in TEXT_SUFFIXES:
-        return rows_to_table(to_rows(read_columns(path)), config, base=path.parent)
+        rows = to_rows(read_columns(path))
+        return rows_to_table(rows, how.config, base=path.parent, kind=how.kind)
     if suffix == ".parquet":
-        return _read_stored(load_parquet(path, cache_dir), config, base=path.parent)
+        return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
     raise DataError(f"{path} is not a source of labelled pictures: give {_KINDS}.")
 
 
-def _read_stored(
-    stored: Stored, config: DataConfig, *, base: Path | None, contained: bool = False
-) -> Table:
+def _read_stored(stored: Stored, how: Reading, *, base: Path | None) -> Table:
     rows, splits, notes = joined(stored)
     if not len(rows):
         raise DataError("The dataset has no rows.")
-    table = rows_to_table(rows, config, base=base, contained=contained, splits=splits)
+    table = rows_to_table(
+        rows, how.config, base=base, contained=how.contained, splits=splits, kind=how.kind
+    )
     return replace(table, notes=notes + table.notes)
-
-
-def _suffixes(files: Sequence[Path], suffix: str) -> bool:
-    return any(file.suffix.casefold() == suffix for file in files)

@@ -24,18 +24,25 @@ class Rows:
     """What the division looks at; all sequences are of equal length.
 
     Attributes:
-        labels: ``int [N]``, index into ``classes``.
+        members: How often a picture is of each class, ``int [N, C]``.
         classes: Class names.
+        labels: A text for each picture that differs where labels do.
         hashes: Hash of each picture's file.
         groups: The group of each picture; None where it has none.
         splits: The split of each picture; None when nothing is divided yet.
     """
 
-    labels: np.ndarray
+    members: np.ndarray
     classes: Sequence[str]
+    labels: Sequence[str]
     hashes: Sequence[str]
     groups: Sequence[str | None] | None = None
     splits: Sequence[str] | None = None
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether every picture is of one class, so that classes stand or fall with pictures."""
+        return bool((self.members.sum(axis=1) == 1).all())
 
 
 def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str], list[str]]:
@@ -58,12 +65,12 @@ def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str
     )
     assigned = np.array(rows.splits or ["train"] * len(rows.labels), dtype="<U10")
     units = merge_units(rows.hashes, rows.groups or [None] * len(rows.hashes))
-    counts = _unit_counts(rows.labels, units, len(rows.classes))
+    counts = _unit_counts(rows.members, units)
     _refuse_indivisible(rows, counts, config.group_column if shares else None, bool(shares))
     notes = []
     if shares:
         pool = np.flatnonzero(assigned == "train")
-        assigned[pool] = divide(rows.labels[pool], units[pool], shares, seed)
+        assigned[pool] = divide(rows.members[pool], units[pool], shares, seed)
         _refuse_empty(assigned, shares, config.group_column)
         notes.append(_made(shares, len(pool), len(rows.labels), config, seed))
     splits: list[str] = assigned.tolist()
@@ -98,17 +105,18 @@ def shares_to_make(
     return {name: share for name, share in wanted.items() if name not in there}
 
 
-def _unit_counts(labels: np.ndarray, units: np.ndarray, n_classes: int) -> np.ndarray:
+def _unit_counts(members: np.ndarray, units: np.ndarray) -> np.ndarray:
     """``int [C]``: how many different units hold a class."""
-    pairs = np.unique(np.stack([labels, units]), axis=1)
-    return np.bincount(pairs[0], minlength=n_classes)
+    return np.array([len(np.unique(units[column > 0])) for column in members.T])
 
 
 def _refuse_indivisible(
     rows: Rows, counts: np.ndarray, group_column: str | None, dividing: bool
 ) -> None:
-    """Stop at a class that cannot be on two sides."""
-    sizes = np.bincount(rows.labels, minlength=len(rows.classes))
+    """Stop at a class that cannot be on two sides; a rare label of many is only noted."""
+    if not rows.exclusive:
+        return
+    sizes = (rows.members > 0).sum(axis=0)
     single = [name for name, size in zip(rows.classes, sizes, strict=True) if size == 1]
     if single:
         raise DataError(
@@ -144,7 +152,9 @@ def _made(shares: dict[str, float], pool: int, total: int, config: DataConfig, s
 
 
 def _class_notes(rows: Rows, splits: Sequence[str], counts: np.ndarray, unit: str) -> list[str]:
-    table = Counter(zip(rows.labels.tolist(), splits, strict=True))
+    table = Counter(
+        (int(label), splits[row]) for row, label in zip(*np.nonzero(rows.members), strict=True)
+    )
     notes = []
     for split in SPLITS:
         missing = [c for c in range(len(rows.classes)) if table[c, split] == 0]
@@ -185,8 +195,7 @@ def _leak_notes(rows: Rows, splits: Sequence[str], group_column: str | None) -> 
             f"Leak: {counted(len(shared), 'picture')} in more than one split as identical files, "
             "so scores will look too good."
         )
-    named = [rows.classes[label] for label in rows.labels]
-    torn = [v for v in _values_by_key(rows.hashes, named).values() if len(v) > 1]
+    torn = [v for v in _values_by_key(rows.hashes, rows.labels).values() if len(v) > 1]
     if torn:
         notes.append(
             f"{counted(len(torn), 'picture')} as identical files under different labels, e.g. "

@@ -45,12 +45,15 @@ def divide(
 ) -> np.ndarray:
     """Divide rows, stratified by label, with no unit on two sides.
 
+    Rows of several classes are divided like units that hold several (iterative stratification,
+    Sechidis et al. 2011); rows of none are a class of their own.
+
     Every class is in every split where its units allow it: with one unit it is in train, with
     two in train and the first other split; with three or more in all (unless units that hold
     several classes make that impossible).
 
     Args:
-        labels: ``int [N]``, 0..C-1.
+        labels: ``int [N]``, 0..C-1, or how often a row is of each class, ``int [N, C]``.
         units: ``int [N]``, rows of one unit stay together.
         shares: Size of each split beside train, as a share of the rows.
         seed: The same seed and rows give the same division.
@@ -61,8 +64,9 @@ def divide(
     names = [name for name in _FILL_ORDER if name == "train" or name in shares]
     sizes = np.array([shares.get(name, 1.0 - sum(shares.values())) for name in names])
     unit_of_row = np.unique(units, return_inverse=True)[1].reshape(-1)
-    counts = np.zeros((unit_of_row.max() + 1, labels.max() + 1), dtype=np.int64)
-    np.add.at(counts, (unit_of_row, labels), 1)
+    members = _members(labels)
+    counts = np.zeros((unit_of_row.max() + 1, members.shape[1]), dtype=np.int64)
+    np.add.at(counts, unit_of_row, members)
     best, fewest = None, None
     for attempt in range(_ATTEMPTS):
         assigned = _assign(counts, sizes, np.random.default_rng([seed, attempt]))
@@ -72,6 +76,15 @@ def divide(
         if missing == _unavoidable(counts, len(names)):
             break
     return np.asarray(np.array(names)[best][unit_of_row])
+
+
+def _members(labels: np.ndarray) -> np.ndarray:
+    """``int [N, C]``, no row without a one."""
+    if labels.ndim == 1:
+        return np.asarray(np.eye(int(labels.max()) + 1, dtype=np.int64)[labels])
+    members = (labels > 0).astype(np.int64)
+    without = members.sum(axis=1) == 0
+    return np.column_stack([members, without]) if without.any() else np.asarray(members)
 
 
 def _assign(counts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:

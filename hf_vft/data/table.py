@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import datasets
+
+from hf_vft.data.kinds import KINDS, LabelKind
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -26,24 +28,29 @@ class Table:
     Attributes:
         images: One column, ``image``, not decoded.
         files: The name shown to people; unique.
-        labels: Class names; None where the source has none.
+        labels: Of the ``kind``: a class name, several, or `Objects`; None where the source has
+            none.
         splits: ``train``, ``validation`` or ``test``; None when the source is not split.
         groups: Value of the group column; None when there is none.
         extras: The other columns.
         class_names: The order of the classes, where the source fixes one.
         notes: One plain line per doubtful thing.
         columns: The source's columns that were taken for ``image``, ``label`` and ``split``.
+        flags: The source's columns of 0 and 1 that were taken for the labels.
+        kind: What each label is.
     """
 
     images: datasets.Dataset
     files: list[str]
-    labels: list[str | None]
+    labels: list[Any]
     splits: list[str] | None = None
     groups: list[str | None] | None = None
     extras: dict[str, list[Any]] = field(default_factory=dict)
     class_names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
     columns: dict[str, str] = field(default_factory=dict)
+    flags: list[str] = field(default_factory=list)
+    kind: LabelKind = KINDS["class"]
 
     def select(self, rows: Sequence[int], note: str | None = None) -> Table:
         """The table with only ``rows``, and a note that says why where that is doubtful."""
@@ -51,16 +58,15 @@ class Table:
         def pick(column: list[Any]) -> list[Any]:
             return [column[row] for row in rows]
 
-        return Table(
+        return replace(
+            self,
             images=self.images.select(rows),
             files=pick(self.files),
             labels=pick(self.labels),
             splits=pick(self.splits) if self.splits is not None else None,
             groups=pick(self.groups) if self.groups is not None else None,
             extras={name: pick(column) for name, column in self.extras.items()},
-            class_names=self.class_names,
             notes=[*self.notes, *([note] if note else [])],
-            columns=self.columns,
         )
 
 

@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import datasets
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from hf_vft.data.columns import Columns, find_columns, require_label
+from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_columns import Labels, read_labels, text_values, with_flags
 from hf_vft.data.table import Table, canonical_split, image_rows
 from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
@@ -29,6 +30,7 @@ def rows_to_table(
     base: Path | None,
     contained: bool = False,
     splits: list[str] | None = None,
+    kind: str | None = None,
 ) -> Table:
     """Bring a table into the one form.
 
@@ -38,15 +40,20 @@ def rows_to_table(
         base: Folder that file names are relative to; None where there is none.
         contained: Whether no row may name a file outside ``base``.
         splits: Split of each row where the source itself is divided.
+        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+            what is there.
 
     Raises:
         DataError: One line about the column or value that does not fit.
     """
-    columns = find_columns(rows.features, config)
+    boxes = None if kind is None else kind == "boxes"
+    columns = find_columns(rows.features, config, boxes=boxes)
+    columns = with_flags(rows, columns, config, kind)
     if columns.split is not None:
         splits = _split_values(rows, columns.split)
     named = base is not None and _is_text(rows.features[columns.image])
-    if columns.label is None and not named:
+    labelled = columns.label is not None or bool(columns.flags)
+    if not labelled and (not named or kind not in (None, "class")):
         require_label([name for name in rows.column_names if name != columns.image])
     if base is not None and named:
         files, images = _named_images(rows, columns.image, base, contained)
@@ -54,31 +61,32 @@ def rows_to_table(
         images = _held_images(rows, columns.image, contained)
         files = _row_names(images, splits)
     notes = []
-    if columns.label is not None:
-        labels = _label_values(rows, columns.label)
+    if labelled:
+        labels = read_labels(rows, columns, config, kind)
     else:
-        labels = _labels_from_folders(files, rows.column_names)
+        labels = Labels(KINDS["class"], [*_labels_from_folders(files, rows.column_names)])
         notes.append("No column holds labels, so the names of the folders are the labels.")
     if splits is None and named:
         splits = _splits_from_folders(files)
-    label_feature = rows.features.get(columns.label)
     extras, unused = _extra_columns(rows, columns)
     if unused:
         notes.append(f"Not used: columns {quoted(unused)}.")
     table = Table(
         images=images,
         files=files,
-        labels=labels,
+        labels=labels.values,
+        kind=labels.kind,
         splits=splits,
-        groups=_text_values(rows, columns.group) if columns.group is not None else None,
+        groups=text_values(rows, columns.group) if columns.group is not None else None,
         extras=extras,
-        class_names=label_feature.names if isinstance(label_feature, datasets.ClassLabel) else None,
+        class_names=labels.class_names,
         notes=notes,
         columns={
             role: name
             for role in ("image", "label", "split")
             if (name := getattr(columns, role)) is not None
         },
+        flags=list(columns.flags),
     )
     return _without_repeats(table)
 
@@ -165,27 +173,6 @@ def _row_names(images: datasets.Dataset, splits: Sequence[str] | None) -> list[s
     return [f"{prefix}/{row:07d}" for row, prefix in enumerate(prefixes)]
 
 
-def _label_values(rows: datasets.Dataset, column: str) -> list[str | None]:
-    feature = rows.features[column]
-    if not isinstance(feature, datasets.Value | datasets.ClassLabel):
-        raise DataError(f"Column {column!r} holds {feature}: give one label per picture.")
-    return _text_values(rows, column)
-
-
-def _text_values(rows: datasets.Dataset, column: str) -> list[str | None]:
-    """Values as text: names of classes, and whole numbers without ``.0``; None where missing."""
-    feature = rows.features[column]
-    names = feature.names if isinstance(feature, datasets.ClassLabel) else None
-    values: list[str | None] = []
-    for value in rows[column][:]:
-        if names is not None:
-            value = names[value] if value is not None and value >= 0 else None
-        elif isinstance(value, float):  # whole numbers in a column with gaps
-            value = None if pd.isna(value) else int(value) if value.is_integer() else value
-        values.append(None if value is None or str(value).strip() == "" else str(value))
-    return values
-
-
 def _labels_from_folders(files: Sequence[str], names: Sequence[str]) -> list[str | None]:
     """The folder right below the root or the split, as for a folder of class folders."""
     folders = [PurePosixPath(file).parts[:-1] for file in files]
@@ -204,7 +191,7 @@ def _splits_from_folders(files: Sequence[str]) -> list[str] | None:
 
 
 def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
-    values = _text_values(rows, column)
+    values = text_values(rows, column)
     unknown = sorted({value or "" for value in values if canonical_split(value) is None})
     if unknown:
         raise DataError(
@@ -221,14 +208,14 @@ def _extra_columns(
     extras: dict[str, list[Any]] = {}
     unused = []
     for name, feature in rows.features.items():
-        if name in (columns.image, columns.label, columns.split):
+        if name in (columns.image, columns.label, columns.split, *columns.flags):
             continue
         if name == columns.group and name in _RESERVED:
             continue  # the result has it as "group"
         if name in _RESERVED:
             unused.append(name)
         elif isinstance(feature, datasets.ClassLabel):
-            extras[name] = _text_values(rows, name)
+            extras[name] = text_values(rows, name)
         elif isinstance(feature, datasets.Value) and "binary" not in feature.dtype:
             extras[name] = rows[name][:]
         else:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from hf_vft.recipe import AugmentConfig
@@ -96,7 +97,7 @@ def train_transform(processor: Any, augment: AugmentConfig) -> PictureTransform:
         A function from an RGB picture to ``[C, H, W]``. It draws from torch's global
         generator only.
     """
-    change = v2.Compose(_changes(augment))
+    change = v2.Compose(changes(augment))
     process = eval_transform(processor)
     erase = v2.RandomErasing(p=number(augment.erasing), scale=(0.02, 0.15))
     side = HEADROOM * max(input_size(processor))
@@ -122,25 +123,26 @@ def input_size(processor: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def _changes(augment: AugmentConfig) -> list[v2.Transform]:
-    changes: list[v2.Transform] = [v2.Identity()]
+def changes(augment: AugmentConfig) -> list[v2.Transform]:
+    """The random changes of a resolved recipe, for pictures and for boxes."""
+    found: list[v2.Transform] = [v2.Identity()]
     if augment.horizontal_flip:
-        changes.append(v2.RandomHorizontalFlip(number(augment.horizontal_flip)))
+        found.append(v2.RandomHorizontalFlip(number(augment.horizontal_flip)))
     if augment.vertical_flip:
-        changes.append(v2.RandomVerticalFlip(number(augment.vertical_flip)))
+        found.append(v2.RandomVerticalFlip(number(augment.vertical_flip)))
     if augment.rotation:
-        changes.append(RandomTurn(number(augment.rotation)))
+        found.append(RandomTurn(number(augment.rotation)))
     if number(augment.crop_scale) < 1.0:
-        changes.append(RandomAreaCrop(number(augment.crop_scale)))
+        found.append(RandomAreaCrop(number(augment.crop_scale)))
     if augment.trivial_augment:
-        changes.append(v2.TrivialAugmentWide(interpolation=v2.InterpolationMode.BILINEAR))
+        found.append(v2.TrivialAugmentWide(interpolation=v2.InterpolationMode.BILINEAR))
     if augment.color_jitter:
         jitter = number(augment.color_jitter)
-        changes.append(v2.ColorJitter(jitter, jitter, jitter / 2, min(0.5, jitter / 10)))
+        found.append(v2.ColorJitter(jitter, jitter, jitter / 2, min(0.5, jitter / 10)))
     if augment.blur:
         blur = v2.GaussianBlur(5, sigma=(0.1, 1.5))
-        changes.append(v2.RandomApply([blur], p=number(augment.blur)))
-    return changes
+        found.append(v2.RandomApply([blur], p=number(augment.blur)))
+    return found
 
 
 class RandomTurn(v2.Transform):  # type: ignore[misc]
@@ -166,7 +168,9 @@ class RandomTurn(v2.Transform):  # type: ignore[misc]
         size = v2.functional.get_size(inpt)
         needed = max(size) / 2 * abs(math.sin(math.radians(params["angle"])))
         margin = min(math.ceil(needed) + 1, min(size) - 1)
-        padded = self._call_kernel(v2.functional.pad, inpt, [margin], padding_mode="reflect")
+        # Boxes know no mirror; where they end up is the same.
+        mode = "constant" if isinstance(inpt, tv_tensors.BoundingBoxes) else "reflect"
+        padded = self._call_kernel(v2.functional.pad, inpt, [margin], padding_mode=mode)
         turned = self._call_kernel(
             v2.functional.rotate,
             padded,

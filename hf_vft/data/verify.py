@@ -21,15 +21,29 @@ Progress = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
 
 _BATCH = 64  # pictures in memory at a time
-_CACHE_FILE = "verified-images.json"
+_CACHE_FILE = "verified-images-2.json"  # the number changes with what is kept
 
 
 @dataclass(frozen=True)
 class Check:
-    """What decoding one picture showed: the hash of its file, or why it is unusable."""
+    """What decoding one picture showed.
+
+    Attributes:
+        sha256: Hash of its file.
+        reason: Why it is unusable.
+        width: Of the picture as the model sees it, turned upright, in pixels.
+        height: The same.
+    """
 
     sha256: str | None
     reason: str | None = None
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height; None where the picture is unusable."""
+        return None if self.width is None or self.height is None else (self.width, self.height)
 
 
 def verify_images(
@@ -71,10 +85,10 @@ def _check(image: dict[str, Any] | None, max_pixels: int) -> Check:
     try:
         data = image_bytes(image)
         digest = hashlib.sha256(data).hexdigest()
-        decode_image(data, max_pixels=max_pixels)
+        picture = decode_image(data, max_pixels=max_pixels)
     except DataError as error:
         return Check(None, str(error))
-    return Check(digest)
+    return Check(digest, None, picture.width, picture.height)
 
 
 def image_bytes(image: dict[str, Any] | None) -> bytes:
@@ -94,7 +108,7 @@ class _Cache:
     def __init__(self, folder: Path | None, max_pixels: int) -> None:
         self.file = folder / _CACHE_FILE if folder is not None else None
         self.max_pixels = max_pixels
-        self.known: dict[str, list[str | None]] = {}
+        self.known: dict[str, list[Any]] = {}
         self.changed = False
         if self.file is not None and self.file.is_file():
             self.known = _read_json(self.file)
@@ -105,7 +119,7 @@ class _Cache:
             return Check(*self.known[key])
         check = _check(image, max_pixels)
         if key is not None:
-            self.known[key] = [check.sha256, check.reason]
+            self.known[key] = [check.sha256, check.reason, check.width, check.height]
             self.changed = True
         return check
 
@@ -125,7 +139,7 @@ class _Cache:
         return f"{self.max_pixels}|{status.st_size}|{status.st_mtime_ns}|{path}"
 
 
-def _read_json(file: Path) -> dict[str, list[str | None]]:
+def _read_json(file: Path) -> dict[str, list[Any]]:
     """An unreadable cache is as good as none: everything is decoded again."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))

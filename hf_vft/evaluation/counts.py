@@ -45,12 +45,12 @@ def count_scores(
     support = sum_by(labels, n_classes, weights)
     claimed = sum_by(predicted, n_classes, weights)
     present = support > 0
-    recall = _ratio(right, support)
-    f1 = np.where(present, _ratio(2 * right, support + claimed), np.nan)
-    precision = np.where(present, _ratio(right, claimed), np.nan)
+    recall = ratio(right, support)
+    f1 = np.where(present, ratio(2 * right, support + claimed), np.nan)
+    precision = np.where(present, ratio(right, claimed), np.nan)
 
     overall = {
-        "accuracy": _ratio(right.sum(0), support.sum(0)),
+        "accuracy": ratio(right.sum(0), support.sum(0)),
         "balanced_accuracy": macro(recall),
     }
     per_class = {"precision": precision, "recall": recall, "f1": f1}
@@ -64,16 +64,16 @@ def count_scores(
 def macro(values: Floats) -> Floats:
     """Mean over the classes where ``values [C, B]`` is defined: ``[B]``."""
     defined = ~np.isnan(values)
-    return _ratio(np.nansum(values, 0), defined.sum(0))
+    return ratio(np.nansum(values, 0), defined.sum(0))
 
 
 def weighted(values: Floats, support: Floats) -> Floats:
     """Mean by ``support [C, B]`` over the classes where ``values [C, B]`` is defined: ``[B]``."""
     defined = ~np.isnan(values)
-    return _ratio(np.nansum(values * support, 0), (support * defined).sum(0))
+    return ratio(np.nansum(values * support, 0), (support * defined).sum(0))
 
 
-def _ratio(above: Floats, below: Floats) -> Floats:
+def ratio(above: Floats, below: Floats) -> Floats:
     """Quotient, NaN where there is nothing to divide by."""
     quotient: Floats = np.full(np.shape(above), np.nan)
     np.divide(above, below, out=quotient, where=below > 0)

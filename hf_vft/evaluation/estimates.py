@@ -30,7 +30,7 @@ def estimate_scores(
 
     Args:
         measure: Takes weights ``[N, B]``.
-        labels: True class ids ``[N]``.
+        labels: True class ids ``[N]``, or 0 and 1 for each class ``[N, C]``.
         n_classes: C.
         units: What is resampled together ``[N]``, from `units_of`.
         n_bootstrap: Resamples; 0 gives values without intervals.
@@ -41,7 +41,8 @@ def estimate_scores(
     """
     overall, per_class = measure(np.ones((len(labels), 1)))
     draws = [measure(weights) for weights in resamples(units, n_bootstrap, seed)]
-    n_units = [len(np.unique(units[labels == c])) for c in range(n_classes)]
+    marks = labels if labels.ndim == 2 else labels[:, None] == np.arange(n_classes)
+    n_units = [len(np.unique(units[marks[:, c] > 0])) for c in range(n_classes)]
     return (
         {
             name: _estimate(

@@ -61,7 +61,15 @@ class SliceResult(_Result):
     """The images that share one value of a column."""
 
     n: int
-    metrics: dict[str, Estimate] = Field(description="accuracy and f1_macro.")
+    metrics: dict[str, Estimate] = Field(description="A few of those of the split.")
+
+
+class Point(_Result):
+    """One point of a curve of precision over recall."""
+
+    recall: float
+    precision: float
+    score: float = Field(description="The lowest score that is answered here.")
 
 
 class GroupResult(_Result):
@@ -124,9 +132,20 @@ class SplitResult(_Result):
     n: int
     metrics: dict[str, Estimate]
     per_class: dict[str, ClassResult]
-    confusion: list[list[int]] = Field(description="Rows are true, columns are predicted.")
-    reliability: list[Bin] = Field(description="As the model answers, before the temperature.")
-    reliability_calibrated: list[Bin] = Field(description="After dividing by the temperature.")
+    confusion: list[list[int]] = Field(
+        default_factory=list,
+        description="Rows are true, columns are predicted; empty unless every picture has one "
+        "class.",
+    )
+    reliability: list[Bin] = Field(
+        default_factory=list, description="As the model answers, before the temperature."
+    )
+    reliability_calibrated: list[Bin] = Field(
+        default_factory=list, description="After dividing by the temperature."
+    )
+    curves: dict[str, list[Point]] = Field(
+        default_factory=dict, description="Precision over recall by class; empty for one class."
+    )
     slices: dict[str, dict[str, SliceResult]] = Field(
         default_factory=dict, description="Column, then value."
     )
@@ -140,6 +159,10 @@ class EvalReport(_Result):
     labels: list[str]
     primary: str = "f1_macro"
     temperature: float = 1.0
+    thresholds: dict[str, float] = Field(
+        default_factory=dict,
+        description="By class, on calibrated scores; empty where the best class is the answer.",
+    )
     splits: dict[str, SplitResult]
     baselines: dict[str, dict[str, dict[str, Estimate]]] = Field(
         default_factory=dict,

@@ -34,7 +34,7 @@ def resize_input(model: Any, size: int) -> Any:
         _resize_timm(model, size)
     else:
         model = _rebuilt(model, size)
-    _try(model, size)
+    try_size(model, size)
     return model
 
 
@@ -104,7 +104,7 @@ def _fitted(name: str, value: torch.Tensor, target: torch.Tensor, size: int) -> 
 
 
 @torch.no_grad()
-def _try(model: nn.Module, size: int) -> None:
+def try_size(model: nn.Module, size: int) -> None:
     """Let one picture through, so that a size that does not fit is found now."""
     was_training = model.training
     try:

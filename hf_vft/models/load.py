@@ -86,13 +86,13 @@ def load_model(
         ModelError: In one line, if the checkpoint cannot be read, has no head for the task, or
             lacks what an argument sets.
     """
-    with _one_line(checkpoint), _quiet(), torch.random.fork_rng(devices=[]):
+    with one_line(checkpoint), quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        config, processor = _config_and_processor(checkpoint)
+        config, processor = config_and_processor(checkpoint)
         _check_head(checkpoint, config, auto_class)
-        _set_labels(config, labels, problem_type)
+        set_labels(config, labels, problem_type)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
-        model = _weights(checkpoint, auto_class, config)
+        model = weights_of(checkpoint, auto_class, config)
         if problem_type is not None:
             _new_head(model, len(labels), seed)
         shapes = _shapes(model)
@@ -117,7 +117,8 @@ def _shapes(model: nn.Module) -> dict[str, torch.Size]:
     return {name: parameter.shape for name, parameter in model.named_parameters()}
 
 
-def _config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcessor]:
+def config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcessor]:
+    """What a checkpoint says of itself, or an architecture of the catalogue."""
     if checkpoint.path in SCRATCH:
         return SCRATCH[checkpoint.path]()
     config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
@@ -134,7 +135,8 @@ def _check_head(checkpoint: Checkpoint, config: Any, auto_class: Any) -> None:
         )
 
 
-def _set_labels(config: Any, labels: list[str], problem_type: str | None) -> None:
+def set_labels(config: Any, labels: list[str], problem_type: str | None) -> None:
+    """Name the classes in a configuration, in place."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
     config.problem_type = problem_type
@@ -142,7 +144,7 @@ def _set_labels(config: Any, labels: list[str], problem_type: str | None) -> Non
         config.label_names = list(labels)
 
 
-def _weights(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrainedModel:
+def weights_of(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrainedModel:
     """The model with the checkpoint's weights, and what is new drawn from the global generator."""
     if checkpoint.path in SCRATCH:
         model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
@@ -182,7 +184,7 @@ def _new_head(model: nn.Module, classes: int, seed: int) -> None:
 
 
 @contextmanager
-def _one_line(checkpoint: Checkpoint) -> Iterator[None]:
+def one_line(checkpoint: Checkpoint) -> Iterator[None]:
     """What transformers says at length when a checkpoint is broken, in a line."""
     try:
         yield
@@ -197,7 +199,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the report on the new head and the progress bar of transformers."""
     log: Any = transformers_logging
     verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()

@@ -81,7 +81,7 @@ def fit_linear_probe(
     Returns:
         The probe, with the standardisation folded into its weights.
     """
-    mean, scale = _standardisation(features)
+    mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
     splits = _folds(labels, groups, folds, seed)
     # The products are small: on busy cores several threads wait for each other most of the time.
@@ -121,7 +121,7 @@ def transfer_losses(
         Log loss in nats, each class weighing the same, by change; that of the plain pictures is
         under ``""``. Empty where there are too few pictures to cross-validate.
     """
-    mean, scale = _standardisation(plain)
+    mean, scale = standardisation(plain)
     splits = _folds(labels, groups, folds, seed)
     if not splits:
         return {}
@@ -170,7 +170,7 @@ def held_out_logits(
         Rows ``[M]`` of the pictures that were held out once, and their logits ``[M, C]``; both
         empty where a class has too few pictures to be on both sides.
     """
-    mean, scale = _standardisation(features)
+    mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
     splits = _folds(labels, groups, folds, seed)
     if not splits:
@@ -186,7 +186,7 @@ def held_out_logits(
     return np.concatenate([test for _, test in splits]), np.concatenate(logits)
 
 
-def _standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and scale ``[D]``; what does not vary is scaled to nothing."""
     mean, scale = features.mean(0), features.std(0)
     return mean, np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)

@@ -88,7 +88,7 @@ def anatomy(model: nn.Module) -> Anatomy:
     core, root = unwrap(model)
     if isinstance(known := getattr(core, "anatomy", None), Anatomy):
         return _under(root, known)
-    heads = _heads(core)
+    heads = _outside_backbone(core) or _heads(core)
     blocks = _blocks(core, heads) or _longest_sequence(core, heads)
     if not blocks:
         raise ModelError(
@@ -180,6 +180,20 @@ def _heads(core: nn.Module) -> list[str]:
             "task, such as AutoModelForImageClassification."
         )
     return heads
+
+
+def _outside_backbone(core: nn.Module) -> list[str]:
+    """What a detector of the DETR family has around its backbone; empty for other models.
+
+    All of it counts as the head: neck, encoder, decoder and the two classifiers learn at a rate of
+    their own, above that of the backbone (Carion et al. 2020).
+    """
+    backbone = next((n for n, _ in core.named_modules() if n.rpartition(".")[2] == "backbone"), "")
+    if not backbone or next(_chains(core.get_submodule(backbone)), None) is None:
+        return []
+    # Detectors share weights between their decoder and their heads: all names count.
+    names = [name for name, _ in core.named_parameters(remove_duplicate=False)]
+    return _modules(core, [name for name in names if _owner(name, [backbone]) is None])
 
 
 def _last_of_backbone(core: nn.Module, children: list[tuple[str, nn.Module]]) -> int:
@@ -279,7 +293,9 @@ def _modules(model: nn.Module, parameters: list[str]) -> list[str]:
     remaining = list(parameters)
     covered: list[str] = []
     for name, module in model.named_modules():
-        inside = [_join(name, inner) for inner, _ in module.named_parameters()]
+        inside = [
+            _join(name, inner) for inner, _ in module.named_parameters(remove_duplicate=False)
+        ]
         if inside and set(inside) <= set(remaining):
             covered.append(name)
             remaining = [parameter for parameter in remaining if parameter not in inside]

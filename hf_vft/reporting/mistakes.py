@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from PIL import Image
@@ -23,9 +25,9 @@ class Mistake:
     Attributes:
         image: The picture, of any size.
         file: How people call it.
-        true: Its label.
+        true: Its label, or labels.
         predicted: What the model said.
-        confidence: How sure it was, in [0, 1].
+        confidence: How sure it was of what is wrong, in [0, 1].
     """
 
     image: Image.Image
@@ -35,17 +37,38 @@ class Mistake:
     confidence: float
 
 
-def worst_mistakes(predictions: pd.DataFrame, *, split: str = "test") -> pd.DataFrame:
+def worst_mistakes(
+    predictions: pd.DataFrame, *, split: str = "test", labels: Sequence[str] = ()
+) -> pd.DataFrame:
     """The rows of ``reference/predictions.parquet`` that are wrong, the surest first.
 
     Args:
-        predictions: With the columns file, split, label, predicted and confidence.
+        predictions: With the columns file, split, label, predicted and confidence; where a
+            picture may have several labels, lists of them, and probabilities.
         split: Of which split.
+        labels: Class names in the order of the probabilities; only lists of labels need them.
     """
-    wrong = predictions[
-        (predictions["split"] == split) & (predictions["label"] != predictions["predicted"])
-    ]
+    rows = predictions[predictions["split"] == split]
+    several = len(rows) > 0 and not isinstance(rows["label"].iloc[0], str)
+    if several:
+        rows = rows.assign(confidence=[_surprise(row, labels) for row in rows.itertuples()])
+        rows = rows.assign(
+            label=rows["label"].map(_joined), predicted=rows["predicted"].map(_joined)
+        )
+    wrong = rows[rows["label"] != rows["predicted"]]
     return wrong.sort_values(["confidence", "file"], ascending=[False, True])
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _surprise(row: Any, labels: Sequence[str]) -> float:
+    """How sure the model was of the worst of its wrong labels."""
+    wrong = set(row.label) ^ set(row.predicted)
+    probabilities = dict(zip(labels, row.probabilities, strict=True))
+    sure = [probabilities[n] if n in row.predicted else 1 - probabilities[n] for n in wrong]
+    return float(max(sure, default=0.0))
 
 
 def report_mistakes(
@@ -56,7 +79,7 @@ def report_mistakes(
     split: str = "test",
     max_pixels: int = MAX_PIXELS,
 ) -> list[Mistake]:
-    """The worst mistakes of a run, with their pictures.
+    """The worst mistakes of a run, with their pictures; none where answers are boxes.
 
     Args:
         run: With ``reference/predictions.parquet``.
@@ -68,17 +91,15 @@ def report_mistakes(
     Raises:
         RunError: If the predictions cannot be read.
     """
-    try:
-        predictions = pd.read_parquet(run.predictions_file, columns=_COLUMNS)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{run.predictions_file}: cannot be read ({reason}).") from None
+    if data.kind.name == "boxes":
+        return []  # which have pages of their own, see hf_vft.reporting.box_mistakes
+    predictions = read_predictions(run)
     rows = {file: row for row, file in enumerate(data.splits[split]["file"])}
     found: list[Mistake] = []
-    for wrong in worst_mistakes(predictions, split=split).itertuples():
+    for wrong in worst_mistakes(predictions, split=split, labels=data.labels).itertuples():
         if len(found) == limit:
             break
-        image = _picture(data, split, rows.get(str(wrong.file)), max_pixels)
+        image = picture_of(data, split, rows.get(str(wrong.file)), max_pixels)
         if image is not None:
             found.append(
                 Mistake(
@@ -92,7 +113,32 @@ def report_mistakes(
     return found
 
 
-def _picture(data: ImageData, split: str, row: int | None, max_pixels: int) -> Image.Image | None:
+def read_predictions(run: RunDirectory) -> pd.DataFrame:
+    """What the run's model answered on held-out pictures.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    try:
+        predictions = pd.read_parquet(run.predictions_file)
+        missing = set(_COLUMNS) - set(predictions)
+        if missing:
+            raise KeyError(f"no column {min(missing)}")
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(f"{run.predictions_file}: cannot be read ({reason}).") from None
+    return predictions
+
+
+def picture_of(
+    data: ImageData,
+    split: str,
+    row: int | None,
+    max_pixels: int,
+    *,
+    side: int | None = 2 * THUMBNAIL,
+) -> Image.Image | None:
+    """A picture of a split, reduced to ``side``; None where it is no longer there."""
     if row is None:
         return None
     stored = data.splits[split][row]["image"]
@@ -100,6 +146,7 @@ def _picture(data: ImageData, split: str, row: int | None, max_pixels: int) -> I
         image = decode_image(stored["bytes"] or stored["path"], max_pixels=max_pixels)
     except DataError:
         return None
-    # Twelve large photographs at full size would fill the memory of a small machine.
-    image.thumbnail((2 * THUMBNAIL, 2 * THUMBNAIL), Image.Resampling.LANCZOS)
+    if side is not None:
+        # Twelve large photographs at full size would fill the memory of a small machine.
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image

@@ -10,6 +10,8 @@ from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import numbers
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.verdict import (
+    BASELINE_NAMES,
+    BLIND,
     LOWER_IS_BETTER,
     judged_split,
     lower_first,
@@ -61,11 +63,11 @@ def _not_pretrained(facts: ReportFacts) -> Notice | None:
 
 def _no_gain(report: EvalReport) -> Notice | None:
     found = standings(report)
-    if found.get("majority_class") in ("unclear", "worse"):
+    blind = next((name for name in BLIND if found.get(name) in ("unclear", "worse")), None)
+    if blind is not None:
         return Notice(
             "error",
-            "The model cannot be told from always answering the most frequent class: it is of "
-            "no use yet.",
+            f"The model cannot be told from {BASELINE_NAMES[blind]}: it is of no use yet.",
         )
     place = found.get("linear_probe")
     if place == "worse":

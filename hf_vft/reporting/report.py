@@ -13,14 +13,17 @@ from pydantic import ValidationError
 
 from hf_vft import __version__
 from hf_vft.errors import RunError
-from hf_vft.evaluation.results import EvalReport, SplitResult
+from hf_vft.evaluation.results import ClassResult, EvalReport, SplitResult
+from hf_vft.reporting import figures
 from hf_vft.reporting import verdict as words
+from hf_vft.reporting.box_mistakes import Seen
 from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, notices
 from hf_vft.reporting.pages import picture_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
+from hf_vft.reporting.pr_plots import pr_plot
 from hf_vft.run import RunDirectory, write_text
 
 # Above this a confusion matrix with numbers no longer fits a page.
@@ -30,11 +33,6 @@ _MAP_CLASSES = 100
 _SHOWN_CLASSES = 20
 _SHOWN_PAIRS = 6
 _MANY_PAIRS = 30
-# Rows of the table of scores; macro recall is the balanced accuracy.
-_SCORES = (
-    "accuracy", "balanced_accuracy", "f1_macro", "f1_weighted", "precision_macro",
-    "auroc_macro", "average_precision_macro", "ece", "ece_calibrated",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,11 @@ def grouped_choices(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
 
 
 def render_report(
-    run_path: Path, *, mistakes: Sequence[Mistake], facts: ReportFacts | None = None
+    run_path: Path,
+    *,
+    mistakes: Sequence[Mistake],
+    boxes: Mapping[str, Sequence[Seen]] | None = None,
+    facts: ReportFacts | None = None,
 ) -> Path:
     """Write ``report.html`` from the files of a run folder.
 
@@ -91,6 +93,7 @@ def render_report(
         run_path: Has ``metrics.json``, and may have ``history.json``, ``choices.json``,
             ``audit.json`` and ``run.json``; a part whose file is missing says so.
         mistakes: Shown as pictures, in this order.
+        boxes: Pictures with boxes by heading, in place of the mistakes.
         facts: Where the result comes from; default: what ``run.json`` says.
 
     Returns:
@@ -118,6 +121,7 @@ def render_report(
             facts=facts,
             choices=grouped_choices(_optional(run, run.choices_file, [])),
             audit=_optional(run, run.audit_file, None),
+            boxes=boxes or {},
             mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
             **_verdict_parts(report, facts),
             **_class_parts(report),
@@ -144,28 +148,38 @@ def _verdict_parts(report: EvalReport, facts: ReportFacts) -> dict[str, Any]:
 def _class_parts(report: EvalReport) -> dict[str, Any]:
     """What happens to each class: the confusion matrix, the pairs, the bars."""
     result = report.splits[words.judged_split(report)]
-    classes = sorted(
-        result.per_class.items(),
-        key=lambda item: (item[1].metrics["f1"].value is None, item[1].metrics["f1"].value or 0.0),
-    )
+    columns = figures.class_columns([found.metrics for found in result.per_class.values()])
+    first = next(iter(columns))
+
+    def by_score(item: tuple[str, ClassResult]) -> tuple[bool, float]:
+        value = item[1].metrics[first].value
+        return value is None, value or 0.0
+
     rows = [
-        (name, found, bar(found.metrics["f1"], label=f"F1 of {name}: {found.metrics['f1']}"))
-        for name, found in classes
+        (name, found, bar(found.metrics[first], label=f"{columns[first]} of {name}"))
+        for name, found in sorted(result.per_class.items(), key=by_score)
     ]
     pairs = confused_pairs(result, report.labels)
     n = len(report.labels)
     return {
         "labels": report.labels,
+        "class_columns": columns,
+        "counted": "Boxes" if "map50" in result.metrics else "Images",
         "classes": rows[:_SHOWN_CLASSES],
         "more_classes": rows[_SHOWN_CLASSES:],
         "few_images": FEW_IMAGES,
+        "has_confusion": bool(result.confusion),
+        "curves": [
+            (name, pr_plot(points, report.thresholds.get(name), label=f"Curve of {name}."))
+            for name, points in list(result.curves.items())[:_SHOWN_CLASSES]
+        ],
         "confusion": result.confusion if n <= _TABLE_CLASSES else None,
         "confusion_map": heat_map(
             result.confusion,
             report.labels,
             label=f"Heat map of the confusion matrix of {n} classes.",
         )
-        if _TABLE_CLASSES < n <= _MAP_CLASSES
+        if _TABLE_CLASSES < n <= _MAP_CLASSES and result.confusion
         else None,
         "pairs": pairs[: _SHOWN_PAIRS if n <= _MAP_CLASSES else _MANY_PAIRS],
         "n_mistakes": sum(pair.n for pair in pairs),
@@ -181,6 +195,9 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
         "split": split,
         "result": result,
         "primary_name": words.metric_name(report.primary),
+        "tiles": figures.tiles(report, result),
+        "terms": figures.terms(report, result),
+        "slice_columns": figures.slice_columns(result),
         "scores": [
             (
                 words.metric_name(name),
@@ -188,7 +205,7 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
                 [found.metrics.get(name) for found in report.splits.values()],
                 [found.get(split, {}).get(name) for found in report.baselines.values()],
             )
-            for name in _SCORES
+            for name in figures.SCORES
             if name in result.metrics
         ],
         "baselines": [name.replace("_", " ").capitalize() for name in report.baselines],
@@ -199,6 +216,7 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
                 ("before temperature scaling", result.reliability),
                 ("after temperature scaling", result.reliability_calibrated),
             )
+            if found
         ],
     }
 

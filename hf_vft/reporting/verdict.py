@@ -18,6 +18,24 @@ METRIC_NAMES = {
     "recall_weighted": "Weighted recall",
     "auroc_macro": "Macro AUROC",
     "average_precision_macro": "Macro average precision",
+    "map": "mAP",
+    "map50": "mAP50",
+    "map75": "mAP75",
+    "map_small": "mAP of small objects",
+    "map_medium": "mAP of medium objects",
+    "map_large": "mAP of large objects",
+    "mar_1": "mAR, one box a picture",
+    "mar_10": "mAR, ten boxes a picture",
+    "mar_100": "mAR",
+    "mean_iou": "Mean IoU of the matched",
+    "f1": "F1 at the threshold",
+    "precision": "Precision at the threshold",
+    "recall": "Recall at the threshold",
+    "f1_micro": "Micro F1",
+    "f1_samples": "F1 by picture",
+    "precision_micro": "Micro precision",
+    "recall_micro": "Micro recall",
+    "exact_match": "All labels right",
     "ece": "ECE, uncalibrated",
     "ece_calibrated": "ECE, calibrated",
     "log_loss": "Log loss",
@@ -26,7 +44,12 @@ METRIC_NAMES = {
 BASELINE_NAMES = {
     "linear_probe": "a linear probe on the frozen backbone",
     "majority_class": "always answering the most frequent class",
+    "class_frequencies": "answering how frequent each class is",
+    "typical_boxes": "always answering the usual boxes",
 }
+BLIND = ("majority_class", "class_frequencies", "typical_boxes")
+"""Baselines that do not look at the pictures."""
+
 LOWER_IS_BETTER = {"ece", "ece_calibrated", "log_loss", "brier"}
 
 WELL_CALIBRATED = 0.05
@@ -97,7 +120,7 @@ def details(report: EvalReport) -> list[str]:
 def tone(report: EvalReport) -> Literal["good", "warn", "bad"]:
     """The colour of the verdict: good only when it clearly beats every baseline."""
     found = standings(report)
-    if "worse" in found.values() or found.get("majority_class") == "unclear":
+    if "worse" in found.values() or any(found.get(name) == "unclear" for name in BLIND):
         return "bad"
     return "good" if set(found.values()) == {"clearly"} else "warn"
 
@@ -153,8 +176,8 @@ def _against(report: EvalReport, split: str) -> str:
 
 
 def _calibration(result: SplitResult) -> str | None:
-    before = result.metrics["ece"].value
-    after = result.metrics["ece_calibrated"].value
+    found = [result.metrics.get(name) for name in ("ece", "ece_calibrated")]
+    before, after = (None if one is None else one.value for one in found)
     if before is None or after is None:
         return None
     if after <= WELL_CALIBRATED:
@@ -191,7 +214,7 @@ def _said(score: Estimate) -> str:
 
 
 def _a(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+    return f"an {name}" if name[0] in "aeiouAEIOU" or name[:2] in ("mA", "F1") else f"a {name}"
 
 
 def _images(n: int) -> str:
@@ -200,4 +223,5 @@ def _images(n: int) -> str:
 
 def lower_first(text: str) -> str:
     """For the middle of a sentence; abbreviations stay as they are."""
-    return text if text[:2].isupper() else text[0].lower() + text[1:]
+    word = text.split()[0]
+    return text if word[1:] != word[1:].lower() or len(word) == 1 else text[0].lower() + text[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,11 @@ from transformers import AutoImageProcessor
 
 from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.data.images import decode_image
-from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import DataError, ModelError
-from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.structure import head_module
 from hf_vft.run import RunDirectory
-from hf_vft.tasks import get_task
+from hf_vft.tasks import Calibration, Prediction, get_task
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,23 @@ class Answer:
 
     Attributes:
         file: As it was asked for.
-        scores: Labels with their calibrated probabilities, the best first; empty on an error.
+        prediction: The answer, or None on an error.
         error: Why there is no answer, or None.
+        fields: The answer for machines; empty on an error.
+        text: The answer in a line; empty on an error.
     """
 
     file: str
-    scores: tuple[tuple[str, float], ...] = ()
+    prediction: Prediction | None = None
     error: str | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As ``hf-vft predict --json`` writes it."""
         if self.error is not None:
             return {"file": self.file, "error": self.error}
-        label, confidence = self.scores[0]
-        scores = [{"label": name, "score": score} for name, score in self.scores]
-        return {"file": self.file, "label": label, "confidence": confidence, "scores": scores}
+        return {"file": self.file, **self.fields}
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Outputs:
     """What the model gives for pictures.
 
     Attributes:
-        logits: ``[N, C]``, before the temperature.
+        logits: What the task makes answers of: ``[N, C]`` before the temperature, or with boxes.
         embeddings: What the head sees, ``float32 [N, D]``; None for a model with several heads.
     """
 
-    logits: np.ndarray
+    logits: Any
     embeddings: np.ndarray | None
 
 
@@ -77,7 +77,9 @@ class Predictor:
         self.run = run
         self.recipe = run.recipe()
         self.task = get_task(self.recipe.task)
-        self.temperature = EvalReport.model_validate(run.read_json(run.metrics_file)).temperature
+        report = EvalReport.model_validate(run.read_json(run.metrics_file))
+        self.temperature = report.temperature
+        self.calibration = Calibration.of(report)
         try:
             self.model = self.task.auto_class.from_pretrained(run.model, use_safetensors=True)
             self.processor: Any = AutoImageProcessor.from_pretrained(run.model)  # type: ignore[no-untyped-call]
@@ -86,7 +88,7 @@ class Predictor:
         self.device = PartialState().device
         self.model.to(self.device).eval()
         self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
-        self._transform = eval_transform(self.processor)
+        self._transform = self.task.plain(self.processor)
         self._caught = threading.local()  # a server answers from several threads
         self._has_embeddings = self._catch_embeddings()
 
@@ -98,17 +100,29 @@ class Predictor:
         """
         return decode_image(source, max_pixels=self.recipe.data.max_pixels)
 
-    def logits(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """RGB pictures to logits ``[N, C]``, as the model gives them."""
+    def logits(self, images: Sequence[Image.Image]) -> Any:
+        """RGB pictures to logits ``[N, C]``, as the model gives them; with boxes beside them."""
         return self.outputs(images).logits
 
     @torch.inference_mode()
     def outputs(self, images: Sequence[Image.Image]) -> Outputs:
         """RGB pictures to logits and to what the head sees, in one pass."""
-        pixels = torch.stack([self._transform(image) for image in images])
-        logits = self.model(pixel_values=pixels.to(self.device)).logits
+        rows = [{"pixel_values": self._transform(image)} for image in images]
+        inputs = {name: x.to(self.device) for name, x in self.task.collate(rows).items()}
+        found = self.task.answers(self.model(**inputs), self.model.config)
+        logits = self.task.outputs(tuple(x.float().cpu().numpy() for x in found.values()))
         embeddings = pooled(self._caught.features) if self._has_embeddings else None
-        return Outputs(np.asarray(logits.float().cpu()), embeddings)
+        return Outputs(logits, embeddings)
+
+    def answers(self, outputs: Outputs, sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
+        """What the task makes of outputs for pictures of these sizes (width, height)."""
+        return self.task.predictions(outputs.logits, self.labels, self.calibration, sizes)
+
+    def predictions(self, images: Sequence[Image.Image]) -> list[Prediction]:
+        """RGB pictures to answers."""
+        if not images:
+            return []
+        return self.answers(self.outputs(images), [image.size for image in images])
 
     def _catch_embeddings(self) -> bool:
         def catch(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -121,8 +135,8 @@ class Predictor:
         return True
 
     def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """RGB pictures to calibrated probabilities ``[N, C]``."""
-        return probabilities(self.logits(images), self.temperature)
+        """RGB pictures to the calibrated scores of each class ``[N, C]``."""
+        return np.stack([prediction.scores for prediction in self.predictions(images)])
 
     def answer_files(
         self, paths: Iterable[Path], *, top: int = 1, batch_size: int = 16
@@ -146,20 +160,18 @@ class Predictor:
                 images[file] = self.decode(file)
             except DataError as error:
                 errors[file] = str(error)
-        rows = (
-            dict(zip(images, self.probabilities(list(images.values())), strict=True))
-            if images
-            else {}
-        )
+        found = dict(zip(images, self.predictions(list(images.values())), strict=True))
         for file in files:
             if file in errors:
                 yield Answer(str(file), error=errors[file])
             else:
-                yield Answer(str(file), self._best(rows[file], top))
-
-    def _best(self, row: np.ndarray, top: int) -> tuple[tuple[str, float], ...]:
-        order = np.argsort(-row, kind="stable")[:top]
-        return tuple((self.labels[i], float(row[i])) for i in order)
+                one = found[file]
+                yield Answer(
+                    str(file),
+                    one,
+                    fields=self.task.as_dict(one, self.labels, top),
+                    text=self.task.as_text(one, self.labels, top),
+                )
 
 
 def pooled(features: torch.Tensor) -> np.ndarray:

@@ -5,25 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from accelerate import PartialState
 
 from hf_vft.data.load import ImageData
-from hf_vft.evaluation.calibration import fit_temperature
-from hf_vft.evaluation.classification import majority_class_logits
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.recipe import Recipe
-from hf_vft.tasks import Task
+from hf_vft.tasks import Calibration, Task
 from hf_vft.training.finetune import FineTuned, FineTuning
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
 
 HELD_OUT = ("validation", "test")
-Logits = Mapping[str, np.ndarray]
+Logits = Mapping[str, Any]
+"""By split, what a model says of its pictures: for most tasks logits ``[N, C]``."""
 
 
-def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, np.ndarray]:
-    """What the model answers on every held-out split, ``[N, C]``; all processes work on it."""
+def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, Any]:
+    """What the model answers on every held-out split; all processes work on it."""
     recipe = tuning.recipe
     batch_size = per_process(
         recipe.training.eval_batch_size, PartialState().num_processes, "training.eval_batch_size"
@@ -45,18 +43,20 @@ def prove(
 ) -> EvalReport:
     """Scores with intervals on the held-out splits, beside the baselines.
 
-    The temperature is fitted on validation and only applied to test.
+    Temperature and thresholds are fitted on validation and only applied to test.
     """
-    validation = np.asarray(data.splits["validation"]["label"])
-    temperature = fit_temperature(logits["validation"], validation)
 
-    def measure(scores: Logits, temperature: float) -> dict[str, SplitResult]:
+    def calibrated(scores: Logits) -> Calibration:
+        values = data.splits["validation"]["label"]
+        return task.calibrate(scores["validation"], values, recipe.evaluation)
+
+    def measure(scores: Logits, calibration: Calibration) -> dict[str, SplitResult]:
         return {
             split: task.evaluate(
                 scores[split],
-                np.asarray(data.splits[split]["label"]),
+                data.splits[split]["label"],
                 data.labels,
-                temperature=temperature,
+                calibration=calibration,
                 n_bootstrap=recipe.evaluation.bootstrap,
                 seed=recipe.seed,
                 clusters=_clusters(data, split),
@@ -65,23 +65,35 @@ def prove(
             for split in scores
         }
 
-    train = data.splits["train"]["label"]
-    majority = {
-        split: majority_class_logits(train, len(data.splits[split]), len(data.labels))
-        for split in HELD_OUT
-    }
+    calibration = calibrated(logits)
+    baselines = _without_looking(data, task)
+    if probe_logits:
+        baselines["linear_probe"] = dict(probe_logits)
     return EvalReport(
         task=task.name,
         labels=data.labels,
         primary=recipe.training.metric if recipe.training.metric != "loss" else task.primary_metric,
-        temperature=temperature,
-        splits=measure(logits, temperature),
+        temperature=calibration.temperature,
+        thresholds=dict(zip(data.labels, calibration.thresholds, strict=False)),
+        splits=measure(logits, calibration),
         baselines={
-            name: {split: result.metrics for split, result in measure(scores, 1.0).items()}
-            for name, scores in (("majority_class", majority), ("linear_probe", probe_logits))
-            if scores
+            name: {
+                split: result.metrics
+                for split, result in measure(scores, calibrated(scores)).items()
+            }
+            for name, scores in baselines.items()
         },
     )
+
+
+def _without_looking(data: ImageData, task: Task) -> dict[str, dict[str, Any]]:
+    """By baseline and split, what answers without looking at the pictures."""
+    train, classes = data.splits["train"]["label"], len(data.labels)
+    found: dict[str, dict[str, Any]] = {}
+    for split in HELD_OUT:
+        for name, outputs in task.baselines(train, len(data.splits[split]), classes).items():
+            found.setdefault(name, {})[split] = outputs
+    return found
 
 
 def _clusters(data: ImageData, split: str) -> Sequence[Any] | None:

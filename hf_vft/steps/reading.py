@@ -13,8 +13,16 @@ from hf_vft.training.callbacks import Display
 from hf_vft.training.feature_cache import default_cache
 
 
-def read_pictures(config: DataConfig, *, seed: int, display: Display) -> ImageData:
+def read_pictures(
+    config: DataConfig, *, seed: int, kind: str | None, display: Display
+) -> ImageData:
     """The pictures of ``config.path``, checked and divided.
+
+    Args:
+        config: Which pictures and columns.
+        seed: Of the splits.
+        kind: What the labels have to be; None takes what is there.
+        display: Where progress is shown.
 
     Raises:
         DataError: One line on what is wrong with them.
@@ -24,6 +32,7 @@ def read_pictures(config: DataConfig, *, seed: int, display: Display) -> ImageDa
         str(config.path),
         config,
         seed=seed,
+        kind=kind,
         cache_dir=default_cache() / "data",
         progress=lambda done, total: display.advance(done, total=total),
     )
@@ -36,6 +45,7 @@ def read_labelled(
     config: DataConfig,
     *,
     labels: Sequence[str],
+    kind: str,
     split: str | None,
     display: Display,
 ) -> LabelledPictures:
@@ -49,6 +59,7 @@ def read_labelled(
         source,
         config,
         labels=labels,
+        kind=kind,
         split=split,
         cache_dir=default_cache() / "data",
         progress=lambda done, total: display.advance(done, total=total),

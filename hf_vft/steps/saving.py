@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hf_vft import __version__
 from hf_vft.automl.facts import Facts
 from hf_vft.data.load import ImageData
-from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
 from hf_vft.recipe import Recipe
 from hf_vft.run import RunDirectory, write_file, write_folder
 from hf_vft.steps.proving import HELD_OUT, Logits
+from hf_vft.tasks import Calibration, Task
 from hf_vft.training.finetune import FineTuned
 
 
@@ -55,27 +55,34 @@ def read_splits(run: RunDirectory) -> dict[str, str]:
 
 
 def save_predictions(
-    run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport
+    run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport, task: Task
 ) -> None:
     """What the model answers on held-out pictures, calibrated; monitoring compares with it."""
     frames = []
     for split in HELD_OUT:
-        table = data.splits[split]
-        probs = probabilities(logits[split], report.temperature)
+        table, values = data.splits[split], data.splits[split]["label"]
+        answers = task.predictions(
+            logits[split], data.labels, Calibration.of(report), sizes_of(values)
+        )
         frame = pd.DataFrame(
             {name: table[name] for name in table.column_names if name not in ("image", "label")}
         )
         frame.insert(0, "split", split)
-        frame["label"] = [data.labels[i] for i in table["label"]]
-        frame["predicted"] = [data.labels[i] for i in probs.argmax(1)]
-        frame["confidence"] = probs.max(1)
-        frame["probabilities"] = list(probs.astype(np.float32))
+        for name, column in task.columns(answers, values, data.labels).items():
+            frame[name] = column
         frames.append(frame)
     _write_table(run.predictions_file, pd.concat(frames))
 
 
 def _write_table(path: Path, frame: pd.DataFrame) -> None:
     write_file(path, lambda temporary: frame.to_parquet(temporary, index=False))
+
+
+def sizes_of(values: Sequence[Any]) -> list[tuple[int, int]] | None:
+    """Width and height of each picture, where its label tells; only boxes need them."""
+    if not len(values) or not isinstance(values[0], Mapping):
+        return None
+    return [(value["size"][0], value["size"][1]) for value in values]
 
 
 def summary(

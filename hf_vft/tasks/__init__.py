@@ -5,10 +5,27 @@ from __future__ import annotations
 from hf_vft.errors import RecipeError
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.classification import ImageClassification
+from hf_vft.tasks.detection import ObjectDetection
+from hf_vft.tasks.multilabel import MultiLabelClassification
+from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
 
-TASKS: dict[str, type[Task]] = {ImageClassification.name: ImageClassification}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (ImageClassification, MultiLabelClassification, ObjectDetection)
+}
 
-__all__ = ["TASKS", "ImageClassification", "Task", "get_task"]
+__all__ = [
+    "TASKS",
+    "Calibration",
+    "DetectedObject",
+    "ImageClassification",
+    "MultiLabelClassification",
+    "ObjectDetection",
+    "Prediction",
+    "Task",
+    "get_task",
+    "kind_of",
+    "task_for",
+]
 
 
 def get_task(name: str) -> Task:
@@ -20,3 +37,13 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise RecipeError(f"task {name!r}: there are {', '.join(TASKS)}.")
     return TASKS[name]()
+
+
+def task_for(kind: str) -> Task:
+    """The task that labels of this kind are for."""
+    return next(task for task in TASKS.values() if task.kind == kind)()
+
+
+def kind_of(name: str) -> str | None:
+    """What the labels have to be for a task; None for ``auto``, which takes any."""
+    return None if name == "auto" else get_task(name).kind

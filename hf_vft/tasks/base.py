@@ -1,6 +1,9 @@
 """What differs between kinds of labels, behind one interface.
 
 The trainer, the stages and the pipeline never ask which task they serve; they ask the task.
+*Outputs* are what a model says of N pictures as arrays, before any answer is made of it: logits
+``[N, C]``, or whatever else the task's other methods understand. *Values* are the labels as the
+column ``label`` of a split holds them.
 """
 
 from __future__ import annotations
@@ -13,15 +16,24 @@ import numpy as np
 import torch
 from transformers import EvalPrediction
 
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.transforms import eval_transform, train_transform
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.results import SplitResult
+from hf_vft.models.load import Checkpoint, LoadedModel, load_model
+from hf_vft.models.probe import LinearProbe
+from hf_vft.recipe import AugmentConfig, EvaluationConfig
+from hf_vft.tasks.predictions import Calibration, Prediction
 
 
 class Task(ABC):
-    """A kind of label: its model class, batches, loss and metrics."""
+    """A kind of label: its model class, batches, loss, scores and answers."""
 
     name: ClassVar[str]
-    """Name in recipes; also the ``pipeline`` task of transformers."""
+    """Name in recipes."""
+
+    kind: ClassVar[str]
+    """What a label is: a key of ``hf_vft.data.kinds.KINDS``."""
 
     primary_metric: ClassVar[str]
     """The score that chooses weights unless the recipe names another."""
@@ -29,8 +41,23 @@ class Task(ABC):
     epoch_metric_names: ClassVar[tuple[str, ...]]
     """What `epoch_metrics` measures; each of these, or ``loss``, can choose the weights."""
 
+    losses: ClassVar[tuple[str, ...]]
+    """What ``loss.name`` may be, the default first."""
+
+    problem_type: ClassVar[str | None] = None
+    """In the model's configuration; None where the task is no classification."""
+
     mixes_batches: ClassVar[bool] = False
     """Whether mixup and cutmix make sense for these labels."""
+
+    defaults: ClassVar[tuple[tuple[str, Any, str], ...]] = ()
+    """Fields of the recipe that these labels decide, with the value and the reason."""
+
+    probes: ClassVar[bool] = True
+    """Whether logistic regression on the features can answer."""
+
+    dataset: ClassVar[type[VisionDataset]] = VisionDataset
+    """A split as torch sees it."""
 
     def check_metric(self, name: str) -> None:
         """Refuse a ``training.metric`` that is not measured each epoch.
@@ -47,9 +74,32 @@ class Task(ABC):
     def auto_class(self) -> Any:
         """The ``AutoModelFor…`` class of transformers."""
 
+    def load(self, checkpoint: Checkpoint, **options: Any) -> LoadedModel:
+        """The model with a new head; the options are those of ``load_model``."""
+        return load_model(checkpoint, self.auto_class, problem_type=self.problem_type, **options)
+
+    def plain(self, processor: Any) -> Any:
+        """What validation and serving do to a picture: the processor alone."""
+        return eval_transform(processor)
+
+    def random(self, processor: Any, augment: AugmentConfig) -> Any:
+        """What training does to a picture: random changes, then the processor."""
+        return train_transform(processor, augment)
+
     @abstractmethod
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Stack the rows of a dataset into the inputs of the model and ``labels``."""
+
+    def forward(
+        self, model: Any, inputs: Mapping[str, Any], labels: Any, **options: Any
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Loss and outputs of a batch; the options are those of `loss`."""
+        outputs = model(**inputs)
+        return self.loss(outputs, labels, **options), self.answers(outputs, config_of(model))
+
+    def answers(self, outputs: Mapping[str, Any], config: Any) -> dict[str, torch.Tensor]:
+        """What of a model's output the answer is made of, each with a row a picture."""
+        return {"logits": outputs["logits"]}
 
     @abstractmethod
     def loss(
@@ -57,26 +107,101 @@ class Task(ABC):
         outputs: Mapping[str, Any],
         labels: Any,
         *,
+        name: str = "auto",
         label_smoothing: float = 0.0,
         class_weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """What training minimises, a scalar."""
 
     @abstractmethod
+    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+        """Weights that make up for rare classes.
+
+        Args:
+            counts: Training pictures that show each class.
+            pictures: Training pictures in all.
+        """
+
+    @abstractmethod
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """Cheap scores after each epoch; gathered over all processes by the Trainer."""
+
+    def fit_probe(
+        self,
+        features: Any,
+        values: Sequence[Any],
+        *,
+        num_classes: int,
+        folds: int,
+        groups: Sequence[Any] | None,
+        balanced: bool,
+        seed: int,
+    ) -> LinearProbe:
+        """A linear probe, fitted to convergence on ``features [N, D]``."""
+        raise RecipeError(f"{self.name} has no linear probe; set probe.enabled=false.")
+
+    @abstractmethod
+    def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
+        """Outputs for ``n`` pictures of what answers without looking, by name."""
+
+    def outputs(self, predictions: Any) -> Any:
+        """What the Trainer has gathered of `forward`, in double precision."""
+        logits = predictions[0] if isinstance(predictions, tuple) else predictions
+        return np.asarray(logits, dtype=np.float64)
+
+    @abstractmethod
+    def calibrate(
+        self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
+    ) -> Calibration:
+        """Fit temperature and thresholds on validation pictures."""
 
     @abstractmethod
     def evaluate(
         self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        names: list[str],
+        outputs: Any,
+        values: Sequence[Any],
+        names: Sequence[str],
         *,
-        temperature: float,
+        calibration: Calibration,
         n_bootstrap: int,
         seed: int,
         clusters: Sequence[Any] | None = None,
         slices: Mapping[str, Sequence[Any]] | None = None,
     ) -> SplitResult:
         """Every score with its interval, once training is over."""
+
+    @abstractmethod
+    def predictions(
+        self,
+        outputs: Any,
+        names: Sequence[str],
+        calibration: Calibration,
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> list[Prediction]:
+        """The answers that people see.
+
+        Args:
+            outputs: Of N pictures.
+            names: Class names; the position is the id.
+            calibration: Of the run.
+            sizes: Width and height of each picture in pixels; only boxes need them.
+        """
+
+    @abstractmethod
+    def as_dict(self, prediction: Prediction, names: Sequence[str], top: int) -> dict[str, Any]:
+        """An answer for machines, as ``hf-vft predict --json`` writes it; ``top`` classes."""
+
+    @abstractmethod
+    def as_text(self, prediction: Prediction, names: Sequence[str], top: int) -> str:
+        """An answer in a line; ``top`` classes."""
+
+    @abstractmethod
+    def columns(
+        self, predictions: Sequence[Prediction], values: Sequence[Any], names: Sequence[str]
+    ) -> dict[str, list[Any]]:
+        """``label``, ``predicted`` and more, for the table of held-out predictions of a run."""
+
+
+def config_of(model: Any) -> Any:
+    """The configuration of a model, also of one that is wrapped for several processes."""
+    return getattr(model, "module", model).config

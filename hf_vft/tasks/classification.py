@@ -10,18 +10,30 @@ import torch
 from transformers import AutoModelForImageClassification, EvalPrediction
 
 from hf_vft.data.dataset import LABEL_KEYS
-from hf_vft.evaluation.classification import HEADLINES, evaluate_logits, headline_metrics
+from hf_vft.evaluation.calibration import fit_temperature, probabilities
+from hf_vft.evaluation.classification import (
+    HEADLINES,
+    evaluate_logits,
+    headline_metrics,
+    majority_class_logits,
+)
 from hf_vft.evaluation.results import SplitResult
-from hf_vft.losses.classification import classification_loss
+from hf_vft.losses.classification import balanced_class_weights, classification_loss
+from hf_vft.models.probe import LinearProbe, fit_linear_probe
+from hf_vft.recipe import EvaluationConfig
 from hf_vft.tasks.base import Task
+from hf_vft.tasks.predictions import Calibration, Prediction
 
 
 class ImageClassification(Task):
     """Single-label classification: ids ``[B]`` (or soft targets ``[B, C]``), logits ``[B, C]``."""
 
     name: ClassVar[str] = "image-classification"
+    kind: ClassVar[str] = "class"
     primary_metric: ClassVar[str] = "f1_macro"
     epoch_metric_names: ClassVar[tuple[str, ...]] = HEADLINES
+    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    problem_type: ClassVar[str | None] = "single_label_classification"
     mixes_batches: ClassVar[bool] = True
 
     @property
@@ -34,23 +46,14 @@ class ImageClassification(Task):
 
         Pictures may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
         """
-        batch = {
-            key: torch.stack([torch.as_tensor(row[key]) for row in rows])
-            for key, value in rows[0].items()
-            if key == "pixel_values"
-            or (isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS)
-        }
-        for key in LABEL_KEYS:
-            if key in rows[0]:
-                batch["labels"] = torch.tensor([int(row[key]) for row in rows], dtype=torch.long)
-                break
-        return batch
+        return stacked(rows, torch.long)
 
     def loss(
         self,
         outputs: Mapping[str, Any],
         labels: Any,
         *,
+        name: str = "auto",
         label_smoothing: float = 0.0,
         class_weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
@@ -62,17 +65,35 @@ class ImageClassification(Task):
             class_weights=class_weights,
         )
 
+    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+        """Inverse to the frequency of each class."""
+        return balanced_class_weights(list(counts))
+
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """Accuracy, balanced accuracy and F1."""
-        return headline_metrics(_logits(prediction), np.asarray(prediction.label_ids))
+        return headline_metrics(logits_of(prediction), np.asarray(prediction.label_ids))
+
+    def fit_probe(self, features: Any, values: Sequence[Any], **options: Any) -> LinearProbe:
+        """Multinomial logistic regression."""
+        return fit_linear_probe(features, np.asarray(values), **options)
+
+    def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
+        """Always the most frequent class."""
+        return {"majority_class": majority_class_logits(train, n, n_classes)}
+
+    def calibrate(
+        self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
+    ) -> Calibration:
+        """The temperature."""
+        return Calibration(fit_temperature(outputs, np.asarray(values)))
 
     def evaluate(
         self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        names: list[str],
+        outputs: Any,
+        values: Sequence[Any],
+        names: Sequence[str],
         *,
-        temperature: float,
+        calibration: Calibration,
         n_bootstrap: int,
         seed: int,
         clusters: Sequence[Any] | None = None,
@@ -80,17 +101,71 @@ class ImageClassification(Task):
     ) -> SplitResult:
         """Every score with its interval."""
         return evaluate_logits(
-            logits,
-            labels,
-            names,
-            temperature=temperature,
+            outputs,
+            np.asarray(values),
+            list(names),
+            temperature=calibration.temperature,
             n_bootstrap=n_bootstrap,
             seed=seed,
             clusters=clusters,
             slices=slices,
         )
 
+    def predictions(
+        self,
+        outputs: Any,
+        names: Sequence[str],
+        calibration: Calibration,
+        sizes: Sequence[tuple[int, int]] | None = None,
+    ) -> list[Prediction]:
+        """The class of the highest probability."""
+        probs = probabilities(outputs, calibration.temperature)
+        return [Prediction((names[int(row.argmax())],), row) for row in probs]
 
-def _logits(prediction: EvalPrediction) -> np.ndarray:
+    def as_dict(self, prediction: Prediction, names: Sequence[str], top: int) -> dict[str, Any]:
+        """Label, confidence, and the scores of the best classes."""
+        return {
+            "label": prediction.labels[0],
+            "confidence": prediction.confidence,
+            "scores": scores_as_dicts(prediction, names, top),
+        }
+
+    def as_text(self, prediction: Prediction, names: Sequence[str], top: int) -> str:
+        """The best classes."""
+        return ", ".join(f"{label} {score:.1%}" for label, score in prediction.best(names, top))
+
+    def columns(
+        self, predictions: Sequence[Prediction], values: Sequence[Any], names: Sequence[str]
+    ) -> dict[str, list[Any]]:
+        """Label, predicted, confidence and all probabilities."""
+        return {
+            "label": [names[value] for value in values],
+            "predicted": [prediction.labels[0] for prediction in predictions],
+            "confidence": [prediction.confidence for prediction in predictions],
+            "probabilities": [p.scores.astype(np.float32) for p in predictions],
+        }
+
+
+def scores_as_dicts(prediction: Prediction, names: Sequence[str], top: int) -> list[dict[str, Any]]:
+    """The best classes, as the pipeline ``image-classification`` of transformers writes them."""
+    return [{"label": name, "score": score} for name, score in prediction.best(names, top)]
+
+
+def stacked(rows: Sequence[Mapping[str, Any]], dtype: torch.dtype) -> dict[str, Any]:
+    """The tensors of the rows as a batch, and ``labels`` in ``dtype`` if there are any."""
+    batch = {
+        key: torch.stack([torch.as_tensor(row[key]) for row in rows])
+        for key, value in rows[0].items()
+        if key == "pixel_values"
+        or (isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS)
+    }
+    key = next((key for key in LABEL_KEYS if key in rows[0]), None)
+    if key is not None:
+        batch["labels"] = torch.stack([torch.as_tensor(row[key], dtype=dtype) for row in rows])
+    return batch
+
+
+def logits_of(prediction: EvalPrediction) -> np.ndarray:
+    """The logits among what a model gave."""
     predictions = prediction.predictions
     return np.asarray(predictions[0] if isinstance(predictions, tuple) else predictions)

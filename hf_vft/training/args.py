@@ -44,6 +44,9 @@ class VisionTrainingArguments(TrainingArguments):
     class_weights: list[float] | None = field(
         default=None, metadata={"help": "One weight a class, of mean one over the pictures."}
     )
+    loss_name: str = field(
+        default="auto", metadata={"help": "One of the losses of the task; by default its first."}
+    )
     balanced_sampling: bool = field(
         default=False, metadata={"help": "Draw every class equally often."}
     )

@@ -56,10 +56,10 @@ class CachedFeatures(Dataset[dict[str, Any]]):
 
     Args:
         views: ``[V, N, …]``; epoch e shows view e modulo V.
-        labels: N class ids.
+        labels: N class ids, or other labels that the task's collator takes.
     """
 
-    def __init__(self, views: torch.Tensor, labels: list[int]) -> None:
+    def __init__(self, views: torch.Tensor, labels: list[Any]) -> None:
         self.views = views
         self.labels = labels
         self._view = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +20,11 @@ from torch import nn
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import ImageData
-from hf_vft.data.transforms import PictureTransform, eval_transform, train_transform
 from hf_vft.errors import ModelError
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import add_lora
-from hf_vft.models.probe import LinearProbe, fit_linear_probe
+from hf_vft.models.probe import LinearProbe
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.recipe import StageConfig
 from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
@@ -74,15 +74,15 @@ class FineTuning:
         self.model: nn.Module = loaded.model.to(PartialState().device)
         if self.recipe.training.channels_last:
             self.model.to(memory_format=torch.channels_last)
-        self.plain = eval_transform(loaded.processor)
+        self.plain: Any = context.task.plain(loaded.processor)
         self._processor = loaded.processor
         self.has_one_head = _has_one_head(self.model)
         self.pretrained = loaded.checkpoint.pretrained
 
     @cached_property
-    def random(self) -> PictureTransform:
+    def random(self) -> Any:
         """Random changes, then the processor."""
-        return train_transform(self._processor, self.recipe.augment)
+        return self.context.task.random(self._processor, self.recipe.augment)
 
     def run(self) -> FineTuned:
         """Probe, then every stage in order."""
@@ -102,9 +102,9 @@ class FineTuning:
             stages.append(self._stage(stage))
         return FineTuned(self.model, stages, logits, notes)
 
-    def dataset(self, split: str, transform: PictureTransform | None = None) -> VisionDataset:
+    def dataset(self, split: str, transform: Any = None) -> VisionDataset:
         """A split as the model sees it; without random changes unless told otherwise."""
-        return VisionDataset(
+        return self.context.task.dataset(
             self.data.splits[split],
             transform or self.plain,
             seed=self.recipe.seed,
@@ -112,9 +112,11 @@ class FineTuning:
         )
 
     def _probes(self) -> bool:
-        return self.recipe.probe.enabled and self.has_one_head
+        return self.recipe.probe.enabled and self.has_one_head and self.context.task.probes
 
     def _why_no_probe(self) -> str:
+        if not self.context.task.probes:
+            return "No linear probe was fitted: it has no boxes to answer with."
         if self.has_one_head:
             return "No linear probe was fitted: the recipe says so."
         return "No linear probe was fitted: this model has more than one head."
@@ -129,9 +131,9 @@ class FineTuning:
         probe: list[LinearProbe | None] = [None]
         if PartialState().is_main_process:
             self.context.display.say("Fitting the linear probe to convergence.")
-            probe[0] = fit_linear_probe(
+            probe[0] = self.context.task.fit_probe(
                 features["train"],
-                np.asarray(labels),
+                labels,
                 num_classes=len(self.data.labels),
                 folds=config.folds,
                 groups=groups["group"] if "group" in groups.column_names else None,

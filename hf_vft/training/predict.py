@@ -23,7 +23,7 @@ def predict_logits(
     *,
     batch_size: int,
     num_workers: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Any, np.ndarray]:
     """Predict every picture once, in order, also when the split does not divide evenly.
 
     Args:
@@ -34,7 +34,7 @@ def predict_logits(
         num_workers: Loader processes.
 
     Returns:
-        Logits ``[N, C]`` and labels ``[N]``.
+        Logits ``[N, C]`` (a tuple of arrays for tasks whose models give more) and labels.
     """
     with TemporaryDirectory() as folder:
         args = VisionTrainingArguments(
@@ -48,6 +48,4 @@ def predict_logits(
         output = VisionTrainer(
             model, for_this_process(args), task=task, compute_metrics=None
         ).predict(data)
-    predictions = output.predictions
-    logits = predictions[0] if isinstance(predictions, tuple) else predictions
-    return np.asarray(logits, dtype=np.float64), np.asarray(output.label_ids)
+    return task.outputs(output.predictions), np.asarray(output.label_ids)

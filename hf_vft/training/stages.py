@@ -212,6 +212,7 @@ def _arguments(
         max_grad_norm=recipe.training.max_grad_norm,
         label_smoothing_factor=recipe.loss.label_smoothing,
         class_weights=context.class_weights,
+        loss_name=recipe.loss.name,
         balanced_sampling=recipe.loss.sampling == "balanced",
         mixup_alpha=float(recipe.augment.mixup_alpha) if stage.augment else 0.0,
         cutmix_alpha=float(recipe.augment.cutmix_alpha) if stage.augment else 0.0,

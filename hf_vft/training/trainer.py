@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +58,10 @@ class VisionTrainer(Trainer):
         self.task = task or ImageClassification()
         kwargs.setdefault("data_collator", self.task.collate)
         kwargs.setdefault("compute_metrics", self._epoch_metrics)
-        super().__init__(model, args, **kwargs)
+        with warnings.catch_warnings():
+            # For several labels a picture the Trainer has none; the loss below does.
+            warnings.filterwarnings("ignore", "Label smoothing", UserWarning)
+            super().__init__(model, args, **kwargs)
         # The loss below is a mean over the batch; the Trainer divides it when accumulating.
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = self.compute_loss_func is not None
@@ -102,7 +106,7 @@ class VisionTrainer(Trainer):
         """
         labels = inputs["labels"]
         model_inputs = {key: value for key, value in inputs.items() if key != "labels"}
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"name": self.args.loss_name}
         if model.training:
             # Trainer.training_step has just put everything into train mode.
             eval_frozen_modules(self.model)
@@ -118,9 +122,8 @@ class VisionTrainer(Trainer):
             return super().compute_loss(
                 model, {**model_inputs, "labels": labels}, return_outputs, num_items_in_batch
             )
-        outputs = model(**model_inputs)
-        loss = self.task.loss(outputs, labels, **options)
-        return (loss, {"logits": outputs["logits"]}) if return_outputs else loss
+        loss, outputs = self.task.forward(model, model_inputs, labels, **options)
+        return (loss, outputs) if return_outputs else loss
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
@@ -163,7 +166,8 @@ class VisionTrainer(Trainer):
         ours = self.compute_loss_func is None and self.args.world_size > 1
         if ours and key in metrics and isinstance(logits, np.ndarray):
             labels = torch.as_tensor(output.label_ids)
-            metrics[key] = float(self.task.loss({"logits": torch.as_tensor(logits)}, labels))
+            answers = {"logits": torch.as_tensor(logits)}
+            metrics[key] = float(self.task.loss(answers, labels, name=self.args.loss_name))
         return output
 
     def _epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:

@@ -10,6 +10,7 @@ from hf_vft.recipe import Recipe
 from tests.models import tiny
 
 FACTS = Facts(
+    pictures=358,
     class_counts=(300, 40, 18),
     aspect_ratio=1.4,
     short_side=240,

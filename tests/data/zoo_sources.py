@@ -146,7 +146,8 @@ def beside(root: Path, name: str, data: bytes = b"") -> Path:
 
 
 def in_memory(**columns: list[Any]) -> datasets.Dataset:
-    images = [picture(number) for number in range(12)]
+    count = len(next(iter(columns.values()))) if columns else 12
+    images = [picture(number) for number in range(count)]
     features = datasets.Dataset.from_dict(columns).features if columns else datasets.Features()
     features["image"] = datasets.Image()
     return datasets.Dataset.from_dict({"image": images, **columns}, features=features)
@@ -291,8 +292,10 @@ CASES = [
     Case("two label columns", lambda d: table(d, named(d, target="x")).parent,
          "Several columns could be the label: 'label', 'target'"),
     Case("several labels per picture",
-         lambda d: table(d, [{**row, "label": ["a", "b"]} for row in named(d)], "m.jsonl"),
-         "give one label per picture"),
+         lambda d: table(d, [{**row, "label": ["a", "b"]} for row in named(d)], "m.jsonl")),
+    Case("labels of labels",
+         lambda d: table(d, [{**row, "label": [["a"], ["b"]]} for row in named(d)], "m.jsonl"),
+         "give lists of labels"),
     Case("row without a label",
          lambda d: table(d, [*named(d), {"file_name": "img/a/000.png", "label": ""}][1:]),
          rejected={"img/a/000.png": "no label"}),

@@ -267,3 +267,78 @@ CONVOLUTIONAL: dict[str, Builder] = {
     "timm_efficientnet": tiny_timm_efficientnet,
 }
 ALL: dict[str, Builder] = TRANSFORMERS | CONVOLUTIONAL
+
+
+DETECTION_SIZE = 64
+"""Side of the input that the detectors below take."""
+
+_CLASSIC = {
+    "d_model": 16,
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "num_queries": 12,
+}
+_REAL_TIME = _CLASSIC | {
+    "encoder_hidden_dim": 16,
+    "encoder_in_channels": [8, 16, 16],
+    "feat_strides": [8, 16, 32],
+    "decoder_in_channels": [16, 16, 16],
+    "hidden_expansion": 0.5,
+    "freeze_backbone_batch_norms": False,
+}
+
+
+def _small_resnet(stages: list[int]) -> Any:
+    return tf.ResNetConfig(
+        embedding_size=8,
+        hidden_sizes=[8, 8, 16, 16],
+        depths=[1, 1, 1, 1],
+        layer_type="basic",
+        out_indices=stages,
+    )
+
+
+def tiny_yolos(num_labels: int = 3) -> nn.Module:
+    config = tf.YolosConfig(
+        **_TRANSFORMER | {"image_size": [DETECTION_SIZE, DETECTION_SIZE]},
+        num_detection_tokens=12,
+        num_labels=num_labels,
+    )
+    return _build(tf.YolosForObjectDetection, config)
+
+
+def tiny_detr(num_labels: int = 3) -> nn.Module:
+    config = tf.DetrConfig(
+        **_CLASSIC,
+        backbone_config=_small_resnet([4]),
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        num_labels=num_labels,
+    )
+    return _build(tf.DetrForObjectDetection, config)
+
+
+def tiny_rt_detr_v2(num_labels: int = 3) -> nn.Module:
+    config = tf.RTDetrV2Config(
+        **_REAL_TIME, backbone_config=_small_resnet([2, 3, 4]), num_labels=num_labels
+    )
+    return _build(tf.RTDetrV2ForObjectDetection, config)
+
+
+def tiny_d_fine(num_labels: int = 3) -> nn.Module:
+    config = tf.DFineConfig(
+        **_REAL_TIME, backbone_config=_small_resnet([2, 3, 4]), num_labels=num_labels
+    )
+    return _build(tf.DFineForObjectDetection, config)
+
+
+DETECTORS: dict[str, Builder] = {
+    "yolos": tiny_yolos,
+    "detr": tiny_detr,
+    "rt_detr_v2": tiny_rt_detr_v2,
+    "d_fine": tiny_d_fine,
+}

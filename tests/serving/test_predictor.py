@@ -29,11 +29,12 @@ def test_batches_do_not_change_answers(predictor: Predictor, pictures: Path) -> 
     many = list(predictor.answer_files(files, batch_size=4, top=6))
     assert [answer.file for answer in many] == [str(file) for file in files]
     for a, b in zip(one, many, strict=True):
-        assert [label for label, _ in a.scores] == [label for label, _ in b.scores]
+        first, second = a.fields["scores"], b.fields["scores"]
+        assert [one["label"] for one in first] == [one["label"] for one in second]
         np.testing.assert_allclose(
-            [score for _, score in a.scores], [score for _, score in b.scores], atol=1e-5
+            [one["score"] for one in first], [one["score"] for one in second], atol=1e-5
         )
-        assert sum(score for _, score in a.scores) == pytest.approx(1.0)
+        assert sum(one["score"] for one in first) == pytest.approx(1.0)
 
 
 def test_confidence_is_calibrated_by_the_runs_temperature(
@@ -52,9 +53,9 @@ def test_held_out_predictions_are_served_again(predictor: Predictor, pictures: P
     table = pd.read_parquet(predictor.run.predictions_file).iloc[:5]
     files = [pictures / name for name in table["file"]]
     answers = list(predictor.answer_files(files))
-    assert [answer.scores[0][0] for answer in answers] == list(table["predicted"])
+    assert [answer.fields["label"] for answer in answers] == list(table["predicted"])
     np.testing.assert_allclose(
-        [answer.scores[0][1] for answer in answers], table["confidence"], atol=1e-4
+        [answer.fields["confidence"] for answer in answers], table["confidence"], atol=1e-4
     )
 
 

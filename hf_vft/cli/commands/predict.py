@@ -37,7 +37,6 @@ def predict(
         elif answer.error is not None:
             typer.secho(f"{answer.file}: {answer.error}", fg="red", err=True)
         else:
-            shown = ", ".join(f"{label} {score:.1%}" for label, score in answer.scores)
-            typer.echo(f"{answer.file}: {shown}")
+            typer.echo(f"{answer.file}: {answer.text}")
     if failed:
         raise typer.Exit(1)

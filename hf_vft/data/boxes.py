@@ -1,0 +1,148 @@
+"""Boxes as they come from annotation tools, and what is done about the bad ones."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hf_vft.data.wording import counted
+from hf_vft.errors import DataError
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height; x and y of the top left corner."""
+
+BoxFormat = Literal["xywh", "xyxy"]
+
+TOLERANCE = 1.0
+"""Pixels that a box may reach over the edge unremarked: annotation tools round."""
+
+SMALLEST = 1e-3
+"""Boxes narrower than this many pixels have no area."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What is marked in one picture.
+
+    Attributes:
+        boxes: In pixels, or in shares of the picture's sides if ``relative``.
+        categories: A class name for each box.
+        size: Width and height of the picture in pixels; (0, 0) until it is known.
+        relative: Whether the boxes still wait for the size.
+    """
+
+    boxes: tuple[Box, ...]
+    categories: tuple[str, ...]
+    size: tuple[int, int] = (0, 0)
+    relative: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.boxes) != len(self.categories):
+            raise DataError(
+                f"{len(self.boxes)} boxes but {len(self.categories)} categories in one picture: "
+                "give one each."
+            )
+
+
+def from_corners(x1: float, y1: float, x2: float, y2: float) -> Box:
+    """A box from two opposite corners; a negative side tells that they are in the wrong order."""
+    return (x1, y1, x2 - x1, y2 - y1)
+
+
+def clean_objects(
+    objects: Sequence[Objects | None], sizes: Sequence[tuple[int, int] | None]
+) -> tuple[list[Objects | None], list[str]]:
+    """Mend what can be mended and leave out what cannot, and say how often.
+
+    Corners in the wrong order are swapped; what reaches over the edge of the picture is cut off;
+    boxes outside of it, of no area or of numbers that are none are left out, and so are repeats.
+
+    Args:
+        objects: Of each picture; None where it has no label.
+        sizes: Width and height in pixels; None where a picture cannot be read.
+
+    Returns:
+        The same pictures, with their sizes, and one plain line for each kind of fault.
+    """
+    faults: Counter[str] = Counter()
+    cleaned: list[Objects | None] = []
+    for found, size in zip(objects, sizes, strict=True):
+        if found is None or size is None:
+            cleaned.append(found)
+        else:
+            cleaned.append(_clean(found, size, faults))
+    total = sum(len(found.boxes) for found in objects if found is not None)
+    notes = [
+        f"Of {counted(total, 'box') if total == 1 else f'{total:,} boxes'}, {n:,} {what}."
+        for what, n in faults.items()
+    ]
+    empty = sum(found is not None and not found.boxes for found in cleaned)
+    if empty:
+        notes.append(f"Without objects, and used as such: {counted(empty, 'picture')}.")
+    return cleaned, notes
+
+
+def refuse_format(
+    objects: Sequence[Objects | None], sizes: Sequence[tuple[int, int] | None]
+) -> None:
+    """Stop where boxes were read as x, y, width, height but are plainly corners.
+
+    Raises:
+        DataError: If more than half of the boxes reach over the edge, and none would as corners.
+    """
+    over = corners = total = 0
+    for found, size in zip(objects, sizes, strict=True):
+        if found is None or size is None or found.relative:
+            continue
+        for x, y, w, h in found.boxes:
+            total += 1
+            over += x + w > size[0] + TOLERANCE or y + h > size[1] + TOLERANCE
+            corners += w > x and h > y and w <= size[0] + TOLERANCE and h <= size[1] + TOLERANCE
+    if total and corners == total and over > total / 2:
+        raise DataError(
+            f"Read as x, y, width, height, {over:,} of {total:,} boxes reach over the edge of "
+            "their picture; they look like corners: set data.box_format to xyxy."
+        )
+
+
+def _clean(found: Objects, size: tuple[int, int], faults: Counter[str]) -> Objects:
+    kept: dict[tuple[Box, str], None] = {}
+    for box, category in zip(found.boxes, found.categories, strict=True):
+        mended = _mend(_scaled(box, size) if found.relative else box, size, faults)
+        if mended is None:
+            continue
+        if (mended, category) in kept:
+            faults["name a box once more, and are left out"] += 1
+        kept[mended, category] = None
+    boxes, categories = tuple(box for box, _ in kept), tuple(name for _, name in kept)
+    return replace(found, boxes=boxes, categories=categories, size=size, relative=False)
+
+
+def _scaled(box: Box, size: tuple[int, int]) -> Box:
+    x, y, w, h = box
+    return (x * size[0], y * size[1], w * size[0], h * size[1])
+
+
+def _mend(box: Box, size: tuple[int, int], faults: Counter[str]) -> Box | None:
+    """The part of a box inside the picture, or None."""
+    x, y, w, h = box
+    if not all(map(math.isfinite, box)):
+        faults["hold numbers that are none, and are left out"] += 1
+        return None
+    if w < 0 or h < 0:
+        faults["had their corners in the wrong order, and were mended"] += 1
+        x, y, w, h = min(x, x + w), min(y, y + h), abs(w), abs(h)
+    if w < SMALLEST or h < SMALLEST:
+        faults["have no area, and are left out"] += 1
+        return None
+    left, top = max(x, 0.0), max(y, 0.0)
+    right, bottom = min(x + w, float(size[0])), min(y + h, float(size[1]))
+    if right - left < SMALLEST or bottom - top < SMALLEST:
+        faults["lie outside of their picture, and are left out"] += 1
+        return None
+    if max(left - x, top - y, x + w - right, y + h - bottom) > TOLERANCE:
+        faults["reach over the edge of their picture, and were cut off there"] += 1
+    return (left, top, right - left, bottom - top)

@@ -1,0 +1,210 @@
+"""Detectors: a checkpoint that is one, or RT-DETR v2 built on the backbone of a classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import (
+    AutoBackbone,
+    AutoConfig,
+    AutoModelForObjectDetection,
+    PreTrainedConfig,
+    PreTrainedModel,
+    RTDetrImageProcessor,
+    RTDetrV2Config,
+    RTDetrV2ForObjectDetection,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_BACKBONE_MAPPING_NAMES
+
+from hf_vft.errors import ModelError
+from hf_vft.models.adjustments import (
+    Auto,
+    adjust_batch_norm,
+    adjust_drop_path,
+    adjust_dropout,
+)
+from hf_vft.models.backbones import Checkpoint
+from hf_vft.models.input_size import try_size
+from hf_vft.models.load import (
+    LoadedModel,
+    config_and_processor,
+    one_line,
+    quiet,
+    set_labels,
+    weights_of,
+)
+from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
+from hf_vft.models.processors import Fit, input_side, reframe
+from hf_vft.recipe import Choice
+
+BACKBONE: Any = AutoBackbone
+
+SMALL = 15_000_000
+"""Backbones of fewer weights get the small decoder."""
+
+SMALL_DECODER: dict[str, Any] = {
+    "encoder_hidden_dim": 128,
+    "encoder_ffn_dim": 256,
+    "encoder_attention_heads": 4,
+    "hidden_expansion": 0.5,
+    "d_model": 128,
+    "decoder_in_channels": [128, 128, 128],
+    "decoder_ffn_dim": 256,
+    "decoder_attention_heads": 4,
+    "decoder_layers": 3,
+    "num_queries": 100,
+}
+
+
+def load_detector(
+    checkpoint: Checkpoint,
+    *,
+    labels: list[str],
+    dropout: float | Auto = "auto",
+    drop_path: float | Auto = "auto",
+    batch_norm_momentum: float | Auto = "auto",
+    image_size: int | Auto = "auto",
+    image_fit: Fit = "squash",
+    seed: int,
+) -> LoadedModel:
+    """Load a detector for ``labels``, or build one on a backbone.
+
+    Of a checkpoint that is a detector those parts of the head are kept that fit. A checkpoint that
+    is a classifier gives its backbone to an RT-DETR v2 (Lv et al. 2024) whose encoder and decoder
+    are new; its size follows that of the backbone. The new weights are the same for the same seed.
+
+    Args:
+        checkpoint: From ``choose_checkpoint``.
+        labels: Names of the classes, in the order of their ids.
+        dropout: As for ``load_model``.
+        drop_path: As for ``load_model``.
+        batch_norm_momentum: Of the BatchNorm outside of the backbone, whose statistics stay as
+            they are if it was pre-trained.
+        image_size: Side of the input in pixels. Auto keeps the processor's.
+        image_fit: Only ``squash``: transformers reads boxes as shares of the whole picture.
+        seed: Of the new weights.
+
+    Raises:
+        ModelError: If the checkpoint cannot be read, or its backbone gives no feature maps at
+            three scales.
+    """
+    if image_fit != "squash":
+        raise ModelError(
+            f"image.fit={image_fit}: boxes need squash, which shows the whole picture."
+        )
+    with one_line(checkpoint), quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        config, processor = config_and_processor(checkpoint)
+        is_detector = type(config) in AutoModelForObjectDetection._model_mapping
+        if not is_detector:
+            side = input_side(processor) if image_size == "auto" else int(image_size)
+            config = detector_config(checkpoint, config, side)
+            processor = RTDetrImageProcessor(
+                size={"height": input_side(processor), "width": input_side(processor)},
+                do_normalize=True,
+                image_mean=getattr(processor, "image_mean", [0.5] * 3),
+                image_std=getattr(processor, "image_std", [0.5] * 3),
+            )
+        set_labels(config, labels, None)
+        adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
+        if is_detector:
+            model = weights_of(checkpoint, AutoModelForObjectDetection, config)
+        else:
+            model = RTDetrV2ForObjectDetection(config)
+            if checkpoint.pretrained:
+                _fill_backbone(model, checkpoint)
+        whole = is_detector and checkpoint.pretrained
+        adjustments += adjust_batch_norm(model, config, batch_norm_momentum, pretrained=whole)
+        side = input_side(processor) if image_size == "auto" else int(image_size)
+        if image_size == "auto":
+            reason = "the input size of the checkpoint's processor"
+            adjustments.append(Choice("image.size", "auto", side, reason))
+        processor = reframe(processor, model.config, side, image_fit)
+        try_size(model, side)
+    model.config._name_or_path = model.name_or_path = checkpoint.name
+    model.train(False)
+    return LoadedModel(model, processor, checkpoint, adjustments)
+
+
+def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2Config:
+    """RT-DETR v2 on the backbone of a classifier's configuration.
+
+    Args:
+        checkpoint: Whose configuration it is.
+        config: Of the classifier.
+        side: Of the input in pixels; a query starts from a place in the feature maps.
+
+    Raises:
+        ModelError: If the backbone gives no feature maps at three scales.
+    """
+    backbone = _backbone_config(checkpoint, config)
+    with torch.random.fork_rng(devices=[]):
+        probe = BACKBONE.from_config(backbone)
+    strides, channels, weights = _scales(probe), list(probe.channels), _count(probe)
+    if strides != [strides[0], 2 * strides[0], 4 * strides[0]]:
+        raise ModelError(
+            f"{checkpoint.name}: a detector needs feature maps at three scales, each half of the "
+            f"last; this backbone gives strides of {strides}."
+        )
+    sizes = SMALL_DECODER if weights < SMALL else {"num_queries": 300}
+    places = sum((side // stride) ** 2 for stride in strides)
+    sizes = {**sizes, "num_queries": min(sizes["num_queries"], places)}
+    return RTDetrV2Config(
+        backbone_config=backbone,
+        encoder_in_channels=channels,
+        feat_strides=strides,
+        freeze_backbone_batch_norms=checkpoint.pretrained,
+        **sizes,
+    )
+
+
+def _backbone_config(checkpoint: Checkpoint, config: Any) -> PreTrainedConfig:
+    """The same architecture as a backbone that gives its last three feature maps."""
+    if config.model_type == "mobilenet_v2":
+        return backbone_config(config)
+    if config.model_type not in MODEL_FOR_BACKBONE_MAPPING_NAMES:
+        raise ModelError(
+            f"{checkpoint.name}: a {config.model_type} is no backbone for a detector; choose a "
+            "convnext, convnextv2, resnet, swin or mobilenet_v2, or a detector such as "
+            "PekingU/rtdetr_v2_r18vd."
+        )
+    settings = config.to_dict()
+    for name in ("out_indices", "out_features", "stage_names", "_name_or_path", "architectures"):
+        settings.pop(name, None)
+    stages = len(getattr(config, "depths", [])) or 4
+    kind: Any = type(config)
+    built: PreTrainedConfig = kind(**settings, out_indices=[stages - 2, stages - 1, stages])
+    return built
+
+
+def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
+    """Give the detector the weights of the classifier's backbone."""
+    target = model.model.backbone.model
+    config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
+    if config.model_type == "mobilenet_v2":
+        state = backbone_weights(checkpoint.path, target)
+    else:
+        source = BACKBONE.from_pretrained(
+            checkpoint.path, config=model.config.backbone_config, use_safetensors=True
+        )
+        state = source.state_dict()
+    known = target.state_dict()
+    lost = [n for n in known if n not in state and not n.endswith("num_batches_tracked")]
+    lost = [name for name in lost if "hidden_states_norms" not in name]
+    if lost:
+        raise ModelError(f"{checkpoint.name}: {len(lost)} weights are missing, such as {lost[0]}.")
+    target.load_state_dict({k: v for k, v in state.items() if k in known}, strict=False)
+
+
+@torch.no_grad()
+def _scales(backbone: PreTrainedModel) -> list[int]:
+    """How many pixels a step in each feature map is, measured on a blank picture."""
+    side = 256
+    maps = backbone.train(False)(torch.zeros(1, 3, side, side)).feature_maps
+    return [side // found.shape[-1] for found in maps]
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,152 @@
+"""Pictures with true and found boxes: the worst misses, the worst false alarms, and some more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from hf_vft.data.images import MAX_PIXELS
+from hf_vft.data.load import ImageData
+from hf_vft.evaluation.boxes import box_iou
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.reporting.mistakes import picture_of, read_predictions
+from hf_vft.reporting.pages import picture_uri
+from hf_vft.run import RunDirectory
+
+SIDE = 300
+"""Longest side of a picture on the page in pixels."""
+
+RIGHT, MISSED, FALSE = (28, 126, 214), (230, 119, 0), (201, 42, 42)
+OVERLAP = 0.5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A picture on the page.
+
+    Attributes:
+        uri: With its boxes drawn, as a ``data:`` address.
+        file: How people call it.
+        words: What to look for.
+    """
+
+    uri: str
+    file: str
+    words: str
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The boxes of one picture, told apart."""
+
+    file: str
+    right: list[dict[str, Any]]
+    false: list[dict[str, Any]]
+    missed: list[dict[str, Any]]
+
+
+def report_boxes(
+    run: RunDirectory,
+    data: ImageData,
+    limit: int = 8,
+    *,
+    split: str = "test",
+    max_pixels: int = MAX_PIXELS,
+) -> dict[str, list[Seen]]:
+    """Pictures with their boxes for the report, by heading; none where answers are no boxes.
+
+    Args:
+        run: With its scores and ``reference/predictions.parquet``.
+        data: What the run was fitted on; pictures are found in it by their name.
+        limit: Pictures under each heading.
+        split: Of which split.
+        max_pixels: As in the recipe.
+
+    Raises:
+        RunError: If the predictions cannot be read.
+    """
+    if data.kind.name != "boxes":
+        return {}
+    thresholds = EvalReport.model_validate(run.read_json(run.metrics_file)).thresholds
+    predictions = read_predictions(run)
+    rows = predictions[predictions["split"] == split]
+    judged = [_judge(row, thresholds) for row in rows.itertuples()]
+    number = {file: row for row, file in enumerate(data.splits[split]["file"])}
+    most_missed = sorted(judged, key=lambda one: (-len(one.missed), one.file))
+    surest = sorted(judged, key=lambda one: (-_sureness(one.false), one.file))
+    step = max(1, len(judged) // limit)
+    chosen = {
+        "Worst misses": [one for one in most_missed if one.missed],
+        "Worst false alarms": [one for one in surest if one.false],
+        "As they come": judged[::step],
+    }
+    found: dict[str, list[Seen]] = {}
+    for heading, ones in chosen.items():
+        found[heading] = []
+        for one in ones[:limit]:
+            image = picture_of(data, split, number.get(one.file), max_pixels, side=None)
+            if image is not None:
+                found[heading].append(Seen(_drawn(image, one), one.file, _words(one)))
+    return found
+
+
+def _judge(row: Any, thresholds: dict[str, float]) -> _Judged:
+    """Give each answered box, the surest first, the free true box of its class that fits best."""
+    truths = list(row.label)
+    answers = [one for one in row.predicted if one["score"] >= thresholds[one["label"]]]
+    free = dict(enumerate(truths))
+    right, false = [], []
+    for answer in answers:
+        fits = {
+            i: float(box_iou(_corners([answer]), _corners([truth]))[0, 0])
+            for i, truth in free.items()
+            if truth["label"] == answer["label"]
+        }
+        best = max(fits, key=lambda i: fits[i], default=None)
+        if best is not None and fits[best] >= OVERLAP:
+            right.append(answer)
+            del free[best]
+        else:
+            false.append(answer)
+    return _Judged(str(row.file), right, false, list(free.values()))
+
+
+def _corners(objects: Sequence[dict[str, Any]]) -> np.ndarray:
+    return np.array([[o["box"][k] for k in ("xmin", "ymin", "xmax", "ymax")] for o in objects])
+
+
+def _sureness(objects: Sequence[dict[str, Any]]) -> float:
+    return max((float(one["score"]) for one in objects), default=0.0)
+
+
+def _words(one: _Judged) -> str:
+    parts = [f"{len(one.right)} right"]
+    if one.missed:
+        names = sorted({found["label"] for found in one.missed})
+        parts.append(f"{len(one.missed)} missed ({', '.join(names)})")
+    if one.false:
+        worst = max(one.false, key=lambda found: found["score"])
+        parts.append(f"{len(one.false)} false ({worst['label']} {worst['score']:.0%} sure)")
+    return ", ".join(parts)
+
+
+def _drawn(image: Image.Image, one: _Judged) -> str:
+    """Boxes on a reduced picture: lines of two pixels whatever its size."""
+    scale = min(1.0, SIDE / max(image.size))
+    small = image.convert("RGB").resize(
+        (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
+        Image.Resampling.LANCZOS,
+    )
+    if max(small.size) < SIDE:  # boxes on a thumbnail could not be told apart
+        factor = SIDE / max(small.size)
+        scale *= factor
+        small = small.resize((round(small.width * factor), round(small.height * factor)))
+    draw = ImageDraw.Draw(small)
+    for objects, colour in ((one.right, RIGHT), (one.missed, MISSED), (one.false, FALSE)):
+        for box in _corners(objects) * scale if objects else []:
+            draw.rectangle([float(v) for v in box], outline=colour, width=2)
+    return picture_uri(small, SIDE)
