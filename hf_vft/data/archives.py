@@ -22,7 +22,9 @@ _NESTED = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"
 _CHUNK = 1 << 20
 
 
-def unpack(archive: Path, folder: Path) -> Path:
+def unpack(
+    archive: Path, folder: Path, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+) -> Path:
     """Unpack a zip file into a folder of its own, named after its content.
 
     The folder appears whole or not at all, and an archive that was unpacked before is not
@@ -31,6 +33,8 @@ def unpack(archive: Path, folder: Path) -> Path:
     Args:
         archive: The zip file.
         folder: Where the new folder is made.
+        max_bytes: Most that it may unpack to.
+        max_files: Most files in it.
 
     Returns:
         The new folder.
@@ -49,7 +53,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _members(archive, opened)
-            _refuse_bomb(archive, members, folder)
+            _refuse_bomb(archive, members, folder, max_bytes, max_files)
             partial = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder))
             try:
                 for name, member in members.items():
@@ -91,12 +95,18 @@ def _members(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     return members
 
 
-def _refuse_bomb(archive: Path, members: dict[str, zipfile.ZipInfo], folder: Path) -> None:
+def _refuse_bomb(
+    archive: Path,
+    members: dict[str, zipfile.ZipInfo],
+    folder: Path,
+    max_bytes: int,
+    max_files: int,
+) -> None:
     size = sum(info.file_size for info in members.values())
     packed = max(1, min(archive.stat().st_size, sum(i.compress_size for i in members.values())))
-    if len(members) > MAX_FILES:
-        raise DataError(f"{archive} holds {len(members):,} files; the limit is {MAX_FILES:,}.")
-    if size > MAX_BYTES or (size > _SMALL and size / packed > MAX_RATIO):
+    if len(members) > max_files:
+        raise DataError(f"{archive} holds {len(members):,} files; the limit is {max_files:,}.")
+    if size > max_bytes or (size > _SMALL and size / packed > MAX_RATIO):
         raise DataError(
             f"{archive} would unpack to {size / 1e9:.1f} GB, {size // packed} times its size; "
             "refused as a zip bomb."

@@ -175,6 +175,41 @@ def push_files(
     return retried(attempt, patience)
 
 
+def push_folder(
+    folder: Path,
+    repo_id: str,
+    kind: str,
+    *,
+    private: bool | None = None,
+    api: HfApi | None = None,
+    patience: Patience = Patience(),  # noqa: B008  # frozen
+) -> str:
+    """Put a folder on the Hub as it is, in one commit; its README.md is what it says here.
+
+    Returns:
+        Address of the page.
+
+    Raises:
+        HubError: In one line, as for ``push_run``.
+    """
+    api = hub_api(api)
+    check_may_write(api, repo_id)
+    files: dict[str, Path | bytes] = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not path.is_symlink()
+        and not any(p.startswith((".", "__")) for p in path.relative_to(folder).parts)
+    }
+    text = (folder / CARD).read_text(encoding="utf-8")
+    files.pop(CARD)
+    with one_line(api, repo_id):
+        push_files(
+            api, repo_id, kind, files, lambda _: Merged(text), private=private, patience=patience
+        )
+    return f"{api.endpoint}/{kind}s/{repo_id}"
+
+
 def _additions(content: Content) -> list[CommitOperationAdd]:
     return [
         CommitOperationAdd(name, item if isinstance(item, bytes) else str(item))

@@ -88,7 +88,7 @@ class Predictor:
         self.device = PartialState().device
         self.model.to(self.device).eval()
         self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
-        self._transform = self.task.plain(self.processor)
+        self.transform = self.task.plain(self.processor)
         self._caught = threading.local()  # a server answers from several threads
         self._has_embeddings = self._catch_embeddings()
 
@@ -107,7 +107,7 @@ class Predictor:
     @torch.inference_mode()
     def outputs(self, images: Sequence[Image.Image]) -> Outputs:
         """RGB pictures to logits and to what the head sees, in one pass."""
-        rows = [{"pixel_values": self._transform(image)} for image in images]
+        rows = [{"pixel_values": self.transform(image)} for image in images]
         inputs = {name: x.to(self.device) for name, x in self.task.collate(rows).items()}
         found = self.task.answers(self.model(**inputs), self.model.config)
         logits = self.task.outputs(tuple(x.float().cpu().numpy() for x in found.values()))

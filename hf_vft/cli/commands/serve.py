@@ -1,0 +1,98 @@
+"""``hf-vft serve``, ``space`` and ``explain``: a run for people to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")]
+
+
+def serve(
+    run: RunFolder,
+    port: Annotated[int | None, typer.Option(help="Default: the first free from 7860.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    log: Annotated[Path | None, typer.Option(help="Folder of the production log.")] = None,
+    auth: Annotated[
+        str | None, typer.Option(help="user:password; better in the variable HF_VFT_AUTH.")
+    ] = None,
+    rate: Annotated[int, typer.Option(min=0, help="Pictures a minute for each caller.")] = 0,
+    keep_images: Annotated[
+        bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
+    ] = False,
+    examples: Annotated[Path | None, typer.Option(help="A folder of pictures to try.")] = None,
+) -> None:
+    """Serve a run: a page for people, an API and MCP tools for machines.
+
+    Example: hf-vft serve run/ --log production-log/ --port 8080
+    """
+    from hf_vft.cli.display import quiet_libraries
+    from hf_vft.serving.launch import serve as start
+
+    quiet_libraries()
+    app, service = start(
+        run,
+        log=log,
+        host=host,
+        port=port,
+        auth=auth,
+        per_minute=rate,
+        keep_images=keep_images,
+        examples=examples,
+        block=False,
+    )
+    typer.echo(f"Serving on {app.local_url} (API: ?view=api, MCP: gradio_api/mcp); Ctrl-C stops.")
+    try:
+        app.block_thread()
+    finally:
+        service.close()
+
+
+def space(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder of the Space.")] = Path("space"),
+    push: Annotated[
+        str | None, typer.Option(metavar="REPO_ID", help="Create or update this Space.")
+    ] = None,
+    private: Annotated[
+        bool | None, typer.Option("--private/--public", help="Of a Space that is made now.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
+) -> None:
+    """Write a folder that is a complete Space, and with --push put it on the Hub.
+
+    Example: hf-vft space run/ --out space/ --push me/defect-finder
+    """
+    from hf_vft.run import RunDirectory
+    from hf_vft.serving.space import write_space
+
+    folder = write_space(RunDirectory.open(run), out, title=title)
+    typer.echo(f"{folder}: try it with `python {folder / 'app.py'}`.")
+    if push:
+        from hf_vft.hub.push import push_folder
+
+        typer.echo(push_folder(folder, push, "space", private=private))
+
+
+def explain(
+    run: RunFolder,
+    image: Annotated[Path, typer.Argument(help="A picture.")],
+    out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("explained.png"),
+    label: Annotated[str | None, typer.Option(help="What for; the answer by default.")] = None,
+) -> None:
+    """Show which parts of a picture speak for the answer, as a heat map over it.
+
+    Example: hf-vft explain run/ photo.jpg --out why.png
+    """
+    from hf_vft.cli.display import quiet_libraries
+    from hf_vft.run import RunDirectory
+    from hf_vft.serving.service import Service
+
+    quiet_libraries()
+    service = Service(RunDirectory.open(run))
+    answer = service.predict(image)
+    service.explain(image, label).save(out)
+    best, confidence = answer.scores[0]
+    typer.echo(f"{out}: what speaks for {label or best} ({image.name}: {best} {confidence:.1%}).")

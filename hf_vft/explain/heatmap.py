@@ -1,0 +1,123 @@
+"""Which parts of a picture speak for a class: gradient times activation at the deepest blocks.
+
+For convolutional maps this is HiResCAM (Draelos & Carin 2020), which unlike Grad-CAM (Selvaraju
+et al. 2017) does not average the gradient over the map and so only marks what raised the score.
+Transformers are read in the same way, with their patch tokens as the map; a last block whose
+patch tokens no longer matter (only the class token does) is passed over. Where a network halves
+its resolution, the two deepest resolutions are averaged: the deeper one knows what, the other
+knows where.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hf_vft.errors import ModelError
+from hf_vft.models.structure import anatomy
+
+RESOLUTIONS = 2
+_PREFIX_TOKENS = 6
+"""Class, distillation and register tokens stand before the patches; so many at most."""
+
+
+def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
+    """What of a picture speaks for a class.
+
+    Args:
+        model: A classifier in eval mode.
+        pixels: ``[3, H, W]`` as the model takes them, on any device.
+        target: Id of the class.
+
+    Returns:
+        ``float32 [H, W]`` from 0 to 1; all zero where nothing speaks for the class.
+
+    Raises:
+        ModelError: If no block of the model keeps a map of the picture.
+    """
+    device = next(model.parameters()).device
+    shown = pixels.detach().to(device, torch.float32)[None].requires_grad_()
+    with torch.enable_grad(), _block_outputs(model) as outputs:
+        score = model(pixel_values=shown).logits[0, target]
+        gradients = torch.autograd.grad(score, outputs, allow_unused=True)
+    maps: dict[tuple[int, int], np.ndarray] = {}
+    for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
+        found = None if gradient is None else _as_map(output * gradient)
+        if found is None or not _reaches_the_head(gradient):
+            continue
+        side = (found.shape[0], found.shape[1])
+        if side not in maps:
+            maps[side] = _unit(_enlarged(found.clamp(min=0), pixels.shape[-2:]))
+        if len(maps) == RESOLUTIONS:
+            break
+    if not maps:
+        raise ModelError(
+            f"{type(model).__name__} keeps no map of the picture in its blocks: its answers cannot "
+            "be shown as a heat map."
+        )
+    return _unit_array(np.mean(list(maps.values()), axis=0))
+
+
+@contextmanager
+def _block_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """What each block gives, in the order in which the picture passes them."""
+    outputs: list[torch.Tensor] = []
+
+    def catch(module: nn.Module, inputs: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if isinstance(first, torch.Tensor) and first.requires_grad:
+            outputs.append(first)
+
+    hooks = [
+        model.get_submodule(name).register_forward_hook(catch) for name in anatomy(model).blocks
+    ]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _as_map(values: torch.Tensor) -> torch.Tensor | None:
+    """``[1, C, h, w]``, ``[1, h, w, C]`` or ``[1, T, C]`` summed over channels to ``[h, w]``."""
+    if values.ndim == 4:
+        _, a, b, c = values.shape
+        summed = values[0].sum(-1) if a == b != c else values[0].sum(0)
+        return summed if min(summed.shape) > 1 else None
+    if values.ndim != 3:
+        return None
+    side = math.isqrt(values.shape[1])
+    prefix = values.shape[1] - side * side
+    if side < 2 or prefix >= _PREFIX_TOKENS:
+        return None
+    return values[0, prefix:].sum(-1).reshape(side, side)
+
+
+def _reaches_the_head(gradient: torch.Tensor) -> bool:
+    """Whether the score depends on more than the class token of this output."""
+    if gradient.ndim != 3:
+        return bool(gradient.abs().max() > 0)
+    side = math.isqrt(gradient.shape[1])
+    prefix = gradient.shape[1] - side * side
+    return bool(gradient[:, prefix:].abs().max() > 0)
+
+
+def _enlarged(values: torch.Tensor, size: torch.Size) -> torch.Tensor:
+    return nn.functional.interpolate(
+        values[None, None].float(), tuple(size), mode="bicubic", align_corners=False
+    )[0, 0].clamp(min=0)
+
+
+def _unit(values: torch.Tensor) -> np.ndarray:
+    return _unit_array(np.asarray(values.detach().cpu()))
+
+
+def _unit_array(values: np.ndarray) -> np.ndarray:
+    top = float(values.max())
+    return (values / top if top > 0 else np.zeros_like(values)).astype(np.float32)

@@ -1,0 +1,79 @@
+"""Requests that come at the same time are answered in one pass of the model."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Batcher(Generic[In, Out]):
+    """One thread that works on whatever is waiting.
+
+    A lone request does not wait for company: what arrives while the model is busy is the next
+    batch.
+
+    Args:
+        work: From a batch to as many results, in order.
+        size: Most items of a batch.
+    """
+
+    def __init__(self, work: Callable[[Sequence[In]], Sequence[Out]], *, size: int = 16) -> None:
+        self._work = work
+        self._size = size
+        self._waiting: queue.SimpleQueue[tuple[In, Future[Out]]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="hf-vft-batcher", daemon=True).start()
+
+    def submit(self, item: In) -> Future[Out]:
+        """Have an item worked on; an error of the batch is the error of each of its items."""
+        done: Future[Out] = Future()
+        self._waiting.put((item, done))
+        return done
+
+    def _run(self) -> None:
+        while True:
+            batch = [self._waiting.get()]
+            while len(batch) < self._size and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            try:
+                results = self._work([item for item, _ in batch])
+                for (_, done), result in zip(batch, results, strict=True):
+                    done.set_result(result)
+            except Exception as error:  # noqa: BLE001  # told to whoever asked; the thread lives on
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+
+
+class RateLimit:
+    """So many requests a minute for each caller.
+
+    Args:
+        per_minute: 0 is no limit.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self.per_minute = per_minute
+        self._seen: dict[str, list[float]] = {}
+        self._mutex = threading.Lock()
+
+    def allows(self, caller: str, cost: int = 1) -> bool:
+        """Count a request; False if it is one too many."""
+        if not self.per_minute:
+            return True
+        now = time.monotonic()
+        with self._mutex:
+            recent = [moment for moment in self._seen.get(caller, []) if now - moment < 60]
+            allowed = len(recent) + cost <= self.per_minute
+            if allowed:
+                recent += [now] * cost
+            self._seen[caller] = recent
+            if len(self._seen) > 10_000:
+                self._seen = {k: v for k, v in self._seen.items() if v and now - v[-1] < 60}
+        return allowed

@@ -1,0 +1,68 @@
+"""A Space on the Hub: a folder of a few lines that shows a run."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from hf_vft import __version__
+from hf_vft.errors import RunError
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.resources import bundled
+from hf_vft.run import RunDirectory, write_folder, write_text
+
+TEMPLATES = {"object-detection": "detector"}
+"""By task, which folder of ``spaces/`` is copied; the classifier for all others."""
+
+_PARTS = ("model", "reference", "export")
+_FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
+
+
+def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Path:
+    """Write a folder that is a complete Space: app, pinned requirements, front matter, the run.
+
+    Args:
+        run: Finished.
+        out: Made, or replaced if it is an earlier Space of ours.
+        title: Of the page; the run's name by default.
+
+    Raises:
+        RunError: If ``out`` holds something else.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
+        raise RunError(f"{out}: is no Space and not empty; choose another --out.")
+    name = title or run.path.resolve().name
+    task = EvalReport.model_validate(run.read_json(run.metrics_file)).task
+
+    def fill(folder: Path) -> None:
+        shutil.copytree(
+            bundled("spaces") / TEMPLATES.get(task, "classifier"),
+            folder,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("__pycache__", "run"),
+        )
+        readme = (folder / "README.md").read_text(encoding="utf-8")
+        gradio = _version("gradio")
+        readme = readme.replace("TITLE", name.replace('"', "'")).replace("GRADIO_VERSION", gradio)
+        write_text(folder / "README.md", readme)
+        pinned = (folder / "requirements.txt").read_text(encoding="utf-8")
+        write_text(folder / "requirements.txt", pinned.replace("HF_VFT_VERSION", __version__))
+        inside = folder / "run"
+        inside.mkdir(exist_ok=True)
+        for part in _PARTS:
+            if (run.path / part).is_dir():
+                shutil.copytree(run.path / part, inside / part)
+        for file in _FILES:
+            if (run.path / file).is_file():
+                shutil.copy2(run.path / file, inside / file)
+
+    write_folder(out, fill)
+    return out
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "6.31.0"

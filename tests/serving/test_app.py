@@ -1,0 +1,134 @@
+"""The endpoints over HTTP, through the client that people use."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+gradio_client = pytest.importorskip("gradio_client", reason="needs hf-vft[serve]")
+pytest.importorskip("gradio", reason="needs hf-vft[serve]")
+
+from hf_vft.serving.launch import serve  # noqa: E402
+from tests.data.zoo_pictures import REJECTED  # noqa: E402
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    log = tmp_path_factory.mktemp("app") / "log"
+    app, service = serve(fitted, log=log, block=False)
+    yield app, service
+    app.close()
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def client(served: Any) -> Any:
+    return gradio_client.Client(served[0].local_url, verbose=False)
+
+
+def some(pictures: Path, n: int) -> list[Any]:
+    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
+    return [gradio_client.handle_file(str(file)) for file in files[:n]]
+
+
+def test_the_endpoints_have_names_types_and_docs(client: Any) -> None:
+    known = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(known) == {"/predict", "/explain", "/predict_batch", "/feedback"}
+    for endpoint in known.values():
+        assert endpoint["description"]
+        assert all(p["python_type"]["type"] for p in endpoint["parameters"])
+
+
+def test_predict_explain_feedback(client: Any, served: Any, pictures: Path) -> None:
+    picture = some(pictures, 1)[0]
+    answer = client.predict(picture, api_name="/predict")
+    assert answer["label"] in served[1].labels
+    assert isinstance(answer["sure"], bool)
+    shown = client.predict(picture, answer["label"], api_name="/explain")
+    assert Path(shown if isinstance(shown, str) else shown["path"]).stat().st_size > 0
+    truth = served[1].labels[0]
+    assert truth in client.predict(answer["request_id"], truth, api_name="/feedback")
+    log = served[1].log
+    assert answer["request_id"] in set(log.read(columns=["request_id"])["request_id"])
+    assert answer["request_id"] in set(log.read_labels()["request_id"])
+
+
+def test_many_files_and_a_zip_with_a_broken_one(
+    client: Any, pictures: Path, tmp_path: Path
+) -> None:
+    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        for file in files[:3]:
+            archive.write(file, file.name)
+        archive.writestr("broken<b>.jpg", b"no picture")
+    rows = client.predict(
+        [gradio_client.handle_file(str(tmp_path / "some.zip")), *some(pictures, 1)],
+        api_name="/predict_batch",
+    )
+    assert len(rows) == 5
+    assert [row["file"] for row in rows if "error" in row] == ["broken<b>.jpg"]
+
+
+@pytest.mark.parametrize(
+    "picture", [p for p in REJECTED if not p.name.endswith("/")][:12], ids=lambda p: p.kind
+)
+def test_bad_pictures_are_refused_in_words(client: Any, picture: Any, tmp_path: Path) -> None:
+    path = tmp_path / picture.name
+    picture.make(path)
+    if not path.is_file() or path.stat().st_size == 0:
+        pytest.skip("nothing that a client would send")
+    with pytest.raises(gradio_client.exceptions.AppError) as caught:
+        client.predict(gradio_client.handle_file(str(path)), api_name="/predict")
+    assert "Traceback" not in str(caught.value)
+    assert str(path.parent) not in str(caught.value)
+
+
+def test_files_of_the_server_cannot_be_asked_for(served: Any, fitted: Path) -> None:
+    base = f"{served[0].local_url}gradio_api"
+    secret = fitted / "recipe.yaml"
+    payload = {"data": [{"path": str(secret), "meta": {"_type": "gradio.FileData"}}]}
+    started = httpx.post(f"{base}/call/predict", json=payload)
+    if started.status_code == 200:
+        told = httpx.get(f"{base}/call/predict/{started.json()['event_id']}", timeout=60).text
+        assert "event: error" in told
+        assert "image" not in told or "seed" not in told
+    assert httpx.get(f"{base}/file={secret}").status_code in (403, 404)
+
+
+def test_the_tools_are_offered_over_mcp(served: Any) -> None:
+    schema = httpx.get(f"{served[0].local_url}gradio_api/mcp/schema", timeout=60).json()
+    names = {tool["name"] for tool in schema}
+    assert all(
+        any(name.endswith(end) for name in names)
+        for end in ("predict", "explain", "predict_batch", "feedback")
+    )
+
+
+def test_a_login_keeps_strangers_out(fitted: Path) -> None:
+    app, service = serve(fitted, auth="plant:secret", block=False)
+    try:
+        assert httpx.get(f"{app.local_url}config").status_code == 401
+    finally:
+        app.close()
+        service.close()
+
+
+def test_a_caller_is_limited(fitted: Path, pictures: Path) -> None:
+    app, service = serve(fitted, per_minute=2, block=False)
+    try:
+        hasty = gradio_client.Client(app.local_url, verbose=False)
+        picture = some(pictures, 1)[0]
+        for _ in range(2):
+            hasty.predict(picture, api_name="/predict")
+        with pytest.raises(gradio_client.exceptions.AppError, match="too many requests"):
+            hasty.predict(picture, api_name="/predict")
+    finally:
+        app.close()
+        service.close()

@@ -1,0 +1,46 @@
+"""The system's Chromium, driven by Playwright; no browser is downloaded."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+SLOW = 60_000
+"""Milliseconds that anything may take on a busy machine."""
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def opened(running: Any, url: str, *, width: int = 1280, dark: bool = False) -> Any:
+    """The page, when it can be used."""
+    context = running.new_context(
+        viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
+    )
+    page = context.new_page()
+    page.set_default_timeout(SLOW)
+    page.goto(f"{url}?__theme={'dark' if dark else 'light'}")
+    page.locator("#picture input[type=file]").wait_for(state="attached")
+    return page
+
+
+def ask(page: Any, picture: str) -> None:
+    """Upload a picture and wait for the answer and its heat map."""
+    page.locator("#picture input[type=file]").set_input_files(picture)
+    page.locator("#answer .vft-bar").first.wait_for()
+    page.locator("#heat img").wait_for()
