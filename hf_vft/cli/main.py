@@ -22,6 +22,7 @@ from hf_vft.cli.commands import (
     pretrain,
     push,
     recipes,
+    serve,
 )
 from hf_vft.cli.launch import end, let_others_speak
 from hf_vft.errors import VftError
@@ -43,6 +44,9 @@ app.command()(monitor.monitor)
 app.command()(push.push)
 app.command("push-data")(push.push_data)
 app.command()(pretrain.pretrain)
+app.command()(serve.serve)
+app.command()(serve.space)
+app.command()(serve.explain)
 app.command()(recipes.recipes)
 app.command()(doctor.doctor)
 app.add_typer(demo.app, name="demo")
