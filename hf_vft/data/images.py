@@ -101,7 +101,7 @@ def decode_image(
         raise DataError(_broken(error)) from None
 
 
-def read_image_bytes(path: str | Path) -> bytes:
+def read_image_bytes(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """The content of a picture file.
 
     Raises:
@@ -114,7 +114,7 @@ def read_image_bytes(path: str | Path) -> bytes:
             raise DataError("a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise DataError("not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
+        if status.st_size > max_bytes:
             raise DataError(f"the file is too large ({status.st_size:,} bytes)")
         return Path(path).read_bytes()
     except FileNotFoundError:

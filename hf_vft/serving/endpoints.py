@@ -41,9 +41,14 @@ class Endpoints:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """By name, what Gradio calls."""
-        found = [self.predict, self.explain, self.predict_batch, self.feedback]
+        found: list[Callable[..., Any]] = [
+            self.predict,
+            self.explain,
+            self.predict_batch,
+            self.feedback,
+        ]
         for call in found:  # Gradio hands the request to who asks for it by type
-            call.__func__.__annotations__["request"] = self._gr.Request
+            call.__annotations__["request"] = self._gr.Request
         return {call.__name__: call for call in found}
 
     def predict(self, picture: str, request: Any) -> dict[str, Any]:

@@ -210,6 +210,4 @@ class Service:
 
 
 def _content(path: str | Path) -> bytes:
-    if Path(path).stat().st_size > MAX_BYTES:
-        raise DataError(f"the file is too large; the limit is {MAX_BYTES >> 20} MB")
-    return read_image_bytes(path)
+    return read_image_bytes(path, max_bytes=MAX_BYTES)

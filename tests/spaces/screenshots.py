@@ -37,7 +37,7 @@ def main(run: str, pictures: str, out: Path = DOCS) -> None:
             page.locator("#files input[type=file]").set_input_files(files[:6])
             page.wait_for_timeout(2000)
             page.locator("#start").click()
-            page.get_by_text("answers.csv").first.wait_for()
+            page.locator("#csv a").first.wait_for()
             page.wait_for_timeout(1000)
             page.screenshot(path=out / "batch.png")
             for tab in ("Model", "Monitoring"):
