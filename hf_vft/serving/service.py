@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from hf_vft.data.images import decode_image, read_image_bytes
-from hf_vft.errors import DataError, LogError
+from hf_vft.errors import DataError, LogError, ModelError
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import on_picture, overlay, seen_frame
@@ -25,6 +25,7 @@ from hf_vft.serving.abstention import abstention
 from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
+from hf_vft.tasks import ImageClassification
 
 MAX_BYTES = 50 << 20
 """Of an uploaded picture."""
@@ -93,6 +94,11 @@ class Service:
     ) -> None:
         self.run = run
         self.predictor = Predictor(run)
+        if not isinstance(self.predictor.task, ImageClassification):
+            raise ModelError(
+                f"{run.path}: only runs with one label a picture are served so far; use `hf-vft "
+                f"predict` for {self.predictor.task.name}."
+            )
         self.labels = self.predictor.labels
         self.abstention = abstention(run)
         self.keep_images = keep_images

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 from hf_vft import __version__
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
+from hf_vft.imports import require_package
 from hf_vft.resources import bundled
 from hf_vft.run import RunDirectory, write_folder, write_text
 
-TEMPLATES = {"object-detection": "detector"}
-"""By task, which folder of ``spaces/`` is copied; the classifier for all others."""
+TEMPLATES = {"image-classification": "classifier"}
+"""By task, which folder of ``spaces/`` is copied."""
 
-_PARTS = ("model", "reference", "export")
+_PARTS = ("model", "reference")
 _FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
 
 
@@ -28,22 +29,26 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         title: Of the page; the run's name by default.
 
     Raises:
-        RunError: If ``out`` holds something else.
+        RunError: If ``out`` holds something else, or there is no Space for the run's task.
+        MissingDependencyError: If Gradio, whose version is pinned, is not installed.
     """
     if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
         raise RunError(f"{out}: is no Space and not empty; choose another --out.")
     name = title or run.path.resolve().name
     task = EvalReport.model_validate(run.read_json(run.metrics_file)).task
+    if task not in TEMPLATES:
+        raise RunError(f"{run.path}: there is no Space for {task} so far, only for classifiers.")
+    require_package("gradio", "serve")
 
     def fill(folder: Path) -> None:
         shutil.copytree(
-            bundled("spaces") / TEMPLATES.get(task, "classifier"),
+            bundled("spaces") / TEMPLATES[task],
             folder,
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("__pycache__", "run"),
         )
         readme = (folder / "README.md").read_text(encoding="utf-8")
-        gradio = _version("gradio")
+        gradio = version("gradio")
         readme = readme.replace("TITLE", name.replace('"', "'")).replace("GRADIO_VERSION", gradio)
         write_text(folder / "README.md", readme)
         pinned = (folder / "requirements.txt").read_text(encoding="utf-8")
@@ -59,10 +64,3 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
 
     write_folder(out, fill)
     return out
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "6.31.0"
