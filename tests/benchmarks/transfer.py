@@ -24,6 +24,7 @@ from transformers import AutoConfig, AutoModelForImageClassification
 
 from hf_vft.models.features import head_inputs
 from hf_vft.models.probe import fit_linear_probe
+from hf_vft.training.feature_cache import default_cache
 from tests.benchmarks.transfer_data import TransferSet, transfer_sets
 
 SEEDS = (0, 1, 2)
@@ -124,7 +125,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, help="Fine-tune with so many a class; default all.")
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--sets", nargs="*", help="Default: all that are there.")
-    parser.add_argument("--cache", type=Path, default=Path("/tmp/hf-vft-transfer"))
+    parser.add_argument("--cache", type=Path, default=default_cache() / "transfer")
     options = parser.parse_args()
     names = [*options.checkpoints, *(f"random:{name}" for name in options.random)]
     print("| pictures | weights | how | 10 a class | 50 a class | all |")
