@@ -101,7 +101,7 @@ def decode_image(
         raise DataError(_broken(error)) from None
 
 
-def read_image_bytes(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+def read_image_bytes(path: str | Path, *, max_bytes: int | None = None) -> bytes:
     """The content of a picture file.
 
     Raises:
@@ -114,7 +114,8 @@ def read_image_bytes(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> by
             raise DataError("a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise DataError("not a regular file")
-        if status.st_size > max_bytes:
+        limit = MAX_FILE_BYTES if max_bytes is None else max_bytes
+        if status.st_size > limit:
             raise DataError(f"the file is too large ({status.st_size:,} bytes)")
         return Path(path).read_bytes()
     except FileNotFoundError:
