@@ -55,6 +55,8 @@ SMALL_DECODER: dict[str, Any] = {
     "decoder_attention_heads": 4,
     "decoder_layers": 3,
     "num_queries": 100,
+    # The loss compares all noised boxes of a batch with one another, which soon costs the most.
+    "num_denoising": 32,
 }
 
 
