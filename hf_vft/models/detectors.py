@@ -9,6 +9,7 @@ from torch import nn
 from transformers import (
     AutoBackbone,
     AutoConfig,
+    AutoModel,
     AutoModelForObjectDetection,
     PreTrainedConfig,
     PreTrainedModel,
@@ -40,6 +41,9 @@ from hf_vft.models.processors import Fit, input_side, reframe
 from hf_vft.recipe import Choice
 
 BACKBONE: Any = AutoBackbone
+
+SCALES = (1, 2, 4)
+"""Of the feature maps, the finest first."""
 
 SMALL = 15_000_000
 """Backbones of fewer weights get the small decoder."""
@@ -145,7 +149,7 @@ def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2C
     with torch.random.fork_rng(devices=[]):
         probe = BACKBONE.from_config(backbone)
     strides, channels, weights = _scales(probe), list(probe.channels), _count(probe)
-    if strides != [strides[0], 2 * strides[0], 4 * strides[0]]:
+    if strides != [strides[0] * scale for scale in SCALES]:
         raise ModelError(
             f"{checkpoint.name}: a detector needs feature maps at three scales, each half of the "
             f"last; this backbone gives strides of {strides}."
@@ -172,10 +176,15 @@ def _backbone_config(checkpoint: Checkpoint, config: Any) -> PreTrainedConfig:
             "convnext, convnextv2, resnet, swin or mobilenet_v2, or a detector such as "
             "PekingU/rtdetr_v2_r18vd."
         )
+    stages = len(getattr(config, "depths", []))
+    if stages < len(SCALES):
+        raise ModelError(
+            f"{checkpoint.name}: a detector needs feature maps at three scales, and a "
+            f"{config.model_type} has one; choose a convnext, convnextv2, resnet or swin."
+        )
     settings = config.to_dict()
     for name in ("out_indices", "out_features", "stage_names", "_name_or_path", "architectures"):
         settings.pop(name, None)
-    stages = len(getattr(config, "depths", [])) or 4
     kind: Any = type(config)
     built: PreTrainedConfig = kind(**settings, out_indices=[stages - 2, stages - 1, stages])
     return built
@@ -188,8 +197,8 @@ def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
     if config.model_type == "mobilenet_v2":
         state = backbone_weights(checkpoint.path, target)
     else:
-        source = BACKBONE.from_pretrained(
-            checkpoint.path, config=model.config.backbone_config, use_safetensors=True
+        source = AutoModel.from_pretrained(
+            checkpoint.path, use_safetensors=True, trust_remote_code=False
         )
         state = source.state_dict()
     known = target.state_dict()

@@ -1,0 +1,104 @@
+"""Whether detectors learn at all: a few pictures by heart, from random weights.
+
+    python -m tests.benchmarks.overfit_boxes [NAME STEPS]
+
+``resnet`` and ``convnextv2`` are RT-DETR v2 on these backbones, ``d_fine`` and ``yolos`` are tiny.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import EvalPrediction
+
+from hf_vft.data.box_transforms import eval_box_transform
+from hf_vft.data.demo import DemoConfig, generate
+from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.models.detectors import load_detector
+from hf_vft.tasks import ObjectDetection
+from tests.models.tiny import tiny_d_fine, tiny_yolos
+from tests.pictures import processor
+
+SIDE, PICTURES = 64, 8
+CLASSES = ["scratch", "pit", "crack", "stain", "inclusion"]
+TASK = ObjectDetection()
+
+
+def on(name: str) -> Any:
+    """RT-DETR v2 on a small backbone of random weights."""
+    checkpoint = choose_checkpoint([f"scratch:{name}-mini"])
+    return load_detector(checkpoint, labels=CLASSES, image_size=SIDE, seed=0).model
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "resnet": lambda: on("resnet"),
+    "convnextv2": lambda: on("convnextv2"),
+    "d_fine": lambda: tiny_d_fine(len(CLASSES)),
+    "yolos": lambda: tiny_yolos(len(CLASSES)),
+}
+
+
+def batch() -> dict[str, torch.Tensor]:
+    """Generated pictures with a defect each."""
+    transform = eval_box_transform(processor(size={"height": SIDE, "width": SIDE}))
+    config = DemoConfig(size=SIDE, contrast=4.0)
+    found = [image for i in range(0, 200, 2) if (image := generate(i, config)).boxes]
+    rows = []
+    for one in found[:PICTURES]:
+        from PIL import Image
+
+        label = {
+            "bbox": [list(map(float, box)) for box in one.boxes],
+            "category": [CLASSES.index(one.label)] * len(one.boxes),
+            "size": [SIDE, SIDE],
+        }
+        rows.append(transform.with_boxes(Image.fromarray(one.image), label))
+    return TASK.collate(rows)
+
+
+def map50(model: Any, given: dict[str, torch.Tensor]) -> float:
+    """On the very pictures that were learned."""
+    with torch.inference_mode():
+        outputs = TASK.answers(model.eval()(pixel_values=given["pixel_values"]), model.config)
+    arrays = tuple(value.numpy() for value in outputs.values())
+    return TASK.epoch_metrics(EvalPrediction(arrays, given["labels"].numpy()))["map50"]
+
+
+def learn(model: Any, given: dict[str, torch.Tensor], steps: int, rate: float = 1e-3) -> float:
+    """Train on one batch; the mAP50 that comes of it."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    pixels = {"pixel_values": given["pixel_values"]}
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss, _ = TASK.forward(model.train(), pixels, given["labels"])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return map50(model, given)
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    names = sys.argv[1:2] or list(MODELS)
+    steps = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    given = batch()
+    for name in names:
+        began = time.process_time()
+        model = MODELS[name]()
+        before = map50(model, given)
+        after = learn(model, given, steps)
+        spent = time.process_time() - began
+        print(
+            f"{name:<12} mAP50 {before:.2f} before, {after:.2f} after {steps} steps, {spent:.0f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

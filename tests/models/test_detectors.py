@@ -1,0 +1,130 @@
+"""Detectors on the backbones of classifiers: the weights arrive, the rest is new and seeded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers as tf
+from transformers import AutoBackbone, AutoModelForObjectDetection
+
+from hf_vft.errors import ModelError
+from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.models.detectors import load_detector
+from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
+from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
+from tests.runs import save_checkpoint
+
+LABELS = ["a", "b"]
+
+
+def classifier(kind: str, folder: Path) -> Path:
+    """A small classifier of four stages on disk."""
+    sizes = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "num_labels": 5}
+    if kind == "resnet":
+        config = tf.ResNetConfig(embedding_size=8, layer_type="basic", **sizes)
+        model = tf.ResNetForImageClassification(config)
+    else:
+        model = tf.ConvNextV2ForImageClassification(tf.ConvNextV2Config(**sizes))
+    model.save_pretrained(folder)
+    tf.ViTImageProcessor(
+        size={"height": 64, "width": 64}, image_mean=[0.4] * 3, image_std=[0.2] * 3
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["resnet", "convnextv2"])
+def test_the_backbone_gives_the_maps_of_the_classifier(kind: str, tmp_path: Path) -> None:
+    folder = classifier(kind, tmp_path / kind)
+    loaded = load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0)
+    model = loaded.model
+    alone = tf.AutoModel.from_pretrained(folder).eval()
+    pixels = images(2, 64)
+    with torch.inference_mode():
+        expected = alone(pixels, output_hidden_states=True).hidden_states[-3:]
+        found = model.model.backbone.model(pixels).feature_maps
+    assert [tuple(one.shape) for one in found] == [tuple(one.shape) for one in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        if kind == "resnet":  # a ConvNeXt has a norm, which is new, before each map
+            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    backbone, known = model.model.backbone.model.state_dict(), alone.state_dict()
+    shared = [name for name in known if name.startswith(("embed", "encoder."))]
+    assert len(shared) > 10
+    for name in shared:
+        if not name.endswith("num_batches_tracked"):  # frozen norms count no batches
+            assert torch.equal(backbone[name], known[name]), name
+    assert model.config.id2label == {0: "a", 1: "b"}
+    assert list(loaded.processor.image_mean) == [0.4] * 3
+    again = load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0).model
+    other = load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=1).model
+    weight = "model.enc_output.0.weight"
+    assert torch.equal(model.state_dict()[weight], again.state_dict()[weight])
+    assert not torch.equal(model.state_dict()[weight], other.state_dict()[weight])
+
+
+def test_what_is_saved_loads_in_plain_transformers(tmp_path: Path) -> None:
+    folder = classifier("convnextv2", tmp_path / "classifier")
+    model = load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0).model
+    model.save_pretrained(tmp_path / "saved")
+    plain = AutoModelForObjectDetection.from_pretrained(tmp_path / "saved").eval()
+    with torch.inference_mode():
+        expected, found = model(images(1, 64)), plain(images(1, 64))
+    torch.testing.assert_close(found.logits, expected.logits)
+    torch.testing.assert_close(found.pred_boxes, expected.pred_boxes)
+
+
+def test_mobilenet_v2_of_transformers_and_of_timm_are_one_network(tmp_path: Path) -> None:
+    """But for the padding of TensorFlow, which is switched off here."""
+    config = tf.MobileNetV2Config(depth_multiplier=0.35, tf_padding=False)
+    model = tf.MobileNetV2Model(config).eval()
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name.endswith(("running_mean", "running_var")):
+                tensor.copy_(torch.rand_like(tensor) * 0.5 + 0.5)
+    model.save_pretrained(tmp_path)
+    backbone = AutoBackbone.from_config(backbone_config(config)).eval()
+    weights = backbone_weights(str(tmp_path), backbone)
+    missing = backbone.load_state_dict(weights, strict=False).missing_keys
+    assert all(name.endswith("num_batches_tracked") for name in missing)
+    with torch.inference_mode():
+        hidden = model(images(1, 64), output_hidden_states=True).hidden_states
+        maps = backbone(images(1, 64)).feature_maps
+    assert [64 // found.shape[-1] for found in maps] == [8, 16, 32]
+    last = next(h for h in reversed(hidden) if h.shape == maps[-1].shape)
+    torch.testing.assert_close(maps[-1], last, atol=1e-4, rtol=1e-4)
+
+
+def test_a_width_that_timm_lacks_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"width 0\.6: as a backbone there are"):
+        backbone_config(tf.MobileNetV2Config(depth_multiplier=0.6))
+
+
+def test_a_detector_keeps_what_fits_of_its_head(tmp_path: Path) -> None:
+    DETECTORS["yolos"](2).save_pretrained(tmp_path)
+    square = {"height": DETECTION_SIZE, "width": DETECTION_SIZE}
+    tf.YolosImageProcessor(size=square, do_pad=False).save_pretrained(tmp_path)
+    saved = AutoModelForObjectDetection.from_pretrained(tmp_path).state_dict()
+    same, other = (
+        load_detector(choose_checkpoint([str(tmp_path)]), labels=labels, seed=0).model.state_dict()
+        for labels in (LABELS, ["a", "b", "c", "d"])
+    )
+    head = "class_labels_classifier.layers.2.weight"
+    assert torch.equal(same[head], saved[head])
+    assert other[head].shape[0] == 5
+    block = next(name for name in saved if "layer" in name and name.endswith("weight"))
+    assert torch.equal(other[block], saved[block])
+
+
+@pytest.mark.parametrize("kind", ["vit", "deit"])
+def test_what_is_no_backbone_is_refused_in_a_line(kind: str, tmp_path: Path) -> None:
+    folder = save_checkpoint(kind, tmp_path / kind)
+    with pytest.raises(ModelError, match="is no backbone for a detector; choose a") as caught:
+        load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_backbone_of_one_scale_is_refused(tmp_path: Path) -> None:
+    folder = save_checkpoint("dinov2", tmp_path / "dinov2")
+    with pytest.raises(ModelError, match="feature maps at three scales"):
+        load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0)
