@@ -24,6 +24,9 @@ from hf_vft.data.image_properties import image_properties
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES
 from hf_vft.serving.predictor import Outputs, Predictor
+from hf_vft.tasks import DetectedObject, Prediction
+
+AREA_QUANTILES = (0.1, 0.5, 0.9)
 
 EMBEDDING_SIZE = 512
 """Longer embeddings are projected to so many numbers."""
@@ -62,8 +65,7 @@ class Recorder:
 
     def __init__(self, predictor: Predictor, *, sample: float = 1.0) -> None:
         self.sample = sample
-        self._labels = predictor.labels
-        self._temperature = predictor.temperature
+        self._predictor = predictor
         self.identity = {
             "model_hash": model_hash(predictor.run.model),
             "preprocessing_hash": preprocessing_hash(predictor.run.model, predictor.processor),
@@ -72,7 +74,7 @@ class Recorder:
 
     def rows(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
         """What `hf_vft.records.LogWriter.append` takes, one row a picture."""
-        answers = answer_columns(outputs.logits, self._temperature, self._labels)
+        answers = self._answers(shown, outputs)
         rows = [
             {
                 "request_id": one.request_id,
@@ -92,6 +94,14 @@ class Recorder:
                 if is_sampled(row["request_id"], self.sample):
                     row["embedding"] = embedding
         return rows
+
+    def _answers(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
+        predictor = self._predictor
+        if not predictor.calibration.thresholds:  # the best class is the answer
+            return answer_columns(outputs.logits, predictor.temperature, predictor.labels)
+        sizes = [one.image.size for one in shown]
+        found = predictor.answers(outputs, sizes)
+        return [several_columns(one, size) for one, size in zip(found, sizes, strict=True)]
 
 
 def answer_columns(
@@ -124,6 +134,38 @@ def answer_columns(
             row["rest"] = best[i, TOP_PROBABILITIES:].sum()
         rows.append(row)
     return rows
+
+
+def several_columns(prediction: Prediction, size: tuple[int, int]) -> dict[str, Any]:
+    """Several labels, or boxes, as columns of `hf_vft.records.PREDICTIONS`.
+
+    Args:
+        prediction: Of the picture.
+        size: Its width and height in pixels.
+    """
+    row: dict[str, Any] = {
+        "predicted": "|".join(dict.fromkeys(prediction.labels)),
+        "confidence": prediction.confidence,
+        "probabilities": prediction.scores,
+        "count": len(prediction.labels),
+    }
+    if prediction.objects is None:
+        return row
+    boxes = [box_columns(found) for found in prediction.answered]
+    row["boxes"] = boxes
+    if boxes:
+        scores = [box["score"] for box in boxes]
+        areas = [box["width"] * box["height"] / (size[0] * size[1]) for box in boxes]
+        row |= {"mean_score": float(np.mean(scores)), "max_score": max(scores)}
+        row["area_quantiles"] = np.quantile(areas, AREA_QUANTILES)
+    return row
+
+
+def box_columns(found: DetectedObject) -> dict[str, Any]:
+    """A box as the log has it."""
+    left, top, right, bottom = found.box
+    place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    return {**place, "score": found.score, "label": found.label}
 
 
 def file_columns(content: bytes | None) -> dict[str, Any]:

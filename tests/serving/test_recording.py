@@ -21,7 +21,9 @@ from hf_vft.serving.recording import (
     answer_columns,
     is_sampled,
     reduce_embeddings,
+    several_columns,
 )
+from hf_vft.tasks import DetectedObject, Prediction
 from tests.pictures import encoded, picture
 
 
@@ -168,3 +170,31 @@ class TestImageProperties:
         assert flat["sharpness"] is None
         assert flat["contrast"] == flat["image_entropy"] == 0.0
         assert flat["aspect"] == 1.5
+
+
+def test_several_labels_and_boxes_have_columns_of_their_own(tmp_path: Path) -> None:
+    found = DetectedObject("cat", 0.9, (10.0, 20.0, 30.0, 60.0), True)
+    unsure = DetectedObject("dog", 0.2, (0.0, 0.0, 5.0, 5.0), False)
+    boxes = several_columns(
+        Prediction(("cat",), np.array([0.9, 0.2]), (found, unsure)), size=(100, 80)
+    )
+    assert boxes["count"] == 1
+    assert boxes["predicted"] == "cat"
+    assert boxes["boxes"] == [
+        {"x": 10, "y": 20, "width": 20, "height": 40, "score": 0.9, "label": "cat"}
+    ]
+    np.testing.assert_allclose(boxes["area_quantiles"], [0.1] * 3)
+    labels = several_columns(Prediction(("a", "b"), np.array([0.8, 0.7, 0.1])), size=(9, 9))
+    assert labels["predicted"] == "a|b"
+    assert "boxes" not in labels
+    identity = {"model_hash": "m1", "preprocessing_hash": "p1", "task": "object-detection"}
+    rows = [
+        {"request_id": f"r{i}", "ts_utc": datetime.now(UTC), **identity, **row}
+        for i, row in enumerate((boxes, labels))
+    ]
+    log = ProductionLog(tmp_path)
+    with log.writer() as writer:
+        writer.append(rows)
+    written = log.read().set_index("request_id")
+    assert written.loc["r0", "boxes"][0]["label"] == "cat"
+    assert written["count"].tolist() == [1, 2]
