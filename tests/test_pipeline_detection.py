@@ -119,6 +119,7 @@ def test_audit_counts_pictures_and_says_why_labels_are_not_checked(
     assert audited.page.is_file()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert fit_in_processes(recipe, out, display=KillAt("step of all", 3)) == [-signal.SIGKILL]

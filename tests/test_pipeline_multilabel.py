@@ -120,6 +120,7 @@ def test_audit_counts_each_label(recipe: Recipe, tmp_path: Path) -> None:
     assert audited.page.is_file()
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     killer = KillAt("step of all", 3)

@@ -12,7 +12,7 @@ from hf_vft.evaluation.boxes import Boxes, Matches, match_all
 from hf_vft.evaluation.coco import coco_scores
 from hf_vft.evaluation.counts import macro, ratio
 from hf_vft.evaluation.curves import precision_recall
-from hf_vft.evaluation.estimates import Scores, estimate_scores
+from hf_vft.evaluation.estimates import INTERPOLATED, Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, units_of
 from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
 from hf_vft.evaluation.thresholds import best_threshold
@@ -37,8 +37,9 @@ def evaluate_detections(
 
     ``map`` to ``mar_100`` are COCO's, by faster-coco-eval. ``precision``, ``recall``, ``f1`` and
     ``mean_iou`` (of the right ones) are those of the boxes that reach their thresholds, at an
-    overlap of 0.5. Intervals are percentile bootstraps over pictures, or over ``clusters``;
-    large splits get fewer resamples, at least 100. Figures by size have none.
+    overlap of 0.5. Intervals are percentile bootstraps over pictures, or over ``clusters``; those
+    of average precision are moved down by its bias, which is large for few pictures. Large splits
+    get fewer resamples, at least 100. Figures by size have no interval.
 
     Args:
         truths: Of each picture.
@@ -64,7 +65,9 @@ def evaluate_detections(
     def measure(weights: Floats) -> Scores:
         return weighted_scores(matches, weights, thresholds)
 
-    overall, per_class = estimate_scores(measure, present, len(names), units, draws, seed)
+    overall, per_class = estimate_scores(
+        measure, present, len(names), units, draws, seed, too_high=INTERPOLATED
+    )
     figures, by_class = coco_scores(truths, found, len(names))
     return SplitResult(
         n=len(truths),
@@ -193,7 +196,9 @@ def _slices(
             return {name: overall[name] for name in _SLICE_METRICS}, {}
 
         unit = units_of(len(inside), units[inside].tolist())
-        metrics, _ = estimate_scores(measure, present, len(part), unit, draws, seed)
+        metrics, _ = estimate_scores(
+            measure, present, len(part), unit, draws, seed, too_high=INTERPOLATED
+        )
         found[str(key)] = SliceResult(n=len(inside), metrics=metrics)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -22,9 +22,20 @@ Measure = Callable[[Floats], Scores]
 # Shares of images that are right: where all are, the exact bound replaces the bootstrap.
 _COUNTED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1")
 
+# Interpolated average precision takes the highest precision to come, which few images put too
+# high, and a resample of them twice so.
+INTERPOLATED = ("map", "map50", "map75", "ap", "ap50")
+
 
 def estimate_scores(
-    measure: Measure, labels: Ints, n_classes: int, units: Ints, n_bootstrap: int, seed: int
+    measure: Measure,
+    labels: Ints,
+    n_classes: int,
+    units: Ints,
+    n_bootstrap: int,
+    seed: int,
+    *,
+    too_high: Collection[str] = (),
 ) -> tuple[dict[str, Estimate], dict[str, list[Estimate]]]:
     """Run ``measure`` on the images and on their resamples.
 
@@ -35,6 +46,8 @@ def estimate_scores(
         units: What is resampled together ``[N]``, from `units_of`.
         n_bootstrap: Resamples; 0 gives values without intervals.
         seed: Of the resamples.
+        too_high: Scores that few images put too high; their intervals are moved down by the bias
+            of the resamples, twice, since the value has it too (Efron & Tibshirani 1993, 10.6).
 
     Returns:
         Overall estimates, and lists of C estimates per class.
@@ -43,16 +56,23 @@ def estimate_scores(
     draws = [measure(weights) for weights in resamples(units, n_bootstrap, seed)]
     marks = labels if labels.ndim == 2 else labels[:, None] == np.arange(n_classes)
     n_units = [len(np.unique(units[marks[:, c] > 0])) for c in range(n_classes)]
+
+    def moved(name: str, value: float, column: Floats) -> Floats:
+        return _without_bias(value, column) if name in too_high else column
+
     return (
         {
             name: _estimate(
-                name, value[0], _joined([o[name] for o, _ in draws]), _floor(name, n_units)
+                name,
+                value[0],
+                moved(name, value[0], _joined([o[name] for o, _ in draws])),
+                _floor(name, n_units),
             )
             for name, value in overall.items()
         },
         {
             name: [
-                _estimate(name, value, column, flawless_low(max(n, 1)))
+                _estimate(name, value, moved(name, value, column), flawless_low(max(n, 1)))
                 for value, column, n in zip(
                     values[:, 0],
                     _joined([c[name] for _, c in draws], n_classes),
@@ -63,6 +83,15 @@ def estimate_scores(
             for name, values in per_class.items()
         },
     )
+
+
+def _without_bias(value: float, draws: Floats) -> Floats:
+    """The draws around the value without its bias, which the draws tell."""
+    defined = draws[~np.isnan(draws)]
+    if not defined.size:
+        return draws
+    moved: Floats = np.clip(draws - 2.0 * (defined.mean() - value), 0.0, 1.0)
+    return moved
 
 
 def _joined(pieces: list[Floats], *shape: int) -> Floats:

@@ -142,16 +142,19 @@ def test_weights_are_copies_of_pictures() -> None:
         assert ours[name][0] == pytest.approx(copied[name], abs=0.02)
 
 
-def test_intervals_narrow_with_more_pictures_and_hold_the_value() -> None:
-    truths, found = made(90, seed=7)
-    widths = []
-    for n in (10, 90):
+def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+    """mAP50 of 20 samples of 80 pictures; plain percentiles hold it in 16 of them."""
+    truths, found = made(20 * 80, seed=7)
+    matches = match_all(truths, found, 3)
+    whole, _ = weighted_scores(matches, np.ones((len(truths), 1)))
+    held = 0
+    for start in range(0, len(truths), 80):
+        part = slice(start, start + 80)
         one = evaluate_detections(
-            truths[:n], found[:n], NAMES, thresholds=[0.5] * 3, n_bootstrap=100
+            truths[part], found[part], NAMES, thresholds=[0.5] * 3, n_bootstrap=60
         ).metrics["map50"]
-        assert one.low <= one.value <= one.high
-        widths.append(one.high - one.low)
-    assert widths[1] < 0.6 * widths[0]
+        held += one.low <= whole["map50"][0] <= one.high
+    assert held >= 18
 
 
 def test_thresholds_are_the_best_and_lean_as_asked() -> None:
