@@ -127,7 +127,13 @@ class Bench:
         )
 
     def _context(self, name: str) -> StageContext:
-        training = {"batch_size": 32, "eval_batch_size": 64, "num_workers": 0, "precision": "fp32"}
+        training = {
+            "metric": "f1_macro",
+            "batch_size": 32,
+            "eval_batch_size": 64,
+            "num_workers": 0,
+            "precision": "fp32",
+        }
         still = {"strength": "none", **STRENGTHS["none"]}
         recipe = parse_recipe({"training": training, "augment": still})
         return StageContext(TASK, recipe, self.root / name, self.root / f"logs-{name}")

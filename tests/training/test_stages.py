@@ -31,6 +31,7 @@ def context(folder: Path, *callbacks: TrainerCallback, **changes: Any) -> StageC
     still = {"strength": "none", **STRENGTHS["none"]}
     recipe: Recipe = parse_recipe({**RECIPE, "augment": still}).replaced(
         {
+            "training.metric": "f1_macro",
             "training.num_workers": 0,
             "training.batch_size": 8,
             "training.channels_last": False,
