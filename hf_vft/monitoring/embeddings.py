@@ -147,11 +147,16 @@ def embedding_findings(
 
 
 def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
-    """Scores on the principal components of both samples, each sample with the same weight."""
+    """Scores on the principal components of both samples, every row with the same weight.
+
+    With the same weight for each sample, the components would follow the chance of the smaller
+    one: measured, one window in seven alarmed at 5 % with 200 rows against 600.
+    """
     ours, theirs = (_values(sample) for sample in (reference, current))
-    centre = (ours.mean(0) + theirs.mean(0)) / 2
-    ours, theirs = ours - centre, theirs - centre
-    covariance = ours.T @ ours / len(ours) + theirs.T @ theirs / len(theirs)
+    points = np.concatenate([ours, theirs])
+    centre = points.mean(0)
+    ours, theirs, points = ours - centre, theirs - centre, points - centre
+    covariance = points.T @ points / len(points)
     variances, directions = np.linalg.eigh(covariance)
     order = np.argsort(-variances)[:COMPONENTS]
     kept = directions[:, order[variances[order] > 1e-9 * variances.max()]]
