@@ -23,6 +23,7 @@ from hf_vft.data.audit_results import Audit
 from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError, RecipeError, RunError, VftError
+from hf_vft.hub.card import write_card
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten
 from hf_vft.reporting.box_mistakes import report_boxes
@@ -101,6 +102,7 @@ def fit(
                 save_reference(run, data, display)
             mistakes, boxes = report_mistakes(run, data), report_boxes(run, data)
             render_report(run.path, mistakes=mistakes, boxes=boxes)
+            write_card(run)
         PartialState().wait_for_everyone()
     return run
 

@@ -99,6 +99,11 @@ class RunDirectory:
         return self.path / "model"
 
     @property
+    def card_file(self) -> Path:
+        """The model card, as the Hub shows it; people may write on it."""
+        return self.model / "README.md"
+
+    @property
     def adapter(self) -> Path:
         """The PEFT adapter as trained; only there with LoRA."""
         return self.path / "adapter"

@@ -21,6 +21,7 @@ CONTRACT = [
     "model/config.json",
     "model/model.safetensors",
     "model/preprocessor_config.json",
+    "model/README.md",
     "recipe.yaml",
     "choices.json",
     "metrics.json",

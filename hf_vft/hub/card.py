@@ -41,7 +41,7 @@ def write_card(run: RunDirectory, *, title: str | None = None, license: str | No
     Raises:
         RunError: If the run is not finished.
     """
-    path = run.model / "README.md"
+    path = run.card_file
     old = path.read_text(encoding="utf-8") if path.is_file() else None
     write_text(path, merge(old, render_card(run, title=title, license=license)).text)
     return path
@@ -89,7 +89,7 @@ def render_card(
         findings=_findings(run),
         training=tables.training_table(run, summary),
         limits=words.limits(report, facts),
-        has_reference=run.predictions_file.is_file(),
+        has_reference=run.profile_file.is_file(),
         has_logs=run.logs.is_dir(),
     )
     return sealed(card_metadata(run, report, name, license), body)

@@ -90,7 +90,7 @@ def push_run(
     check_may_write(api, repo_id)
     files = run_files(run, with_images=with_images)
     fresh = render_card(run, repo_id=repo_id, license=license)
-    local = _read(run.model / CARD)
+    local = _read(run.card_file)
 
     def card(theirs: str | None) -> Merged:
         return merge(_newest_words(run, local, theirs), fresh)
@@ -99,7 +99,7 @@ def push_run(
         pushed = push_files(
             api, repo_id, "model", files, card, private=private, patience=patience, say=say
         )
-    write_text(run.model / CARD, pushed.text)
+    write_text(run.card_file, pushed.text)
     result = Pushed(f"{api.endpoint}/{repo_id}", pushed.commit, pushed.notes)
     if not verify:
         return result
@@ -245,7 +245,7 @@ def _newest_words(run: RunDirectory, local: str | None, theirs: str | None) -> s
     if theirs is None or not is_edited(theirs):
         return local
     raise HubError(
-        f"the card was edited on the Hub and in {run.model / CARD}: bring both into one, and "
+        f"the card was edited on the Hub and in {run.card_file}: bring both into one, and "
         "delete the file here to go on with that on the Hub."
     )
 

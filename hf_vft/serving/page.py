@@ -130,10 +130,9 @@ def slice_scores(report: EvalReport) -> pd.DataFrame:
 
 def card_text(run: RunDirectory) -> str:
     """The model card without its front matter and comments."""
-    path = run.model / "README.md"
-    if not path.is_file():
-        return "There is no card yet; `hf-vft push` writes it."
-    text = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(encoding="utf-8"), flags=re.S)
+    if not run.card_file.is_file():
+        return "There is no card in this run; `hf-vft push` writes one."
+    text = re.sub(r"\A---\n.*?\n---\n", "", run.card_file.read_text(encoding="utf-8"), flags=re.S)
     return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,7 +25,10 @@ from hf_vft.training.finetune import FineTuned
 
 
 def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None:
-    """The model as plain transformers loads it, and with LoRA the adapter as trained."""
+    """The model as plain transformers loads it, and with LoRA the adapter as trained.
+
+    A card that is there already stays, since people may have written on it.
+    """
     model: Any = tuned.model
     if hasattr(model, "peft_config"):
         write_folder(run.adapter, model.save_pretrained)
@@ -33,6 +37,8 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
     def fill(folder: Path) -> None:
         model.save_pretrained(folder)
         loaded.processor.save_pretrained(folder)
+        if run.card_file.is_file():
+            shutil.copy2(run.card_file, folder / run.card_file.name)
 
     write_folder(run.model, fill)
 
