@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from hf_vft.tasks import Task
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.processes import for_this_process, runs_on_cpu
+from hf_vft.training.sharding import whole
 from hf_vft.training.trainer import VisionTrainer
 
 
@@ -45,7 +46,7 @@ def predict_logits(
             disable_tqdm=True,
             report_to=[],
         )
-        output = VisionTrainer(
-            model, for_this_process(args), task=task, compute_metrics=None
-        ).predict(data)
+        trainer = VisionTrainer(model, for_this_process(args), task=task, compute_metrics=None)
+        with whole(trainer):
+            output = trainer.predict(data)
     return task.outputs(output.predictions), np.asarray(output.label_ids)

@@ -43,6 +43,7 @@ from hf_vft.training.history import (
     scores,
 )
 from hf_vft.training.processes import for_this_process, runs_on_cpu
+from hf_vft.training.sharding import divide_by_block, gather_into, to_train, whole
 from hf_vft.training.trainer import VisionTrainer, release
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
@@ -124,8 +125,9 @@ def run_stage(
     metric = context.recipe.training.metric
     args = for_this_process(_arguments(context, stage, folder, pictures=len(train_data)))
     set_seed(context.recipe.seed)
+    trained = to_train(model, context.recipe)
     trainer = VisionTrainer(
-        model,
+        trained,
         args,
         task=context.task,
         train_dataset=train_data,
@@ -133,12 +135,15 @@ def run_stage(
         callbacks=[*_callbacks(context, stage), watch],
     )
     trainer.remove_callback(PrinterCallback)
+    divide_by_block(trainer)
     start = _starting_point(trainer, model, folder)
     # Again, since a resumed stage knows its start and has drawn nothing to measure it.
     set_seed(context.recipe.seed)
     with only_new_garbage():
         _train(trainer, stage, metric, folder)
-    release(model)
+    release(trained)
+    if trained is not model:
+        gather_into(model, trainer)
     history = epoch_records(trainer.state.log_history, stage.name)
     best = best_record(history, metric)
     if best is None or (stage.keep_if_better and not _improved(start, best, metric)):
@@ -260,7 +265,8 @@ def _starting_point(trainer: VisionTrainer, model: nn.Module, folder: Path) -> d
     if file.is_file():
         known: dict[str, float] = json.loads(file.read_text())
         return known
-    start = scores(trainer.evaluate())
+    with whole(trainer):
+        start = scores(trainer.evaluate())
     PartialState().wait_for_everyone()
     if PartialState().is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
