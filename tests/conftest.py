@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 # Read by huggingface_hub when it is imported: the Hub of the tests stores large files by LFS.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
+import hf_vft.steps.reference
 from hf_vft.data.demo import write_demo_images
 from hf_vft.pipeline import fit
 from tests.runs import PICTURE_SIZE, save_checkpoint, small_recipe
@@ -21,6 +23,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's cache; subprocesses inherit this one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_VFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_splits() -> Iterator[None]:
+    """Runs learn from two halves of their reference what chance does; forks do as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        few = partial(hf_vft.steps.reference.with_null_quantiles, splits=2)
+        patch.setattr(hf_vft.steps.reference, "with_null_quantiles", few)
         yield
 
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ import transformers
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
+from hf_vft.cli.main import main
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, parse_recipe
 from hf_vft.training.callbacks import Silent
@@ -71,10 +73,34 @@ def weights(run: Path) -> dict[str, Any]:
     return load_file(run / "model" / "model.safetensors")
 
 
-def vft(
+def vft(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a fork of this process, which has imported everything already."""
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("out", "err")]
+        fork = multiprocessing.get_context("fork")
+        child = fork.Process(target=_vft, args=([str(word) for word in words], files))
+        child.start()
+        child.join(timeout)
+        return subprocess.CompletedProcess(words, _status(child), *(f.read_text() for f in files))
+
+
+def _vft(words: list[str], files: list[Path]) -> None:
+    for stream, file in enumerate(files, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), stream)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+    sys.argv = ["hf-vft", *words]
+    AcceleratorState._reset_state(reset_partial_state=True)
+    torch.set_num_threads(1)
+    main()
+
+
+def fresh_vft(
     *words: str | Path, timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command line in a process of its own."""
+    """Run a command line in a process of its own, which imports everything anew.
+
+    For what is read on import: the environment, and what a command imports at all.
+    """
     return subprocess.run(
         [sys.executable, "-m", "hf_vft", *map(str, words)],
         capture_output=True,

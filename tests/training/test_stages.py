@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hf_vft.data.transforms import STRENGTHS, eval_transform
 from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
+from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.processes import join_processes
@@ -106,7 +108,9 @@ def test_the_rate_falls_where_validation_stands_still(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_it_can_be_compiled(tmp_path: Path):
+def test_it_can_be_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    traced = partial(VisionTrainingArguments, torch_compile_backend="aot_eager")
+    monkeypatch.setattr("hf_vft.training.stages.VisionTrainingArguments", traced)
     result, _ = run(tmp_path, training__compile=True)
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
 
