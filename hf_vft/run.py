@@ -6,6 +6,7 @@ file whole or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -109,6 +110,21 @@ class RunDirectory:
         return self.path / "adapter"
 
     @property
+    def export(self) -> Path:
+        """What ``hf-vft export`` makes."""
+        return self.path / "export"
+
+    @property
+    def onnx_file(self) -> Path:
+        """The model for ONNX Runtime."""
+        return self.export / "model.onnx"
+
+    @property
+    def onnx_facts_file(self) -> Path:
+        """What the export was made from, and how its answers compare."""
+        return self.export / "onnx.json"
+
+    @property
     def recipe_file(self) -> Path:
         """The resolved recipe."""
         return self.path / "recipe.yaml"
@@ -196,6 +212,15 @@ class RunDirectory:
     def recipe(self) -> Recipe:
         """The resolved recipe of this run."""
         return load_recipe(self.recipe_file)
+
+    def model_hash(self) -> str:
+        """Of the weights."""
+        digest = hashlib.sha256()
+        for path in sorted(self.model.glob("*.safetensors")):
+            with path.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    digest.update(block)
+        return f"m{digest.hexdigest()[:16]}"
 
     def read_json(self, path: Path) -> Any:
         """Read one of the run's JSON files.

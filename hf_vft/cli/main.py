@@ -16,6 +16,7 @@ from hf_vft.cli.commands import (
     demo,
     doctor,
     evaluate,
+    export,
     fit,
     monitor,
     predict,
@@ -40,6 +41,7 @@ app.command()(fit.fit)
 app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
+app.command()(export.export)
 app.command()(monitor.monitor)
 app.command()(push.push)
 app.command("push-data")(push.push_data)

@@ -72,6 +72,11 @@ def measure_cost(model: nn.Module, side: int, *, device: str | None = None) -> C
     )
 
 
+def median_ms(work: Callable[[], Any], device: torch.device) -> float:
+    """Milliseconds that ``work`` takes, the median of a few dozen runs."""
+    return statistics.median(_times(work, device))
+
+
 def weight_bytes(model: nn.Module) -> int:
     """Bytes of all parameters and buffers."""
     tensors = [*model.parameters(), *model.buffers()]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,15 +12,15 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from PIL import Image
-from transformers import AutoImageProcessor
 
 from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.data.images import decode_image
-from hf_vft.errors import DataError, ModelError
+from hf_vft.errors import DataError
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.models.structure import head_module
+from hf_vft.export.onnx import open_export
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import Calibration, Prediction, get_task
+from hf_vft.tasks.answering import EMBEDDINGS, load_answering
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ class Predictor:
 
     Raises:
         RunError: If the run is not finished.
-        ModelError: If its model cannot be loaded.
+        ModelError: If its model cannot be loaded, or an export in it is that of other weights.
+        MissingDependencyError: If an export is in it, and ONNX Runtime is not installed.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -80,17 +80,13 @@ class Predictor:
         report = EvalReport.model_validate(run.read_json(run.metrics_file))
         self.temperature = report.temperature
         self.calibration = Calibration.of(report)
-        try:
-            self.model = self.task.auto_class.from_pretrained(run.model, use_safetensors=True)
-            self.processor: Any = AutoImageProcessor.from_pretrained(run.model)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{run.model}: {str(error).splitlines()[0]}") from None
+        self.answering, self.processor = load_answering(run.model, self.task)
+        self.model: Any = self.answering.model
         self.device = PartialState().device
-        self.model.to(self.device).eval()
+        self.answering.to(self.device)
         self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
         self.transform = self.task.plain(self.processor)
-        self._caught = threading.local()  # a server answers from several threads
-        self._has_embeddings = self._catch_embeddings()
+        self._run = self._runner()
 
     def decode(self, source: bytes | str | Path | Image.Image) -> Image.Image:
         """A picture as the model may see it.
@@ -104,15 +100,12 @@ class Predictor:
         """RGB pictures to logits ``[N, C]``, as the model gives them; with boxes beside them."""
         return self.outputs(images).logits
 
-    @torch.inference_mode()
     def outputs(self, images: Sequence[Image.Image]) -> Outputs:
         """RGB pictures to logits and to what the head sees, in one pass."""
         rows = [{"pixel_values": self.transform(image)} for image in images]
-        inputs = {name: x.to(self.device) for name, x in self.task.collate(rows).items()}
-        found = self.task.answers(self.model(**inputs), self.model.config)
-        logits = self.task.outputs(tuple(x.float().cpu().numpy() for x in found.values()))
-        embeddings = pooled(self._caught.features) if self._has_embeddings else None
-        return Outputs(logits, embeddings)
+        found = self._run(self.task.collate(rows)["pixel_values"])
+        embeddings = found.pop(EMBEDDINGS, None)
+        return Outputs(self.task.outputs(tuple(found.values())), embeddings)
 
     def answers(self, outputs: Outputs, sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
         """What the task makes of outputs for pictures of these sizes (width, height)."""
@@ -124,15 +117,16 @@ class Predictor:
             return []
         return self.answers(self.outputs(images), [image.size for image in images])
 
-    def _catch_embeddings(self) -> bool:
-        def catch(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            self._caught.features = inputs[0]
+    def _runner(self) -> Callable[[torch.Tensor], dict[str, np.ndarray]]:
+        """ONNX Runtime on a CPU where an export is in the run folder, else torch."""
+        if self.device.type == "cpu" and self.run.onnx_file.is_file():
+            return open_export(self.run)
+        return self._torch
 
-        try:
-            head_module(self.model).register_forward_pre_hook(catch)
-        except ModelError:
-            return False
-        return True
+    @torch.inference_mode()
+    def _torch(self, pixels: torch.Tensor) -> dict[str, np.ndarray]:
+        found = self.answering(pixels.to(self.device))
+        return {name: values.float().cpu().numpy() for name, values in found.items()}
 
     def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB pictures to the calibrated scores of each class ``[N, C]``."""
@@ -172,15 +166,6 @@ class Predictor:
                     fields=self.task.as_dict(one, self.labels, top),
                     text=self.task.as_text(one, self.labels, top),
                 )
-
-
-def pooled(features: torch.Tensor) -> np.ndarray:
-    """What a head takes, ``[N, D]``, ``[N, T, D]`` or ``[N, D, H, W]``, as vectors ``[N, D]``."""
-    if features.ndim == 3:
-        features = features.mean(1)
-    elif features.ndim > 3:
-        features = features.flatten(2).mean(2)
-    return np.asarray(features.float().cpu())
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -67,7 +67,7 @@ class Recorder:
         self.sample = sample
         self._predictor = predictor
         self.identity = {
-            "model_hash": model_hash(predictor.run.model),
+            "model_hash": predictor.run.model_hash(),
             "preprocessing_hash": preprocessing_hash(predictor.run.model, predictor.processor),
             "task": predictor.task.name,
         }
@@ -194,16 +194,6 @@ def reduce_embeddings(embeddings: np.ndarray) -> np.ndarray:
 def is_sampled(request_id: str, share: float) -> bool:
     """The same answer for the same request, wherever it is asked."""
     return zlib.crc32(request_id.encode()) < share * 2**32
-
-
-def model_hash(folder: Path) -> str:
-    """Of the weights in a model's folder."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return f"m{digest.hexdigest()[:16]}"
 
 
 def preprocessing_hash(folder: Path, processor: Any) -> str:

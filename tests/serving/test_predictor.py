@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from hf_vft.cli.main import main
 from hf_vft.errors import RunError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
-from tests.runs import vft
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +90,16 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         RunDirectory.open(tmp_path)
 
 
-def test_command_prints_a_json_object_a_line(fitted: Path, pictures: Path, tmp_path: Path) -> None:
+def test_command_prints_a_json_object_a_line(
+    fitted: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no picture")
-    done = vft("predict", fitted, *pictures_of(pictures, 2), broken, "--json", "--top", "2")
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 1
+    words = ["predict", fitted, *pictures_of(pictures, 2), broken, "--json", "--top", "2"]
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert ended.value.code == 1
     assert [len(line.get("scores", [])) for line in lines] == [2, 2, 0]
     assert lines[0]["label"] == lines[0]["scores"][0]["label"]
     assert "error" in lines[2]

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from hf_vft.data.image_properties import image_properties
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES, ProductionLog
 from hf_vft.run import RunDirectory
-from hf_vft.serving.predictor import Predictor, pooled
+from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import (
     EMBEDDING_SIZE,
     Recorder,
@@ -24,6 +24,7 @@ from hf_vft.serving.recording import (
     several_columns,
 )
 from hf_vft.tasks import DetectedObject, Prediction
+from hf_vft.tasks.answering import pooled
 from tests.pictures import encoded, picture
 
 

@@ -1,0 +1,201 @@
+"""The model of a run for ONNX Runtime, which answers faster on a CPU.
+
+The graph holds what serving needs and nothing else: pixels in, what the task makes answers of and
+what the head sees out. It is only kept if it answers as the model does.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from hf_vft.data.demo import DemoConfig, generate
+from hf_vft.errors import ModelError
+from hf_vft.evaluation.latency import median_ms
+from hf_vft.imports import require_package
+from hf_vft.run import RunDirectory, write_folder, write_json
+from hf_vft.tasks import get_task
+from hf_vft.tasks.answering import Answering, load_answering
+
+Arrays = dict[str, np.ndarray]
+INPUT = "pixel_values"
+
+TOLERANCE = 1e-3
+"""Largest difference to torch, in proportion to the largest value where that is above 1."""
+
+BATCHES = (1, 2, 5)
+"""Sizes that are compared; the graph is traced with two pictures."""
+
+_ONE_FILE = 1 << 30
+"""Bytes of weights from which on they lie beside the graph: protobuf ends at 2 GB."""
+
+
+class OnnxFacts(BaseModel):
+    """What is known of an export."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model_hash: str = Field(description="Of the weights it was made from.")
+    difference: float = Field(description="Largest to torch; see `TOLERANCE`.")
+    bytes: int
+    latency_ms: float = Field(description="Of a single picture on this CPU.")
+    torch_latency_ms: float = Field(description="The same by torch in float32.")
+    threads: int = Field(description="That both had.")
+    versions: dict[str, str]
+
+
+def export_onnx(run: RunDirectory) -> OnnxFacts:
+    """Write ``export/model.onnx`` of a finished run, and what is known of it beside it.
+
+    Args:
+        run: Finished.
+
+    Raises:
+        MissingDependencyError: If the packages of the extra ``onnx`` are not installed.
+        ModelError: If the model cannot be translated, or does not answer the same then.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        require_package(package, "onnx")
+    task = get_task(run.recipe().task)
+    # Fused attention looks at strides that a batch of unknown size does not have.
+    answering, processor = load_answering(run.model, task, attn_implementation="eager")
+    transform = task.plain(processor)
+    pixels = torch.stack([transform(image) for image in _pictures(max(BATCHES))])
+    found: list[OnnxFacts] = []
+
+    def fill(folder: Path) -> None:
+        target = folder / run.onnx_file.name
+        _translate(answering, pixels[:2], target)
+        facts = _compared(run, answering, _session(target), pixels, target)
+        write_json(folder / run.onnx_facts_file.name, facts.model_dump(mode="json"))
+        found.append(facts)
+
+    write_folder(run.export, fill)
+    return found[0]
+
+
+def open_export(run: RunDirectory) -> Callable[[torch.Tensor], Arrays]:
+    """The export of a run: from pixels ``[N, 3, H, W]`` to arrays by name.
+
+    Raises:
+        MissingDependencyError: If ONNX Runtime is not installed.
+        ModelError: If it was made from other weights than the run's.
+    """
+    facts = OnnxFacts.model_validate(run.read_json(run.onnx_facts_file))
+    if facts.model_hash != run.model_hash():
+        raise ModelError(
+            f"{run.onnx_file}: was made from other weights than those of {run.model}; run "
+            f"`hf-vft export {run.path}` again, or delete {run.export}."
+        )
+    return _session(run.onnx_file)
+
+
+def _session(path: Path) -> Callable[[torch.Tensor], Arrays]:
+    """Threads may share it."""
+    runtime: Any = require_package("onnxruntime", "onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(pixels: torch.Tensor) -> Arrays:
+        values = session.run(names, {INPUT: pixels.numpy()})
+        return dict(zip(names, values, strict=True))
+
+    return run
+
+
+def _translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
+    with torch.inference_mode():
+        names = list(answering(pixels))
+    size = sum(p.numel() * p.element_size() for p in answering.parameters())
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            program: Any = torch.onnx.export(
+                answering,
+                (pixels,),
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                verbose=False,
+            )
+            program.save(path, external_data=size > _ONE_FILE)
+    except torch.onnx.errors.OnnxExporterError as error:
+        kind = type(answering.model).__name__
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
+        raise ModelError(f"{kind} cannot be translated to ONNX ({reason[:200]}).") from None
+    finally:
+        log.setLevel(level)
+
+
+def _compared(
+    run: RunDirectory,
+    answering: Answering,
+    session: Callable[[torch.Tensor], Arrays],
+    pixels: torch.Tensor,
+    path: Path,
+) -> OnnxFacts:
+    """Let both answer the same pictures.
+
+    Raises:
+        ModelError: If they do not agree.
+    """
+    difference = max(_difference(answering, session, pixels[:size]) for size in BATCHES)
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{run.path}: the ONNX model answers differently (by {difference:.2g}, and at most "
+            f"{TOLERANCE:g} is let through), so it was not kept; serve the run as it is."
+        )
+    cpu, one = torch.device("cpu"), pixels[:1]
+    with torch.inference_mode():
+        torch_ms = median_ms(lambda: answering(one), cpu)
+    return OnnxFacts(
+        model_hash=run.model_hash(),
+        difference=difference,
+        bytes=sum(file.stat().st_size for file in path.parent.iterdir()),
+        latency_ms=median_ms(lambda: session(one), cpu),
+        torch_latency_ms=torch_ms,
+        threads=torch.get_num_threads(),
+        versions={
+            name: str(require_package(name, "onnx").__version__)
+            for name in ("torch", "onnx", "onnxscript", "onnxruntime")
+        },
+    )
+
+
+def _difference(
+    answering: Answering, session: Callable[[torch.Tensor], Arrays], pixels: torch.Tensor
+) -> float:
+    with torch.inference_mode():
+        expected = {name: values.numpy() for name, values in answering(pixels).items()}
+    got = session(pixels)
+    return max(
+        float(np.abs(got[name] - values).max()) / max(1.0, float(np.abs(values).max()))
+        for name, values in expected.items()
+    )
+
+
+def _pictures(count: int) -> list[Image.Image]:
+    """Generated ones, and noise, in turns."""
+    rng = np.random.default_rng(0)
+    return [
+        Image.fromarray(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8))
+        if number % 2
+        else Image.fromarray(generate(number, DemoConfig(contrast=2.0)).image)
+        for number in range(count)
+    ]

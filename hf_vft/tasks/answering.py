@@ -1,0 +1,80 @@
+"""A model as it answers: from pixels to what answers are made of, and to what its head sees."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoImageProcessor
+
+from hf_vft.errors import ModelError
+from hf_vft.models.structure import head_module
+from hf_vft.tasks.base import Task
+
+EMBEDDINGS = "embeddings"
+
+
+class Answering(nn.Module):
+    """Wraps a model of ``transformers``; threads may share it.
+
+    Args:
+        model: In eval mode.
+        task: Whose answers it gives.
+    """
+
+    def __init__(self, model: Any, task: Task) -> None:
+        super().__init__()
+        self.model = model
+        self._task = task
+        self._caught = threading.local()  # a server answers from several threads
+        self._has_embeddings = self._catch_embeddings()
+
+    def forward(self, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+        """``[N, 3, H, W]`` to what `Task.answers` names, and ``embeddings [N, D]``.
+
+        The embeddings are missing where a model has several heads.
+        """
+        outputs = self.model(pixel_values=pixel_values)
+        found = dict(self._task.answers(outputs, self.model.config))
+        if self._has_embeddings:
+            found[EMBEDDINGS] = pooled(self._caught.features)
+        return found
+
+    def _catch_embeddings(self) -> bool:
+        def catch(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            self._caught.features = inputs[0]
+
+        try:
+            head_module(self.model).register_forward_pre_hook(catch)
+        except ModelError:
+            return False
+        return True
+
+
+def pooled(features: torch.Tensor) -> torch.Tensor:
+    """What a head takes, ``[N, D]``, ``[N, T, D]`` or ``[N, D, H, W]``, as vectors ``[N, D]``."""
+    if features.ndim == 3:
+        return features.mean(1)
+    return features.flatten(2).mean(2) if features.ndim > 3 else features
+
+
+def load_answering(folder: Path, task: Task, **options: Any) -> tuple[Answering, Any]:
+    """The model of a run's folder, in eval mode, and its processor.
+
+    Args:
+        folder: With weights as safetensors.
+        task: Whose model it is.
+        **options: For ``from_pretrained`` of the model.
+
+    Raises:
+        ModelError: If it cannot be loaded.
+    """
+    try:
+        model = task.auto_class.from_pretrained(folder, use_safetensors=True, **options)
+        processor: Any = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: {str(error).splitlines()[0]}") from None
+    return Answering(model, task).eval(), processor

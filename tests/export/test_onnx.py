@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hf_vft.cli.main import main
+from hf_vft.errors import MissingDependencyError, ModelError
+from hf_vft.export import onnx
+from hf_vft.export.onnx import TOLERANCE, OnnxFacts, export_onnx
+from hf_vft.run import RunDirectory
+from hf_vft.serving.predictor import Predictor
+from tests.pictures import picture
+
+pytest.importorskip("onnxruntime", reason="needs hf-vft[onnx]")
+pytest.importorskip("onnxscript", reason="needs hf-vft[onnx]")
+
+
+@pytest.fixture(scope="module")
+def exported(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    run = RunDirectory.open(shutil.copytree(fitted, tmp_path_factory.mktemp("onnx") / "run"))
+    export_onnx(run)
+    return run
+
+
+def images(count: int) -> list[Image.Image]:
+    return [picture(i) for i in range(count)]
+
+
+def test_the_export_answers_as_the_model_does_for_any_number_of_pictures(
+    exported: RunDirectory, fitted: Path
+) -> None:
+    with_onnx, with_torch = Predictor(exported), Predictor(RunDirectory.open(fitted))
+    with_onnx.answering.forward = None  # type: ignore[method-assign, assignment]
+    for count in (1, 3, 17):
+        ours, theirs = with_onnx.outputs(images(count)), with_torch.outputs(images(count))
+        np.testing.assert_allclose(ours.logits, theirs.logits, atol=1e-4)
+        assert ours.embeddings is not None
+        assert theirs.embeddings is not None
+        np.testing.assert_allclose(ours.embeddings, theirs.embeddings, atol=1e-4)
+
+
+def test_what_is_known_of_it_is_written_beside_it(exported: RunDirectory) -> None:
+    facts = OnnxFacts.model_validate(exported.read_json(exported.onnx_facts_file))
+    assert facts.model_hash == exported.model_hash()
+    assert facts.difference <= TOLERANCE
+    assert facts.bytes > exported.onnx_file.stat().st_size / 2
+    assert min(facts.latency_ms, facts.torch_latency_ms) > 0
+
+
+def test_an_export_that_answers_differently_is_refused_and_the_one_before_stays(
+    exported: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = exported.onnx_file.read_bytes()
+    translate = onnx._translate
+
+    def wrong(answering: onnx.Answering, pixels: torch.Tensor, path: Path) -> None:
+        with torch.no_grad():
+            answering.model.classifier.bias += 0.1
+        translate(answering, pixels, path)
+        with torch.no_grad():
+            answering.model.classifier.bias -= 0.1
+
+    monkeypatch.setattr(onnx, "_translate", wrong)
+    with pytest.raises(ModelError, match="answers differently"):
+        export_onnx(exported)
+    assert exported.onnx_file.read_bytes() == before
+
+
+def test_an_export_of_other_weights_is_not_served(exported: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(shutil.copytree(exported.path, tmp_path / "run"))
+    weights = run.model / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ModelError, match="other weights"):
+        Predictor(run)
+
+
+def test_the_package_that_is_missing_is_named(
+    exported: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hf_vft.imports.is_available", lambda name: name != "onnxruntime")
+    for call in (Predictor, export_onnx):
+        with pytest.raises(MissingDependencyError, match=r"hf-vft\[onnx\]"):
+            call(exported)  # type: ignore[operator]
+
+
+def test_the_command_tells_how_well_it_agrees(
+    exported: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = OnnxFacts.model_validate(exported.read_json(exported.onnx_facts_file))
+    monkeypatch.setattr(onnx, "export_onnx", lambda run: facts)
+    with pytest.raises(SystemExit) as ended:
+        main(["export", str(exported.path), "--json"])
+    assert not ended.value.code
+    assert json.loads(capsys.readouterr().out)["difference"] == facts.difference
