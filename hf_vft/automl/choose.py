@@ -45,10 +45,10 @@ def choose_and_train(recipe: Recipe, place: Workplace) -> Trained:
         ModelError: If no backbone can be had, in one line.
     """
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
-    if (several or recipe.search.bounded) and not place.data.kind.exclusive:
+    if (several or recipe.search.bounded) and not place.task.probes:
         raise ModelError(
-            f"Backbones are ranked by a probe of one label a picture, which {place.task.name} has "
-            "not: name one model in model.candidates, and no bounds in search."
+            f"Backbones are ranked by a linear probe, which {place.task.name} has not: name one "
+            "model in model.candidates, and no bounds in search."
         )
     if several or recipe.search.bounded:
         ranking = rank(recipe, place)

@@ -7,7 +7,7 @@ is dropped only where the upper end of its interval is below the lower end of th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,22 +16,15 @@ import numpy as np
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.data.transforms import input_size
 from hf_vft.errors import ModelError
-from hf_vft.evaluation.counts import count_scores
-from hf_vft.evaluation.estimates import estimate_scores
-from hf_vft.evaluation.intervals import units_of
 from hf_vft.evaluation.latency import Cost, measure_cost
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.candidates import LeftOut, find_candidates
 from hf_vft.models.load import Checkpoint
-from hf_vft.models.probe import held_out_logits
-from hf_vft.models.transferability import knn_predictions, log_maximum_evidence
+from hf_vft.models.transferability import knn_shares, log_maximum_evidence
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.recipe_search import SearchConfig
 from hf_vft.training.processes import from_main
-
-RANKED_BY = "f1_macro"
-"""Where the recipe's metric cannot be read off predicted classes."""
 
 BACKWARD = 3.0
 """A training step costs about this many forward passes."""
@@ -119,28 +112,6 @@ def ranking_reason(ranking: Ranking) -> str:
     if not_considered:
         said += f"; not considered: {', '.join(not_considered)} (leaderboard.json says why)"
     return said
-
-
-def probe_score(
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    *,
-    metric: str,
-    num_classes: int,
-    n_bootstrap: int,
-    seed: int,
-    groups: Sequence[Any] | None = None,
-) -> Estimate:
-    """A score of predicted classes with its interval; macro F1 where ``metric`` needs logits."""
-
-    def measure(weights: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        overall, _ = count_scores(labels, predicted, num_classes, weights)
-        return {"score": overall.get(metric, overall[RANKED_BY])}, {}
-
-    overall, _ = estimate_scores(
-        measure, labels, num_classes, units_of(len(labels), groups), n_bootstrap, seed
-    )
-    return overall["score"]
 
 
 def _look_at(
@@ -240,21 +211,17 @@ class _Opinion:
 def _opinion(
     features: np.ndarray, recipe: Recipe, place: Workplace, parts: dict[str, float]
 ) -> _Opinion:
-    table, classes = place.data.splits["train"], len(place.data.labels)
-    labels = np.asarray(table["label"])
+    table, task = place.data.splits["train"], place.task
+    labels, marks = table["label"], place.data.members("train") > 0
     groups = np.asarray(table["group"]) if "group" in table.column_names else None
-    shared: dict[str, Any] = {
-        "metric": recipe.training.metric,
-        "num_classes": classes,
-        "seed": recipe.seed,
-    }
+    shared: dict[str, Any] = {"metric": recipe.training.metric, "seed": recipe.seed}
     rows, logits = _timed(
         parts,
         "linear_probe",
-        lambda: held_out_logits(
+        lambda: task.held_out_probe(
             features,
             labels,
-            num_classes=classes,
+            num_classes=marks.shape[1],
             folds=recipe.probe.folds,
             groups=groups.tolist() if groups is not None else None,
             balanced=recipe.probe.class_weights == "balanced",
@@ -263,21 +230,17 @@ def _opinion(
     )
     score = None
     if len(rows):
-        clusters = groups[rows].tolist() if groups is not None else None
-        score = probe_score(
-            labels[rows],
-            logits.argmax(1),
+        score = task.ranking_score(
+            logits,
+            [labels[row] for row in rows.tolist()],
             n_bootstrap=recipe.evaluation.bootstrap,
-            groups=clusters,
+            clusters=groups[rows].tolist() if groups is not None else None,
             **shared,
         )
-    neighbours = _timed(
-        parts,
-        "knn",
-        lambda: knn_predictions(features, labels, num_classes=classes, groups=groups),
-    )
-    knn = probe_score(labels, neighbours, n_bootstrap=0, **shared).value
-    log_me = _timed(parts, "log_me", lambda: log_maximum_evidence(features, labels))
+    shares = _timed(parts, "knn", lambda: knn_shares(features, marks, groups=groups))
+    # As logits: a class is answered where at least half of the neighbours have it.
+    knn = task.ranking_score(shares - 0.5, labels, n_bootstrap=0, **shared).value
+    log_me = _timed(parts, "log_me", lambda: log_maximum_evidence(features, marks))
     return _Opinion(rows, logits, score, knn or 0.0, log_me)
 
 

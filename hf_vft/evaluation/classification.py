@@ -14,7 +14,7 @@ from hf_vft.evaluation.counts import confusion, count_scores, macro
 from hf_vft.evaluation.estimates import Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.ranking import ranking_scores, rankings
-from hf_vft.evaluation.results import ClassResult, SliceResult, SplitResult
+from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
 
 # Additions spent on resampling AUROC and average precision (a few seconds on one core).
 # Larger splits get fewer resamples for these two, never fewer than 100.
@@ -116,6 +116,35 @@ def evaluate_logits(
         if slices
         else None,
     )
+
+
+def class_scores(
+    labels: Ints,
+    predicted: Ints,
+    n_classes: int,
+    *,
+    n_bootstrap: int,
+    seed: int,
+    clusters: Sequence[Hashable] | None = None,
+) -> dict[str, Estimate]:
+    """The scores that follow from predicted classes alone, with their intervals.
+
+    Args:
+        labels: Class ids ``[N]``.
+        predicted: Class ids ``[N]``.
+        n_classes: C.
+        n_bootstrap: Resamples behind each interval; 0 gives none.
+        seed: Of the resamples.
+        clusters: One value per image; images that share one are resampled together.
+    """
+
+    def measure(weights: Floats) -> Scores:
+        overall, _ = count_scores(labels, predicted, n_classes, weights)
+        return overall, {}
+
+    units = units_of(len(labels), clusters)
+    overall, _ = estimate_scores(measure, labels, n_classes, units, n_bootstrap, seed)
+    return overall
 
 
 def headline_metrics(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:

@@ -13,10 +13,10 @@ from hf_vft.errors import DataError, ModelError
 from hf_vft.evaluation.calibration import BINS, TEMPERATURES, reliability_bins
 from hf_vft.evaluation.counts import macro, ratio, sum_by
 from hf_vft.evaluation.curves import precision_recall
-from hf_vft.evaluation.estimates import Scores, estimate_scores
+from hf_vft.evaluation.estimates import Measure, Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.ranking import ClassRanking, ranking_scores
-from hf_vft.evaluation.results import Bin, ClassResult, SliceResult, SplitResult
+from hf_vft.evaluation.results import Bin, ClassResult, Estimate, SliceResult, SplitResult
 
 _SLICE_METRICS = ("f1_micro", "f1_macro", "f1_samples")
 
@@ -141,12 +141,37 @@ def headline_multilabel(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[st
         ModelError: If a logit is not finite.
     """
     scores, marks = _checked(logits, labels)
-    one = np.ones((len(marks), 1))
-    overall, _ = answer_scores(marks, (scores >= 0).astype(np.int64), one)
+    overall, _ = _headline(scores, marks)(np.ones((len(marks), 1)))
+    return {name: float(np.nan_to_num(value[0])) for name, value in overall.items()}
+
+
+def headline_estimates(
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    *,
+    n_bootstrap: int,
+    seed: int,
+    clusters: Sequence[Hashable] | None = None,
+) -> dict[str, Estimate]:
+    """`headline_multilabel` with intervals; the options are those of `evaluate_multilabel`."""
+    scores, marks = _checked(logits, labels)
+    units = units_of(len(marks), clusters)
+    measure = _headline(scores, marks)
+    overall, _ = estimate_scores(measure, marks, marks.shape[1], units, n_bootstrap, seed)
+    return overall
+
+
+def _headline(scores: Floats, marks: Ints) -> Measure:
+    answered = (scores >= 0).astype(np.int64)
     ranked = [ClassRanking(scores[:, c], marks[:, c] > 0) for c in range(marks.shape[1])]
-    precision = ranking_scores(ranked, one)["average_precision"]
-    found = {"map": macro(precision)} | {name: overall[name] for name in ("f1_micro", "f1_macro")}
-    return {name: float(np.nan_to_num(value[0])) for name, value in found.items()}
+
+    def measure(weights: Floats) -> Scores:
+        overall, _ = answer_scores(marks, answered, weights)
+        precision = ranking_scores(ranked, weights)["average_precision"]
+        f1 = {name: overall[name] for name in ("f1_micro", "f1_macro")}
+        return {"map": macro(precision), **f1}, {}
+
+    return measure
 
 
 def answer_scores(marks: Ints, answered: Ints, weights: Floats) -> Scores:

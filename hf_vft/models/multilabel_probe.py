@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.special import log_expit
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, KFold
 from threadpoolctl import threadpool_limits
 
-from hf_vft.models.probe import CV_LIMIT, PENALTIES, UNTESTED_PENALTY, LinearProbe, standardisation
+from hf_vft.models.logistic import (
+    CV_LIMIT,
+    Fold,
+    LinearProbe,
+    best_penalty,
+    converged_probe,
+    fit_logistic,
+    standardisation,
+)
 
 ABSENT = -10.0
 """Logit of a class that no picture shows; its opposite for one that all of them show."""
-
-Fold = tuple[np.ndarray, np.ndarray]
 
 
 def fit_multilabel_probe(
@@ -45,20 +49,48 @@ def fit_multilabel_probe(
     Returns:
         The probe, with the standardisation folded into its weights.
     """
+    splits = _folds(len(labels), groups, folds, seed)
+
+    def fit(x: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        return _fit(x, labels, penalty, balanced)
+
+    return converged_probe(features, fit, _cv_loss(labels, splits, balanced))
+
+
+def held_out_multilabel_logits(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    folds: int = 5,
+    groups: Sequence[Any] | None = None,
+    balanced: bool = True,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What probes answer on the pictures that they were not fitted to.
+
+    As `hf_vft.models.probe.held_out_logits`, for several labels a picture.
+
+    Args:
+        features: ``[N, D]``.
+        labels: 0 and 1 ``[N, C]``.
+        folds: At most.
+        groups: One per picture; a group is never on both sides of a fold.
+        balanced: Weigh the pictures that show a class and those that do not alike.
+        seed: Of the folds.
+
+    Returns:
+        Rows ``[M]`` of the pictures that were held out once, and their logits ``[M, C]``; both
+        empty where there is nothing to divide.
+    """
+    splits = _folds(len(labels), groups, folds, seed)
+    if not splits:
+        return np.empty(0, dtype=int), np.empty((0, labels.shape[1]))
     mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
-    splits = _folds(len(labels), groups, folds, seed)
     with threadpool_limits(1):
-        losses = {p: _cv_loss(standard, labels, splits, p, balanced) for p in PENALTIES}
-        best = min(losses, key=lambda p: losses[p]) if splits else UNTESTED_PENALTY
-        weight, bias = _fit(standard, labels, best, balanced)
-    weight = weight / scale
-    return LinearProbe(
-        weight=weight.astype(np.float32),
-        bias=(bias - weight @ mean).astype(np.float32),
-        penalty=best,
-        cv_log_loss=losses[best] if splits else None,
-    )
+        penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
+        logits = [_held_out(standard, labels, fold, penalty, balanced) for fold in splits]
+    return np.concatenate([test for _, test in splits]), np.concatenate(logits)
 
 
 def _fit(
@@ -70,28 +102,34 @@ def _fit(
         if marks.min() == marks.max():
             bias[c] = -ABSENT if marks.max() else ABSENT
             continue
-        model = LogisticRegression(
-            C=penalty, class_weight="balanced" if balanced else None, max_iter=2000, tol=1e-5
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(x, marks)
+        model = fit_logistic(x, marks, penalty, balanced)
         weight[c], bias[c] = model.coef_[0], model.intercept_[0]
     return weight, bias
 
 
+def _held_out(
+    x: np.ndarray, labels: np.ndarray, fold: Fold, penalty: float, balanced: bool
+) -> np.ndarray:
+    """Logits of the pictures of a fold that are tested on."""
+    train, test = fold
+    weight, bias = _fit(x[train], labels[train], penalty, balanced)
+    logits: np.ndarray = x[test] @ weight.T + bias
+    return logits
+
+
 def _cv_loss(
-    x: np.ndarray, labels: np.ndarray, splits: list[Fold], penalty: float, balanced: bool
+    labels: np.ndarray, splits: list[Fold], balanced: bool
+) -> Callable[[np.ndarray, float], float] | None:
+    """From features and a penalty to the log loss over all folds together; none without folds."""
+    return partial(_log_loss, labels, splits, balanced) if splits else None
+
+
+def _log_loss(
+    labels: np.ndarray, splits: list[Fold], balanced: bool, x: np.ndarray, penalty: float
 ) -> float:
     """Mean over the classes; present and absent weigh the same if ``balanced``."""
-    if not splits:
-        return float("inf")
-    logits, truth = [], []
-    for train, test in splits:
-        weight, bias = _fit(x[train], labels[train], penalty, balanced)
-        logits.append(x[test] @ weight.T + bias)
-        truth.append(labels[test])
-    scores, marks = np.concatenate(logits), np.concatenate(truth)
+    scores = np.concatenate([_held_out(x, labels, fold, penalty, balanced) for fold in splits])
+    marks = np.concatenate([labels[test] for _, test in splits])
     losses = -np.where(marks > 0, log_expit(scores), log_expit(-scores))
     if not balanced:
         return float(losses.mean())

@@ -2,57 +2,29 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
-from torch import nn
 
 from hf_vft.grouping import number_groups
+from hf_vft.models.logistic import (
+    CV_LIMIT,
+    Fold,
+    LinearProbe,
+    best_penalty,
+    converged_probe,
+    fit_logistic,
+    standardisation,
+)
 
-# Inverse strength of the L2 penalty on standardised features, weakest last.
-PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
-UNTESTED_PENALTY = 1e-2
-# Cross-validation looks at no more pictures than this: the best penalty varies slowly.
-CV_LIMIT = 5000
-# But of a rare class at no fewer than this, where there are so many.
+# Cross-validation looks at no fewer pictures of a rare class than this, where there are so many.
 CV_CLASS_FLOOR = 20
-
-
-@dataclass(frozen=True)
-class LinearProbe:
-    """Logistic regression on features, in the units of the features themselves.
-
-    Attributes:
-        weight: ``[C, D]``.
-        bias: ``[C]``.
-        penalty: The chosen inverse regularisation strength.
-        cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
-            pictures to cross-validate, and the penalty is a usual one.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    penalty: float
-    cv_log_loss: float | None
-
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """Features ``[N, D]`` to logits ``[N, C]``."""
-        return np.asarray(features @ self.weight.T + self.bias)
-
-    def copy_to(self, linear: nn.Linear) -> None:
-        """Make ``linear`` compute the same logits."""
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(self.weight))
-            linear.bias.copy_(torch.from_numpy(self.bias))
 
 
 def fit_linear_probe(
@@ -81,21 +53,12 @@ def fit_linear_probe(
     Returns:
         The probe, with the standardisation folded into its weights.
     """
-    mean, scale = standardisation(features)
-    standard = ((features - mean) / scale).astype(np.float64)
     splits = _folds(labels, groups, folds, seed)
-    # The products are small: on busy cores several threads wait for each other most of the time.
-    with threadpool_limits(1):
-        best, loss = _best_penalty(standard, labels, splits, balanced)
-        model = _fit(standard, labels, best, balanced)
-    weight, bias = _full(model, num_classes)
-    weight = weight / scale
-    return LinearProbe(
-        weight=weight.astype(np.float32),
-        bias=(bias - weight @ mean).astype(np.float32),
-        penalty=best,
-        cv_log_loss=loss,
-    )
+
+    def fit(x: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        return _full(fit_logistic(x, labels, penalty, balanced), num_classes)
+
+    return converged_probe(features, fit, _cv_loss(labels, splits, balanced))
 
 
 def transfer_losses(
@@ -130,9 +93,9 @@ def transfer_losses(
     weights = 1.0 / np.bincount(truth)[truth]
     answers: dict[str, list[np.ndarray]] = {name: [] for name in ("", *changed)}
     with threadpool_limits(1):
-        penalty, _ = _best_penalty(features[""], labels, splits, True)
+        penalty, _ = best_penalty(features[""], _cv_loss(labels, splits, True))
         for train, test in splits:
-            model = _fit(features[""][train], labels[train], penalty, True)
+            model = fit_logistic(features[""][train], labels[train], penalty, True)
             for name, x in features.items():
                 answers[name].append(model.predict_proba(x[test]))
     classes = np.unique(labels)
@@ -177,40 +140,13 @@ def held_out_logits(
         return np.empty(0, dtype=int), np.empty((0, num_classes))
     logits = []
     with threadpool_limits(1):
-        penalty, _ = _best_penalty(standard, labels, splits, balanced)
+        penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
         for train, test in splits:
             weight, bias = _full(
-                _fit(standard[train], labels[train], penalty, balanced), num_classes
+                fit_logistic(standard[train], labels[train], penalty, balanced), num_classes
             )
             logits.append(standard[test] @ weight.T + bias)
     return np.concatenate([test for _, test in splits]), np.concatenate(logits)
-
-
-def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and scale ``[D]``; what does not vary is scaled to nothing."""
-    mean, scale = features.mean(0), features.std(0)
-    return mean, np.where(scale > 1e-8 * max(float(scale.max()), 1e-12), scale, np.inf)
-
-
-def _best_penalty(
-    x: np.ndarray, y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]], balanced: bool
-) -> tuple[float, float | None]:
-    """The penalty of least cross-validated log loss, and that loss."""
-    if not splits:
-        return UNTESTED_PENALTY, None
-    losses = {penalty: _cv_loss(x, y, splits, penalty, balanced) for penalty in PENALTIES}
-    best = min(losses, key=lambda penalty: losses[penalty])
-    return best, losses[best]
-
-
-def _fit(x: np.ndarray, y: np.ndarray, penalty: float, balanced: bool) -> LogisticRegression:
-    model = LogisticRegression(
-        C=penalty, class_weight="balanced" if balanced else None, max_iter=2000, tol=1e-5
-    )
-    with warnings.catch_warnings():
-        # Seen only with next to no penalty, which cross-validation then does not choose.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(x, y)
 
 
 def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -224,9 +160,7 @@ def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.n
     return full_weight, full_bias
 
 
-def _folds(
-    labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _folds(labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int) -> list[Fold]:
     """Pairs of indices to learn from and to test on; none where fewer than two classes divide."""
     units = np.arange(len(labels)) if groups is None else number_groups(groups)
     chosen = _stratified_subset(labels, seed)
@@ -262,20 +196,21 @@ def _stratified_subset(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _cv_loss(
-    x: np.ndarray,
-    y: np.ndarray,
-    splits: list[tuple[np.ndarray, np.ndarray]],
-    penalty: float,
-    balanced: bool,
+    labels: np.ndarray, splits: list[Fold], balanced: bool
+) -> Callable[[np.ndarray, float], float] | None:
+    """From features and a penalty to the log loss over all folds together; none without folds."""
+    return partial(_log_loss, labels, splits, balanced) if splits else None
+
+
+def _log_loss(
+    y: np.ndarray, splits: list[Fold], balanced: bool, x: np.ndarray, penalty: float
 ) -> float:
-    """Log loss over all folds together; each class weighs the same if ``balanced``."""
+    """Each class weighs the same if ``balanced``."""
     truth, scores = [], []
     for train, test in splits:
-        model = _fit(x[train], y[train], penalty, balanced)
+        model = fit_logistic(x[train], y[train], penalty, balanced)
         scores.append(model.predict_proba(x[test]))
         truth.append(y[test])
-    if not truth:
-        return float("inf")
     targets = np.concatenate(truth)
     weights = 1.0 / np.bincount(targets)[targets] if balanced else None
     labels = np.unique(y)

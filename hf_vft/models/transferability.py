@@ -15,30 +15,28 @@ _ROUNDS = 20
 _CLOSE = 1e-3
 
 
-def knn_predictions(
+def knn_shares(
     features: np.ndarray,
-    labels: np.ndarray,
+    marks: np.ndarray,
     *,
-    num_classes: int,
     groups: np.ndarray | None = None,
     k: int = NEIGHBOURS,
 ) -> np.ndarray:
-    """The class that most of the nearest other pictures have, leaving each picture out once.
+    """How many of the nearest other pictures hold each class, leaving each picture out once.
 
     Neighbours vote by cosine similarity; pictures of the same group do not vote, since they
     show the same thing.
 
     Args:
         features: ``[N, D]``.
-        labels: Class ids ``[N]``.
-        num_classes: C.
+        marks: Whether each picture holds each class ``[N, C]``.
         groups: One per picture.
         k: Votes, fewer where there are not as many pictures.
 
     Returns:
-        Class ids ``[N]``.
+        Shares of the votes ``[N, C]``; similarity settles draws.
     """
-    n = len(labels)
+    n = len(marks)
     own = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     centred = features - features.mean(0)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
@@ -50,13 +48,12 @@ def knn_predictions(
     others = own[near] != own[:, None]
     voting = others & (np.cumsum(others, axis=1) <= k)
     # Similarities may be negative: votes are counted, and similarity settles a draw.
-    votes = np.zeros((n, num_classes))
-    rows = np.broadcast_to(np.arange(n)[:, None], near.shape)
-    np.add.at(votes, (rows[voting], labels[near[voting]]), 1 + 1e-3 * similarity[voting])
-    return np.asarray(votes.argmax(1))
+    weight = np.where(voting, 1 + 1e-3 * similarity, 0.0)
+    votes: np.ndarray = np.einsum("nk,nkc->nc", weight, marks[near].astype(np.float64))
+    return votes / k
 
 
-def log_maximum_evidence(features: np.ndarray, labels: np.ndarray) -> float:
+def log_maximum_evidence(features: np.ndarray, marks: np.ndarray) -> float:
     """LogME (You et al. 2021): evidence of a Bayesian linear model of the labels, a picture.
 
     The mean over classes of the log evidence of one against the rest, each with its own noise
@@ -64,7 +61,7 @@ def log_maximum_evidence(features: np.ndarray, labels: np.ndarray) -> float:
 
     Args:
         features: ``[N, D]``.
-        labels: Class ids ``[N]``.
+        marks: Whether each picture holds each class ``[N, C]``.
 
     Returns:
         The higher, the better the features explain the labels; comparable on the same labels.
@@ -73,8 +70,9 @@ def log_maximum_evidence(features: np.ndarray, labels: np.ndarray) -> float:
         left, values, _ = np.linalg.svd(features.astype(np.float64), full_matrices=False)
     squares = values**2
     evidences = [
-        _evidence(left, squares, (labels == label).astype(np.float64), features.shape[1])
-        for label in np.unique(labels)
+        _evidence(left, squares, target, features.shape[1])
+        for target in marks.astype(np.float64).T
+        if target.any()
     ]
     return float(np.mean(evidences))
 

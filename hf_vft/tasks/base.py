@@ -19,9 +19,9 @@ from transformers import EvalPrediction
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.transforms import eval_transform, train_transform
 from hf_vft.errors import RecipeError
-from hf_vft.evaluation.results import SplitResult
+from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.models.load import Checkpoint, LoadedModel, load_model
-from hf_vft.models.probe import LinearProbe
+from hf_vft.models.logistic import LinearProbe
 from hf_vft.recipe import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.predictions import Calibration, Prediction
 
@@ -139,6 +139,33 @@ class Task(ABC):
     ) -> LinearProbe:
         """A linear probe, fitted to convergence on ``features [N, D]``."""
         raise RecipeError(f"{self.name} has no linear probe; set probe.enabled=false.")
+
+    def held_out_probe(
+        self,
+        features: Any,
+        values: Sequence[Any],
+        *,
+        num_classes: int,
+        folds: int,
+        groups: Sequence[Any] | None,
+        balanced: bool,
+        seed: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows ``[M]`` that linear probes were not fitted to, and their logits ``[M, C]``."""
+        raise RecipeError(f"{self.name} has no linear probe; name one model in model.candidates.")
+
+    def ranking_score(
+        self,
+        logits: Any,
+        values: Sequence[Any],
+        *,
+        metric: str,
+        n_bootstrap: int,
+        seed: int,
+        clusters: Sequence[Any] | None = None,
+    ) -> Estimate:
+        """The score that backbones are ranked by; the primary metric where ``metric`` is none."""
+        raise RecipeError(f"{self.name} has no linear probe; name one model in model.candidates.")
 
     @abstractmethod
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:

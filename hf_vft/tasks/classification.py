@@ -13,13 +13,15 @@ from hf_vft.data.dataset import LABEL_KEYS
 from hf_vft.evaluation.calibration import fit_temperature, probabilities
 from hf_vft.evaluation.classification import (
     HEADLINES,
+    class_scores,
     evaluate_logits,
     headline_metrics,
     majority_class_logits,
 )
-from hf_vft.evaluation.results import SplitResult
+from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.losses.classification import balanced_class_weights, classification_loss
-from hf_vft.models.probe import LinearProbe, fit_linear_probe
+from hf_vft.models.logistic import LinearProbe
+from hf_vft.models.probe import fit_linear_probe, held_out_logits
 from hf_vft.recipe import EvaluationConfig
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.predictions import Calibration, Prediction
@@ -76,6 +78,20 @@ class ImageClassification(Task):
     def fit_probe(self, features: Any, values: Sequence[Any], **options: Any) -> LinearProbe:
         """Multinomial logistic regression."""
         return fit_linear_probe(features, np.asarray(values), **options)
+
+    def held_out_probe(
+        self, features: Any, values: Sequence[Any], **options: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of multinomial logistic regressions."""
+        return held_out_logits(features, np.asarray(values), **options)
+
+    def ranking_score(
+        self, logits: Any, values: Sequence[Any], *, metric: str, **options: Any
+    ) -> Estimate:
+        """Of the classes of the highest logits."""
+        scores = np.asarray(logits)
+        found = class_scores(np.asarray(values), scores.argmax(1), scores.shape[1], **options)
+        return found.get(metric, found[self.primary_metric])
 
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
         """Always the most frequent class."""

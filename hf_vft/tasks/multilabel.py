@@ -12,15 +12,16 @@ from transformers import AutoModelForImageClassification, EvalPrediction
 from hf_vft.evaluation.multilabel import (
     evaluate_multilabel,
     fit_binary_temperature,
+    headline_estimates,
     headline_multilabel,
     prevalence_logits,
     sigmoid_probabilities,
 )
-from hf_vft.evaluation.results import SplitResult
+from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.evaluation.thresholds import choose_thresholds
 from hf_vft.losses.multilabel import asymmetric_loss, binary_loss, positive_weights
-from hf_vft.models.multilabel_probe import fit_multilabel_probe
-from hf_vft.models.probe import LinearProbe
+from hf_vft.models.logistic import LinearProbe
+from hf_vft.models.multilabel_probe import fit_multilabel_probe, held_out_multilabel_logits
 from hf_vft.recipe import EvaluationConfig
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.classification import logits_of, scores_as_dicts, stacked
@@ -80,6 +81,19 @@ class MultiLabelClassification(Task):
     def fit_probe(self, features: Any, values: Sequence[Any], **options: Any) -> LinearProbe:
         """One logistic regression for each class."""
         return fit_multilabel_probe(features, np.asarray(values), **options)
+
+    def held_out_probe(
+        self, features: Any, values: Sequence[Any], *, num_classes: int, **options: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Of one logistic regression for each class."""
+        return held_out_multilabel_logits(features, np.asarray(values), **options)
+
+    def ranking_score(
+        self, logits: Any, values: Sequence[Any], *, metric: str, **options: Any
+    ) -> Estimate:
+        """Mean average precision, or F1 at one half."""
+        found = headline_estimates(logits, np.asarray(values), **options)
+        return found.get(metric, found[self.primary_metric])
 
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
         """Every class as probable as it is frequent."""

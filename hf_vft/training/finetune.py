@@ -23,8 +23,8 @@ from hf_vft.data.load import ImageData
 from hf_vft.errors import ModelError
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import LoadedModel
+from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.lora import add_lora
-from hf_vft.models.probe import LinearProbe
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.recipe import StageConfig
 from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of

@@ -11,7 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from hf_vft.models import probe as probe_module
-from hf_vft.models.probe import LinearProbe, _folds, fit_linear_probe, transfer_losses
+from hf_vft.models.logistic import LinearProbe
+from hf_vft.models.probe import _folds, fit_linear_probe, transfer_losses
 
 
 def made(

@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 
 from hf_vft.models import transferability
 from hf_vft.models.probe import held_out_logits
-from hf_vft.models.transferability import knn_predictions, log_maximum_evidence
+from hf_vft.models.transferability import knn_shares, log_maximum_evidence
 
 
 def clouds(distance: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,8 +21,9 @@ def test_all_opinions_grow_with_what_the_features_know() -> None:
     for distance in (0.0, 1.5, 4.0):
         x, y = clouds(distance)
         rows, logits = held_out_logits(x, y, num_classes=3)
-        knn = (knn_predictions(x, y, num_classes=3) == y).mean()
-        found.append((log_maximum_evidence(x, y), knn, (logits.argmax(1) == y[rows]).mean()))
+        marks = np.eye(3)[y]
+        knn = (knn_shares(x, marks).argmax(1) == y).mean()
+        found.append((log_maximum_evidence(x, marks), knn, (logits.argmax(1) == y[rows]).mean()))
     for scores in zip(*found, strict=True):
         assert scores[0] < scores[1] < scores[2]
     assert found[2][1] > 0.95
@@ -44,13 +45,22 @@ def test_evidence_is_that_of_the_bayesian_linear_model(width: int) -> None:
         assert found == pytest.approx(expected)
 
 
+def test_several_classes_of_a_picture_are_voted_on_one_by_one() -> None:
+    x, y = clouds(4.0)
+    marks = np.stack([y == 0, y < 2, np.zeros(90)], axis=1)
+    shares = knn_shares(x, marks)
+    assert ((shares > 0.5) == marks).all(1).mean() > 0.9
+    shuffled = np.random.default_rng(1).permutation(marks)
+    assert log_maximum_evidence(x, marks) > log_maximum_evidence(x, shuffled)
+
+
 def test_pictures_of_the_same_group_do_not_vote() -> None:
     rng = np.random.default_rng(0)
     twins = np.repeat(rng.normal(size=(20, 8)), 2, axis=0)
     labels = np.repeat(np.arange(20) % 2, 2)
-    groups = np.repeat(np.arange(20), 2)
-    alone = (knn_predictions(twins, labels, num_classes=2, k=1) == labels).mean()
-    apart = (knn_predictions(twins, labels, num_classes=2, k=1, groups=groups) == labels).mean()
+    groups, marks = np.repeat(np.arange(20), 2), np.eye(2)[labels]
+    alone = (knn_shares(twins, marks, k=1).argmax(1) == labels).mean()
+    apart = (knn_shares(twins, marks, k=1, groups=groups).argmax(1) == labels).mean()
     assert alone == 1.0
     assert apart < 0.8
 
