@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,13 @@ import torch
 from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import EvalPrediction, Trainer, TrainerCallback, TrainerState
+from transformers import (
+    EvalPrediction,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+)
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
 from hf_vft.data.mixing import BatchMixer
@@ -218,6 +224,22 @@ class VisionTrainer(Trainer):
         groups = self.optimizer.param_groups if self.optimizer is not None else []
         above = [group for group in groups if not group.get("name", "").startswith("head")]
         return float(max((group["lr"] for group in above or groups), default=0.0))
+
+    def _save(self, *args: Any, **kwargs: Any) -> None:
+        """As in the Trainer, but under the names that it reads back.
+
+        ``save_pretrained`` writes many models (ViT, DINOv2, Swin, DETR) under the names of their
+        first release. The Trainer looks for those of the model, passes over the others, and a
+        checkpoint would give back a part of the weights alone.
+        """
+        model = self.model
+        if isinstance(model, PreTrainedModel):
+            own = partial(model.save_pretrained, save_original_format=False)
+            vars(model)["save_pretrained"] = own
+        try:
+            super()._save(*args, **kwargs)
+        finally:
+            vars(model).pop("save_pretrained", None)
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         # The Trainer would remove old checkpoints before the new one is known to be whole.

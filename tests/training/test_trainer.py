@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import DataError
 from hf_vft.models.structure import anatomy
 from hf_vft.training import trainer as trainer_module
-from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_vit
+from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_swin, tiny_vit
 from tests.pictures import picture_rows, processor
 
 BUILDERS = {"resnet": tiny_resnet, "mobilenet_v2": tiny_mobilenet_v2, "convnext": tiny_convnext}
@@ -53,6 +54,21 @@ def changed(model: nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
 
 def test_it_is_small_enough_to_read():
     assert len(Path(trainer_module.__file__).read_text().splitlines()) <= 300
+
+
+@pytest.mark.parametrize("build", [tiny_vit, tiny_swin, tiny_convnext])
+def test_a_checkpoint_gives_back_every_weight(build: Callable[[], nn.Module], tmp_path: Path):
+    """Also of models that are published under other names than those of their modules."""
+    trainer = make(build(), tmp_path, save_strategy="steps", save_steps=3)
+    trainer.train()
+    trained = snapshot(trainer.model)
+    fresh = make(build(), tmp_path / "fresh")
+    with torch.no_grad():
+        for value in fresh.model.parameters():
+            value.zero_()
+    fresh._load_from_checkpoint(str(tmp_path / "checkpoint-3"))
+    assert not changed(fresh.model, trained)
+    assert "save_pretrained" not in vars(trainer.model)
 
 
 class TestFreezing:
