@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hf_vft.evaluation.results import EvalReport
     from hf_vft.pipeline import fit
     from hf_vft.recipe import Recipe, load_recipe
+    from hf_vft.retraining import retrain
     from hf_vft.run import RunDirectory
     from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
@@ -33,6 +34,7 @@ __all__ = [
     "fit",
     "load_data",
     "load_recipe",
+    "retrain",
 ]
 
 _MODULES = {
@@ -46,6 +48,7 @@ _MODULES = {
     "fit": "hf_vft.pipeline",
     "load_data": "hf_vft.data.load",
     "load_recipe": "hf_vft.recipe",
+    "retrain": "hf_vft.retraining",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from hf_vft.data.sources import describe_source, read_source
 from hf_vft.data.stored import is_saved
 from hf_vft.data.table import Table, image_rows
 from hf_vft.data.verify import image_bytes
-from hf_vft.errors import DataError
+from hf_vft.errors import DataError, LogError
 from hf_vft.recipe import DataConfig
 from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
 from hf_vft.run import RunDirectory
@@ -99,6 +100,29 @@ def observe(
             f"{len(rejected)} unusable pictures are left out, {name} ({reason}) the first."
         )
     return Observed(log, done, rejected, labelled)
+
+
+def log_of(
+    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+) -> ProductionLog:
+    """A production log as it is; pictures are scored into one first.
+
+    Args:
+        run_path: Whose model answers pictures.
+        log_path: A log, or pictures as for `observe`.
+        scored: Where the log of pictures is written, anew each time, so that none counts twice.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: As for `observe`; also for pictures where ``scored`` is None.
+    """
+    if ProductionLog.is_log(log_path):
+        return ProductionLog.open(log_path)
+    if scored is None:
+        raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
+    if scored.exists():
+        shutil.rmtree(scored)
+    return observe(run_path, log_path, scored, display=display).log
 
 
 def _pictures(source: str | Path, config: DataConfig) -> Table:

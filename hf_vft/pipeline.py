@@ -139,7 +139,7 @@ def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recip
     if given is None or given.data.path is None:
         raise RecipeError("data.path: no pictures were named; give a folder, a file or a Hub id.")
     if run.asked_file.is_file() or any(
-        path not in (run.path / LOCK, run.state) for path in run.path.iterdir()
+        path not in (run.path / LOCK, run.state, run.data) for path in run.path.iterdir()
     ):
         raise RunError(
             f"{run.path}: there is a run already. Add --resume to go on with it, or choose "

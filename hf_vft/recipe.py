@@ -89,6 +89,11 @@ class ModelConfig(Section):
     candidates: list[str] | Auto = Field(
         "auto", description="Hub ids or local folders; of several, a probe chooses."
     )
+    keep_head: bool = Field(
+        False,
+        description="Go on with the checkpoint's head, for classes of the same names; new classes "
+        "get rows of their own. For models that were fine-tuned before.",
+    )
     dropout: Fraction | Auto = Field("auto", description="Dropout before the head.")
     drop_path: Fraction | Auto = Field("auto", description="Stochastic depth, where it exists.")
     batch_norm_momentum: Fraction | Auto = Field(

@@ -73,6 +73,27 @@ def remove_leftovers(path: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def write_champion(file: Path, run: Path) -> None:
+    """Say in a file which run is in use; whoever opens the file opens that run.
+
+    One atomic write: at any moment the file names the old run or the new one, and both are whole.
+    """
+    write_text(file, os.path.relpath(run.absolute(), file.absolute().parent) + "\n")
+
+
+def _named(path: Path) -> Path:
+    """The run folder that a champion file names; a folder is itself."""
+    if not path.is_file():
+        return path
+    try:
+        name = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        name = ""
+    if not name or "\n" in name:
+        raise RunError(f"{path}: neither a run folder nor a file that names one.")
+    return Path(os.path.normpath(path.absolute().parent / name))
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """Names of what a run folder holds. See the README for what each file is for."""
@@ -83,12 +104,15 @@ class RunDirectory:
     def open(cls, path: str | Path) -> RunDirectory:
         """An existing run with a model in it.
 
+        Args:
+            path: A run folder, or a file of `write_champion` that names one.
+
         Raises:
             RunError: If this is not a finished run.
         """
-        run = cls(Path(path))
+        run = cls(_named(Path(path)))
         if not run.path.is_dir():
-            raise RunError(f"{path}: no such run folder. `hf-vft fit` makes one.")
+            raise RunError(f"{run.path}: no such run folder. `hf-vft fit` makes one.")
         if not (run.model / "config.json").is_file():
             hint = "finish it with --resume" if run.state.is_dir() else "is it a run folder?"
             raise RunError(f"{path}: there is no model in it yet; {hint}")
@@ -188,6 +212,16 @@ class RunDirectory:
     def reference_arrays_file(self) -> Path:
         """Their embeddings, and the reduction of these."""
         return self.path / "reference" / "embeddings.safetensors"
+
+    @property
+    def data(self) -> Path:
+        """What a retrained model learned from; only there after a retraining."""
+        return self.path / "data"
+
+    @property
+    def comparison_file(self) -> Path:
+        """Challenger against champion; only there after a retraining."""
+        return self.path / "comparison.json"
 
     @property
     def logs(self) -> Path:

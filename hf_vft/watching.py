@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hf_vft.errors import HubError, LogError
+from hf_vft.errors import HubError
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
@@ -25,7 +24,7 @@ from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
-from hf_vft.observing import observe
+from hf_vft.observing import log_of
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.callbacks import Display, Silent
@@ -78,13 +77,13 @@ def monitor_run(
     """
     display = display or Silent()
     reference = Reference.load(RunDirectory.open(run_path))
-    log = _log(run_path, log_path, scored, display)
+    log = log_of(run_path, log_path, scored, display)
     whole = _with_labels(read_window(log, reference, since, until), log)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
     found, unlike = [], pd.DataFrame()
     for number, window in enumerate(windows):
-        findings, unlike = _look(reference, window, policy, seed)
+        findings, unlike = look(reference, window, policy, seed)
         found.append(findings)
         display.advance(number + 1, total=len(windows))
     decision = decide(found, policy)
@@ -146,20 +145,7 @@ def act(decision: Decision, policy: Policy, *, name: str) -> None:
             ) from None
 
 
-def _log(
-    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
-) -> ProductionLog:
-    if ProductionLog.is_log(log_path):
-        return ProductionLog.open(log_path)
-    if scored is None:
-        raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
-    if scored.exists():
-        # Scored before: the same pictures must not count twice.
-        shutil.rmtree(scored)
-    return observe(run_path, log_path, scored, display=display).log
-
-
-def _look(
+def look(
     reference: Reference, window: Window, policy: Policy, seed: int
 ) -> tuple[list[Finding], pd.DataFrame]:
     """All eight sections of one window."""

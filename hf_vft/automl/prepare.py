@@ -108,6 +108,7 @@ def _load(
             batch_norm_momentum=recipe.model.batch_norm_momentum,
             image_size=recipe.image.size,
             image_fit=cast("Fit", recipe.image.fit),
+            keep_head=recipe.model.keep_head,
             seed=recipe.seed,
         )
     choices = [

@@ -23,6 +23,7 @@ from hf_vft.cli.commands import (
     pretrain,
     push,
     recipes,
+    retrain,
     serve,
 )
 from hf_vft.cli.launch import end, let_others_speak
@@ -43,6 +44,7 @@ app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(export.export)
 app.command()(monitor.monitor)
+app.command()(retrain.retrain)
 app.command()(push.push)
 app.command("push-data")(push.push_data)
 app.command()(pretrain.pretrain)
@@ -57,7 +59,8 @@ app.add_typer(demo.app, name="demo")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors that a user can mend are one line, tracebacks need ``--debug``.
 
-    Exit status: 0 in order, 1 error, 2 usage, 3 an alert of ``monitor``, 130 interrupted.
+    Exit status: 0 in order, 1 error, 2 usage, 3 an alert of ``monitor`` or a champion that
+    ``retrain`` leaves in place, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("HF_VFT_DEBUG"))

@@ -25,7 +25,7 @@ from hf_vft.models.adjustments import (
 from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint
 from hf_vft.models.input_size import resize_input
 from hf_vft.models.processors import input_side, reframe
-from hf_vft.models.structure import anatomy
+from hf_vft.models.structure import anatomy, last_linear
 from hf_vft.recipe import Choice
 
 __all__ = ["Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
@@ -61,6 +61,7 @@ def load_model(
     image_size: int | Auto = "auto",
     image_fit: Literal["processor", "squash", "pad"] = "processor",
     problem_type: str | None = "single_label_classification",
+    keep_head: bool = False,
     seed: int,
 ) -> LoadedModel:
     """Load a backbone and give it a new head.
@@ -80,6 +81,7 @@ def load_model(
         image_fit: How the processor frames a picture.
         problem_type: As in the configuration; None where the task is no classification: then
             those parts of the checkpoint's head that fit are kept.
+        keep_head: Whether classes that the checkpoint knows by name keep their row of the head.
         seed: Of the head, and of a backbone that starts from scratch.
 
     Raises:
@@ -90,11 +92,14 @@ def load_model(
         torch.manual_seed(seed)
         config, processor = config_and_processor(checkpoint)
         _check_head(checkpoint, config, auto_class)
+        known = dict(config.id2label)
         set_labels(config, labels, problem_type)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
         model = weights_of(checkpoint, auto_class, config)
         if problem_type is not None:
             _new_head(model, len(labels), seed)
+            if keep_head:
+                _copy_head(model, labels, auto_class, checkpoint, known)
         shapes = _shapes(model)
         if image_size == "auto":
             reason = "the input size of the checkpoint's processor"
@@ -181,6 +186,32 @@ def _new_head(model: nn.Module, classes: int, seed: int) -> None:
                 nn.init.trunc_normal_(layer.weight, std=0.02, generator=generator)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
+
+
+def _copy_head(
+    model: nn.Module,
+    labels: list[str],
+    auto_class: Any,
+    checkpoint: Checkpoint,
+    known: dict[int, str],
+) -> None:
+    """Give each class that the checkpoint knows its row of the last layer."""
+    before = auto_class.from_pretrained(
+        checkpoint.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+    )
+    old, new = last_linear(before), last_linear(model)
+    place = {name: number for number, name in known.items()}
+    pairs = [(place[name], row) for row, name in enumerate(labels) if name in place]
+    if not pairs:
+        raise ModelError(
+            f"{checkpoint.name}: model.keep_head, but its head knows none of the classes; leave "
+            "it out."
+        )
+    theirs, ours = (list(rows) for rows in zip(*pairs, strict=True))
+    with torch.no_grad():
+        new.weight[ours] = old.weight[theirs]
+        if new.bias is not None and old.bias is not None:
+            new.bias[ours] = old.bias[theirs]
 
 
 @contextmanager

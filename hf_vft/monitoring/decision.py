@@ -205,7 +205,8 @@ def _todo(action: Action, judged: list[Judged]) -> list[str]:
         ]
     return [
         "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule).",
-        "Otherwise label the pictures of label-these.csv and fit again on old and new pictures.",
+        "Otherwise label pictures, those of label-these.csv and some at random, and run "
+        "`hf-vft retrain RUN LOG`.",
     ]
 
 

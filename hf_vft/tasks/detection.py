@@ -71,7 +71,8 @@ class ObjectDetection(Task):
         return AutoModelForObjectDetection
 
     def load(self, checkpoint: Checkpoint, **options: Any) -> LoadedModel:
-        """A detector, or one built on the backbone of a classifier."""
+        """A detector, or one built on the backbone of a classifier; of a head what fits stays."""
+        options.pop("keep_head", None)
         return load_detector(checkpoint, **options)
 
     def plain(self, processor: Any) -> BoxTransform:

@@ -147,7 +147,7 @@ class FineTuning:
                 "The penalty of the linear probe is a usual one, not a tested one: too few "
                 "pictures, or groups, of a class to cross-validate."
             )
-        if self.pretrained:
+        if self.pretrained and not self.recipe.model.keep_head:
             # Random features soon are other ones, and a head that fits them is in the way.
             fitted.copy_to(last_linear(self.model))
         return {split: fitted.logits(features[split]) for split in features if split != "train"}

@@ -44,6 +44,23 @@ def test_the_new_head_is_that_of_the_seed(convnext: Path) -> None:
     assert torch.get_rng_state().equal(state)
 
 
+def test_a_kept_head_knows_its_classes_by_name_and_gets_a_row_for_a_new_one(
+    convnext: Path, tmp_path: Path
+) -> None:
+    before = load(convnext, labels=["a", "b", "c"], seed=1)
+    before.model.save_pretrained(tmp_path)
+    before.processor.save_pretrained(tmp_path)
+    head = before.model.classifier.weight
+    same = load(tmp_path, labels=["a", "b", "c"], keep_head=True).model
+    picture = torch.rand(1, 3, 32, 32)
+    assert torch.allclose(same(picture).logits, before.model(picture).logits, atol=1e-6)
+    grown = load(tmp_path, labels=["c", "new", "a"], keep_head=True).model.classifier.weight
+    assert grown[[0, 2]].equal(head[[2, 0]])
+    assert not any(grown[1].equal(row) for row in head)
+    with pytest.raises(ModelError, match="its head knows none of the classes"):
+        load(tmp_path, labels=["x", "y"], keep_head=True)
+
+
 def test_mobilenet_dropout_and_momentum_are_taken_for_mistakes(tmp_path: Path) -> None:
     loaded = load(save_checkpoint("mobilenet_v2", tmp_path / "mobilenet"))
     values = {choice.name: choice.value for choice in loaded.adjustments}

@@ -1,0 +1,82 @@
+"""``hf-vft retrain``: learn from production, and take over only if that is better."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STAYS = 3
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        help="Pictures from before do not count (UTC).", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+    ),
+]
+
+
+def retrain(
+    run: Annotated[Path, typer.Argument(help="A finished run, or a champion file.")],
+    log: Annotated[Path, typer.Argument(help="A production log with labels, or such pictures.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The new run folder.", show_default="RUN-2, RUN-3, …")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, where the log kept none.")
+    ] = None,
+    since: Since = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=C", help="Change a field of the champion's recipe."),
+    ] = None,
+    champion: Annotated[
+        Path | None,
+        typer.Option(help="File that names the run in use.", show_default="champion beside RUN"),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Accuracy that may be lost on old pictures.")
+    ] = 0.05,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped one.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json.")] = False,
+) -> None:
+    """Fine-tune further on newly labelled pictures; take over only if that is proven better.
+
+    Exit status: 0 the challenger took over, 3 the champion stays, 1 error, 2 usage.
+
+    Example: hf-vft retrain run/ log/ && hf-vft serve champion --log log/
+    """
+    import torch
+
+    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.recipe_edit import parse_change
+    from hf_vft.retraining import retrain as run_retrain
+    from hf_vft.training.allocator import keep_freed_memory
+
+    quiet_libraries()
+    if not torch.accelerator.is_available():
+        keep_freed_memory()
+    with ConsoleDisplay() as display:
+        found = run_retrain(
+            run,
+            log,
+            out,
+            pictures=pictures,
+            since=None if since is None else since.replace(tzinfo=UTC),
+            changes=dict(map(parse_change, change or [])),
+            champion=champion,
+            tolerance=tolerance,
+            resume=resume,
+            display=display,
+        )
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        typer.echo(found.headline)
+        for reason in found.reasons:
+            typer.echo(f"  {reason}")
+        typer.echo(f"Challenger: {found.challenger}")
+    if not found.promoted:
+        raise typer.Exit(STAYS)

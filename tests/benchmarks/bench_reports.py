@@ -1,0 +1,90 @@
+"""Can whole reports be trusted: how often they alert where nothing changed, and where it did.
+
+    python -m tests.benchmarks.bench_reports null --tries 200 --rows 200 500 2000
+
+Windows are drawn (`tests.monitoring.made`), all labelled and with a slice column, so that every
+section tests. A report looks at three windows against one reference, and `decide` has the word:
+what is counted is what would page someone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from hf_vft.monitoring.decision import Decision, decide
+from hf_vft.monitoring.drift import Window
+from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.profile import Reference, make_reference
+from hf_vft.monitoring.sample import Sample
+from hf_vft.watching import look
+from tests.monitoring.made import LABELS, drawn
+
+HELD_OUT = 600
+CAMERAS = ("left", "right")
+
+
+def labelled(n: int, seed: list[int]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows with the truth and a slice column, and their embeddings."""
+    rng = np.random.default_rng(seed)
+    rows, classes = drawn(n, rng)
+    embeddings = np.stack([row.pop("embedding") for row in rows]).astype(np.float16)
+    truth = [LABELS[k] for k in classes]
+    frame = pd.DataFrame(rows).assign(top_labels=None, rest=None, label=truth)
+    return frame.assign(camera=rng.choice(CAMERAS, size=n)), embeddings
+
+
+def reference_of(seed: int) -> Reference:
+    frame, embeddings = labelled(HELD_OUT, [seed, 1])
+    beside = frame[["label", "camera"]].assign(split="test")
+    rows = frame.drop(columns=["label", "camera"]).to_dict("records")
+    for row, embedding in zip(rows, embeddings, strict=True):
+        row["embedding"] = embedding
+    return make_reference(
+        rows, beside, labels=LABELS, temperature=1.0, group_column=None, slice_columns=["camera"]
+    )
+
+
+def report(seed: int, n: int, policy: Policy) -> Decision:
+    ours = reference_of(seed)
+    windows = [Window(Sample(*labelled(n, [seed, 2, number]))) for number in range(3)]
+    return decide([look(ours, window, policy, seed)[0] for window in windows], policy)
+
+
+def false_alarms(tries: int, sizes: list[int]) -> None:
+    for n in sizes:
+        policy = Policy.model_validate({"windows": {"rows": n}})
+        started = time.process_time()
+        alerts: Counter[str] = Counter()
+        warned = alerted = 0
+        for seed in range(tries):
+            decision = report(seed, n, policy)
+            alerted += decision.alert
+            levels = {one.finding.key: one.finding.level for one in decision.judged}
+            alerts.update(key for key, level in levels.items() if level == "alert")
+            warned += "warn" in levels.values()
+        low, high = proportion_confint(alerted, tries, method="wilson")
+        cost = (time.process_time() - started) / tries
+        print(
+            f"n = {n}: {alerted} of {tries} reports alert ({alerted / tries:.1%}, {low:.1%} to "
+            f"{high:.1%}) {dict(alerts)}; {warned} name something seen once; {cost:.1f} s CPU each",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("part", choices=["null"])
+    parser.add_argument("--tries", type=int, default=200)
+    parser.add_argument("--rows", type=int, nargs="+", default=[200, 500, 2000])
+    given = parser.parse_args()
+    false_alarms(given.tries, given.rows)
+
+
+if __name__ == "__main__":
+    main()
