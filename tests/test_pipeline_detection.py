@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
-from transformers import pipeline
+from transformers import RTDetrImageProcessor, pipeline
 
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
@@ -18,20 +18,30 @@ from hf_vft.errors import ModelError
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, load_recipe
 from hf_vft.scoring import evaluate_run
-from tests.runs import KillAt, fit_in_processes, metrics
+from tests.models.tiny import tiny_rt_detr_v2
+from tests.runs import KillAt, fit_in_processes, metrics, weights
 
 STAGE = {"train": "all", "scheduler": "constant", "weight_decay": 1e-4, "keep_if_better": False}
 
 
 @pytest.fixture(scope="module")
-def recipe(pictures: Path) -> Recipe:
-    """A detector of random weights for a moment: the way is tested, not the scores."""
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny RT-DETR v2 of three classes; the pictures have five."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "detector"
+    tiny_rt_detr_v2().save_pretrained(folder)
+    RTDetrImageProcessor().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(pictures: Path, detector: Path) -> Recipe:
+    """A moment of training: the way is tested, not the scores."""
     return load_recipe("detection").replaced(
         {
             "data.path": str(pictures),
             "data.group_column": "part_id",
             "data.slice_columns": ["camera"],
-            "model.candidates": ["scratch:resnet-mini"],
+            "model.candidates": [str(detector)],
             "image.size": 64,
             "stages": [
                 {"name": "head", "train": "head", "epochs": 1, "learning_rate": 1e-3},
@@ -39,6 +49,7 @@ def recipe(pictures: Path) -> Recipe:
             ],
             "training.batch_size": 16,
             "training.eval_batch_size": 16,
+            "training.ema_decay": 0.0,
             "evaluation.bootstrap": 20,
         }
     )
@@ -125,6 +136,8 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
     assert fit_in_processes(recipe, out, display=KillAt("step of all", 3)) == [-signal.SIGKILL]
     assert fit_in_processes(recipe, out, resume=True) == [0]
     assert metrics(out)["splits"] == metrics(run)["splits"]
+    there, here = weights(out), weights(run)
+    assert all(there[name].equal(here[name]) for name in here)
 
 
 def test_the_report_shows_boxes(run: Path) -> None:
@@ -133,6 +146,12 @@ def test_the_report_shows_boxes(run: Path) -> None:
     assert "Found against falsely claimed" in page
     assert "What it takes for what" not in page
     assert "Typical boxes" in page
+
+
+def test_detectors_are_not_ranked(recipe: Recipe, detector: Path, tmp_path: Path) -> None:
+    two = recipe.replaced({"model.candidates": [str(detector), str(detector)]})
+    with pytest.raises(ModelError, match="a linear probe, which object-detection has not"):
+        fit(two, tmp_path / "run")
 
 
 def test_boxes_need_the_whole_picture(recipe: Recipe, tmp_path: Path) -> None:

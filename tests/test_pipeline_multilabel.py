@@ -37,8 +37,8 @@ def tagged(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recipe(tagged: Path, convnext: Path) -> Recipe:
-    return small_recipe(
+def recipe(tagged: Path, convnext: Path, vit: Path) -> Recipe:
+    recipe = small_recipe(
         tagged,
         convnext,
         loss__name="asymmetric",
@@ -47,6 +47,7 @@ def recipe(tagged: Path, convnext: Path) -> Recipe:
         data__group_column="part_id",
         data__slice_columns=["camera"],
     )
+    return recipe.replaced({"model.candidates": [str(convnext), str(vit)]})
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,19 @@ def test_the_labels_say_what_the_task_is(run: Path) -> None:
     choices = {c["name"]: c["value"] for c in json.loads((run / "choices.json").read_text())}
     assert choices["data.label_column"] == "tags"
     assert choices["task"] == "multi-label-classification"
+
+
+def test_backbones_are_ranked_by_what_a_probe_knows_of_each_label(
+    run: Path, convnext: Path, vit: Path
+) -> None:
+    rows = json.loads((run / "leaderboard.json").read_text())["rows"]
+    probes = {row["model"]: row for row in rows if row["kind"] == "probe"}
+    assert set(probes) == {str(convnext), str(vit)}
+    for row in probes.values():
+        assert 0.3 < row["score"]["low"] <= row["score"]["value"] <= row["score"]["high"] <= 1
+        assert 0.3 < row["second_opinions"]["knn"] <= 1
+    best = max(probes.values(), key=lambda row: row["score"]["value"])
+    assert json.loads((run / "run.json").read_text())["checkpoint"] == best["model"]
 
 
 def test_plain_transformers_answers_alike(run: Path, tagged: Path) -> None:
@@ -124,6 +138,8 @@ def test_audit_counts_each_label(recipe: Recipe, tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     killer = KillAt("step of all", 3)
+    best = json.loads((run / "run.json").read_text())["checkpoint"]
+    recipe = recipe.replaced({"model.candidates": [best]})
     assert fit_in_processes(recipe, out, display=killer) == [-signal.SIGKILL]
     assert fit_in_processes(recipe, out, resume=True) == [0]
     assert (out / "model" / "model.safetensors").read_bytes() == (

@@ -55,8 +55,10 @@ def measure_cost(model: nn.Module, side: int, *, device: str | None = None) -> C
     try:
         with torch.inference_mode():
             times = _times(lambda: model(pixel_values=picture), place)
-            with FlopCounterMode(display=False) as flops:
-                model(pixel_values=picture)
+        # The counter hooks parameters that modules are given (position embeddings of YOLOS) into
+        # the graph, which has to be there.
+        with torch.enable_grad(), FlopCounterMode(display=False) as flops:
+            model(pixel_values=picture)
         with torch.no_grad():
             activations = peak_bytes(lambda: model(pixel_values=picture))
     finally:

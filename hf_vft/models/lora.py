@@ -50,6 +50,35 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
     return targets
 
 
+def saved_modules(model: nn.Module) -> list[str]:
+    """Names of the modules of the head, as peft has to be told which to train and save whole.
+
+    peft takes a name for the end of a name, and takes no lists of modules: where the encoder of a
+    detector is called as that of its backbone, or is a list, its parts are named. What only shares
+    the weights of another part is left out.
+    """
+    names = [name for name, _ in model.named_modules()]
+    covered: set[int] = set()
+    found: list[str] = []
+
+    def visit(name: str, module: nn.Module) -> None:
+        own = {id(parameter) for parameter in module.parameters()}
+        if own <= covered:
+            return
+        children = list(module.named_children())
+        ambiguous = sum(other.endswith(name) for other in names) > 1
+        if children and (ambiguous or isinstance(module, nn.ModuleList)):
+            for child_name, child in children:
+                visit(f"{name}.{child_name}", child)
+            return
+        found.append(name)
+        covered.update(own)
+
+    for name in anatomy(model).head:
+        visit(name, model.get_submodule(name))
+    return found
+
+
 def short_targets(model: nn.Module, rank: int = 1) -> list[str]:
     """`lora_targets` by the last part of their names, where that means the same layers."""
     targets = lora_targets(model, rank)
@@ -82,6 +111,7 @@ def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
     targets = lora_targets(model, config.r) if config.target == "auto" else list(config.target)
     if config.target != "auto":
         _check_targets(model, targets)
+    _without_embeddings(model)
     return get_peft_model(
         model,
         LoraConfig(
@@ -89,7 +119,7 @@ def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
             lora_alpha=config.alpha,  # type: ignore[arg-type]  # declared int, used as a factor
             lora_dropout=config.dropout,
             target_modules=targets,
-            modules_to_save=list(anatomy(model).head),
+            modules_to_save=saved_modules(model),
         ),
     )
 
@@ -99,11 +129,21 @@ def merged(model: Any) -> nn.Module:
 
     A model without adapters is given back as it is.
     """
-    if not isinstance(model, PeftModel):
-        plain: nn.Module = model
-        return plain
-    whole: nn.Module = copy.deepcopy(model).merge_and_unload(safe_merge=True)
-    return whole
+    whole: Any = model
+    if isinstance(model, PeftModel):
+        whole = copy.deepcopy(model).merge_and_unload(safe_merge=True)
+        # What shares the weights of a part of the head still has those from before the training.
+        whole.tie_weights()
+    plain: nn.Module = whole
+    return plain
+
+
+def _without_embeddings(model: Any) -> None:
+    """Answer peft, which asks any model that shares weights for its embeddings of words."""
+    try:
+        model.get_input_embeddings()
+    except NotImplementedError:
+        model.get_input_embeddings = nn.Identity
 
 
 def _layers(block: nn.Module) -> list[tuple[str, Any]]:

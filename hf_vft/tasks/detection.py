@@ -59,6 +59,7 @@ class ObjectDetection(Task):
     dataset: ClassVar[type[VisionDataset]] = DetectionDataset
     defaults: ClassVar[tuple[tuple[str, Any, str], ...]] = (
         ("augment.trivial_augment", False, "it moves pixels without telling boxes where to"),
+        ("augment.rotation", 0.0, "the box around a turned box is larger than its object"),
         ("augment.erasing", 0.0, "it would hide objects that are still marked"),
         ("augment.mixup_alpha", 0.0, "it is not defined for boxes"),
         ("augment.cutmix_alpha", 0.0, "it is not defined for boxes"),

@@ -22,6 +22,11 @@ def test_a_cost_is_measured_and_leaves_the_model_as_it_was() -> None:
     assert cost.gmacs > 0
 
 
+def test_parameters_that_modules_are_given_are_no_obstacle() -> None:
+    """As the position embeddings of YOLOS, which its interpolation takes."""
+    assert measure_cost(tiny.tiny_yolos(), tiny.DETECTION_SIZE).gmacs > 0
+
+
 def test_a_slower_model_measures_slower() -> None:
     class Sleepy(nn.Module):
         def __init__(self) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import EvalPrediction, RTDetrImageProcessor, YolosImageProcessor
+from transformers import (
+    AutoModelForObjectDetection,
+    EvalPrediction,
+    RTDetrImageProcessor,
+    YolosImageProcessor,
+)
 
 from hf_vft.errors import RecipeError
 from hf_vft.models.freezing import eval_frozen_modules, set_trainable
-from hf_vft.models.lora import add_lora, merged
+from hf_vft.models.lora import add_lora, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
 from hf_vft.recipe import EvaluationConfig, LoraRecipe
@@ -83,25 +88,41 @@ def test_the_backbone_has_the_lower_rate_and_every_depth_its_own(name: str) -> N
     assert sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
 
 
-def test_lora_on_the_blocks_of_yolos_merges_to_the_same_answers() -> None:
-    model = DETECTORS["yolos"]()
+@pytest.mark.parametrize("name", DETECTORS)
+def test_lora_learns_beside_the_backbone_and_merges_to_the_same_answers(
+    name: str, tmp_path: Path
+) -> None:
+    model = DETECTORS[name]()
+    backbone = set(lora_targets(model, 2))
     adapted = add_lora(model, LoraRecipe(r=2))
     set_trainable(adapted, "all")
-    learning = [n for n, p in adapted.named_parameters() if p.requires_grad]
-    assert any("lora_" in n for n in learning)
-    assert any("class_labels_classifier" in n for n in learning)
-    assert not any("base_layer" in n for n in learning)
+    learning = {n for n, p in adapted.named_parameters() if p.requires_grad}
+    adapters = [n for n in learning if "lora_" in n]
+    assert len(adapters) == 2 * len(backbone)
+    assert all(n.split(".lora_")[0].removeprefix("base_model.model.") in backbone for n in adapters)
+    whole = learning - set(adapters)
+    assert all(".modules_to_save." in n for n in whole)
+    assert not any("vit." in n or "backbone" in n for n in whole)
+    head = {id(p) for n, p in DETECTORS[name]().named_parameters() if not is_backbone(n)}
+    assert len(whole) == len(head)
     optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=1e-2)
     for _ in range(2):
         optimizer.zero_grad()
         TASK.forward(adapted.train(), inputs(), LABELS)[0].backward()
         optimizer.step()
     adapted.eval()
+    plain = merged(adapted).eval()
+    plain.save_pretrained(tmp_path)
+    loaded = AutoModelForObjectDetection.from_pretrained(tmp_path).eval()
     with torch.inference_mode():
         expected = adapted(**inputs())
-        found = merged(copy.deepcopy(adapted)).eval()(**inputs())
-    torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(found.pred_boxes, expected.pred_boxes, atol=1e-4, rtol=1e-4)
+        for found in (plain(**inputs()), loaded(**inputs())):
+            torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(found.pred_boxes, expected.pred_boxes, atol=1e-4, rtol=1e-4)
+
+
+def is_backbone(name: str) -> bool:
+    return name.startswith(("vit.", "model.backbone."))
 
 
 @pytest.mark.parametrize(
