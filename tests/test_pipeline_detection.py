@@ -14,10 +14,12 @@ from transformers import RTDetrImageProcessor, pipeline
 
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
-from hf_vft.errors import ModelError
+from hf_vft.errors import ModelError, RunError
+from hf_vft.monitoring.policy import Policy
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, load_recipe
 from hf_vft.scoring import evaluate_run
+from hf_vft.watching import monitor_run
 from tests.models.tiny import tiny_rt_detr_v2
 from tests.runs import KillAt, fit_in_processes, metrics, weights
 
@@ -138,6 +140,11 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
     assert metrics(out)["splits"] == metrics(run)["splits"]
     there, here = weights(out), weights(run)
     assert all(there[name].equal(here[name]) for name in here)
+
+
+def test_the_monitor_says_that_it_does_not_watch_this_task(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not those of object-detection"):
+        monitor_run(run, tmp_path, Policy())
 
 
 def test_the_report_shows_boxes(run: Path) -> None:

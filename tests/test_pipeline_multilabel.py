@@ -15,10 +15,12 @@ from transformers import AutoModelForImageClassification, pipeline
 
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
-from hf_vft.errors import RecipeError
+from hf_vft.errors import RecipeError, RunError
+from hf_vft.monitoring.policy import Policy
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe
 from hf_vft.scoring import evaluate_run
+from hf_vft.watching import monitor_run
 from tests.runs import KillAt, fit_in_processes, metrics, small_recipe
 
 
@@ -146,6 +148,11 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
         run / "model" / "model.safetensors"
     ).read_bytes()
     assert metrics(out)["splits"] == metrics(run)["splits"]
+
+
+def test_the_monitor_says_that_it_does_not_watch_this_task(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not those of multi-label-classification"):
+        monitor_run(run, tmp_path, Policy())
 
 
 def test_the_report_shows_it(run: Path) -> None:

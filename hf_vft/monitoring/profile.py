@@ -110,7 +110,7 @@ class Reference:
             RunError: If the run has none, or it is damaged.
         """
         if not run.profile_file.is_file():
-            raise RunError(f"{run.path}: no reference to compare with; fit the run anew.")
+            raise RunError(f"{run.path}: {_why_no_reference(run.recipe().task)}")
         try:
             profile = Profile.model_validate(run.read_json(run.profile_file))
             frame = pd.read_parquet(run.reference_file)
@@ -122,6 +122,15 @@ class Reference:
         except (ValidationError, OSError, ValueError, KeyError, SafetensorError) as error:
             reason = str(error).splitlines()[0]
             raise RunError(f"{run.profile_file.parent}: damaged ({reason}).") from None
+
+
+def _why_no_reference(task: str) -> str:
+    if task == "image-classification":
+        return "no reference to compare with; fit the run anew."
+    return (
+        f"monitoring compares answers of one label a picture so far, not those of {task}; "
+        "`hf-vft evaluate` measures the run on newly labelled pictures."
+    )
 
 
 def make_reference(
