@@ -51,21 +51,27 @@ class Endpoints:
             call.__annotations__["request"] = self._gr.Request
         return {call.__name__: call for call in found}
 
-    def predict(self, picture: str, request: Any) -> dict[str, Any]:
-        """Name what a picture shows, with calibrated confidence.
+    def predict(
+        self, picture: str, slices: dict[str, Any] | None = None, request: Any = None
+    ) -> dict[str, Any]:
+        """Say what a picture shows.
 
         Args:
             picture: The picture file.
+            slices: What is known of the picture, by the columns that the run is broken down by,
+                such as {"camera": "top"}; it is logged.
             request: Who asks.
 
         Returns:
-            request_id, label, confidence, sure (false: treat it as no answer), reason, scores.
+            request_id, and for one label a picture: label, confidence (calibrated), sure (false:
+            treat it as no answer), reason, scores. For several: labels, scores. For boxes: objects,
+            each with label, score, box in pixels, and whether it is answered.
         """
         with self._asked(request):
-            return self._service.predict(_given(picture)).as_dict()
+            return self._service.predict(_given(picture), slices).as_dict()
 
-    def explain(self, picture: str, label: str, request: Any) -> Any:
-        """Show which parts of a picture speak for a label.
+    def explain(self, picture: str, label: str | None = None, request: Any = None) -> Any:
+        """Show why: which parts of a picture speak for a label, or the boxes that were found.
 
         Args:
             picture: The picture file.
@@ -73,16 +79,19 @@ class Endpoints:
             request: Who asks.
 
         Returns:
-            The picture with a heat map over it.
+            The picture with a heat map or boxes over it.
         """
         with self._asked(request):
             return self._service.explain(_given(picture), label or None)
 
-    def predict_batch(self, files: list[str], request: Any) -> list[dict[str, Any]]:
-        """Name what many pictures show.
+    def predict_batch(
+        self, files: list[str], slices: dict[str, Any] | None = None, request: Any = None
+    ) -> list[dict[str, Any]]:
+        """Say what many pictures show.
 
         Args:
             files: Picture files, or zip files of pictures; at most 500 pictures.
+            slices: What is known of all of them, as for /predict.
             request: Who asks.
 
         Returns:
@@ -91,19 +100,20 @@ class Endpoints:
         with self._asked(request, 0), tempfile.TemporaryDirectory(prefix="hf-vft-") as scratch:
             found = _pictures(files, Path(scratch))
             self._count(request, len(found))
-            answers = self._service.predict_many([path for _, path in found])
+            answers = self._service.predict_many([path for _, path in found], slices)
         return [
             {"file": name}
             | ({"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict())
             for (name, _), answer in zip(found, answers, strict=True)
         ]
 
-    def feedback(self, request_id: str, label: str, request: Any) -> str:
+    def feedback(self, request_id: str, label: Any, request: Any = None) -> str:
         """Say what a picture really shows; it becomes a label of the production log.
 
         Args:
             request_id: Of the answer.
-            label: One of the model's labels.
+            label: One of the model's labels; a list of all that are right where there can be
+                several.
             request: Who asks.
 
         Returns:
@@ -111,7 +121,8 @@ class Endpoints:
         """
         with self._asked(request):
             self._service.feedback(request_id or "", label or "")
-        return f"Thank you: kept as {escape(label)}."
+        told = label if isinstance(label, str) else ", ".join(label or ())
+        return f"Thank you: kept as {escape(told or 'none of the labels')}."
 
     @contextmanager
     def _asked(self, request: Any, cost: int = 1) -> Iterator[None]:

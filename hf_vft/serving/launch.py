@@ -31,6 +31,7 @@ def serve(
     per_minute: int = 0,
     keep_images: bool = False,
     examples: Path | None = None,
+    reports: Path | None = None,
     block: bool = True,
 ) -> tuple[Any, Service]:
     """Serve a run.
@@ -44,6 +45,7 @@ def serve(
         per_minute: Most pictures a minute of one caller; 0 is no limit.
         keep_images: Whether pictures are kept beside the log.
         examples: A folder of pictures to try.
+        reports: Where ``hf-vft monitor --out`` writes; ``RUN/monitoring`` by default.
         block: Whether to wait until the server is stopped.
 
     Returns:
@@ -56,7 +58,7 @@ def serve(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     service = Service(RunDirectory.open(run_path), log=log, keep_images=keep_images)
     scheduler = _send_log(log)
-    app = build_app(service, examples=examples, per_minute=per_minute)
+    app = build_app(service, examples=examples, reports=reports, per_minute=per_minute)
     try:
         app.launch(
             server_name=host,

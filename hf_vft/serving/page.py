@@ -1,19 +1,14 @@
-"""What the app shows, as HTML and tables; everything from outside is escaped."""
+"""What the app shows, as HTML; everything from outside is escaped."""
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from html import escape
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from hf_vft.evaluation.results import EvalReport
-from hf_vft.records import ProductionLog
 from hf_vft.reporting.numbers import percent
-from hf_vft.reporting.verdict import details, headline, judged_split, metric_name
-from hf_vft.run import RunDirectory
+from hf_vft.serving.answer import boxes_of, over
+from hf_vft.tasks import DetectedObject
 
 CSS = """
 .gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
@@ -24,6 +19,8 @@ CSS = """
   background: var(--background-fill-primary); }
 .vft-card.sure { border-left: 5px solid #1f9d63; }
 .vft-card.unsure { border-left: 5px solid #d08700; }
+.vft-card.bad { border-left: 5px solid #c8322b; }
+.vft-card ul { margin: 0 0 10px; padding-left: 1.2rem; list-style: disc; }
 .vft-card.idle { color: var(--body-text-color-subdued); }
 .vft-kind { font-size: .75rem; font-weight: 600; letter-spacing: .06em; text-transform: uppercase;
   color: var(--body-text-color-subdued); margin: 0; }
@@ -45,6 +42,12 @@ CSS = """
 footer { opacity: .8; }
 """
 
+_BARS = 8
+_REASONS = 6
+_NONE = "No label reaches its threshold."
+_KINDS = {"none": "sure", "retrain": "bad"}
+"""By the monitor's decision, how its card looks."""
+
 IDLE = (
     '<div class="vft-card idle" role="status"><p class="vft-kind">Answer</p>'
     "<p>Drop a picture, paste one, or take one with the camera.</p></div>"
@@ -56,28 +59,76 @@ def head(title: str, sentence: str) -> str:
     return f'<div class="vft-head"><h1>{escape(title)}</h1><p>{escape(sentence)}</p></div>'
 
 
-def answer_card(answer: dict[str, Any] | None) -> str:
-    """An answer of ``/predict`` for people."""
+def answer_card(answer: dict[str, Any] | None, threshold: float | None = None) -> str:
+    """An answer of ``/predict`` for people.
+
+    Args:
+        answer: Of the endpoint; None before there is one.
+        threshold: Boxes are shown from this score on; None shows those that are answered.
+    """
     if not answer:
         return IDLE
-    kind = "sure" if answer["sure"] else "unsure"
-    title = escape(answer["label"]) if answer["sure"] else "Not sure"
-    best = escape(answer["label"])
-    reason = (
-        f"{percent(answer['confidence'])} sure"
-        if answer["sure"]
-        else f"Most likely <strong>{best}</strong>. {escape(answer['reason'])}"
-    )
-    bars = "".join(
-        f'<div class="vft-bar"><span title="{escape(one["label"])}">{escape(one["label"])}</span>'
-        f'<i aria-hidden="true"><b style="width:{100 * one["score"]:.1f}%"></b></i>'
-        f"<span>{100 * one['score']:.1f} %</span></div>"
-        for one in answer["scores"]
-    )
+    if "objects" in answer:
+        return _found_card(over(boxes_of(answer), threshold))
+    if "labels" in answer:
+        title = ", ".join(answer["labels"]) or "None of the labels"
+        reason = "Every label over its threshold." if answer["labels"] else _NONE
+        return _card("sure" if answer["labels"] else "unsure", title, reason, _bars(answer))
+    if answer["sure"]:
+        sure = f"{percent(answer['confidence'])} sure"
+        return _card("sure", answer["label"], sure, _bars(answer))
+    reason = f"Most likely <strong>{escape(answer['label'])}</strong>. {escape(answer['reason'])}"
+    return _card("unsure", "Not sure", reason, _bars(answer))
+
+
+def _found_card(shown: list[DetectedObject]) -> str:
+    if not shown:
+        return _card("unsure", "Nothing found", "No box reaches the threshold.", "")
+    counts = Counter(found.label for found in shown)
+    title = ", ".join(f"{n} {label}" for label, n in counts.most_common())
+    bars = "".join(_bar(found.label, found.score) for found in shown[:_BARS])
+    more = f"The surest {_BARS} of {len(shown)}." if len(shown) > _BARS else ""
+    return _card("sure", title, more, bars)
+
+
+def _card(kind: str, title: str, reason: str, bars: str) -> str:
+    """``reason`` and ``bars`` are HTML already."""
     return (
         f'<div class="vft-card {kind}" role="status" aria-live="polite">'
         '<p class="vft-kind">Answer</p>'
-        f'<p class="vft-answer">{title}</p><p class="vft-reason">{reason}</p>{bars}</div>'
+        f'<p class="vft-answer">{escape(title)}</p><p class="vft-reason">{reason}</p>{bars}</div>'
+    )
+
+
+def _bars(answer: dict[str, Any]) -> str:
+    return "".join(_bar(one["label"], one["score"]) for one in answer["scores"])
+
+
+def _bar(label: str, score: float) -> str:
+    name = escape(label)
+    return (
+        f'<div class="vft-bar"><span title="{name}">{name}</span>'
+        f'<i aria-hidden="true"><b style="width:{100 * score:.1f}%"></b></i>'
+        f"<span>{100 * score:.1f} %</span></div>"
+    )
+
+
+def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
+    """What the monitor says last: in order or not, why, and what to do."""
+    if verdict is None:
+        return (
+            '<div class="vft-card idle"><p class="vft-kind">Retrain?</p><p>The monitor has not '
+            "looked yet: <code>hf-vft monitor RUN LOG</code> compares what was served with the "
+            "reference of the run.</p></div>"
+        )
+    kind = _KINDS.get(verdict["action"], "unsure")
+    told = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
+    todo = " ".join(escape(str(line)) for line in verdict["todo"])
+    when = f"{written}, {verdict['rows']:,} pictures in the newest window" if written else ""
+    return (
+        f'<div class="vft-card {kind}"><p class="vft-kind">Retrain? {escape(when)}</p>'
+        f'<p class="vft-answer">{escape(verdict["headline"])}</p><ul>{told}</ul>'
+        f'<p class="vft-reason"><strong>What to do:</strong> {todo}</p></div>'
     )
 
 
@@ -88,86 +139,3 @@ def tiles(*pairs: tuple[str, str]) -> str:
         for value, name in pairs
     )
     return f'<div class="vft-tiles">{items}</div>'
-
-
-def verdict_of(run: RunDirectory) -> tuple[EvalReport, str]:
-    """The run's scores, and what they say in a few sentences."""
-    report = EvalReport.model_validate(run.read_json(run.metrics_file))
-    return report, " ".join([headline(report), *details(report)])
-
-
-def score_table(report: EvalReport) -> pd.DataFrame:
-    """Every overall score of the judged split with its interval."""
-    split = judged_split(report)
-    rows = [
-        {"Score": metric_name(name), "Value": value.value, "From": value.low, "To": value.high}
-        for name, value in report.splits[split].metrics.items()
-    ]
-    return pd.DataFrame(rows).round(3)
-
-
-def class_scores(report: EvalReport) -> pd.DataFrame:
-    """F1 of each class, the best first, for a plot."""
-    found = report.splits[judged_split(report)].per_class
-    rows = [
-        {"class": name, "F1": one.metrics["f1"].value or 0.0}
-        for name, one in found.items()
-        if "f1" in one.metrics
-    ]
-    return pd.DataFrame(rows, columns=["class", "F1"])
-
-
-def slice_scores(report: EvalReport) -> pd.DataFrame:
-    """Accuracy by slice, for a plot."""
-    rows = [
-        {"slice": f"{column}: {value}", "accuracy": found.metrics["accuracy"].value or 0.0}
-        for column, values in report.splits[judged_split(report)].slices.items()
-        for value, found in values.items()
-        if "accuracy" in found.metrics
-    ]
-    return pd.DataFrame(rows, columns=["slice", "accuracy"])
-
-
-def card_text(run: RunDirectory) -> str:
-    """The model card without its front matter and comments."""
-    if not run.card_file.is_file():
-        return "There is no card in this run; `hf-vft push` writes one."
-    text = re.sub(r"\A---\n.*?\n---\n", "", run.card_file.read_text(encoding="utf-8"), flags=re.S)
-    return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
-
-
-def log_history(log: ProductionLog | None, threshold: float) -> tuple[str, pd.DataFrame]:
-    """What was served so far: tiles, and figures by hour."""
-    empty = pd.DataFrame(columns=["time", "figure", "value"])
-    if log is None or not ProductionLog.is_log(log.folder):
-        return tiles(("0", "answers logged")), empty
-    frame = log.read(columns=["request_id", "ts_utc", "predicted", "confidence", "latency_ms"])
-    if frame.empty:
-        return tiles(("0", "answers logged")), empty
-    labels = log.read_labels()
-    told = frame.merge(labels[["request_id", "label"]], on="request_id") if len(labels) else None
-    right = None if told is None or told.empty else (told["predicted"] == told["label"])
-    shown = tiles(
-        (f"{len(frame):,}", "answers logged"),
-        (percent(frame["confidence"].mean()), "mean confidence"),
-        (percent((frame["confidence"] < threshold).mean()), "not sure"),
-        (f"{frame['latency_ms'].median():.0f} ms", "median time to answer"),
-        (
-            "–" if right is None else percent(right.mean()),
-            f"right, by {0 if right is None else len(right):,} feedbacks",
-        ),
-    )
-    hours = frame.assign(time=frame["ts_utc"].dt.floor("h").dt.tz_localize(None)).groupby("time")
-    figures = pd.DataFrame(
-        {
-            "mean confidence": hours["confidence"].mean(),
-            "share not sure": hours["confidence"].apply(lambda c: float((c < threshold).mean())),
-        }
-    )
-    return shown, figures.reset_index().melt("time", var_name="figure", value_name="value")
-
-
-def newest_report(folder: Path) -> Path | None:
-    """The page of the last monitoring report below a folder."""
-    pages = list(folder.rglob("report.html")) if folder.is_dir() else []
-    return max(pages, key=lambda path: path.stat().st_mtime, default=None)

@@ -5,64 +5,36 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 from PIL import Image
 
 from hf_vft.data.images import decode_image, read_image_bytes
-from hf_vft.errors import DataError, LogError, ModelError
-from hf_vft.evaluation.calibration import probabilities
+from hf_vft.errors import DataError, LogError
+from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import on_picture, overlay, seen_frame
-from hf_vft.records import ProductionLog
+from hf_vft.records import LogWriter, ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
+from hf_vft.serving.answer import Served
 from hf_vft.serving.batcher import Batcher
-from hf_vft.serving.predictor import Predictor
+from hf_vft.serving.predictor import Outputs, Predictor
 from hf_vft.serving.recording import Recorder, Shown
-from hf_vft.tasks import ImageClassification
+from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
 
 MAX_BYTES = 50 << 20
 """Of an uploaded picture."""
 
 MAX_PIXELS = 50_000_000
+_LONGEST_VALUE = 200
 _SOURCE = "feedback"
 _REQUEST = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """An answer to one picture.
-
-    Attributes:
-        request_id: Names it in the log, and for feedback.
-        scores: Labels with calibrated probabilities, the best first.
-        sure: Whether it reaches the abstention threshold.
-        reason: Why it is not sure; empty if it is.
-    """
-
-    request_id: str
-    scores: tuple[tuple[str, float], ...]
-    sure: bool
-    reason: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """As the endpoints answer."""
-        label, confidence = self.scores[0]
-        return {
-            "request_id": self.request_id,
-            "label": label,
-            "confidence": round(confidence, 6),
-            "sure": self.sure,
-            "reason": self.reason,
-            "scores": [{"label": n, "score": round(s, 6)} for n, s in self.scores],
-        }
 
 
 @dataclass(frozen=True)
@@ -71,6 +43,7 @@ class _Asked:
     content: bytes
     file: str
     since: float
+    slices: Mapping[str, str]
     request_id: str = field(default_factory=lambda: uuid4().hex)
 
 
@@ -94,71 +67,99 @@ class Service:
     ) -> None:
         self.run = run
         self.predictor = Predictor(run)
-        if not isinstance(self.predictor.task, ImageClassification):
-            raise ModelError(
-                f"{run.path}: only runs with one label a picture are served so far; use `hf-vft "
-                f"predict` for {self.predictor.task.name}."
-            )
+        self.task = self.predictor.task
         self.labels = self.predictor.labels
-        self.abstention = abstention(run)
+        self.slice_columns = tuple(self.predictor.recipe.data.slice_columns)
+        self.abstention = abstention(run) if isinstance(self.task, ImageClassification) else None
         self.keep_images = keep_images
         self.top = top
         self.log = ProductionLog(log) if log else None
-        self._writer = self.log.writer() if self.log else None
+        self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
         self._recorder = Recorder(self.predictor)
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
-        self._batcher: Batcher[_Asked, Prediction] = Batcher(self._answer)
+        self._batcher: Batcher[_Asked, Served] = Batcher(self._answer)
 
-    def predict(self, path: str | Path, name: str | None = None) -> Prediction:
+    @property
+    def finds_boxes(self) -> bool:
+        """Whether answers are boxes."""
+        return isinstance(self.task, ObjectDetection)
+
+    def predict(self, path: str | Path, slices: Mapping[str, Any] | None = None) -> Served:
         """Answer a picture file. When this returns, the answer is in the log.
 
-        Raises:
-            DataError: If the file is no picture, or too large.
-        """
-        return self._batcher.submit(self._asked(path, name)).result()
+        Args:
+            path: The picture.
+            slices: Values of the run's slice columns, such as the camera; they are logged.
 
-    def predict_many(self, paths: Sequence[str | Path]) -> list[Prediction | DataError]:
+        Raises:
+            DataError: If the file is no picture, or too large, or there is no such column.
+        """
+        return self._batcher.submit(self._asked(path, self._checked(slices))).result()
+
+    def predict_many(
+        self, paths: Sequence[str | Path], slices: Mapping[str, Any] | None = None
+    ) -> list[Served | DataError]:
         """Answer several; one that cannot be read is an error in its place."""
         waiting: list[Any] = []
+        checked = self._checked(slices)
         for path in paths:
             try:
-                waiting.append(self._batcher.submit(self._asked(path, None)))
+                waiting.append(self._batcher.submit(self._asked(path, checked)))
             except DataError as error:
                 waiting.append(error)
         return [one if isinstance(one, DataError) else one.result() for one in waiting]
 
     def explain(self, path: str | Path, label: str | None = None) -> Image.Image:
-        """The picture with what speaks for a label over it; by default for the answer.
+        """The picture with what speaks for a label over it, by default for the best one.
+
+        A detector shows the boxes that it answers with, of the label or of all.
 
         Raises:
             DataError: If the file is no picture, or there is no such label.
             ModelError: If the model keeps no map of the picture.
         """
         image = self._decode(_content(path))
-        if label and label not in self.labels:
-            raise DataError(f"there is no label {label[:100]!r}; there are {len(self.labels)}.")
+        if label:
+            self._check_labels([label])
         predictor = self.predictor
+        if self.finds_boxes:
+            found = predictor.predictions([image])[0].answered
+            shown = [one for one in found if label in (None, "", one.label)]
+            return draw_boxes(image, shown, self.labels)
         target = self.labels.index(label) if label else int(predictor.logits([image])[0].argmax())
         heat = heat_map(predictor.model, predictor.transform(image), target)
         frame = seen_frame(predictor.transform, predictor.processor, image.size)
         return overlay(image, on_picture(heat, frame, image.size))
 
-    def feedback(self, request_id: str, label: str) -> None:
+    def drawn(self, path: str | Path, objects: Sequence[DetectedObject]) -> Image.Image:
+        """The picture with boxes over it."""
+        return draw_boxes(self._decode(_content(path)), objects, self.labels)
+
+    def feedback(self, request_id: str, label: str | Sequence[str]) -> None:
         """Take what a person says is true; it is a delayed label of the log.
 
+        Args:
+            request_id: Of the answer.
+            label: The class; all that are in the picture, maybe none, where there can be several.
+
         Raises:
-            DataError: If the request or the label cannot be one of ours, or no log is kept.
+            DataError: If the request or a label cannot be one of ours, or no log is kept.
         """
         if self._writer is None:
             raise DataError("no log is kept here, so feedback has no place to go.")
         if not _REQUEST.fullmatch(request_id):
             raise DataError("this is no request_id of an answer.")
-        if label not in self.labels:
-            raise DataError(f"there is no label {label[:100]!r}; there are {len(self.labels)}.")
+        several = self.abstention is None
+        named = [label] if isinstance(label, str) else list(label)
+        if several:
+            named = [one for text in named for one in text.split("|") if one]
+        elif len(named) != 1:
+            raise DataError("one label is needed: the one that is right.")
+        self._check_labels(named)
         try:
             self._writer.append_labels(
-                [{"request_id": request_id, "label": label, "source": _SOURCE}]
+                [{"request_id": request_id, "label": "|".join(named), "source": _SOURCE}]
             )
         except LogError as error:
             raise DataError(f"the feedback could not be kept: {error}") from None
@@ -168,51 +169,74 @@ class Service:
         if self._writer:
             self._writer.close()
 
-    def _asked(self, path: str | Path, name: str | None) -> _Asked:
+    def _asked(self, path: str | Path, slices: Mapping[str, str]) -> _Asked:
         since = time.monotonic()
         content = _content(path)
-        return _Asked(self._decode(content), content, (name or Path(path).name)[:200], since)
+        return _Asked(self._decode(content), content, Path(path).name[:200], since, slices)
+
+    def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
+        """Slice values as the log takes them.
+
+        Raises:
+            DataError: If a column is not one of the run's.
+        """
+        if slices is not None and not isinstance(slices, Mapping):
+            raise DataError('slices: give a JSON object, such as {"camera": "top"}.')
+        given = {str(name): value for name, value in (slices or {}).items()}
+        for name in given:
+            if name not in self.slice_columns:
+                known = ", ".join(self.slice_columns) or "none"
+                raise DataError(f"slices: there is no column {name[:100]!r}; the run has {known}.")
+        return {name: str(v)[:_LONGEST_VALUE] for name, v in given.items() if v not in (None, "")}
+
+    def _check_labels(self, labels: Sequence[str]) -> None:
+        for label in labels:
+            if label not in self.labels:
+                raise DataError(f"there is no label {label[:100]!r}; there are {len(self.labels)}.")
 
     def _decode(self, content: bytes) -> Image.Image:
         limit = min(MAX_PIXELS, self.predictor.recipe.data.max_pixels)
         return decode_image(content, max_pixels=limit)
 
-    def _answer(self, asked: Sequence[_Asked]) -> list[Prediction]:
+    def _answer(self, asked: Sequence[_Asked]) -> list[Served]:
         outputs = self.predictor.outputs([one.image for one in asked])
-        answers = [
-            self._prediction(one, row)
-            for one, row in zip(
-                asked, probabilities(outputs.logits, self.predictor.temperature), strict=True
-            )
-        ]
+        found = self.predictor.answers(outputs, [one.image.size for one in asked])
+        answers = [self._served(*pair) for pair in zip(asked, found, strict=True)]
         if self._writer is not None:
             try:
-                now = time.monotonic()
-                shown = [
-                    Shown(
-                        one.image,
-                        one.content,
-                        one.file,
-                        latency_ms=1000 * (now - one.since),
-                        request_id=one.request_id,
-                    )
-                    for one in asked
-                ]
-                self._writer.append(self._recorder.rows(shown, outputs))
-                if self.keep_images:
-                    for one in asked:
-                        suffix = Path(one.file).suffix.strip(".") or "img"
-                        self._writer.keep_image(one.request_id, one.content, suffix)
+                self._record(self._writer, asked, outputs)
             except Exception:  # noqa: BLE001  # a log that fails must not take the answers with it
                 _log.exception("The production log could not be written.")
         return answers
 
-    def _prediction(self, asked: _Asked, row: np.ndarray) -> Prediction:
-        order = np.argsort(-row, kind="stable")[: self.top]
-        scores = tuple((self.labels[i], float(row[i])) for i in order)
-        sure = scores[0][1] >= self.abstention.threshold
-        reason = "" if sure else self.abstention.reason(scores[0][1])
-        return Prediction(asked.request_id, scores, sure, reason)
+    def _record(self, writer: LogWriter, asked: Sequence[_Asked], outputs: Outputs) -> None:
+        now = time.monotonic()
+        shown = [
+            Shown(
+                one.image,
+                one.content,
+                one.file,
+                slices=one.slices,
+                latency_ms=1000 * (now - one.since),
+                request_id=one.request_id,
+            )
+            for one in asked
+        ]
+        writer.append(self._recorder.rows(shown, outputs))
+        if self.keep_images:
+            for one in asked:
+                suffix = Path(one.file).suffix.strip(".") or "img"
+                writer.keep_image(one.request_id, one.content, suffix)
+
+    def _served(self, asked: _Asked, found: Prediction) -> Served:
+        answer = Served(
+            asked.request_id, found.labels, found.best(self.labels, self.top), found.objects
+        )
+        if self.abstention is None:
+            return answer
+        sure = found.confidence >= self.abstention.threshold
+        reason = "" if sure else self.abstention.reason(found.confidence)
+        return replace(answer, sure=sure, reason=reason)
 
 
 def _content(path: str | Path) -> bytes:

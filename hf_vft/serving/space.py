@@ -13,10 +13,14 @@ from hf_vft.imports import require_package
 from hf_vft.resources import bundled
 from hf_vft.run import RunDirectory, write_folder, write_text
 
-TEMPLATES = {"image-classification": "classifier"}
+TEMPLATES = {
+    "image-classification": "classifier",
+    "multi-label-classification": "classifier",
+    "object-detection": "detector",
+}
 """By task, which folder of ``spaces/`` is copied."""
 
-_PARTS = ("model", "reference")
+_PARTS = ("model", "reference", "export")
 _FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
 
 
@@ -29,15 +33,13 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         title: Of the page; the run's name by default.
 
     Raises:
-        RunError: If ``out`` holds something else, or there is no Space for the run's task.
+        RunError: If ``out`` holds something else.
         MissingDependencyError: If Gradio, whose version is pinned, is not installed.
     """
     if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
         raise RunError(f"{out}: is no Space and not empty; choose another --out.")
     name = title or run.path.resolve().name
     task = EvalReport.model_validate(run.read_json(run.metrics_file)).task
-    if task not in TEMPLATES:
-        raise RunError(f"{run.path}: there is no Space for {task} so far, only for classifiers.")
     require_package("gradio", "serve")
 
     def fill(folder: Path) -> None:
@@ -52,7 +54,9 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         readme = readme.replace("TITLE", name.replace('"', "'")).replace("GRADIO_VERSION", gradio)
         write_text(folder / "README.md", readme)
         pinned = (folder / "requirements.txt").read_text(encoding="utf-8")
-        write_text(folder / "requirements.txt", pinned.replace("HF_VFT_VERSION", __version__))
+        extras = "serve,onnx" if run.onnx_file.is_file() else "serve"
+        pinned = pinned.replace("[serve]", f"[{extras}]").replace("HF_VFT_VERSION", __version__)
+        write_text(folder / "requirements.txt", pinned)
         inside = folder / "run"
         inside.mkdir(exist_ok=True)
         for part in _PARTS:

@@ -14,6 +14,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.space import write_space
 from tests.hub.conftest import HASTE
 from tests.hub.loopback import LoopbackHub
+from tests.serving import made
 
 
 def test_a_space_is_complete_and_lands_on_the_hub(
@@ -38,6 +39,18 @@ def test_a_space_is_complete_and_lands_on_the_hub(
     )
     write_space(run, folder)
     push_folder(folder, "maker/finder", "space", api=api, patience=HASTE)
+
+
+def test_a_detector_has_a_space_of_its_own(tmp_path: Path) -> None:
+    run = made.detector(tmp_path / "run")
+    (run.export / "model.onnx").parent.mkdir()
+    run.onnx_file.write_bytes(b"graph")
+    folder = write_space(run, tmp_path / "space")
+    front = yaml.safe_load((folder / "README.md").read_text().split("---")[1])
+    assert "object-detection" in front["tags"]
+    assert (folder / "run" / "export" / "model.onnx").is_file()
+    required = (folder / "requirements.txt").read_text().strip()
+    assert required == f"hf-vft[serve,onnx]=={hf_vft.__version__}"
 
 
 def test_a_folder_of_something_else_is_not_replaced(run: RunDirectory, tmp_path: Path) -> None:

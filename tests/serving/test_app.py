@@ -15,6 +15,7 @@ pytest.importorskip("gradio", reason="needs hf-vft[serve]")
 
 from hf_vft.serving.launch import serve  # noqa: E402
 from tests.data.zoo_pictures import REJECTED  # noqa: E402
+from tests.serving import made  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +59,28 @@ def test_predict_explain_feedback(client: Any, served: Any, pictures: Path) -> N
     log = served[1].log
     assert answer["request_id"] in set(log.read(columns=["request_id"])["request_id"])
     assert answer["request_id"] in set(log.read_labels()["request_id"])
+
+
+def test_slices_are_checked_and_a_detector_is_served_by_the_same_app(
+    client: Any, pictures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(gradio_client.exceptions.AppError, match="there is no column"):
+        client.predict(some(pictures, 1)[0], {"lens": "wide"}, api_name="/predict")
+    app, service = serve(made.detector(tmp_path / "run").path, log=tmp_path / "log", block=False)
+    try:
+        finder = gradio_client.Client(app.local_url, verbose=False)
+        picture = some(pictures, 1)[0]
+        answer = finder.predict(picture, {"camera": "top"}, api_name="/predict")
+        assert answer["objects"]
+        assert set(service.log.read()["camera"]) == {"top"}
+        assert finder.predict(picture, None, api_name="/explain")
+        assert len(finder.predict([picture], api_name="/predict_batch")) == 1
+        told = finder.predict(answer["request_id"], ["pit", "scratch"], api_name="/feedback")
+        assert "pit, scratch" in told
+        assert list(service.log.read_labels()["label"]) == ["pit|scratch"]
+    finally:
+        app.close()
+        service.close()
 
 
 def test_many_files_and_a_zip_with_a_broken_one(

@@ -23,6 +23,9 @@ def serve(
         bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
     ] = False,
     examples: Annotated[Path | None, typer.Option(help="A folder of pictures to try.")] = None,
+    reports: Annotated[
+        Path | None, typer.Option(help="Where `hf-vft monitor --out` writes; RUN/monitoring.")
+    ] = None,
 ) -> None:
     """Serve a run: a page for people, an API and MCP tools for machines.
 
@@ -41,6 +44,7 @@ def serve(
         per_minute=rate,
         keep_images=keep_images,
         examples=examples,
+        reports=reports,
         block=False,
     )
     typer.echo(f"Serving on {app.local_url} (API: ?view=api, MCP: gradio_api/mcp); Ctrl-C stops.")
@@ -82,7 +86,7 @@ def explain(
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("explained.png"),
     label: Annotated[str | None, typer.Option(help="What for; the answer by default.")] = None,
 ) -> None:
-    """Show which parts of a picture speak for the answer, as a heat map over it.
+    """Show which parts of a picture speak for the answer, as a heat map over it; or its boxes.
 
     Example: hf-vft explain run/ photo.jpg --out why.png
     """
@@ -94,5 +98,8 @@ def explain(
     service = Service(RunDirectory.open(run))
     answer = service.predict(image)
     service.explain(image, label).save(out)
+    if service.finds_boxes:
+        typer.echo(f"{out}: {len(answer.labels)} boxes in {image.name}.")
+        return
     best, confidence = answer.scores[0]
     typer.echo(f"{out}: what speaks for {label or best} ({image.name}: {best} {confidence:.1%}).")

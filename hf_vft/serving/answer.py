@@ -1,0 +1,73 @@
+"""An answer to one picture, as the page and the endpoints give it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hf_vft.tasks import DetectedObject
+
+
+@dataclass(frozen=True)
+class Served:
+    """What was answered.
+
+    Attributes:
+        request_id: Names it in the log, and for feedback.
+        labels: What is answered: one class; those over their thresholds, maybe none; or the class
+            of each box that is answered.
+        scores: Classes with calibrated scores, the best first.
+        objects: Boxes, the surest first, also those below the threshold; None where the task has
+            none.
+        sure: Whether the confidence reaches the abstention threshold; None where thresholds of the
+            classes decide.
+        reason: Why it is not sure; empty if it is.
+    """
+
+    request_id: str
+    labels: tuple[str, ...]
+    scores: tuple[tuple[str, float], ...]
+    objects: tuple[DetectedObject, ...] | None = None
+    sure: bool | None = None
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the endpoints answer."""
+        named: dict[str, Any] = {"request_id": self.request_id}
+        if self.objects is not None:
+            return named | {"objects": [_box(found) for found in self.objects]}
+        scores = [{"label": name, "score": round(score, 6)} for name, score in self.scores]
+        if self.sure is None:
+            return named | {"labels": list(self.labels), "scores": scores}
+        best = {"label": self.labels[0], "confidence": scores[0]["score"]}
+        return named | best | {"sure": self.sure, "reason": self.reason, "scores": scores}
+
+
+def _box(found: DetectedObject) -> dict[str, Any]:
+    corners = {name: round(edge, 2) for name, edge in found.as_dict()["box"].items()}
+    return {
+        "label": found.label,
+        "score": round(found.score, 6),
+        "box": corners,
+        "answered": found.answered,
+    }
+
+
+def boxes_of(answer: dict[str, Any]) -> list[DetectedObject]:
+    """The boxes of what `Served.as_dict` wrote."""
+    return [
+        DetectedObject(
+            one["label"],
+            one["score"],
+            tuple(one["box"][name] for name in ("xmin", "ymin", "xmax", "ymax")),
+            one["answered"],
+        )
+        for one in answer.get("objects", [])
+    ]
+
+
+def over(objects: list[DetectedObject], threshold: float | None) -> list[DetectedObject]:
+    """The boxes from a score on; None takes those that are answered."""
+    if threshold is None:
+        return [found for found in objects if found.answered]
+    return [found for found in objects if found.score >= threshold]

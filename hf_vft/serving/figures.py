@@ -1,0 +1,153 @@
+"""What the tabs show of a run and of its log, as tables and tiles."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.records import ProductionLog
+from hf_vft.reporting.numbers import percent
+from hf_vft.reporting.verdict import details, headline, judged_split, metric_name
+from hf_vft.run import RunDirectory
+from hf_vft.serving.page import tiles
+
+_OF_A_CLASS = ("f1", "ap50", "average_precision", "recall")
+_OF_A_SLICE = ("accuracy", "f1_micro", "map50", "f1_macro", "f1")
+"""Which score a plot shows: the first of these that was measured."""
+
+_OF_A_VERDICT = ("action", "headline", "reasons", "todo", "rows")
+
+
+def verdict_of(run: RunDirectory) -> tuple[EvalReport, str]:
+    """The run's scores, and what they say in a few sentences."""
+    report = EvalReport.model_validate(run.read_json(run.metrics_file))
+    return report, " ".join([headline(report), *details(report)])
+
+
+def score_table(report: EvalReport) -> pd.DataFrame:
+    """Every overall score of the judged split with its interval."""
+    split = judged_split(report)
+    rows = [
+        {"Score": metric_name(name), "Value": value.value, "From": value.low, "To": value.high}
+        for name, value in report.splits[split].metrics.items()
+    ]
+    return pd.DataFrame(rows).round(3)
+
+
+def class_scores(report: EvalReport) -> pd.DataFrame:
+    """A score of each class, for a plot: ``class`` and ``score``; its name is in ``attrs``."""
+    found = report.splits[judged_split(report)].per_class
+    metric = next((m for m in _OF_A_CLASS if any(m in one.metrics for one in found.values())), "")
+    rows = [
+        {"class": name, "score": one.metrics[metric].value or 0.0}
+        for name, one in found.items()
+        if metric in one.metrics
+    ]
+    frame = pd.DataFrame(rows, columns=["class", "score"])
+    frame.attrs["metric"] = metric_name(metric)
+    return frame
+
+
+def slice_scores(report: EvalReport) -> pd.DataFrame:
+    """A score by slice, for a plot: ``slice`` and ``score``; its name is in ``attrs``."""
+    slices = report.splits[judged_split(report)].slices
+    every = [found.metrics for values in slices.values() for found in values.values()]
+    metric = next((m for m in _OF_A_SLICE if any(m in metrics for metrics in every)), "")
+    rows = [
+        {"slice": f"{column}: {value}", "score": found.metrics[metric].value or 0.0}
+        for column, values in slices.items()
+        for value, found in values.items()
+        if metric in found.metrics
+    ]
+    frame = pd.DataFrame(rows, columns=["slice", "score"])
+    frame.attrs["metric"] = metric_name(metric)
+    return frame
+
+
+def slice_values(report: EvalReport) -> dict[str, list[str]]:
+    """The values of each slice column that were seen when the run was measured."""
+    found: dict[str, set[str]] = {}
+    for split in report.splits.values():
+        for column, values in split.slices.items():
+            found.setdefault(column, set()).update(values)
+    return {column: sorted(values) for column, values in found.items()}
+
+
+def card_text(run: RunDirectory) -> str:
+    """The model card without its front matter and comments."""
+    if not run.card_file.is_file():
+        return "There is no card in this run; `hf-vft push` writes one."
+    text = re.sub(r"\A---\n.*?\n---\n", "", run.card_file.read_text(encoding="utf-8"), flags=re.S)
+    return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
+
+
+def log_history(log: ProductionLog | None, threshold: float | None) -> tuple[str, pd.DataFrame]:
+    """What was served so far: tiles, and the main figures over time.
+
+    Args:
+        log: None where none is kept.
+        threshold: Of abstention; None where the task knows none.
+    """
+    empty = pd.DataFrame(columns=["time", "figure", "value"])
+    if log is None or not ProductionLog.is_log(log.folder):
+        return tiles(("0", "answers logged")), empty
+    frame = log.read(columns=["request_id", "ts_utc", "predicted", "confidence", "latency_ms"])
+    if frame.empty:
+        return tiles(("0", "answers logged")), empty
+    labels = log.read_labels().set_index("request_id")["label"]
+    truth = frame["request_id"].map(labels)
+    frame["right"] = [
+        None if pd.isna(true) else float(_names(true) == _names(said))
+        for true, said in zip(truth, frame["predicted"], strict=True)
+    ]
+    right = frame["right"].dropna().astype(float)
+    shown = [
+        (f"{len(frame):,}", "answers logged"),
+        (percent(frame["confidence"].mean()), "mean confidence"),
+        (f"{frame['latency_ms'].median():.0f} ms", "median time to answer"),
+        (percent(right.mean()) if len(right) else "–", f"right, by {len(right):,} feedbacks"),
+    ]
+    if threshold is not None:
+        frame["unsure"] = (frame["confidence"] < threshold).astype(float)
+        shown.insert(2, (percent(frame["unsure"].mean()), "not sure"))
+    return tiles(*shown), _over_time(frame)
+
+
+def _over_time(frame: pd.DataFrame) -> pd.DataFrame:
+    """Figures by hour, or by day once there are more than three."""
+    moments = frame["ts_utc"].dt.tz_localize(None)
+    step = "D" if moments.max() - moments.min() > pd.Timedelta(days=3) else "h"
+    names = {"confidence": "mean confidence", "unsure": "share not sure", "right": "share right"}
+    there = [name for name in names if name in frame]
+    values = frame[there].astype(float).assign(time=moments.dt.floor(step))
+    means = values.groupby("time").mean()
+    long = means.rename(columns=names).reset_index().melt("time", var_name="figure")
+    return long.dropna(subset="value").reset_index(drop=True)
+
+
+def _names(labels: str) -> list[str]:
+    """Several labels are the same in any order."""
+    return sorted(str(labels).split("|"))
+
+
+def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | None]:
+    """What the monitor wrote last below a folder: the verdict, when, and its page."""
+    found = list(folder.rglob("verdict.json")) if folder.is_dir() else []
+    for path in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True):
+        try:
+            verdict = json.loads(path.read_text(encoding="utf-8"))
+            verdict = {
+                name: verdict[name] for name in ("action", "headline", "reasons", "todo", "rows")
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # half written by an older version, or none of ours
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        page = path.with_name("monitor.html")
+        return verdict, written, page if page.is_file() else None
+    return None, "", None

@@ -1,0 +1,279 @@
+"""The four tabs of the page."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from hf_vft.data.folders import is_picture_name, visible_files
+from hf_vft.run import RunDirectory
+from hf_vft.serving import figures, page
+from hf_vft.serving.answer import boxes_of, over
+from hf_vft.serving.endpoints import CONCURRENT, MAX_FILES
+from hf_vft.serving.service import Service
+from hf_vft.tasks.detection import FLOOR
+
+Calls = dict[str, Callable[..., Any]]
+HIDDEN: dict[str, Any] = {"api_visibility": "private"}
+EXAMPLES = 8
+REFRESH = 30
+"""Seconds."""
+
+
+def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
+    """One picture: the answer, why, and what a person says of it."""
+    several = service.abstention is None
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=300):
+            picture = _picture(gr)
+            start = _lowest(service)
+            slider = gr.Slider(
+                FLOOR, 1.0, start, step=0.01, label="Boxes from a score of", elem_id="threshold",
+                visible=service.finds_boxes,
+            )  # fmt: skip
+            label = gr.Dropdown(
+                ["", *service.labels],
+                value="",
+                label="Only boxes of" if service.finds_boxes else "Heat map for",
+                info="Empty: all." if service.finds_boxes else "Empty: the answer.",
+            )
+            slices = _slices(gr, service)
+            shown = _examples(gr, picture, examples)
+        with gr.Column(scale=6, min_width=300):
+            card = gr.HTML(page.IDLE, elem_id="answer")
+            heat = gr.Image(
+                label="What was found" if service.finds_boxes else "Why: what speaks for it",
+                interactive=False,
+                alt_text="The picture with boxes over it"
+                if service.finds_boxes
+                else "The picture with a heat map of what speaks for the answer",
+                elem_id="heat",
+                height=340,
+                visible=False,
+            )
+            with gr.Group(visible=False) as ask:
+                choose = gr.CheckboxGroup if several else gr.Radio
+                question = "What is in the picture?" if several else "Right or wrong? It is …"
+                truth = choose(service.labels, label=question, elem_id="truth")
+                send = gr.Button("Send feedback", variant="secondary", elem_id="send")
+                thanks = gr.Markdown("", elem_id="thanks")
+    answer = gr.JSON(visible=False, label="answer")
+    number = gr.Textbox(visible=False, label="request_id")
+
+    def show(found: dict[str, Any] | None) -> tuple[Any, ...]:
+        found = found or {}
+        said = [o.label for o in over(boxes_of(found), None)] or found.get("labels", [])
+        return (
+            page.answer_card(found),
+            found.get("request_id", ""),
+            gr.Group(visible=bool(found) and service.log is not None),
+            choose(value=list(dict.fromkeys(said)) if several else found.get("label")),
+            "",
+            gr.Slider(value=start),
+        )
+
+    def redraw(path: str, found: dict[str, Any], threshold: float, only: str) -> tuple[Any, str]:
+        """Other boxes of the same answer; the model is not asked again."""
+        least = None if abs(threshold - start) < 1e-9 else threshold
+        boxes = [one for one in over(boxes_of(found or {}), least) if only in ("", one.label)]
+        image = service.drawn(path, boxes) if path and found else None
+        return image, page.answer_card(found, least)
+
+    def then_answer(trigger: Any, **options: Any) -> None:
+        drawn = (
+            trigger(calls["predict"], [picture, slices], answer, **options)
+            .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
+            .then(lambda: gr.Image(visible=True), None, heat, **HIDDEN)
+        )
+        if service.finds_boxes:
+            drawn.success(redraw, [picture, answer, slider, label], [heat, card], **HIDDEN)
+        else:
+            drawn.success(calls["explain"], [picture, label], heat, **HIDDEN)
+
+    # The first event of a function keeps its name.
+    gr.Button(visible=False).click(
+        calls["explain"], [picture, label], heat, api_name="explain", concurrency_limit=4
+    )
+    then_answer(picture.input, api_name="predict", concurrency_limit=CONCURRENT)
+    if shown is not None:
+        then_answer(shown.load_input_event.success, **HIDDEN)
+    if service.finds_boxes:
+        for control in (slider.release, label.input):
+            control(redraw, [picture, answer, slider, label], [heat, card], **HIDDEN)
+    else:
+        label.input(calls["explain"], [picture, label], heat, **HIDDEN)
+    picture.clear(
+        lambda: (page.IDLE, gr.Image(value=None, visible=False), gr.Group(visible=False), None),
+        None,
+        [card, heat, ask, answer],
+        **HIDDEN,
+    )
+    send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
+
+
+def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
+    """Many pictures: a table and a CSV file."""
+    files = gr.File(
+        label=f"Pictures or a zip, up to {MAX_FILES} pictures",
+        file_count="multiple",
+        type="filepath",
+        elem_id="files",
+    )
+    slices = _slices(gr, service)
+    start = gr.Button("Label all", variant="primary", elem_id="start")
+    rows = gr.JSON(visible=False, label="rows")
+    columns = _columns(service)
+    table = gr.Dataframe(
+        headers=columns, interactive=False, wrap=True, label="Answers", elem_id="rows"
+    )
+    sheet = gr.File(label="As CSV", visible=False, interactive=False, elem_id="csv")
+
+    def show(found: list[dict[str, Any]]) -> tuple[Any, Any]:
+        lines = [[_cell(row, name) for name in columns] for row in found or []]
+        return lines, gr.File(value=_csv(columns, lines), visible=True)
+
+    start.click(
+        calls["predict_batch"], [files, slices], rows, api_name="predict_batch", concurrency_limit=4
+    ).success(show, rows, [table, sheet], **HIDDEN)
+
+
+def model_tab(gr: Any, run: RunDirectory) -> None:
+    """What the model is worth, and its card."""
+    report, sentences = figures.verdict_of(run)
+    gr.Markdown(escape(sentences, quote=False))
+    with gr.Row():
+        for frame, x, of in (
+            (figures.class_scores(report), "class", "by class"),
+            (figures.slice_scores(report), "slice", "by slice"),
+        ):
+            if len(frame):
+                gr.BarPlot(
+                    frame, x=x, y="score", y_lim=[0, 1], title=f"{frame.attrs['metric']} {of}",
+                    height=280, x_title="", y_title="", x_label_angle=-30,
+                )  # fmt: skip
+    gr.Dataframe(figures.score_table(report), label="Scores with 95 % intervals", interactive=False)
+    with gr.Accordion("Model card", open=False):
+        gr.Markdown(figures.card_text(run))
+
+
+def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
+    """What the monitor decided last, and what was served so far."""
+    verdict = gr.HTML(elem_id="verdict")
+    tiles = gr.HTML(elem_id="figures")
+    history = gr.LinePlot(
+        x="time", y="value", color="figure", y_lim=[0, 1], title="The main figures over time",
+        height=260, x_title="", y_title="",
+    )  # fmt: skip
+    with gr.Row():
+        refresh = gr.Button("Refresh", size="sm", elem_id="refresh")
+        whole = gr.Button("Show the whole report", size="sm", elem_id="whole")
+    frame = gr.HTML(elem_id="report")
+    threshold = service.abstention.threshold if service.abstention else None
+
+    def show() -> tuple[str, str, Any]:
+        found, written, _ = figures.newest_verdict(reports)
+        return page.verdict_card(found, written), *figures.log_history(service.log, threshold)
+
+    for event in (refresh.click, gr.Timer(REFRESH).tick, app.load):
+        event(show, None, [verdict, tiles, history], **HIDDEN)
+    # A page of megabytes is sent to who asks for it, and once.
+    whole.click(lambda: _framed(figures.newest_verdict(reports)[2]), None, frame, **HIDDEN)
+
+
+def _framed(newest: Path | None) -> str:
+    if newest is None:
+        return '<div class="vft-card idle">No monitoring report has been written yet.</div>'
+    text = escape(newest.read_text(encoding="utf-8"), quote=True)
+    return (
+        '<iframe title="The newest monitoring report" sandbox="allow-scripts" '
+        f'style="width:100%;height:900px;border:0" srcdoc="{text}"></iframe>'
+    )
+
+
+def _lowest(service: Service) -> float:
+    """Where the slider starts: the lowest threshold of a class."""
+    return max(FLOOR, round(min(service.predictor.calibration.thresholds, default=0.5), 2))
+
+
+def _slices(gr: Any, service: Service) -> Any:
+    """What is known of the picture, as a JSON object; the page asks for each column."""
+    given = gr.JSON(visible=False, label="slices")
+    if not service.slice_columns:
+        return given
+    report, _ = figures.verdict_of(service.run)
+    known = figures.slice_values(report)
+    with gr.Accordion("About the picture", open=False), gr.Row():
+        fields = [
+            gr.Dropdown(
+                ["", *known.get(column, [])], value="", label=column, allow_custom_value=True
+            )
+            for column in service.slice_columns
+        ]
+
+    def together(*values: str | None) -> dict[str, str]:
+        pairs = zip(service.slice_columns, values, strict=True)
+        return {column: value for column, value in pairs if value}
+
+    for one in fields:
+        one.change(together, fields, given, **HIDDEN)
+    return given
+
+
+def _examples(gr: Any, picture: Any, folder: Path | None) -> Any:
+    if not folder or not folder.is_dir():
+        return None
+    shown = [str(path) for path in visible_files(folder) if is_picture_name(path)][:EXAMPLES]
+    return gr.Examples(shown, picture, label="Examples") if shown else None
+
+
+def _columns(service: Service) -> list[str]:
+    if service.finds_boxes:
+        return ["file", "found", "boxes", "error"]
+    middle = ["labels"] if service.abstention is None else ["label", "confidence", "sure"]
+    return ["file", *middle, "error"]
+
+
+def _cell(row: dict[str, Any], name: str) -> Any:
+    if name in ("found", "boxes") and "objects" in row:
+        kept = [found.label for found in over(boxes_of(row), None)]
+        return ", ".join(dict.fromkeys(kept)) if name == "found" else len(kept)
+    value = row.get(name, "")
+    if isinstance(value, list):
+        return ", ".join(value)
+    if name == "confidence" and value != "":
+        return round(value, 4)
+    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+
+
+def _csv(columns: list[str], lines: list[list[Any]]) -> str:
+    """A CSV file that no spreadsheet takes for formulas."""
+    folder = Path(tempfile.mkdtemp(prefix="hf-vft-csv-"))
+    with (folder / "answers.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows([[_harmless(cell) for cell in line] for line in lines])
+    return str(folder / "answers.csv")
+
+
+def _harmless(cell: Any) -> Any:
+    formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t")
+    return f"'{cell}" if formula else cell
+
+
+def _picture(gr: Any) -> Any:
+    """An image input that hands over the file as it came: decoding it is ours."""
+    picture = gr.Image(
+        label="Picture",
+        type="filepath",
+        sources=["upload", "clipboard", "webcam"],
+        elem_id="picture",
+        height=340,
+        alt_text="The picture to be labelled",
+    )
+    # Gradio has checked by then that the path is one of its uploads.
+    picture.preprocess = lambda payload: None if payload is None else payload.path
+    return picture

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.records import ProductionLog
+from hf_vft.serving import figures, page
+from tests.serving import made
+
+IDENTITY = {"model_hash": "m1", "preprocessing_hash": "p1", "task": "image-classification"}
+
+
+def verdict(folder: Path, action: str, age: int) -> Path:
+    folder.mkdir(parents=True)
+    told = {"action": action, "headline": f"Now {action}.", "reasons": ["<i>why</i>"]}
+    path = folder / "verdict.json"
+    path.write_text(json.dumps(told | {"todo": ["Do it."], "rows": 300, "judged": []}))
+    (folder / "monitor.html").write_text("<html>")
+    moment = path.stat().st_mtime - age
+    os.utime(path, (moment, moment))
+    return path
+
+
+def test_the_newest_verdict_says_whether_to_retrain(tmp_path: Path) -> None:
+    assert figures.newest_verdict(tmp_path / "none") == (None, "", None)
+    verdict(tmp_path / "monday", "none", age=900)
+    newest = verdict(tmp_path / "tuesday", "retrain", age=60)
+    verdict(tmp_path / "wednesday", "label", age=0).write_text("{half")
+    found, written, report = figures.newest_verdict(tmp_path)
+    assert found is not None
+    assert found["action"] == "retrain"
+    assert report == newest.with_name("monitor.html")
+    card = page.verdict_card(found, written)
+    assert "Now retrain." in card
+    assert "vft-card bad" in card
+    assert "&lt;i&gt;why&lt;/i&gt;" in card
+    assert "hf-vft monitor" in page.verdict_card(None)
+
+
+@pytest.mark.parametrize(("hours", "moments"), [(5, 5), (24 * 6, 6)])
+def test_history_shows_the_figures_by_hour_or_by_day(
+    tmp_path: Path, hours: int, moments: int
+) -> None:
+    log, start = ProductionLog(tmp_path), datetime(2026, 3, 2, tzinfo=UTC)
+    rows = [
+        {"request_id": f"r{i}", "ts_utc": start + timedelta(hours=i), **IDENTITY}
+        | {"predicted": "b|a", "confidence": 0.9 if i % 2 else 0.4, "latency_ms": 12.0}
+        for i in range(hours)
+    ]
+    with log.writer() as writer:
+        writer.append(rows)
+    log.append_labels([{"request_id": "r0", "label": "a|b"}, {"request_id": "r1", "label": "a"}])
+    tiles, history = figures.log_history(log, 0.5)
+    assert "12 ms" in tiles
+    assert "right, by 2 feedbacks" in tiles
+    assert set(history["figure"]) == {"mean confidence", "share not sure", "share right"}
+    assert (history["figure"] == "mean confidence").sum() == moments
+    first = history[history["figure"] == "share right"]["value"].iloc[0]
+    assert first == (1.0 if hours == 5 else 0.5)
+    without, again = figures.log_history(log, None)
+    assert "not sure" not in without
+    assert "share not sure" not in set(again["figure"])
+
+
+@pytest.mark.parametrize(("make", "metric"), [(made.several, "f1"), (made.detector, "f1")])
+def test_classes_and_slices_are_plotted_for_every_task(
+    tmp_path: Path, make: object, metric: str
+) -> None:
+    run = make(tmp_path / "run")  # type: ignore[operator]
+    report = EvalReport.model_validate(run.read_json(run.metrics_file))
+    assert list(figures.class_scores(report)["class"]) == made.LABELS
+    assert len(figures.slice_scores(report)) == 2
+    assert figures.slice_scores(report).attrs["metric"]
+    assert figures.slice_values(report) == {"camera": ["side", "top"]}
