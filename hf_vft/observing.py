@@ -130,9 +130,9 @@ def _pictures(source: str | Path, config: DataConfig) -> Table:
     reading = DataConfig(max_pixels=config.max_pixels)
     cache = default_cache() / "data"
     if path.is_dir() and (path / LABELS_FILE).is_file():
-        return read_source(path / LABELS_FILE, reading, cache)
+        return read_source(path / LABELS_FILE, reading, cache, labelled=False)
     if not path.is_dir() or has_metadata(path) or is_saved(path):
-        return read_source(source, reading, cache)
+        return read_source(source, reading, cache, labelled=False)
     files = [file for file in visible_files(path) if is_picture_name(file)]
     if not files:
         raise DataError(f"{path}: there is no picture in it, and it is no production log.")

@@ -18,8 +18,8 @@ from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.drift import Window, find_drift, read_window
 from hf_vft.monitoring.findings import Finding
-from hf_vft.monitoring.labelling import pictures_to_label
-from hf_vft.monitoring.labels import label_findings
+from hf_vft.monitoring.labelling import COLUMNS, pictures_to_label
+from hf_vft.monitoring.labels import label_findings, realised_over_time
 from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
@@ -43,10 +43,12 @@ class Watched:
     Attributes:
         decision: The verdict.
         to_label: Pictures that would tell most, if labelled; empty if there is no need.
+        over_time: `hf_vft.monitoring.labels.realised_over_time` of all labels of the log.
     """
 
     decision: Decision
     to_label: pd.DataFrame
+    over_time: pd.DataFrame
 
 
 def monitor_run(
@@ -87,13 +89,16 @@ def monitor_run(
         found.append(findings)
         display.advance(number + 1, total=len(windows))
     decision = decide(found, policy)
-    to_label = pd.DataFrame()
+    to_label = pd.DataFrame(columns=COLUMNS)
     if decision.alert and policy.actions.ask_for:
         sample = windows[-1].sample
         to_label = pictures_to_label(
             sample.frame, sample.embeddings, unlike, policy.actions.ask_for
         )
-    return Watched(decision, to_label)
+        if to_label.empty:
+            decision = decision.with_nothing_to_label()
+    known = whole.sample.frame.dropna(subset=["label"])
+    return Watched(decision, to_label, realised_over_time(known))
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
@@ -114,7 +119,7 @@ def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
 def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
     """Write the report, the verdict and the pictures to label into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
-    snapshot = write_report(watched.decision, out, name=name)
+    snapshot = write_report(watched.decision, out, name=name, over_time=watched.over_time)
     write_text(out / TO_LABEL, watched.to_label.to_csv(index=False))
     if workspace is not None:
         add_to_workspace(snapshot, workspace)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
 
 from hf_vft.data.demo_production import write_production
-from hf_vft.errors import DataError
+from hf_vft.errors import DataError, RunError
 from hf_vft.monitoring.drift import find_drift, read_window
 from hf_vft.monitoring.profile import Reference
 from hf_vft.observing import observe
+from hf_vft.pipeline import fit
 from hf_vft.run import RunDirectory
 from tests.runs import PICTURE_SIZE
 
@@ -86,3 +88,36 @@ def test_a_folder_without_pictures_is_refused(fitted: Path, tmp_path: Path) -> N
     (tmp_path / "broken.jpg").write_bytes(b"none")
     with pytest.raises(DataError, match="no picture could be scored, not an image"):
         observe(fitted, tmp_path, tmp_path / "log")
+
+
+def test_a_table_or_dataset_without_labels_is_observed_too(
+    fitted: Path, pictures: Path, tmp_path: Path
+) -> None:
+    files = sorted((pictures / "images").iterdir())[:6]
+    rows = {"image": [str(file) for file in files], "camera": ["top", "side"] * 3}
+    table = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    table.to_parquet(str(tmp_path / "week.parquet"))
+    table.save_to_disk(str(tmp_path / "saved"))
+    names = [f"images/{file.name}" for file in files]
+    listed = pd.DataFrame({"file_name": names, "camera": rows["camera"]})
+    listed.to_csv(pictures / "week.csv", index=False)
+    for source in (tmp_path / "week.parquet", tmp_path / "saved", pictures / "week.csv"):
+        seen = observe(fitted, source, tmp_path / f"log-{source.name}")
+        assert (seen.pictures, seen.labels) == (6, 0)
+        assert sorted(seen.log.read(columns=["camera"])["camera"]) == sorted(rows["camera"])
+    (pictures / "week.csv").unlink()
+
+
+@pytest.mark.slow
+def test_a_reference_that_a_kill_prevented_is_written_by_resume(
+    fitted: Path, reference: Reference, tmp_path: Path
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    shutil.copytree(fitted, run.path)
+    shutil.rmtree(run.profile_file.parent)
+    with pytest.raises(RunError, match=r"no reference to compare with.*--resume` writes it"):
+        Reference.load(run)
+    fit(None, run.path, resume=True)
+    again = Reference.load(run)
+    assert again.identity == reference.identity
+    assert list(again.sample.frame["predicted"]) == list(reference.sample.frame["predicted"])

@@ -18,6 +18,7 @@ from hf_vft.cli.commands import (
     evaluate,
     export,
     fit,
+    log,
     monitor,
     predict,
     pretrain,
@@ -54,6 +55,7 @@ app.command()(serve.explain)
 app.command()(recipes.recipes)
 app.command()(doctor.doctor)
 app.add_typer(demo.app, name="demo")
+app.add_typer(log.app, name="log")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -114,6 +114,7 @@ def write_production(
     per_day: int = 100,
     size: int = 96,
     seed: int = 0,
+    contrast: float = 1.0,
     on_image: Callable[[], None] | None = None,
 ) -> Path:
     """Write a production stream: ``day-000/*.jpg`` ... and ``labels.csv``.
@@ -128,6 +129,7 @@ def write_production(
         per_day: Pictures a day.
         size: Side in pixels.
         seed: As for the training pictures.
+        contrast: Of the defects, as for the training pictures.
         on_image: Called after each picture.
 
     Returns:
@@ -136,7 +138,7 @@ def write_production(
     Raises:
         DataError: If ``out`` holds something, or cannot be written.
     """
-    config = DemoConfig(size=size, seed=seed)
+    config = DemoConfig(size=size, seed=seed, contrast=contrast)
     columns = ["file_name", "day", "timestamp", "line", "camera", "shift", "part_id", "label"]
     with (
         new_folder(out) as folder,

@@ -23,7 +23,12 @@ def has_metadata(root: Path) -> bool:
 
 
 def read_metadata(
-    root: Path, config: DataConfig, *, contained: bool = False, kind: str | None = None
+    root: Path,
+    config: DataConfig,
+    *,
+    contained: bool = False,
+    kind: str | None = None,
+    labelled: bool = True,
 ) -> Table:
     """Read the rows of the metadata file at the root, or of those in the split folders.
 
@@ -32,6 +37,7 @@ def read_metadata(
         config: Which columns.
         contained: Whether file names may not lead out of ``root``.
         kind: What the labels have to be; None takes what is there.
+        labelled: Whether labels have to be there.
 
     Raises:
         DataError: If a file cannot be read or lacks a column.
@@ -42,7 +48,13 @@ def read_metadata(
     else:
         columns, splits = _read_split_files(_files_in_splits(root), config)
     table = rows_to_table(
-        to_rows(columns), config, base=root, contained=contained, splits=splits, kind=kind
+        to_rows(columns),
+        config,
+        base=root,
+        contained=contained,
+        splits=splits,
+        kind=kind,
+        needs_labels=labelled,
     )
     named = set(table.files)
     unnamed = [

@@ -37,7 +37,12 @@ def describe_source(source: Source) -> str:
 
 
 def read_source(
-    source: Source, config: DataConfig, cache_dir: Path | None, *, kind: str | None = None
+    source: Source,
+    config: DataConfig,
+    cache_dir: Path | None,
+    *,
+    kind: str | None = None,
+    labelled: bool = True,
 ) -> Table:
     """Read any source into a table; no picture is decoded.
 
@@ -48,11 +53,12 @@ def read_source(
             files of Hugging Face libraries.
         kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
             what is there.
+        labelled: Whether a table without labels is an error; if not, its labels are None.
 
     Raises:
         DataError: One line, if it is not there, not understood, or lacks what is needed.
     """
-    how = Reading(config, cache_dir, kind)
+    how = Reading(config, cache_dir, kind, labelled=labelled)
     if not isinstance(source, str | Path):
         table = _read_stored(source, how, base=None)
     else:
@@ -84,19 +90,23 @@ class Reading:
         cache_dir: Where archives are unpacked and datasets are kept.
         kind: What the labels have to be; None takes what is there.
         contained: Whether no file outside of the source may be named.
+        labelled: Whether labels have to be there.
     """
 
     config: DataConfig
     cache_dir: Path | None
     kind: str | None
     contained: bool = False
+    labelled: bool = True
 
 
 def _read_folder(root: Path, how: Reading) -> Table:
     if is_saved(root):
         return _read_stored(load_saved(root), how, base=None)
     if has_metadata(root):
-        return read_metadata(root, how.config, contained=how.contained, kind=how.kind)
+        return read_metadata(
+            root, how.config, contained=how.contained, kind=how.kind, labelled=how.labelled
+        )
     folder = Folder(root)
     if folder.ending(".parquet") and not folder.pictures:
         return _read_stored(load_parquet(root, how.cache_dir), how, base=root)
@@ -134,7 +144,9 @@ def _read_file(path: Path, how: Reading) -> Table:
         return read_coco(Folder(path.parent.parent if beside else path.parent), {path: coco})
     if suffix in TEXT_SUFFIXES:
         rows = to_rows(read_columns(path))
-        return rows_to_table(rows, how.config, base=path.parent, kind=how.kind)
+        return rows_to_table(
+            rows, how.config, base=path.parent, kind=how.kind, needs_labels=how.labelled
+        )
     if suffix == ".parquet":
         return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
     raise DataError(f"{path} is not a source of labelled pictures: give {_KINDS}.")
@@ -145,6 +157,12 @@ def _read_stored(stored: Stored, how: Reading, *, base: Path | None) -> Table:
     if not len(rows):
         raise DataError("The dataset has no rows.")
     table = rows_to_table(
-        rows, how.config, base=base, contained=how.contained, splits=splits, kind=how.kind
+        rows,
+        how.config,
+        base=base,
+        contained=how.contained,
+        splits=splits,
+        kind=how.kind,
+        needs_labels=how.labelled,
     )
     return replace(table, notes=notes + table.notes)

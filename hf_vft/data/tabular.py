@@ -31,6 +31,7 @@ def rows_to_table(
     contained: bool = False,
     splits: list[str] | None = None,
     kind: str | None = None,
+    needs_labels: bool = True,
 ) -> Table:
     """Bring a table into the one form.
 
@@ -42,6 +43,7 @@ def rows_to_table(
         splits: Split of each row where the source itself is divided.
         kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
             what is there.
+        needs_labels: Whether a table without labels is an error; if not, its labels are None.
 
     Raises:
         DataError: One line about the column or value that does not fit.
@@ -53,7 +55,7 @@ def rows_to_table(
         splits = _split_values(rows, columns.split)
     named = base is not None and _is_text(rows.features[columns.image])
     labelled = columns.label is not None or bool(columns.flags)
-    if not labelled and (not named or kind not in (None, "class")):
+    if needs_labels and not labelled and (not named or kind not in (None, "class")):
         require_label([name for name in rows.column_names if name != columns.image])
     if base is not None and named:
         files, images = _named_images(rows, columns.image, base, contained)
@@ -63,6 +65,8 @@ def rows_to_table(
     notes = []
     if labelled:
         labels = read_labels(rows, columns, config, kind)
+    elif not needs_labels:
+        labels = Labels(KINDS["class"], [None] * len(files))
     else:
         labels = Labels(KINDS["class"], [*_labels_from_folders(files, rows.column_names)])
         notes.append("No column holds labels, so the names of the folders are the labels.")

@@ -24,6 +24,7 @@ _HEADLINES: dict[Action, str] = {
     "label": "Something changed, and whether it hurts is unknown: label pictures.",
     "retrain": "The model has become worse: retrain it.",
 }
+_MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
 
 
@@ -50,6 +51,18 @@ class Decision(BaseModel):
     windows: int
     rows: int = Field(description="Of the newest window.")
     judged: list[Judged]
+
+    def with_nothing_to_label(self) -> Decision:
+        """What to do where every picture of the newest window has its label already."""
+        if self.action == "label":
+            todo = [
+                "All pictures of the newest window are labelled already, and the labels show no "
+                "loss: look for the cause of the change; if it is to stay, `hf-vft retrain RUN "
+                "LOG` makes it the new reference, should the challenger win.",
+            ]
+        else:
+            todo = [_MEND, "Otherwise run `hf-vft retrain RUN LOG`; the labels are there."]
+        return self.model_copy(update={"todo": todo})
 
     @property
     def alert(self) -> bool:
@@ -204,7 +217,7 @@ def _todo(action: Action, judged: list[Judged]) -> list[str]:
             *refused,
         ]
     return [
-        "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule).",
+        _MEND,
         "Otherwise label pictures, those of label-these.csv and some at random, and run "
         "`hf-vft retrain RUN LOG`.",
     ]

@@ -14,6 +14,7 @@ from evidently.legacy.renderers.html_widgets import (
     CounterData,
     WidgetSize,
     counter,
+    plotly_figure,
     table_data,
     text_widget,
 )
@@ -104,4 +105,52 @@ class SectionAlertsCalculation(SingleValueCalculation[SectionAlerts]):
             title = "" if self.metric.note else self.metric.title
             widgets.append(table_data(title=title, column_names=names, data=rows))
         result.widget = widgets
+        return result
+
+
+class OverTime(SingleValueMetric):
+    """Accuracy measured on labels, stretch by stretch; the value is that of the newest."""
+
+    times: list[str]
+    accuracy: list[float]
+    low: list[float]
+    high: list[float]
+    reference: Optional[float] = None  # noqa: UP045 – pydantic 1 reads it
+
+
+class OverTimeCalculation(SingleValueCalculation[OverTime]):
+    """Renders the curve with Wilson's intervals, and the level at training."""
+
+    def display_name(self) -> str:
+        """For lists of metrics and tests."""
+        return "Accuracy over time, measured on labels"
+
+    def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+        """The newest value, with the curve."""
+        import plotly.graph_objects as go
+
+        metric = self.metric
+        result = self.result(metric.accuracy[-1])
+        pairs = list(zip(metric.accuracy, metric.low, metric.high, strict=True))
+        bars = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - value for value, _, high in pairs],
+            "arrayminus": [value - low for value, low, _ in pairs],
+            "thickness": 1,
+        }
+        figure = go.Figure(
+            go.Scatter(
+                x=metric.times,
+                y=metric.accuracy,
+                error_y=bars,
+                mode="lines+markers",
+                name="accuracy, 95 % interval",
+                line={"color": "#4d4d4d"},
+            )
+        )
+        if metric.reference is not None:
+            figure.add_hline(y=metric.reference, line_dash="dash", annotation_text="at training")
+        figure.update_yaxes(title="accuracy", range=[0, 1.02])
+        result.widget = [plotly_figure(title=self.display_name(), figure=figure)]
         return result

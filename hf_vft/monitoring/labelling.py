@@ -10,6 +10,8 @@ import pandas as pd
 
 from hf_vft.evaluation.intervals import Ints
 
+COLUMNS = ["request_id", "file", "predicted", "confidence", "why"]
+
 
 def pictures_to_label(
     current: pd.DataFrame, embeddings: npt.NDArray[Any] | None, unlike: pd.DataFrame, n: int
@@ -39,9 +41,8 @@ def pictures_to_label(
     rest = open_rows.index.difference(list(chosen)).to_numpy()
     spread = _spread(rest, embeddings, n - len(chosen))
     chosen |= dict.fromkeys(spread.tolist(), "diverse")
-    found = current.loc[list(chosen), ["request_id", "file", "predicted", "confidence"]].copy()
-    found["why"] = list(chosen.values())
-    return found.head(n).reset_index(drop=True)
+    found = current.loc[list(chosen)].assign(why=list(chosen.values()))
+    return found.reindex(columns=COLUMNS).head(n).reset_index(drop=True)
 
 
 def _spread(rows: Ints, embeddings: npt.NDArray[Any] | None, n: int) -> Ints:

@@ -110,7 +110,7 @@ class Reference:
             RunError: If the run has none, or it is damaged.
         """
         if not run.profile_file.is_file():
-            raise RunError(f"{run.path}: {_why_no_reference(run.recipe().task)}")
+            raise RunError(f"{run.path}: {_why_no_reference(run)}")
         try:
             profile = Profile.model_validate(run.read_json(run.profile_file))
             frame = pd.read_parquet(run.reference_file)
@@ -124,9 +124,10 @@ class Reference:
             raise RunError(f"{run.profile_file.parent}: damaged ({reason}).") from None
 
 
-def _why_no_reference(task: str) -> str:
+def _why_no_reference(run: RunDirectory) -> str:
+    task = run.recipe().task
     if task == "image-classification":
-        return "no reference to compare with; fit the run anew."
+        return f"no reference to compare with; `hf-vft fit --out {run.path} --resume` writes it."
     return (
         f"monitoring compares answers of one label a picture so far, not those of {task}; "
         "`hf-vft evaluate` measures the run on newly labelled pictures."

@@ -11,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
+
 from hf_vft.errors import RunError
 from hf_vft.imports import require_package
 from hf_vft.monitoring.decision import Action, Decision, Judged
@@ -42,23 +44,29 @@ FIGURES = {
 SHOWN = ("labels.accuracy", "performance.estimated_accuracy", "bias.new_gap")
 
 
-def make_snapshot(decision: Decision, *, name: str, at: datetime | None = None) -> Any:
+def make_snapshot(
+    decision: Decision,
+    *,
+    name: str,
+    at: datetime | None = None,
+    over_time: pd.DataFrame | None = None,
+) -> Any:
     """An ``evidently`` snapshot of a decision.
 
     Args:
         decision: What was found.
         name: Of the run, shown in the workspace.
         at: The time that it stands for in the dashboard; now by default.
+        over_time: Accuracy measured on labels, `hf_vft.monitoring.labels.realised_over_time`.
 
     Raises:
         MissingDependencyError: If Evidently is not installed.
     """
     _import_evidently()
-    import pandas as pd
     from evidently import DataDefinition, Dataset, Report
     from evidently.tests import eq
 
-    from hf_vft.monitoring.evidently_metrics import SectionAlerts, Verdict
+    from hf_vft.monitoring.evidently_metrics import OverTime, SectionAlerts, Verdict
 
     metrics: list[Any] = [
         Verdict(
@@ -83,18 +91,27 @@ def make_snapshot(decision: Decision, *, name: str, at: datetime | None = None) 
                 tests=[eq(0)],
             )
         )
+        if section == "labels" and over_time is not None and len(over_time):
+            metrics.append(OverTime(**_curve(over_time), **_at_training(decision), tests=[]))
     # Evidently wants a data set; what was looked at stays out of the report.
     rows = Dataset.from_pandas(pd.DataFrame({"rows": [decision.rows]}), DataDefinition())
     return Report(metrics, include_tests=True).run(rows, None, timestamp=at, name=name)
 
 
-def write_report(decision: Decision, out: Path, *, name: str, at: datetime | None = None) -> Any:
+def write_report(
+    decision: Decision,
+    out: Path,
+    *,
+    name: str,
+    at: datetime | None = None,
+    over_time: pd.DataFrame | None = None,
+) -> Any:
     """Write ``monitor.html``, ``verdict.json`` and ``snapshot.json`` into ``out``.
 
     Returns:
         The snapshot.
     """
-    snapshot = make_snapshot(decision, name=name, at=at)
+    snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time)
     write_text(out / "monitor.html", snapshot.get_html_str(as_iframe=False))
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
     write_text(out / "snapshot.json", snapshot.dumps())
@@ -166,6 +183,18 @@ def _figures(decision: Decision) -> list[Any]:
             Figure(key=key, title=title, value=value, shown=shown, visible=key in SHOWN, tests=[])
         )
     return figures
+
+
+def _curve(over_time: pd.DataFrame) -> dict[str, Any]:
+    middle = over_time["start"] + (over_time["end"] - over_time["start"]) / 2
+    numbers = {name: over_time[name].tolist() for name in ("accuracy", "low", "high")}
+    return {"times": [f"{time:%Y-%m-%d %H:%M}" for time in middle], **numbers}
+
+
+def _at_training(decision: Decision) -> dict[str, float]:
+    found = (one.finding for one in decision.judged if one.finding.key == "labels.accuracy")
+    values = [one.reference for one in found if isinstance(one.reference, float)]
+    return {"reference": values[0]} if values else {}
 
 
 def _gravity(one: Judged) -> tuple[int, str]:

@@ -29,6 +29,7 @@ class FaultChoice(StrEnum):
 
 Out = Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")]
 Size = Annotated[int, typer.Option(min=32, help="Side of the pictures in pixels.")]
+Contrast = Annotated[float, typer.Option(help="Of the defects: 1 is hard, 2 easy.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
 
 
@@ -38,7 +39,7 @@ def images(
     n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 1500,
     size: Size = 96,
     seed: Seed = 0,
-    contrast: Annotated[float, typer.Option(help="Of the defects: 1 is hard, 2 easy.")] = 1.0,
+    contrast: Contrast = 1.0,
 ) -> None:
     """Write labelled pictures to train on: sound parts and five rare, faint defects.
 
@@ -60,10 +61,11 @@ def production(
     per_day: Annotated[int, typer.Option(min=1, help="Pictures a day.")] = 100,
     size: Size = 96,
     seed: Seed = 0,
+    contrast: Contrast = 1.0,
 ) -> None:
     """Write what the line makes after training: pictures by day, the truth in labels.csv.
 
-    Give the size and seed of the training pictures. The parts are new ones in any case.
+    Give the size, seed and contrast of the training pictures. The parts are new ones in any case.
 
     Example: hf-vft demo production stream --fault lighting --day 7
     """
@@ -74,7 +76,14 @@ def production(
     chosen = Fault(fault.value, day)
     with _progress("Pictures", days * per_day) as advance:
         write_production(
-            out, chosen, days=days, per_day=per_day, size=size, seed=seed, on_image=advance
+            out,
+            chosen,
+            days=days,
+            per_day=per_day,
+            size=size,
+            seed=seed,
+            contrast=contrast,
+            on_image=advance,
         )
     story = "nothing goes wrong" if fault is FaultChoice.none else f"{fault} from day {day}"
     typer.echo(f"{days * per_day} pictures over {days} days in {out}: {story}")

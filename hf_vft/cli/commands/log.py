@@ -1,0 +1,49 @@
+"""``hf-vft log``: what a production log needs from time to time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Add labels to a production log, or compact it.", no_args_is_help=True)
+
+Log = Annotated[Path, typer.Argument(help="A production log.")]
+
+
+@app.command()
+def label(
+    log: Log,
+    file: Annotated[
+        Path, typer.Argument(help="CSV or JSON Lines with request_id and label; maybe source.")
+    ],
+    source: Annotated[
+        str, typer.Option(help="Who labelled, where the file does not say.")
+    ] = "file",
+) -> None:
+    """Write labels that became known; a later one of a picture replaces an earlier one.
+
+    Rows without a label are left alone, so label-these.csv of `hf-vft monitor` can be filled in
+    and given here.
+
+    Example: hf-vft log label log/ label-these.csv --source inspector
+    """
+    from hf_vft.labelling import add_labels
+
+    written = add_labels(log, file, source=source)
+    typer.echo(f"{written} labels written.")
+
+
+@app.command()
+def compact(log: Log) -> None:
+    """Turn journals of killed writers into Parquet, and many small files into few large ones.
+
+    Writers and readers may go on meanwhile.
+
+    Example: hf-vft log compact log/
+    """
+    from hf_vft.records import ProductionLog
+
+    done = ProductionLog.open(log).compact()
+    typer.echo(f"{done.before} files became {done.after}; {done.journals} journals were taken in.")
