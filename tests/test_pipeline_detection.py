@@ -18,7 +18,9 @@ from hf_vft.errors import ModelError, RunError
 from hf_vft.monitoring.policy import Policy
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.run import RunDirectory
 from hf_vft.scoring import evaluate_run
+from hf_vft.serving.predictor import Predictor
 from hf_vft.watching import monitor_run
 from tests.models.tiny import tiny_rt_detr_v2
 from tests.runs import KillAt, fit_in_processes, metrics, weights
@@ -140,6 +142,25 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
     assert metrics(out)["splits"] == metrics(run)["splits"]
     there, here = weights(out), weights(run)
     assert all(there[name].equal(here[name]) for name in here)
+
+
+@pytest.mark.slow
+def test_two_processes_answer_for_every_picture_as_one_does(
+    recipe: Recipe, pictures: Path, tmp_path: Path
+) -> None:
+    """In order, and without the repeats that fill up the last batch."""
+    stages = [{"name": "all", "epochs": 1, "learning_rate": 1e-3, **STAGE}]
+    changes = {"stages": stages, "training.batch_size": 12, "training.eval_batch_size": 12}
+    out = tmp_path / "run"
+    assert fit_in_processes(recipe.replaced(changes), out, 2) == [0, 0]
+    table = pd.read_parquet(out / "reference" / "predictions.parquet")
+    predictor = Predictor(RunDirectory.open(out))
+    alone = predictor.predictions([predictor.decode(pictures / f) for f in table["file"]])
+    assert table["file"].is_unique
+    for told, found in zip(table["predicted"], alone, strict=True):
+        expected = [one.score for one in found.objects or ()]
+        assert [one["score"] for one in told] == pytest.approx(expected, abs=1e-5)
+    assert sum(map(len, table["predicted"])) > len(table)
 
 
 def test_the_monitor_says_that_it_does_not_watch_this_task(run: Path, tmp_path: Path) -> None:

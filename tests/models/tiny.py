@@ -289,6 +289,7 @@ _REAL_TIME = _CLASSIC | {
     "decoder_in_channels": [16, 16, 16],
     "hidden_expansion": 0.5,
     "freeze_backbone_batch_norms": False,
+    "num_denoising": 8,  # what they cost grows with their square
 }
 
 
