@@ -137,8 +137,9 @@ def weakest_class(result: SplitResult) -> str | None:
     name = min(scored, key=lambda label: scored[label] or 0.0)
     if scored[name] == 1.0:
         return "Not one image is answered wrong."
-    support = result.per_class[name].support
-    return f"The weakest class is {name} (F1 {numbers.score(scored[name])}, {_images(support)})."
+    counted = _boxes if "map50" in result.metrics else _images
+    support = counted(result.per_class[name].support)
+    return f"The weakest class is {name} (F1 {numbers.score(scored[name])}, {support})."
 
 
 def standings(report: EvalReport) -> dict[str, Standing]:
@@ -219,6 +220,10 @@ def _a(name: str) -> str:
 
 def _images(n: int) -> str:
     return "1 image" if n == 1 else f"{n:,} images"
+
+
+def _boxes(n: int) -> str:
+    return "1 box" if n == 1 else f"{n:,} boxes"
 
 
 def lower_first(text: str) -> str:

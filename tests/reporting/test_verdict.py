@@ -117,7 +117,12 @@ def test_the_weakest_class_is_named_with_its_images():
     report = made_report(n_bootstrap=20)
     result = report.splits["test"].per_class
     weakest = min(result, key=lambda name: result[name].metrics["f1"].value or 0.0)
-    assert f"The weakest class is {weakest} (F1 " in verdict(report)
+    support = result[weakest].support
+    said = next(one for one in details(report) if f"The weakest class is {weakest} (F1 " in one)
+    assert f"{support} images)" in said
+    value = {"value": 0.4, "low": None, "high": None}
+    boxes = changed(report, splits__test__metrics__map50=value)
+    assert any(f"{support} boxes)" in one for one in details(boxes))
 
 
 def test_no_mistake_at_all_is_said_so():
