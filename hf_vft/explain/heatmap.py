@@ -3,9 +3,11 @@
 For convolutional maps this is HiResCAM (Draelos & Carin 2020), which unlike Grad-CAM (Selvaraju
 et al. 2017) does not average the gradient over the map and so only marks what raised the score.
 Transformers are read in the same way, with their patch tokens as the map; a last block whose
-patch tokens no longer matter (only the class token does) is passed over. Where a network halves
-its resolution, the two deepest resolutions are averaged: the deeper one knows what, the other
-knows where.
+patch tokens no longer matter (only the class token does) is passed over. Where what follows
+normalises each token by itself, as at the end of a Swin, the product vanishes by construction (a
+token's length no longer matters): there a token is taken by how it differs from the average one.
+Where a convolutional network halves its resolution, the two deepest resolutions are averaged: the
+deeper one knows what, the other knows where.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from hf_vft.errors import ModelError
 from hf_vft.models.structure import anatomy
 
 RESOLUTIONS = 2
+VANISHED = 0.05
+"""Below this share of its parts the sum over channels is what rounding leaves of zero."""
+
 _PREFIX_TOKENS = 6
 """Class, distillation and register tokens stand before the patches; so many at most."""
 
@@ -48,13 +53,13 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     maps: dict[tuple[int, int], np.ndarray] = {}
     for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
-        found = None if gradient is None else _as_map(output * gradient)
+        found = None if gradient is None else _as_map(_attribution(output, gradient))
         if found is None or not _reaches_the_head(gradient):
             continue
         side = (found.shape[0], found.shape[1])
         if side not in maps:
             maps[side] = _unit(_enlarged(found.clamp(min=0), pixels.shape[-2:]))
-        if len(maps) == RESOLUTIONS:
+        if len(maps) == RESOLUTIONS or output.ndim == 3:
             break
     if not maps:
         raise ModelError(
@@ -82,6 +87,14 @@ def _block_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _attribution(output: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Gradient times activation; of tokens whose length does not matter, from their average on."""
+    product = output * gradient
+    if output.ndim == 3 and product.sum(-1).abs().sum() < VANISHED * product.abs().sum():
+        return (output - output.mean(1, keepdim=True)) * gradient
+    return product
 
 
 def _as_map(values: torch.Tensor) -> torch.Tensor | None:

@@ -41,7 +41,7 @@ def build_app(
     name = title or service.run.path.resolve().name
     with gr.Blocks(title=f"{name} · hf-vft", analytics_enabled=False) as app:
         what = "Tells apart" if service.abstention else "Finds"
-        gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."))
+        gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."), padding=False)
         with gr.Tab("Predict", id="predict"):
             tabs.predict_tab(gr, service, calls, examples)
         with gr.Tab("Batch", id="batch"):

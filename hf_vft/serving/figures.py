@@ -17,7 +17,7 @@ from hf_vft.reporting.verdict import details, headline, judged_split, metric_nam
 from hf_vft.run import RunDirectory
 from hf_vft.serving.page import tiles
 
-_OF_A_CLASS = ("f1", "ap50", "average_precision", "recall")
+_OF_A_CLASS = {"f1": "F1", "ap50": "AP50", "average_precision": "Average precision"}
 _OF_A_SLICE = ("accuracy", "f1_micro", "map50", "f1_macro", "f1")
 """Which score a plot shows: the first of these that was measured."""
 
@@ -50,7 +50,7 @@ def class_scores(report: EvalReport) -> pd.DataFrame:
         if metric in one.metrics
     ]
     frame = pd.DataFrame(rows, columns=["class", "score"])
-    frame.attrs["metric"] = metric_name(metric)
+    frame.attrs["metric"] = _OF_A_CLASS.get(metric, "")
     return frame
 
 

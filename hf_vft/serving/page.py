@@ -26,7 +26,7 @@ CSS = """
   color: var(--body-text-color-subdued); margin: 0; }
 .vft-answer { font-size: 1.7rem; font-weight: 700; margin: 2px 0 6px; overflow-wrap: anywhere; }
 .vft-reason { margin: 0 0 10px; }
-.vft-bar { display: grid; grid-template-columns: minmax(5rem, 9rem) 1fr 3.6rem; gap: 10px;
+.vft-bar { display: grid; grid-template-columns: minmax(4.2rem, 26%) 1fr 3.6rem; gap: 10px;
   align-items: center; margin: 7px 0; font-size: .92rem; }
 .vft-bar span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .vft-bar i { display: block; height: 9px; border-radius: 5px; overflow: hidden;

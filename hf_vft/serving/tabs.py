@@ -44,7 +44,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             slices = _slices(gr, service)
             shown = _examples(gr, picture, examples)
         with gr.Column(scale=6, min_width=300):
-            card = gr.HTML(page.IDLE, elem_id="answer")
+            card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
                 label="What was found" if service.finds_boxes else "Why: what speaks for it",
                 interactive=False,
@@ -162,21 +162,24 @@ def model_tab(gr: Any, run: RunDirectory) -> None:
 
 def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
     """What the monitor decided last, and what was served so far."""
-    verdict = gr.HTML(elem_id="verdict")
-    tiles = gr.HTML(elem_id="figures")
+    verdict = gr.HTML(elem_id="verdict", padding=False)
+    tiles = gr.HTML(elem_id="figures", padding=False)
     history = gr.LinePlot(
         x="time", y="value", color="figure", y_lim=[0, 1], title="The main figures over time",
-        height=260, x_title="", y_title="",
+        height=260, x_title="", y_title="", visible=False,
     )  # fmt: skip
     with gr.Row():
         refresh = gr.Button("Refresh", size="sm", elem_id="refresh")
         whole = gr.Button("Show the whole report", size="sm", elem_id="whole")
-    frame = gr.HTML(elem_id="report")
+    frame = gr.HTML(elem_id="report", padding=False)
     threshold = service.abstention.threshold if service.abstention else None
 
     def show() -> tuple[str, str, Any]:
         found, written, _ = figures.newest_verdict(reports)
-        return page.verdict_card(found, written), *figures.log_history(service.log, threshold)
+        tiles_now, lines = figures.log_history(service.log, threshold)
+        over_time = lines["time"].nunique() > 1  # one moment makes no line
+        plot = gr.LinePlot(value=lines, visible=over_time)
+        return page.verdict_card(found, written), tiles_now, plot
 
     for event in (refresh.click, gr.Timer(REFRESH).tick, app.load):
         event(show, None, [verdict, tiles, history], **HIDDEN)

@@ -1,6 +1,7 @@
-"""Pictures of every tab for the documentation: ``python -m tests.spaces.screenshots RUN PICTURES``.
+"""Pictures of every tab: ``python -m tests.spaces.screenshots RUN PICTURES [OUT]``.
 
-Only ever of generated pictures.
+At phone, tablet and desktop width, light and dark, to be looked at; without OUT the few that the
+documentation shows are written to ``docs/``. Only ever of generated pictures.
 """
 
 from __future__ import annotations
@@ -8,49 +9,61 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hf_vft.serving.launch import serve
 from tests.spaces.browser import ask, browser, opened
 
 DOCS = Path(__file__).parents[2] / "docs"
+WIDTHS = {"phone": 390, "tablet": 820, "desktop": 1280}
+SERVED = 24
 
 
-def main(run: str, pictures: str, out: Path = DOCS) -> None:
-    out.mkdir(exist_ok=True)
-    files = sorted(str(path) for path in Path(pictures).rglob("*.jpg"))[:24]
-    with tempfile.TemporaryDirectory() as folder:
-        app, service = serve(run, log=Path(folder) / "log", block=False)
+def main(run: str, pictures: str, out: str | None = None) -> None:
+    files = sorted(str(path) for path in Path(pictures).rglob("*.jpg"))[:SERVED]
+    folder = Path(out) if out else DOCS
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = (
+        [("desktop", False, ""), ("phone", True, "phone-")]
+        if out is None
+        else [(n, d, f"{n}-{'dark' if d else 'light'}-") for n in WIDTHS for d in (False, True)]
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        app, service = serve(run, log=Path(scratch) / "log", block=False)
         answers = [service.predict(file) for file in files]
         for answer in answers[:9]:
             service.feedback(answer.request_id, answer.scores[0][0])
-        shown = next(
-            (f for f, a in zip(files, answers, strict=True) if a.sure and a.scores[0][0] != "ok"),
-            files[0],
-        )
-        doubtful = next((f for f, a in zip(files, answers, strict=True) if not a.sure), files[1])
+        found = [f for f, a in zip(files, answers, strict=True) if a.labels and a.sure is not False]
         with browser() as running:
-            page = opened(running, app.local_url)
-            ask(page, shown)
-            page.wait_for_timeout(1500)
-            page.screenshot(path=out / "predict.png")
-            page.get_by_role("tab", name="Batch").click()
-            page.locator("#files input[type=file]").set_input_files(files[:6])
-            page.wait_for_timeout(2000)
-            page.locator("#start").click()
-            page.locator("#csv a").first.wait_for()
-            page.wait_for_timeout(1000)
-            page.screenshot(path=out / "batch.png")
-            for tab in ("Model", "Monitoring"):
-                page.get_by_role("tab", name=tab).click()
-                page.wait_for_timeout(4000)
-                page.screenshot(path=out / f"{tab.lower()}.png")
-            phone = opened(running, app.local_url, width=390, dark=True)
-            ask(phone, doubtful)
-            phone.wait_for_timeout(1500)
-            phone.screenshot(path=out / "phone-dark.png", full_page=True)
+            for name, dark, prefix in wanted:
+                page = opened(running, app.local_url, width=WIDTHS[name], dark=dark)
+                shoot(page, folder, prefix, found[-1] if found else files[0], files)
+                page.context.close()
         app.close()
         service.close()
 
 
+def shoot(page: Any, out: Path, prefix: str, shown: str, files: list[str]) -> None:
+    """The four tabs of one page."""
+    ask(page, shown)
+    page.wait_for_timeout(1500)
+    page.screenshot(path=out / f"{prefix}predict.png", full_page=True)
+    tab(page, "Batch")
+    page.locator("#files input[type=file]").set_input_files(files[:6])
+    page.wait_for_timeout(3000)
+    page.locator("#start").click()
+    page.locator("#csv a").first.wait_for()
+    page.wait_for_timeout(1000)
+    page.screenshot(path=out / f"{prefix}batch.png", full_page=True)
+    for name in ("Model", "Monitoring"):
+        tab(page, name)
+        page.wait_for_timeout(4000)
+        page.screenshot(path=out / f"{prefix}{name.lower()}.png", full_page=True)
+
+
+def tab(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])
