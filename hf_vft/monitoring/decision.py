@@ -56,8 +56,8 @@ class Decision(BaseModel):
         """What to do where every picture of the newest window has its label already."""
         if self.action == "label":
             todo = [
-                "All pictures of the newest window are labelled already, and the labels show no "
-                "loss: look for the cause of the change; if it is to stay, `hf-vft retrain RUN "
+                "All pictures of the newest window are labelled already, and show no loss that "
+                "lasts: look for the cause of the change; if it is to stay, `hf-vft retrain RUN "
                 "LOG` makes it the new reference, should the challenger win.",
             ]
         else:
