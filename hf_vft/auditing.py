@@ -118,7 +118,7 @@ def _features(
         image_fit=cast("Fit", recipe.image.fit),
         seed=recipe.seed,
     )
-    recipe, _ = resolve_for_model(recipe, facts, loaded.model)
+    recipe, _ = resolve_for_model(recipe, facts, loaded.model, loaded.checkpoint)
     model = loaded.model.to(PartialState().device)
     parts: list[torch.Tensor] = []
     display.start("features", len(data.splits))

@@ -149,16 +149,20 @@ class StageConfig(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     train: Train = "all"
     epochs: Annotated[float, Field(gt=0.0)] = 10
-    learning_rate: PositiveFloat = Field(1e-4, description="Rate of the backbone's top block.")
+    learning_rate: PositiveFloat | Auto = Field(
+        1e-4, description="Rate of the backbone's top block."
+    )
     head_learning_rate: PositiveFloat | None = Field(None, description="Default: learning_rate.")
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         1.0, description="Each block below the top trains at this share of the rate above it."
     )
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = "cosine"
     warmup: Fraction = Field(0.0, description="Share of the steps spent warming up.")
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "auto"] = Field(
+        "adamw", description="Auto, also of rate and decay: by what the backbone has learned."
+    )
     momentum: Fraction = Field(0.9, description="Of sgd.")
-    weight_decay: Annotated[float, Field(ge=0.0)] = 0.05
+    weight_decay: Annotated[float, Field(ge=0.0)] | Auto = 0.05
     patience: PositiveInt | None = Field(
         None, description="Epochs without a better validation score before the stage ends."
     )

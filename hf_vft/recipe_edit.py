@@ -40,6 +40,17 @@ def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
+def get_value(tree: Any, key: str) -> Any:
+    """What a dotted name leads to; an entry of a list is called by its position or ``name``.
+
+    Raises:
+        RecipeError: If the list has no such entry.
+    """
+    for part in key.split("."):
+        tree = tree[_index(tree, part, key) if isinstance(tree, list) else part]
+    return tree
+
+
 def set_value(tree: Any, key: str, value: Any) -> None:
     """Set a dotted name in nested mappings and lists; missing mappings are made.
 

@@ -71,7 +71,7 @@ def prepare(recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None = No
         ModelError: If the backbone cannot be had or loaded, in one line.
     """
     recipe, loaded, choices = _load(recipe, place, checkpoint)
-    recipe, more = resolve_for_model(recipe, place.facts, loaded.model)
+    recipe, more = resolve_for_model(recipe, place.facts, loaded.model, loaded.checkpoint)
     tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
     recipe, flips = decide_flips(recipe, tuning)
     tuning = FineTuning(stage_context(recipe, place), loaded, place.data)

@@ -10,9 +10,12 @@ from typing import Any
 from torch import nn
 
 from hf_vft.automl.facts import Facts
+from hf_vft.automl.rates import rates
 from hf_vft.data.transforms import STRENGTHS
+from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.lora import short_targets
 from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe_edit import get_value
 
 LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""
@@ -25,9 +28,7 @@ MAX_WORKERS = 16
 
 def decide(recipe: Recipe, name: str, value: Any, reason: str) -> tuple[Recipe, list[Choice]]:
     """Set one field if it is on ``auto``."""
-    was: Any = recipe.model_dump()
-    for part in name.split("."):
-        was = was[part]
+    was = get_value(recipe.model_dump(), name)
     if was != "auto":
         return recipe, []
     choice = Choice(name=name, was=was, value=value, reason=reason)
@@ -58,11 +59,12 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
 
 
 def resolve_for_model(
-    recipe: Recipe, facts: Facts, model: nn.Module
+    recipe: Recipe, facts: Facts, model: nn.Module, checkpoint: Checkpoint
 ) -> tuple[Recipe, list[Choice]]:
-    """Decide what depends on the kind of model as well."""
+    """Decide what depends on the kind of model, and on what it has learned, as well."""
     choices: list[Choice] = []
-    for name, value, reason in [*_computing(facts, model), *_adapters(recipe, model)]:
+    rules = [*_computing(facts, model), *_adapters(recipe, model), *rates(recipe, checkpoint)]
+    for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
     return recipe, choices

@@ -135,7 +135,8 @@ def training_table(run: RunDirectory, summary: Mapping[str, Any]) -> str:
     checkpoint = str(summary.get("checkpoint") or "unknown")
     kind = "pre-trained" if summary.get("pretrained") else "random weights"
     stages = "; ".join(
-        f"{stage.name}: {stage.train}, up to {stage.epochs:g} epochs at {stage.learning_rate:g}"
+        f"{stage.name}: {stage.train}, up to {stage.epochs:g} epochs "
+        f"at {float(stage.learning_rate):g}"
         for stage in recipe.stages
     )
     rows = [

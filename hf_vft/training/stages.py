@@ -205,10 +205,10 @@ def _arguments(
         # A last batch of other size would weigh its pictures differently, and with several
         # processes it would be filled up with repeats.
         dataloader_drop_last=pictures >= int(recipe.training.batch_size),
-        learning_rate=stage.learning_rate,
+        learning_rate=float(stage.learning_rate),
         head_learning_rate=stage.head_learning_rate,
         layer_decay=stage.layer_decay,
-        weight_decay=stage.weight_decay,
+        weight_decay=float(stage.weight_decay),
         lr_scheduler_type=SCHEDULERS.get(stage.scheduler, stage.scheduler),
         lr_scheduler_kwargs=_scheduler_options(stage, metric),
         warmup_steps=stage.warmup,

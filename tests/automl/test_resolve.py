@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from hf_vft.automl.facts import Facts
 from hf_vft.automl.resolve import resolve, resolve_for_model
-from hf_vft.recipe import Recipe
+from hf_vft.models.backbones import Checkpoint, embedded
+from hf_vft.recipe import Recipe, load_recipe
 from tests.models import tiny
 
 FACTS = Facts(
@@ -67,6 +69,31 @@ def test_computing_follows_model_and_device(
     family: str, device: str, bf16: bool, precision: str, channels_last: bool
 ) -> None:
     facts = replace(FACTS, device=device, bf16=bf16)
-    recipe, _ = resolve_for_model(Recipe(), facts, tiny.ALL[family]())
+    recipe, _ = resolve_for_model(Recipe(), facts, tiny.ALL[family](), checkpoint())
     assert recipe.training.precision == precision
     assert recipe.training.channels_last is channels_last
+
+
+def checkpoint(name: str = "me/vit", *, pretrained: bool = True) -> Checkpoint:
+    return Checkpoint(name, name, pretrained, "")
+
+
+@pytest.mark.parametrize(
+    ("start", "changes", "expected"),
+    [
+        (checkpoint(), {}, ("sgd", 5e-3, 1e-4)),
+        (checkpoint(next(iter(embedded()))), {}, ("adamw", 1e-3, 0.05)),
+        (checkpoint(pretrained=False), {}, ("adamw", 1e-3, 0.05)),
+        (checkpoint(), {"optimizer": "adamw"}, ("adamw", 1e-4, 0.05)),
+        (checkpoint(), {"learning_rate": 0.01, "weight_decay": 0.0}, ("sgd", 0.01, 0.0)),
+    ],
+)
+def test_the_rate_follows_what_the_backbone_has_learned(
+    start: Checkpoint, changes: dict[str, Any], expected: tuple[str, float, float]
+) -> None:
+    asked = load_recipe("staged").replaced({f"stages.all.{k}": v for k, v in changes.items()})
+    recipe, choices = resolve_for_model(asked, FACTS, tiny.ALL["vit"](), start)
+    stage = recipe.stages[-1]
+    assert (stage.optimizer, stage.learning_rate, stage.weight_decay) == expected
+    made = {c.name.rpartition(".")[2] for c in choices if c.name.startswith("stages.all.")}
+    assert made == {"optimizer", "learning_rate", "weight_decay"} - changes.keys()
