@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from hf_vft.automl.choose import choose_and_train
 from hf_vft.automl.facts import gather_facts
-from hf_vft.automl.prepare import Workplace
+from hf_vft.automl.prepare import Prepared, Workplace
 from hf_vft.automl.resolve import decide, resolve
 from hf_vft.data.audit_results import Audit
 from hf_vft.data.columns import FROM_SOURCE
@@ -37,6 +38,7 @@ from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
 from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
 
 TOLD_BEFORE = ("identical_across", "identical_conflict", "unusable")
@@ -78,7 +80,7 @@ def fit(
         _begin(asked, run, data, audit)
         place = Workplace(task, data, facts, run.state, run.logs, display)
         with _forgotten_if_untrained(run):
-            found = choose_and_train(recipe, place)
+            found = choose_and_train(recipe, place, started=started, keep=partial(_keep, run))
         recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
         display.say("Measuring the validation and the test split.")
         logits = held_out_logits(found.tuning, tuned)
@@ -105,6 +107,13 @@ def fit(
             write_card(run)
         PartialState().wait_for_everyone()
     return run
+
+
+def _keep(run: RunDirectory, prepared: Prepared, tuned: FineTuned) -> None:
+    """The best model so far, so that there is one whenever a search is stopped."""
+    if PartialState().is_main_process:
+        save_model(run, prepared.loaded, tuned)
+    PartialState().wait_for_everyone()
 
 
 @contextmanager

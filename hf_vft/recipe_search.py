@@ -1,4 +1,4 @@
-"""The part of the recipe that says what the model may cost."""
+"""The part of the recipe that says how much may be tried, and what the model may cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from hf_vft.recipe_base import PositiveFloat, PositiveInt, Section
-from hf_vft.recipe_units import parse_size
+from hf_vft.recipe_units import parse_duration, parse_size
 
+Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0.0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=1)]
 
 
 class SearchConfig(Section):
-    """What the model may cost: backbones over a bound are not considered."""
+    """How much may be tried, and what the model may cost; without a budget nothing is searched."""
 
+    time_budget: Seconds | None = Field(
+        None, description="Of the whole run: seconds, or 90s, 20m, 1h30m."
+    )
+    trials: PositiveInt | None = Field(None, description="Most trials; time_budget may end first.")
     max_latency_ms: PositiveFloat | None = Field(
         None, description="For one picture, measured on latency_device."
     )
@@ -25,6 +30,15 @@ class SearchConfig(Section):
     max_memory: Bytes | None = Field(
         None, description="To answer for one picture: bytes, or 200MB, 1GB."
     )
+    storage: str | None = Field(
+        None,
+        description="Optuna URL that several machines share; default: a file in the run folder.",
+    )
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to spend on a search."""
+        return self.time_budget is not None or self.trials is not None
 
     @property
     def bounded(self) -> bool:

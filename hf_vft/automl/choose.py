@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hf_vft.automl.clock import Clock
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.automl.ranking import rank
-from hf_vft.errors import ModelError
+from hf_vft.automl.search import Keep, Search
+from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.models.load import LoadedModel
 from hf_vft.recipe import Choice, Recipe
@@ -34,16 +36,32 @@ class Trained:
     rows: list[Row] = field(default_factory=list)
 
 
-def choose_and_train(recipe: Recipe, place: Workplace) -> Trained:
-    """Rank the backbones where there are several, and train the best one.
+def choose_and_train(
+    recipe: Recipe, place: Workplace, *, started: float, keep: Keep | None = None
+) -> Trained:
+    """Search where there is a budget; else rank the backbones if there are several, and train one.
 
     Args:
         recipe: Resolved but for what the model decides.
         place: What all trainings of the run share.
+        started: ``time.monotonic()`` at the start of the run, where its budget begins.
+        keep: Called in a search with each model that is better than those before it.
 
     Raises:
         ModelError: If no backbone can be had, in one line.
+        RecipeError: If the task cannot be searched.
     """
+    if recipe.search.wanted and not place.data.kind.exclusive:
+        raise RecipeError(
+            "A search compares models of one label a picture: leave out --time-budget and "
+            f"search.trials for {place.task.name}."
+        )
+    if recipe.search.wanted:
+        clock = Clock(recipe.search.time_budget, place.state / "search" / "spent.json", started)
+        found = Search(recipe, place, clock, keep or (lambda *_: None)).run()
+        best = found.prepared
+        tuned, loaded = found.tuned, best.loaded
+        return Trained(best.recipe, loaded, best.tuning, tuned, found.choices, found.rows)
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
     if (several or recipe.search.bounded) and not place.task.probes:
         raise ModelError(
@@ -52,10 +70,10 @@ def choose_and_train(recipe: Recipe, place: Workplace) -> Trained:
         )
     if several or recipe.search.bounded:
         ranking = rank(recipe, place)
-        best = ranking.candidates[0]
+        first = ranking.candidates[0]
         place.display.say(f"{ranking.choice.reason}.")
-        prepared = prepare(best.recipe, place, best.checkpoint)
-        choices = [ranking.choice, *best.choices[1:]]
+        prepared = prepare(first.recipe, place, first.checkpoint)
+        choices = [ranking.choice, *first.choices[1:]]
         return _train(prepared, choices, ranking.rows)
     prepared = prepare(recipe, place)
     return _train(prepared, prepared.choices, [])

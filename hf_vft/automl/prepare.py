@@ -13,6 +13,7 @@ from hf_vft.automl.flips import decide_flips
 from hf_vft.automl.resolve import resolve_for_model
 from hf_vft.data.load import ImageData
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint
+from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.tasks import Task
@@ -59,13 +60,19 @@ class Prepared:
     choices: list[Choice]
 
 
-def prepare(recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe,
+    place: Workplace,
+    checkpoint: Checkpoint | None = None,
+    probe: LinearProbe | None = None,
+) -> Prepared:
     """Load the backbone and decide what depends on it.
 
     Args:
         recipe: Resolved but for what the model decides.
         place: What all trainings share.
         checkpoint: The backbone, where it was chosen already.
+        probe: Of this backbone at this input size, where it was fitted already.
 
     Raises:
         ModelError: If the backbone cannot be had or loaded, in one line.
@@ -74,7 +81,7 @@ def prepare(recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None = No
     recipe, more = resolve_for_model(recipe, place.facts, loaded.model, loaded.checkpoint)
     tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
     recipe, flips = decide_flips(recipe, tuning)
-    tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
+    tuning = FineTuning(stage_context(recipe, place), loaded, place.data, probe)
     return Prepared(recipe, loaded, tuning, [*choices, *more, *flips])
 
 

@@ -6,12 +6,15 @@ is dropped only where the upper end of its interval is below the lower end of th
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from accelerate import PartialState
 
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.data.transforms import input_size
@@ -20,10 +23,11 @@ from hf_vft.evaluation.latency import Cost, measure_cost
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.candidates import LeftOut, find_candidates
-from hf_vft.models.load import Checkpoint
+from hf_vft.models.load import Checkpoint, choose_checkpoint
 from hf_vft.models.transferability import knn_shares, log_maximum_evidence
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.recipe_search import SearchConfig
+from hf_vft.run import write_json
 from hf_vft.training.processes import from_main
 
 BACKWARD = 3.0
@@ -50,6 +54,12 @@ class Candidate:
     logits: np.ndarray
     rows: np.ndarray
 
+    @property
+    def side(self) -> int:
+        """Of the input, in pixels."""
+        cost = self.row.cost
+        return cost.side if cost is not None else int(self.recipe.image.size)
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -66,17 +76,27 @@ class Ranking:
         return Choice("model.candidates", names, [best.checkpoint.name], ranking_reason(self))
 
 
-def rank(recipe: Recipe, place: Workplace, *, seconds_left: float | None = None) -> Ranking:
+def rank(
+    recipe: Recipe,
+    place: Workplace,
+    *,
+    seconds_left: float | None = None,
+    settled: Path | None = None,
+) -> Ranking:
     """Rank the candidates that the recipe names, or those that can be had.
 
     Args:
         recipe: Resolved but for what a model decides.
         place: What all trainings share.
         seconds_left: For the search; a candidate that is too slow for it is dropped.
+        settled: A file that keeps the decision, so that a resumed run does not decide otherwise
+            because a stopwatch did.
 
     Raises:
         ModelError: If a named candidate cannot be had, or none is within the bounds.
     """
+    if settled is not None and settled.is_file():
+        return _again(recipe, place, settled)
     bounds = recipe.search
     checkpoints, left_out = find_candidates(recipe.model.candidates, max_params=bounds.max_params)
     named = recipe.model.candidates != "auto"
@@ -94,7 +114,32 @@ def rank(recipe: Recipe, place: Workplace, *, seconds_left: float | None = None)
         reasons = "; ".join(f"{row.model}: {row.reason}" for row in rows if row.seconds is not None)
         raise ModelError(f"No candidate is left. {reasons or 'Raise the bounds of search.'}")
     kept, dropped = _without_losers(candidates)
-    return Ranking(kept, [*(c.row for c in kept), *dropped, *rows])
+    ranking = Ranking(kept, [*(c.row for c in kept), *dropped, *rows])
+    if settled is not None:
+        _settle(ranking, settled)
+    return ranking
+
+
+def _settle(ranking: Ranking, file: Path) -> None:
+    kept = [candidate.checkpoint.name for candidate in ranking.candidates]
+    rows = [row.model_dump(mode="json") for row in ranking.rows]
+    if PartialState().is_main_process:
+        write_json(file, {"kept": kept, "rows": rows})
+    PartialState().wait_for_everyone()
+
+
+def _again(recipe: Recipe, place: Workplace, file: Path) -> Ranking:
+    """The candidates of a run that is resumed, with the rows that it had."""
+    said = json.loads(file.read_text(encoding="utf-8"))
+    rows = [Row.model_validate(row) for row in said["rows"]]
+    by_model = {row.model: row for row in rows}
+    candidates = []
+    for name in said["kept"]:
+        checkpoint = choose_checkpoint([name])
+        found = _look_at(checkpoint, recipe, place, None, bounded=False)
+        if isinstance(found, Candidate):
+            candidates.append(replace(found, row=by_model[name]))
+    return Ranking(candidates, rows)
 
 
 def ranking_reason(ranking: Ranking) -> str:
@@ -115,7 +160,12 @@ def ranking_reason(ranking: Ranking) -> str:
 
 
 def _look_at(
-    checkpoint: Checkpoint, recipe: Recipe, place: Workplace, seconds_left: float | None
+    checkpoint: Checkpoint,
+    recipe: Recipe,
+    place: Workplace,
+    seconds_left: float | None,
+    *,
+    bounded: bool = True,
 ) -> Candidate | Row:
     """Load, measure, compare with the bounds, and only then compute features and rank."""
     began = time.monotonic()
@@ -130,7 +180,7 @@ def _look_at(
         return _left_out(row, str(error), began)
     row = row.model_copy(update={"cost": cost})
     too_much = over_bounds(cost, recipe.search) or _too_slow(cost, place, seconds_left)
-    if too_much:
+    if bounded and too_much:
         return _left_out(row, too_much, began)
     if not prepared.tuning.has_one_head:
         return _left_out(row, "it has several heads, so there is no one feature to rank by", began)

@@ -42,28 +42,16 @@ class Row(BaseModel):
     reason: str = ""
 
 
-class LearningPoint(BaseModel):
-    """What a probe reaches that has seen a share of the training pictures."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    share: float
-    pictures: int
-    score: float = Field(description="Mean over the repeats.")
-    spread: float = Field(description="Standard deviation over the repeats.")
-
-
 class Leaderboard(BaseModel):
-    """All rows, the best first, and what they say together."""
+    """All rows, the best first."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
     device: str = ""
     chosen: str = Field("", description="Name of the row whose model was kept.")
+    asked_seconds: float | None = Field(None, description="The time budget.")
     rows: list[Row]
-    learning_curve: list[LearningPoint] = Field(default_factory=list)
-    verdict: list[str] = Field(default_factory=list, description="Sentences for people.")
 
 
 def ordered(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]:

@@ -38,6 +38,16 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Marked:
+    """A point with a name and a colour class."""
+
+    name: str
+    x: float
+    y: float
+    colour: str
+
+
+@dataclass(frozen=True)
 class _Frame:
     """Where data lands on the drawing, in drawing units."""
 
@@ -202,6 +212,46 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
         ).format(frame.left + frame.width / 2, base + 80)
     )
     return _svg(344, int(base + 88), label, parts)
+
+
+def scatter_plot(
+    points: Sequence[Marked], *, line: Sequence[Point], x_name: str, label: str
+) -> Markup:
+    """Points with a line through some of them; a point says its name when it is pointed at.
+
+    Args:
+        points: At least two that differ along both axes or one.
+        line: Points in order of x.
+        x_name: Under the horizontal axis.
+        label: What a screen reader says.
+    """
+    x_ticks = _ticks(min(0.0, *(p.x for p in points)), max(p.x for p in points))
+    y_ticks = _ticks(min(p.y for p in points), max(p.y for p in points))
+    frame = _Frame(44, 14, 424, 200, (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1]))
+    base = frame.top + frame.height
+    parts = [_y_axis(y_ticks, frame)]
+    parts += [
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{:g}</text>').format(
+            frame.px(tick), base + 20, tick
+        )
+        for tick in x_ticks
+    ]
+    parts.append(
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            frame.left + frame.width / 2, base + 40, x_name
+        )
+    )
+    dots = Markup(" ").join(
+        Markup("{:.1f},{:.1f}").format(frame.px(x), frame.py(y)) for x, y in line
+    )
+    parts.append(Markup('<polyline class="line a" points="{}"/>').format(dots))
+    parts += [
+        Markup(
+            '<circle class="fill-{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
+        ).format(point.colour, frame.px(point.x), frame.py(point.y), point.name)
+        for point in points
+    ]
+    return _svg(480, int(base + 50), label, parts)
 
 
 def heat_map(confusion: Sequence[Sequence[int]], names: Sequence[str], *, label: str) -> Markup:

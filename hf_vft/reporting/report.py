@@ -19,6 +19,7 @@ from hf_vft.reporting import verdict as words
 from hf_vft.reporting.box_mistakes import Seen
 from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.leaderboards import leaderboard_parts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, notices
 from hf_vft.reporting.pages import picture_uri, render_page
@@ -123,6 +124,7 @@ def render_report(
             audit=_optional(run, run.audit_file, None),
             boxes=boxes or {},
             mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
+            **leaderboard_parts(_optional(run, run.leaderboard_file, None)),
             **_verdict_parts(report, facts),
             **_class_parts(report),
             **_score_parts(report),

@@ -50,5 +50,6 @@ def leaderboard(
         metric=primary,
         device=cost.device,
         chosen=KEPT,
+        asked_seconds=recipe.search.time_budget,
         rows=ordered([*rows, *tried], lower_is_better=lower_is_better(primary)),
     )

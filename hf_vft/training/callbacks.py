@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -114,6 +114,28 @@ class Watch(TrainerCallback):
                 self.display.warn(f"Stage {self.stage}: {sentence}")
         self._told |= found.keys()
         return list(found.values())
+
+
+class Deadline(TrainerCallback):
+    """Ends a stage at the next step once time is up; what it reached is evaluated and kept.
+
+    Args:
+        over: Whether time is up; the same answer in every process.
+    """
+
+    def __init__(self, over: Callable[[], bool]) -> None:
+        self.over = over
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Stop when time is up."""
+        if self.over():
+            control.should_training_stop = True
 
 
 class Progress(TrainerCallback):

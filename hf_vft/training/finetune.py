@@ -55,12 +55,19 @@ class FineTuning:
         context: What the stages share.
         loaded: The model with its new head, and its processor.
         data: Divided pictures.
+        probe: The linear probe, where it was fitted before.
 
     Raises:
         ModelError: If an adapter would not load on the checkpoint that it is trained on.
     """
 
-    def __init__(self, context: StageContext, loaded: LoadedModel, data: ImageData) -> None:
+    def __init__(
+        self,
+        context: StageContext,
+        loaded: LoadedModel,
+        data: ImageData,
+        probe: LinearProbe | None = None,
+    ) -> None:
         if loaded.refitted and context.recipe.model.lora is not None:
             raise ModelError(
                 f"model.lora with image.size={context.recipe.image.size}: the position embeddings "
@@ -77,6 +84,7 @@ class FineTuning:
         self.plain: Any = context.task.plain(loaded.processor)
         self._processor = loaded.processor
         self.has_one_head = _has_one_head(self.model)
+        self.probe = probe
         self.pretrained = loaded.checkpoint.pretrained
 
     @cached_property
@@ -87,7 +95,7 @@ class FineTuning:
     def run(self) -> FineTuned:
         """Probe, then every stage in order."""
         notes: list[str] = []
-        logits = self._probe(notes) if self._probes() else {}
+        logits = self.begin(notes)
         if not logits:
             notes.append(self._why_no_probe())
         stages = []
@@ -101,6 +109,19 @@ class FineTuning:
                 )
             stages.append(self._stage(stage))
         return FineTuned(self.model, stages, logits, notes)
+
+    def extend(self, tuned: FineTuned, stage: StageConfig) -> FineTuned:
+        """One more stage, from the weights that the others left."""
+        stages = [*tuned.stages, self._stage(stage)]
+        return FineTuned(self.model, stages, tuned.probe_logits, tuned.notes)
+
+    def begin(self, notes: list[str] | None = None) -> dict[str, np.ndarray]:
+        """Give the head the weights of the linear probe, and say what that answers, by split.
+
+        Args:
+            notes: What a person should know of the probe is added to them.
+        """
+        return self._probe([] if notes is None else notes) if self._probes() else {}
 
     def dataset(self, split: str, transform: Any = None) -> VisionDataset:
         """A split as the model sees it; without random changes unless told otherwise."""
@@ -128,8 +149,8 @@ class FineTuning:
             split: self.probe_features(self.dataset(split), split) for split in self.data.splits
         }
         groups = self.data.splits["train"]
-        probe: list[LinearProbe | None] = [None]
-        if PartialState().is_main_process:
+        probe: list[LinearProbe | None] = [self.probe]
+        if self.probe is None and PartialState().is_main_process:
             self.context.display.say("Fitting the linear probe to convergence.")
             probe[0] = self.context.task.fit_probe(
                 features["train"],
@@ -141,7 +162,7 @@ class FineTuning:
                 seed=self.recipe.seed,
             )
         # One process fits, so that all start from the same bits.
-        fitted = broadcast_object_list(probe)[0]
+        fitted = self.probe = broadcast_object_list(probe)[0]
         if fitted.cv_log_loss is None:
             notes.append(
                 "The penalty of the linear probe is a usual one, not a tested one: too few "

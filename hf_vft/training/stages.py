@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.callbacks import Display, Patience, Progress, Silent, Watch
+from hf_vft.training.callbacks import Deadline, Display, Patience, Progress, Silent, Watch
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
 from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
@@ -87,7 +88,10 @@ class StageContext:
         logs: TensorBoard files.
         class_weights: One a class, or None.
         display: Shown to the user.
-        callbacks: More callbacks for the Trainer.
+        callbacks: More callbacks for the Trainer. One that raises in ``on_save`` pauses the stage:
+            its checkpoint is whole, and the next call of `run_stage` goes on from there.
+        over: Whether time is up, the same answer in every process. A stage then ends at its next
+            step, and the stages after it keep the weights that they find.
     """
 
     task: Task
@@ -97,6 +101,7 @@ class StageContext:
     class_weights: list[float] | None = None
     display: Display = field(default_factory=Silent)
     callbacks: list[TrainerCallback] = field(default_factory=list)
+    over: Callable[[], bool] | None = None
 
 
 def run_stage(
@@ -140,7 +145,7 @@ def run_stage(
     # Again, since a resumed stage knows its start and has drawn nothing to measure it.
     set_seed(context.recipe.seed)
     with only_new_garbage():
-        _train(trainer, stage, metric, folder)
+        _train(trainer, stage, metric, folder, over=context.over)
     release(trained)
     if trained is not model:
         gather_into(model, trainer)
@@ -251,6 +256,8 @@ def _scheduler_options(stage: StageConfig, metric: str) -> dict[str, Any]:
 
 def _callbacks(context: StageContext, stage: StageConfig) -> list[TrainerCallback]:
     callbacks = [Progress(context.display, stage.name), *context.callbacks]
+    if context.over is not None:
+        callbacks.append(Deadline(context.over))
     if stage.patience is not None:
         callbacks.append(Patience(context.recipe.training.metric, stage.patience))
     if PartialState().is_main_process:
@@ -276,18 +283,27 @@ def _starting_point(trainer: VisionTrainer, model: nn.Module, folder: Path) -> d
     return start
 
 
-def _train(trainer: VisionTrainer, stage: StageConfig, metric: str, folder: Path) -> None:
+def _train(
+    trainer: VisionTrainer,
+    stage: StageConfig,
+    metric: str,
+    folder: Path,
+    *,
+    over: Callable[[], bool] | None = None,
+) -> None:
     """Train to the end, from the last whole checkpoint where there is one."""
     if PartialState().is_main_process:
         discard_incomplete(folder)
     PartialState().wait_for_everyone()
     checkpoint = last_complete(folder)
+    late = over is not None and over()
     if checkpoint is None:
-        trainer.train()
+        if not late:
+            trainer.train()
         return
     state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
     records = epoch_records(state.log_history, stage.name)
-    if ran_out_of_patience(records, metric, stage.patience):
+    if late or ran_out_of_patience(records, metric, stage.patience):
         trainer.restore_best(state)
     else:
         trainer.train(resume_from_checkpoint=str(checkpoint))

@@ -26,6 +26,10 @@ def fit(
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("run"),
+    time_budget: Annotated[
+        str | None,
+        typer.Option(help="Search for the best model within this time: 90s, 20m, 1h30m."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped run.")] = False,
     num_processes: Annotated[
         int, typer.Option(min=1, help="Train on so many processes of this machine.")
@@ -35,6 +39,8 @@ def fit(
     """Fine-tune a model on your pictures and prove what it is worth.
 
     Example: hf-vft fit photos/ --out run
+
+    Example: hf-vft fit photos/ --time-budget 20m --set search.max_latency_ms=30
 
     Example: hf-vft fit photos/ --set data.group_column=part --set model.candidates=[my/vit]
     """
@@ -51,8 +57,9 @@ def fit(
     from hf_vft.training.allocator import keep_freed_memory
 
     chosen: Recipe | None = None
-    if not resume or data or recipe or change:
-        chosen = load_recipe(recipe or DEFAULT, change or [])
+    budget = [f"search.time_budget={time_budget}"] if time_budget else []
+    if not resume or data or recipe or change or budget:
+        chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])])
         chosen = chosen.replaced({"data.path": data}) if data else chosen
     quiet_libraries()
     if not torch.accelerator.is_available():

@@ -1,0 +1,153 @@
+"""The study of a search in Optuna's storage: asked, told, taken up again after a kill."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from hf_vft.automl.halving import CONTINUES, EPOCHS, Halving, current, promotable
+from hf_vft.automl.space import Space
+from hf_vft.errors import RecipeError
+from hf_vft.run import write_text
+
+OWNER, FOLDER, CLONE = "owner", "folder", "clone"
+"""User attributes: which run a trial belongs to, where its checkpoints are, and a mark."""
+
+MAKER, SPACE = "maker", "space"
+"""Of the study: which run made it, and what its trials choose from."""
+
+
+class SharedStudy:
+    """One study, perhaps of several runs on several machines; this run's trials are its own.
+
+    Args:
+        url: Of an Optuna storage; None keeps it in ``folder``.
+        name: Runs with the same name work together.
+        folder: Of this run's search state.
+        highest: Whether a high score is good.
+        space: Of the run that makes the study; the others take it over.
+        seed: Of the sampler.
+
+    Raises:
+        RecipeError: If the storage cannot be reached.
+    """
+
+    def __init__(
+        self,
+        url: str | None,
+        name: str,
+        folder: Path,
+        *,
+        highest: bool,
+        space: Space,
+        seed: int,
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.highest = highest
+        self.owner = _owner(folder / "owner")
+        options: dict[str, Any] = {
+            "study_name": name,
+            # Runs of one study draw different trials.
+            "sampler": TPESampler(seed=seed + int(self.owner[:4], 16), n_startup_trials=5),
+            "pruner": Halving(),
+        }
+        try:
+            self._storage = RDBStorage(url or f"sqlite:///{(folder / 'study.db').resolve()}")
+            self.study = self._open(space, options)
+        except (ImportError, ValueError, SQLAlchemyError, StorageInternalError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise RecipeError(f"search.storage: {url}: cannot be used ({reason}).") from None
+
+    def _open(self, space: Space, options: dict[str, Any]) -> optuna.Study:
+        direction = StudyDirection.MAXIMIZE if self.highest else StudyDirection.MINIMIZE
+        try:
+            study = optuna.create_study(storage=self._storage, direction=direction, **options)
+            study.set_user_attr(MAKER, self.owner)
+        except DuplicatedStudyError:
+            study = optuna.load_study(storage=self._storage, **options)
+        # Only the run that made the study enqueues, also when it was killed before it did.
+        if study.user_attrs.get(MAKER) == self.owner:
+            if SPACE not in study.user_attrs:
+                study.set_user_attr(SPACE, asdict(space))
+            first = space.first_trials()
+            for params in first[len(study.get_trials(deepcopy=False)) :]:
+                study.enqueue_trial(params)
+        return study
+
+    @property
+    def space(self) -> Space | None:
+        """What the trials of this study choose from; None where its maker has not said so yet."""
+        said = self.study.user_attrs.get(SPACE)
+        if said is None:
+            return None
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in said.items()
+        }
+        return Space(**fields)
+
+    def trials(self) -> list[FrozenTrial]:
+        """Each training once, those of other runs included."""
+        return current(self.study.get_trials(deepcopy=False))
+
+    def mine(self) -> list[FrozenTrial]:
+        """The trials of this run."""
+        return [t for t in self.trials() if t.user_attrs.get(OWNER) == self.owner]
+
+    def interrupted(self) -> Trial | None:
+        """A trial of this run that a kill has stopped; running ones of others are left alone."""
+        running = [t for t in self.mine() if t.state == TrialState.RUNNING]
+        return self._handle(running[0].number) if running else None
+
+    def promoted(self) -> Trial | None:
+        """A paused trial of this run that has turned out to be in the better half."""
+        best = promotable(self.trials(), highest=self.highest)
+        if best is None or best.user_attrs.get(OWNER) != self.owner:
+            return None
+        mark = uuid.uuid4().hex
+        self.study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=best.params,
+                distributions=best.distributions,
+                user_attrs={**best.user_attrs, CONTINUES: best.number, CLONE: mark},
+                intermediate_values=best.intermediate_values,
+            )
+        )
+        clone = next(t for t in self.study.get_trials() if t.user_attrs.get(CLONE) == mark)
+        return self._handle(clone.number)
+
+    def ask(self) -> Trial:
+        """A new trial of this run, from the queue or from the sampler."""
+        trial = self.study.ask()
+        trial.set_user_attr(OWNER, self.owner)
+        return trial
+
+    def plan(self, trial: Trial, folder: Path, epochs: float, **facts: Any) -> None:
+        """Write down what a trial is before it begins."""
+        trial.set_user_attr(FOLDER, str(folder))
+        trial.set_user_attr(EPOCHS, max(1, round(epochs)))
+        for name, value in facts.items():
+            trial.set_user_attr(name, value)
+
+    def _handle(self, number: int) -> Trial:
+        study_id = self._storage.get_study_id_from_name(self.study.study_name)
+        found = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return Trial(self.study, found)
+
+
+def _owner(file: Path) -> str:
+    """A name for this run that outlives its process."""
+    if not file.is_file():
+        write_text(file, uuid.uuid4().hex)
+    return file.read_text().strip()

@@ -1,0 +1,110 @@
+"""Whole searches on tiny models: what they leave, and what survives a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pytest
+
+from hf_vft.automl.choose import choose_and_train
+from hf_vft.data.demo import write_demo_images
+from hf_vft.errors import RecipeError
+from hf_vft.evaluation.leaderboard import Leaderboard, Row
+from hf_vft.recipe import Recipe
+from tests.runs import KillAt, fit_in_processes, small_recipe
+
+SHORT = [{"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3}]
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_demo_images(tmp_path_factory.mktemp("few") / "line", n=48, size=32)
+
+
+def recipe_of(few: Path, checkpoint: Path, **changes: Any) -> Recipe:
+    options: dict[str, Any] = {"stages": SHORT, "evaluation__bootstrap": 10, "search__trials": 3}
+    return small_recipe(few, checkpoint, **(options | changes))
+
+
+def board(run: Path) -> Leaderboard:
+    return Leaderboard.model_validate(json.loads((run / "leaderboard.json").read_text()))
+
+
+def trials_of(run: Path) -> list[Row]:
+    return [row for row in board(run).rows if row.kind == "trial"]
+
+
+def study_of(run: Path) -> optuna.Study:
+    storage = f"sqlite:///{run / 'state' / 'search' / 'study.db'}"
+    return optuna.load_study(study_name=None, storage=storage)
+
+
+@pytest.fixture(scope="module")
+def searched(few: Path, resnet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "searched"
+    assert fit_in_processes(recipe_of(few, resnet), out) == [0]
+    return out
+
+
+def test_every_trial_is_a_row_and_the_first_is_the_recipe(searched: Path) -> None:
+    rows = {row.name: row for row in trials_of(searched)}
+    assert set(rows) >= {"trial 0", "trial 1", "trial 2"}
+    assert rows["trial 0"].strategy == "recipe"
+    assert rows["trial 0"].changes == {}
+    assert rows["trial 1"].strategy == "full"
+    for row in rows.values():
+        assert row.state in ("finished", "stopped", "failed")
+        if row.state == "finished":
+            assert row.score is not None
+            assert row.seconds
+
+
+def test_the_best_trial_is_the_model_of_the_run(searched: Path) -> None:
+    found = board(searched)
+    scored = [row.score.value for row in trials_of(searched) if row.score]
+    kept = next(row for row in found.rows if row.name == found.chosen)
+    assert kept.score is not None
+    assert kept.score.value == pytest.approx(max(v for v in scored if v is not None), abs=1e-6)
+    choices = json.loads((searched / "choices.json").read_text())
+    assert any("best on validation" in c["reason"] for c in choices) or all(
+        row.score is None or row.changes == {} for row in trials_of(searched)[:1]
+    )
+    assert (searched / "model" / "model.safetensors").is_file()
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_where_it_was(
+    few: Path, resnet: Path, searched: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    # Trial 0 has two epochs; this is in trial 1.
+    codes = fit_in_processes(recipe_of(few, resnet), out, display=KillAt("epoch of all", 4))
+    assert codes == [-signal.SIGKILL]
+    before = study_of(out).trials
+    assert before[0].state.is_finished()
+    assert (out / "model" / "model.safetensors").is_file()  # anytime
+    assert fit_in_processes(recipe_of(few, resnet), out, resume=True) == [0]
+    after = study_of(out).trials
+    assert after[0].datetime_complete == before[0].datetime_complete
+    assert after[1].number == 1
+    assert after[1].datetime_start == before[1].datetime_start
+    assert after[1].state.is_finished()
+    assert after[1].intermediate_values.items() >= before[1].intermediate_values.items()
+    whole = {row.name: row.score.value for row in trials_of(searched) if row.score}
+    again = {row.name: row.score.value for row in trials_of(out) if row.score}
+    assert again["trial 0"] == whole["trial 0"]
+    assert again["trial 1"] == whole["trial 1"]
+
+
+def test_a_search_over_other_tasks_is_refused(few: Path, resnet: Path) -> None:
+    place: Any = SimpleNamespace(
+        data=SimpleNamespace(kind=SimpleNamespace(exclusive=False)),
+        task=SimpleNamespace(name="object-detection"),
+    )
+    with pytest.raises(RecipeError, match=r"leave out --time-budget and search\.trials"):
+        choose_and_train(recipe_of(few, resnet), place, started=0.0)
