@@ -125,6 +125,8 @@ class Reference:
 
 
 def _why_no_reference(run: RunDirectory) -> str:
+    if not run.recipe_file.is_file():
+        return "no reference to compare with, nor a run that could write one."
     task = run.recipe().task
     if task == "image-classification":
         return f"no reference to compare with; `hf-vft fit --out {run.path} --resume` writes it."
