@@ -96,6 +96,6 @@ def gather_into(model: nn.Module, trainer: VisionTrainer) -> None:
 
     To be called by all processes: each brings its part.
     """
-    whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    gathered = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if PartialState().is_main_process:
-        model.load_state_dict(whole)
+        model.load_state_dict(gathered)
