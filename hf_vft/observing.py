@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.data.metadata import has_metadata
@@ -86,9 +87,9 @@ def observe(
             rows = range(start, min(start + BATCH, total))
             shown = list(_shown(table, rows, slices, times, predictor, rejected))
             if shown:
-                outputs = predictor.outputs([one.image for _, one in shown])
-                writer.append(recorder.rows([one for _, one in shown], outputs))
-                labelled += _log_labels(writer, table, shown)
+                outputs = predictor.outputs_of([pixels for _, pixels, _ in shown])
+                writer.append(recorder.rows([one for _, _, one in shown], outputs))
+                labelled += _log_labels(writer, table, [(row, one) for row, _, one in shown])
             done += len(shown)
             display.advance(rows.stop, total=total)
     if not done:
@@ -166,7 +167,7 @@ def _shown(
     times: list[datetime | None],
     predictor: Predictor,
     rejected: dict[str, str],
-) -> Iterator[tuple[int, Shown]]:
+) -> Iterator[tuple[int, torch.Tensor, Shown]]:
     for row, image in zip(rows, table.images[rows.start : rows.stop]["image"], strict=True):
         name = table.files[row]
         try:
@@ -179,11 +180,12 @@ def _shown(
         identity = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0" + content)
         yield (
             row,
-            Shown(
+            predictor.transform(decoded),
+            Shown.of(
                 decoded,
                 content,
-                name,
-                {key: values[row] for key, values in slices.items()},
+                file=name,
+                slices={key: values[row] for key, values in slices.items()},
                 request_id=identity.hexdigest()[:32],
                 ts_utc=times[row] or _time_of_file(image["path"]),
             ),

@@ -11,6 +11,10 @@ from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.endpoints import CONCURRENT, ZIP_BYTES, Endpoints
 from hf_vft.serving.service import Service
 
+KEPT_UPLOADS = (300, 3600)
+"""Gradio keeps what is uploaded, and what is shown, on disk: it is looked through every so many
+seconds, and what is older than so many goes."""
+
 
 def build_app(
     service: Service,
@@ -19,15 +23,17 @@ def build_app(
     examples: Path | None = None,
     reports: Path | None = None,
     per_minute: int = 0,
+    behind_proxy: bool = False,
 ) -> Any:
-    """The app of a service: ``build_app(service).launch(**launch_options())``.
+    """The app of a service; `hf_vft.serving.launch.serve` launches it.
 
     Args:
         service: What answers.
         title: Heading; the run's name by default.
         examples: A folder of pictures to try.
         reports: Where ``hf-vft monitor --out`` writes, or a folder above; the newest is shown.
-        per_minute: Most pictures a minute of one caller; 0 is no limit.
+        per_minute: Most requests a minute of one caller; 0 is no limit.
+        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
 
     Returns:
         ``gradio.Blocks`` with the endpoints ``/predict``, ``/explain``, ``/predict_batch`` and
@@ -37,9 +43,12 @@ def build_app(
         MissingDependencyError: If Gradio is not installed.
     """
     gr: Any = require_package("gradio", "serve")
-    calls = Endpoints(gr, service, RateLimit(per_minute)).functions()
+    limit = RateLimit(per_minute)
+    calls = Endpoints(gr, service, limit, behind_proxy=behind_proxy).functions()
     name = title or service.run.path.resolve().name
-    with gr.Blocks(title=f"{name} · hf-vft", analytics_enabled=False) as app:
+    with gr.Blocks(
+        title=f"{name} · hf-vft", analytics_enabled=False, delete_cache=KEPT_UPLOADS
+    ) as app:
         what = "Tells apart" if service.abstention else "Finds"
         gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."), padding=False)
         with gr.Tab("Predict", id="predict"):
@@ -54,8 +63,13 @@ def build_app(
     return app
 
 
-def launch_options() -> dict[str, Any]:
-    """What every launch of the app has in common."""
+def launch_options(*, login: tuple[str, str] | None = None) -> dict[str, Any]:
+    """What the app is launched with.
+
+    Args:
+        login: User and password. There are no MCP tools then: Gradio would name them, and with
+            them the labels, to everybody, and could call them for nobody.
+    """
     gr: Any = require_package("gradio", "serve")
     return {
         "theme": gr.themes.Soft(
@@ -63,7 +77,8 @@ def launch_options() -> dict[str, Any]:
         ),
         "css": page.CSS,
         "max_file_size": ZIP_BYTES,
-        "mcp_server": True,
+        "auth": login,
+        "mcp_server": login is None,
         "show_error": True,
         "footer_links": ["api"],
         "ssr_mode": False,

@@ -1,4 +1,4 @@
-"""Requests that come at the same time are answered in one pass of the model."""
+"""What many callers share: passes of the model, answers that take work, and their patience."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Batcher(Generic[In, Out]):
     """One thread that works on whatever is waiting.
 
     A lone request does not wait for company: what arrives while the model is busy is the next
-    batch.
+    batch. Only so much may wait: then whoever submits waits too, and memory stays bounded.
 
     Args:
         work: From a batch to as many results, in order.
-        size: Most items of a batch.
+        size: Most items of a batch; twice as many may wait.
     """
 
     def __init__(self, work: Callable[[Sequence[In]], Sequence[Out]], *, size: int = 16) -> None:
         self._work = work
         self._size = size
-        self._waiting: queue.SimpleQueue[tuple[In, Future[Out]]] = queue.SimpleQueue()
+        self._waiting: queue.Queue[tuple[In, Future[Out]]] = queue.Queue(2 * size)
         threading.Thread(target=self._run, name="hf-vft-batcher", daemon=True).start()
 
     def submit(self, item: In) -> Future[Out]:
@@ -49,6 +49,28 @@ class Batcher(Generic[In, Out]):
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(error)
+
+
+class Lately(Generic[Out]):
+    """What a call gave, for some seconds: many open pages do not each do the work.
+
+    Args:
+        call: What is asked again afterwards.
+        seconds: How old an answer may be.
+    """
+
+    def __init__(self, call: Callable[[], Out], seconds: float) -> None:
+        self._call = call
+        self._seconds = seconds
+        self._mutex = threading.Lock()
+        self._found: tuple[float, Out] | None = None
+
+    def __call__(self) -> Out:
+        """The answer; whoever comes while it is being worked on waits for it."""
+        with self._mutex:
+            if self._found is None or time.monotonic() - self._found[0] > self._seconds:
+                self._found = (time.monotonic(), self._call())
+            return self._found[1]
 
 
 class RateLimit:

@@ -1,4 +1,7 @@
-"""The functions behind the endpoints; their docstrings are the documentation of the API."""
+"""The functions behind the endpoints; their docstrings are the documentation of the API.
+
+Gradio shows one line of an argument, and joins those of ``Returns`` with commas.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,16 @@ class Endpoints:
         gr: Gradio.
         service: What answers.
         limit: How much one caller may ask.
+        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
     """
 
-    def __init__(self, gr: Any, service: Service, limit: RateLimit) -> None:
+    def __init__(
+        self, gr: Any, service: Service, limit: RateLimit, *, behind_proxy: bool = False
+    ) -> None:
         self._gr = gr
         self._service = service
         self._limit = limit
+        self._behind_proxy = behind_proxy
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """By name, what Gradio calls."""
@@ -58,14 +65,15 @@ class Endpoints:
 
         Args:
             picture: The picture file.
-            slices: What is known of the picture, by the columns that the run is broken down by,
-                such as {"camera": "top"}; it is logged.
+            slices: Values of the run's slice columns, such as {"camera": "top"}; they are logged.
             request: Who asks.
 
         Returns:
-            request_id, and for one label a picture: label, confidence (calibrated), sure (false:
-            treat it as no answer), reason, scores. For several: labels, scores. For boxes: objects,
-            each with label, score, box in pixels, and whether it is answered.
+            request_id, which feedback takes
+            one label a picture has: label, calibrated confidence, sure, reason and scores
+            (what is not sure counts as no answer)
+            several labels have: labels and scores
+            boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
         with self._asked(request):
             return self._service.predict(_given(picture), slices).as_dict()
@@ -91,7 +99,7 @@ class Endpoints:
 
         Args:
             files: Picture files, or zip files of pictures; at most 500 pictures.
-            slices: What is known of all of them, as for /predict.
+            slices: Values of the run's slice columns, the same for all pictures.
             request: Who asks.
 
         Returns:
@@ -112,8 +120,7 @@ class Endpoints:
 
         Args:
             request_id: Of the answer.
-            label: One of the model's labels; a list of all that are right where there can be
-                several.
+            label: One of the model's labels; where there can be several, a list of all.
             request: Who asks.
 
         Returns:
@@ -133,11 +140,15 @@ class Endpoints:
             raise self._gr.Error(escape(str(error)), print_exception=False) from None
 
     def _count(self, request: Any, cost: int) -> None:
-        caller = getattr(getattr(request, "client", None), "host", "?")
-        if cost and not self._limit.allows(caller, cost):
-            raise DataError(
-                f"too many requests: {self._limit.per_minute} pictures a minute are allowed."
-            )
+        if cost and not self._limit.allows(self._caller(request), cost):
+            raise DataError(f"too many requests: {self._limit.per_minute} a minute are allowed.")
+
+    def _caller(self, request: Any) -> str:
+        """The address that asks; behind a proxy, which asks for everybody, the one it names."""
+        named = request.headers.get("x-forwarded-for", "") if request is not None else ""
+        if self._behind_proxy and named:
+            return str(named).split(",")[0].strip()
+        return getattr(getattr(request, "client", None), "host", "?")
 
 
 def _given(path: str | None) -> str:

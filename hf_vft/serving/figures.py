@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,10 @@ _OF_A_CLASS = {"f1": "F1", "ap50": "AP50", "average_precision": "Average precisi
 _OF_A_SLICE = ("accuracy", "f1_micro", "map50", "f1_macro", "f1")
 """Which score a plot shows: the first of these that was measured."""
 
+DAYS = 90
+"""Of the log that the history shows."""
+
+_COLUMNS = ("request_id", "ts_utc", "predicted", "confidence", "latency_ms")
 _OF_A_VERDICT = ("action", "headline", "reasons", "todo", "rows")
 
 
@@ -87,20 +91,24 @@ def card_text(run: RunDirectory) -> str:
     return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
 
 
-def log_history(log: ProductionLog | None, threshold: float | None) -> tuple[str, pd.DataFrame]:
-    """What was served so far: tiles, and the main figures over time.
+def log_history(
+    log: ProductionLog | None, threshold: float | None, *, unlogged: int = 0
+) -> tuple[str, pd.DataFrame]:
+    """What was served in the last `DAYS` days: tiles, and the main figures over time.
 
     Args:
         log: None where none is kept.
         threshold: Of abstention; None where the task knows none.
+        unlogged: Answers that the log could not take.
     """
     empty = pd.DataFrame(columns=["time", "figure", "value"])
     if log is None or not ProductionLog.is_log(log.folder):
         return tiles(("0", "answers logged")), empty
-    frame = log.read(columns=["request_id", "ts_utc", "predicted", "confidence", "latency_ms"])
+    since = datetime.now(UTC) - timedelta(days=DAYS)
+    frame = log.read(since, columns=_COLUMNS)
     if frame.empty:
         return tiles(("0", "answers logged")), empty
-    labels = log.read_labels().set_index("request_id")["label"]
+    labels = log.read_labels(since).set_index("request_id")["label"]
     truth = frame["request_id"].map(labels)
     frame["right"] = [
         None if pd.isna(true) else float(_names(true) == _names(said))
@@ -108,14 +116,16 @@ def log_history(log: ProductionLog | None, threshold: float | None) -> tuple[str
     ]
     right = frame["right"].dropna().astype(float)
     shown = [
-        (f"{len(frame):,}", "answers logged"),
+        (f"{len(frame):,}", f"answers logged in {DAYS} days"),
         (percent(frame["confidence"].mean()), "mean confidence"),
         (f"{frame['latency_ms'].median():.0f} ms", "median time to answer"),
         (percent(right.mean()) if len(right) else "–", f"right, by {len(right):,} feedbacks"),
     ]
+    if unlogged:
+        shown.insert(1, (f"{unlogged:,}", "answers that could not be logged"))
     if threshold is not None:
         frame["unsure"] = (frame["confidence"] < threshold).astype(float)
-        shown.insert(2, (percent(frame["unsure"].mean()), "not sure"))
+        shown.insert(-2, (percent(frame["unsure"].mean()), "not sure"))
     return tiles(*shown), _over_time(frame)
 
 
@@ -142,9 +152,7 @@ def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | Non
     for path in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True):
         try:
             verdict = json.loads(path.read_text(encoding="utf-8"))
-            verdict = {
-                name: verdict[name] for name in ("action", "headline", "reasons", "todo", "rows")
-            }
+            verdict = {name: verdict[name] for name in _OF_A_VERDICT}
         except (OSError, ValueError, KeyError, TypeError):
             continue  # half written by an older version, or none of ours
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")

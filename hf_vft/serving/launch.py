@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
+import threading
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from hf_vft.errors import VftError
+from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.app import build_app, launch_options
 from hf_vft.serving.service import Service
+from hf_vft.serving.tools import translate_lists
 
 LOG_REPO = "HF_VFT_LOG_REPO"
 """Environment variable: the dataset on the Hub that a Space sends its log to."""
@@ -17,8 +22,67 @@ LOG_REPO = "HF_VFT_LOG_REPO"
 AUTH = "HF_VFT_AUTH"
 """Environment variable: user:password that a visitor has to give."""
 
+RATE = "HF_VFT_RATE"
+"""Environment variable: requests a minute of each visitor of a Space."""
 
 COMMIT_MINUTES = 5
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """A run that is being served: ``with serve(run) as server``, or ``serve(run).wait()``.
+
+    Attributes:
+        app: The running ``gradio.Blocks``.
+        service: What answers.
+        url: Where it is reached from this machine.
+    """
+
+    def __init__(self, app: Any, service: Service, sender: Any = None) -> None:
+        self.app = app
+        self.service = service
+        self.url: str = app.local_url
+        self._sender = sender
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def wait(self) -> None:
+        """Serve until Ctrl-C, or until the machine stops the process (SIGTERM); then close.
+
+        For the main thread, which is where signals arrive.
+        """
+
+        def stop(number: int, frame: Any) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            _log.info("Stopped.")
+        finally:
+            self.close()
+            signal.signal(signal.SIGTERM, before)
+
+    def close(self) -> None:
+        """Take no more requests, finish the log, and send the rest of it."""
+        self.app.close(verbose=False)
+        self.service.close()
+        if self._sender is not None:
+            try:
+                self._sender.trigger().result()
+            except Exception:  # noqa: BLE001  # whatever it is, the log is still on this disk
+                _log.exception("The rest of the production log could not be sent to the Hub.")
+            self._sender.stop()
 
 
 def serve(
@@ -29,55 +93,57 @@ def serve(
     port: int | None = None,
     auth: str | None = None,
     per_minute: int = 0,
+    behind_proxy: bool = False,
     keep_images: bool = False,
     examples: Path | None = None,
     reports: Path | None = None,
-    block: bool = True,
-) -> tuple[Any, Service]:
+) -> Server:
     """Serve a run.
 
     Args:
         run_path: A finished run.
-        log: Folder of the production log; None keeps none.
+        log: Folder of the production log; None keeps none. With the environment variable
+            ``HF_VFT_LOG_REPO`` it is also committed to that dataset on the Hub.
         host: Address to listen on.
         port: None takes a free one from 7860 on.
         auth: ``user:password``; default: the environment variable ``HF_VFT_AUTH``.
-        per_minute: Most pictures a minute of one caller; 0 is no limit.
+        per_minute: Most requests a minute of one caller; 0 is no limit.
+        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
         keep_images: Whether pictures are kept beside the log.
         examples: A folder of pictures to try.
         reports: Where ``hf-vft monitor --out`` writes; ``RUN/monitoring`` by default.
-        block: Whether to wait until the server is stopped.
 
     Returns:
-        The running app and its service.
+        The server, which answers by now.
 
     Raises:
         VftError: If the run cannot be served, or ``auth`` is not ``user:password``.
+        HubError: If the log cannot be sent where the environment says.
     """
     login = _login(auth or os.environ.get(AUTH))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     service = Service(RunDirectory.open(run_path), log=log, keep_images=keep_images)
-    scheduler = _send_log(log)
-    app = build_app(service, examples=examples, reports=reports, per_minute=per_minute)
+    sender = _sender(log)
+    app = build_app(
+        service,
+        examples=examples,
+        reports=reports,
+        per_minute=per_minute,
+        behind_proxy=behind_proxy,
+    )
     try:
         app.launch(
             server_name=host,
             server_port=port,
-            auth=login,
             prevent_thread_lock=True,
             quiet=True,
-            **launch_options(),
+            **launch_options(login=login),
         )
     except OSError as error:
         raise VftError(f"port {port}: {error}; choose another --port.") from None
-    if block:
-        try:
-            app.block_thread()
-        finally:
-            service.close()
-            if scheduler:
-                scheduler.trigger().result()
-    return app, service
+    if app.mcp_server:
+        translate_lists(app)
+    return Server(app, service, sender)
 
 
 def serve_space(folder: Path) -> None:
@@ -85,7 +151,7 @@ def serve_space(folder: Path) -> None:
 
     The log is kept on the Space's disk, which is lost when it restarts; with the variable
     ``HF_VFT_LOG_REPO`` (``user/name`` of a dataset) and a secret ``HF_TOKEN`` it is committed
-    there every five minutes.
+    there every five minutes, and when the Space is stopped.
     """
     examples = folder / "examples"
     serve(
@@ -94,20 +160,35 @@ def serve_space(folder: Path) -> None:
         host="0.0.0.0",  # noqa: S104  # a Space is reached from outside
         port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         examples=examples if examples.is_dir() else None,
-        per_minute=int(os.environ.get("HF_VFT_RATE", "120")),
-    )
+        per_minute=int(os.environ.get(RATE, "120")),
+        behind_proxy=True,
+    ).wait()
 
 
-def _send_log(log: Path | None) -> Any:
-    """Commit the log to a dataset in the background, where one is named."""
+def _sender(log: Path | None) -> Any:
+    """Commits the log to a dataset in the background, where one is named.
+
+    Raises:
+        HubError: If the dataset is not there and cannot be made.
+    """
     repo = os.environ.get(LOG_REPO)
     if not repo or log is None:
         return None
     from huggingface_hub import CommitScheduler
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
-    return CommitScheduler(
-        repo_id=repo, repo_type="dataset", folder_path=log, private=True, every=5
-    )
+    try:
+        return CommitScheduler(
+            repo_id=repo,
+            repo_type="dataset",
+            folder_path=log,
+            private=True,
+            every=COMMIT_MINUTES,
+            ignore_patterns=["*.lock", "*.tmp"],
+        )
+    except (HTTPError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise HubError(f"{LOG_REPO}={repo}: the log cannot be sent there ({reason}).") from None
 
 
 def _login(auth: str | None) -> tuple[str, str] | None:

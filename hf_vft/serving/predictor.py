@@ -102,7 +102,11 @@ class Predictor:
 
     def outputs(self, images: Sequence[Image.Image]) -> Outputs:
         """RGB pictures to logits and to what the head sees, in one pass."""
-        rows = [{"pixel_values": self.transform(image)} for image in images]
+        return self.outputs_of([self.transform(image) for image in images])
+
+    def outputs_of(self, pixels: Sequence[torch.Tensor]) -> Outputs:
+        """The same for pictures that went through ``transform`` already, ``[3, H, W]`` each."""
+        rows = [{"pixel_values": one} for one in pixels]
         found = self._run(self.task.collate(rows)["pixel_values"])
         embeddings = found.pop(EMBEDDINGS, None)
         return Outputs(self.task.outputs(tuple(found.values())), embeddings)

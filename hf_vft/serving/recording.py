@@ -34,11 +34,10 @@ EMBEDDING_SIZE = 512
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture that the model was shown.
+    """A picture that the model was shown, without its pixels: many may be waiting.
 
     Attributes:
-        image: Decoded, RGB.
-        content: The file, where there was one.
+        properties: What is kept of the picture, by column of the log.
         file: Its name.
         slices: The user's columns.
         latency_ms: From the request to the answer.
@@ -46,13 +45,28 @@ class Shown:
         ts_utc: Now, where none is given.
     """
 
-    image: Image.Image
-    content: bytes | None = None
+    properties: Mapping[str, Any]
     file: str | None = None
     slices: Mapping[str, Any] = field(default_factory=dict)
     latency_ms: float | None = None
     request_id: str = field(default_factory=lambda: uuid4().hex)
     ts_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(cls, image: Image.Image, content: bytes | None = None, **known: Any) -> Shown:
+        """Measure a picture.
+
+        Args:
+            image: Decoded, RGB.
+            content: The file, where there was one.
+            known: Other attributes.
+        """
+        return cls({**file_columns(content), **image_properties(image)}, **known)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.properties["width"], self.properties["height"]
 
 
 class Recorder:
@@ -81,8 +95,7 @@ class Recorder:
                 "ts_utc": one.ts_utc,
                 **self.identity,
                 "file": one.file,
-                **file_columns(one.content),
-                **image_properties(one.image),
+                **one.properties,
                 **answer,
                 "latency_ms": one.latency_ms,
                 **one.slices,
@@ -99,7 +112,7 @@ class Recorder:
         predictor = self._predictor
         if not predictor.calibration.thresholds:  # the best class is the answer
             return answer_columns(outputs.logits, predictor.temperature, predictor.labels)
-        sizes = [one.image.size for one in shown]
+        sizes = [one.size for one in shown]
         found = predictor.answers(outputs, sizes)
         return [several_columns(one, size) for one, size in zip(found, sizes, strict=True)]
 

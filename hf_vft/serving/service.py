@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
-from uuid import uuid4
 
+import torch
 from PIL import Image
 
 from hf_vft.data.images import decode_image, read_image_bytes
@@ -39,12 +42,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Asked:
-    image: Image.Image
-    content: bytes
-    file: str
+    """What waits for the model; of the file only what is still needed."""
+
+    pixels: torch.Tensor
+    shown: Shown
     since: float
-    slices: Mapping[str, str]
-    request_id: str = field(default_factory=lambda: uuid4().hex)
+    content: bytes | None = None
 
 
 class Service:
@@ -72,10 +75,13 @@ class Service:
         self.slice_columns = tuple(self.predictor.recipe.data.slice_columns)
         self.abstention = abstention(run) if isinstance(self.task, ImageClassification) else None
         self.keep_images = keep_images
+        self.unlogged = 0
         self.top = top
         self.log = ProductionLog(log) if log else None
         self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
         self._recorder = Recorder(self.predictor)
+        # A decoded picture can take 150 MB, and more at a time than there are cores gain nothing.
+        self._room = BoundedSemaphore(os.cpu_count() or 1)
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
         self._batcher: Batcher[_Asked, Served] = Batcher(self._answer)
@@ -101,7 +107,7 @@ class Service:
         self, paths: Sequence[str | Path], slices: Mapping[str, Any] | None = None
     ) -> list[Served | DataError]:
         """Answer several; one that cannot be read is an error in its place."""
-        waiting: list[Any] = []
+        waiting: list[Future[Served] | DataError] = []
         checked = self._checked(slices)
         for path in paths:
             try:
@@ -172,7 +178,11 @@ class Service:
     def _asked(self, path: str | Path, slices: Mapping[str, str]) -> _Asked:
         since = time.monotonic()
         content = _content(path)
-        return _Asked(self._decode(content), content, Path(path).name[:200], since, slices)
+        with self._room:
+            image = self._decode(content)
+            pixels = self.predictor.transform(image)
+            shown = Shown.of(image, content, file=Path(path).name[:_LONGEST_VALUE], slices=slices)
+        return _Asked(pixels, shown, since, content if self.keep_images else None)
 
     def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
         """Slice values as the log takes them.
@@ -199,38 +209,28 @@ class Service:
         return decode_image(content, max_pixels=limit)
 
     def _answer(self, asked: Sequence[_Asked]) -> list[Served]:
-        outputs = self.predictor.outputs([one.image for one in asked])
-        found = self.predictor.answers(outputs, [one.image.size for one in asked])
+        outputs = self.predictor.outputs_of([one.pixels for one in asked])
+        found = self.predictor.answers(outputs, [one.shown.size for one in asked])
         answers = [self._served(*pair) for pair in zip(asked, found, strict=True)]
         if self._writer is not None:
             try:
                 self._record(self._writer, asked, outputs)
             except Exception:  # noqa: BLE001  # a log that fails must not take the answers with it
+                self.unlogged += len(asked)
                 _log.exception("The production log could not be written.")
         return answers
 
     def _record(self, writer: LogWriter, asked: Sequence[_Asked], outputs: Outputs) -> None:
         now = time.monotonic()
-        shown = [
-            Shown(
-                one.image,
-                one.content,
-                one.file,
-                slices=one.slices,
-                latency_ms=1000 * (now - one.since),
-                request_id=one.request_id,
-            )
-            for one in asked
-        ]
+        shown = [replace(one.shown, latency_ms=1000 * (now - one.since)) for one in asked]
         writer.append(self._recorder.rows(shown, outputs))
-        if self.keep_images:
-            for one in asked:
-                suffix = Path(one.file).suffix.strip(".") or "img"
-                writer.keep_image(one.request_id, one.content, suffix)
+        for one in asked:
+            if one.content is not None:
+                writer.keep_image(one.shown.request_id, one.content, one.shown.properties["format"])
 
     def _served(self, asked: _Asked, found: Prediction) -> Served:
         answer = Served(
-            asked.request_id, found.labels, found.best(self.labels, self.top), found.objects
+            asked.shown.request_id, found.labels, found.best(self.labels, self.top), found.objects
         )
         if self.abstention is None:
             return answer

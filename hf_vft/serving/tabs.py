@@ -13,15 +13,20 @@ from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.run import RunDirectory
 from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
+from hf_vft.serving.batcher import Lately
 from hf_vft.serving.endpoints import CONCURRENT, MAX_FILES
 from hf_vft.serving.service import Service
+from hf_vft.serving.tools import describe_files, describe_slices
 from hf_vft.tasks.detection import FLOOR
 
 Calls = dict[str, Callable[..., Any]]
 HIDDEN: dict[str, Any] = {"api_visibility": "private"}
 EXAMPLES = 8
 REFRESH = 30
-"""Seconds."""
+"""Seconds after which an open page looks again."""
+
+FRESH = 5.0
+"""Seconds for which all pages show the same figures of the log."""
 
 
 def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
@@ -123,6 +128,7 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
         type="filepath",
         elem_id="files",
     )
+    describe_files(gr, files)
     slices = _slices(gr, service)
     start = gr.Button("Label all", variant="primary", elem_id="start")
     rows = gr.JSON(visible=False, label="rows")
@@ -134,7 +140,9 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
 
     def show(found: list[dict[str, Any]]) -> tuple[Any, Any]:
         lines = [[_cell(row, name) for name in columns] for row in found or []]
-        return lines, gr.File(value=_csv(columns, lines), visible=True)
+        # Where Gradio's own files are: there it is used as it is, and cleared away in time.
+        folder = Path(tempfile.mkdtemp(dir=sheet.GRADIO_CACHE))
+        return lines, gr.File(value=_csv(folder / "answers.csv", columns, lines), visible=True)
 
     start.click(
         calls["predict_batch"], [files, slices], rows, api_name="predict_batch", concurrency_limit=4
@@ -173,10 +181,13 @@ def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
         whole = gr.Button("Show the whole report", size="sm", elem_id="whole")
     frame = gr.HTML(elem_id="report", padding=False)
     threshold = service.abstention.threshold if service.abstention else None
+    served = Lately(
+        lambda: figures.log_history(service.log, threshold, unlogged=service.unlogged), FRESH
+    )
 
     def show() -> tuple[str, str, Any]:
         found, written, _ = figures.newest_verdict(reports)
-        tiles_now, lines = figures.log_history(service.log, threshold)
+        tiles_now, lines = served()
         over_time = lines["time"].nunique() > 1  # one moment makes no line
         plot = gr.LinePlot(value=lines, visible=over_time)
         return page.verdict_card(found, written), tiles_now, plot
@@ -205,6 +216,7 @@ def _lowest(service: Service) -> float:
 def _slices(gr: Any, service: Service) -> Any:
     """What is known of the picture, as a JSON object; the page asks for each column."""
     given = gr.JSON(visible=False, label="slices")
+    describe_slices(given, service.slice_columns)
     if not service.slice_columns:
         return given
     report, _ = figures.verdict_of(service.run)
@@ -252,14 +264,13 @@ def _cell(row: dict[str, Any], name: str) -> Any:
     return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
 
-def _csv(columns: list[str], lines: list[list[Any]]) -> str:
+def _csv(path: Path, columns: list[str], lines: list[list[Any]]) -> str:
     """A CSV file that no spreadsheet takes for formulas."""
-    folder = Path(tempfile.mkdtemp(prefix="hf-vft-csv-"))
-    with (folder / "answers.csv").open("w", newline="", encoding="utf-8") as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
         writer.writerows([[_harmless(cell) for cell in line] for line in lines])
-    return str(folder / "answers.csv")
+    return str(path)
 
 
 def _harmless(cell: Any) -> Any:

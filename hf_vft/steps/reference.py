@@ -40,11 +40,12 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
         for start in range(0, len(table), BATCH):
             batch = table[start : start + BATCH]
             contents = [image_bytes(image) for image in batch["image"]]
+            images = [predictor.decode(content) for content in contents]
             shown = [
-                Shown(predictor.decode(content), content, file)
-                for content, file in zip(contents, batch["file"], strict=True)
+                Shown.of(image, content, file=file)
+                for image, content, file in zip(images, contents, batch["file"], strict=True)
             ]
-            rows += recorder.rows(shown, predictor.outputs([one.image for one in shown]))
+            rows += recorder.rows(shown, predictor.outputs(images))
             display.advance(len(rows), total=total)
     reference = with_null_quantiles(
         make_reference(

@@ -46,17 +46,20 @@ def test_the_newest_verdict_says_whether_to_retrain(tmp_path: Path) -> None:
 def test_history_shows_the_figures_by_hour_or_by_day(
     tmp_path: Path, hours: int, moments: int
 ) -> None:
-    log, start = ProductionLog(tmp_path), datetime(2026, 3, 2, tzinfo=UTC)
+    log = ProductionLog(tmp_path)
+    start = datetime.now(UTC).replace(hour=0, minute=5, second=0) - timedelta(days=7)
+    old = {"request_id": "old", "ts_utc": start - timedelta(days=figures.DAYS), **IDENTITY}
     rows = [
         {"request_id": f"r{i}", "ts_utc": start + timedelta(hours=i), **IDENTITY}
         | {"predicted": "b|a", "confidence": 0.9 if i % 2 else 0.4, "latency_ms": 12.0}
         for i in range(hours)
     ]
     with log.writer() as writer:
-        writer.append(rows)
+        writer.append([*rows, old | {"predicted": "a", "confidence": 0.1, "latency_ms": 900.0}])
     log.append_labels([{"request_id": "r0", "label": "a|b"}, {"request_id": "r1", "label": "a"}])
     tiles, history = figures.log_history(log, 0.5)
     assert "12 ms" in tiles
+    assert f"<strong>{hours}</strong>" in tiles
     assert "right, by 2 feedbacks" in tiles
     assert set(history["figure"]) == {"mean confidence", "share not sure", "share right"}
     assert (history["figure"] == "mean confidence").sum() == moments

@@ -33,9 +33,15 @@ def predictor(fitted: Path) -> Predictor:
     return Predictor(RunDirectory.open(fitted))
 
 
-def shown(count: int, **changes: object) -> list[Shown]:
-    images = [picture(i) for i in range(count)]
-    return [Shown(image, encoded(image), f"{i}.png", **changes) for i, image in enumerate(images)]
+def images(count: int) -> list[Image.Image]:
+    return [picture(i) for i in range(count)]
+
+
+def shown(count: int, **known: object) -> list[Shown]:
+    return [
+        Shown.of(image, encoded(image), file=f"{i}.png", **known)
+        for i, image in enumerate(images(count))
+    ]
 
 
 def test_a_picture_and_its_answer_become_a_row_of_the_log(
@@ -44,11 +50,11 @@ def test_a_picture_and_its_answer_become_a_row_of_the_log(
     log = ProductionLog(tmp_path / "log")
     moment = datetime(2026, 4, 1, tzinfo=UTC)
     pictures = shown(3, slices={"camera": "top"}, latency_ms=12.5, ts_utc=moment)
-    outputs = predictor.outputs([one.image for one in pictures])
+    outputs = predictor.outputs(images(3))
     with log.writer(slices=["camera"]) as writer:
         writer.append(Recorder(predictor).rows(pictures, outputs))
     frame = log.read().set_index("file").sort_index()
-    probs = predictor.probabilities([one.image for one in pictures])
+    probs = predictor.probabilities(images(3))
     np.testing.assert_allclose(np.stack(list(frame["probabilities"])), probs, atol=1e-6)
     assert list(frame["predicted"]) == [predictor.labels[i] for i in probs.argmax(1)]
     np.testing.assert_allclose(frame["confidence"], probs.max(1), atol=1e-6)
@@ -59,7 +65,7 @@ def test_a_picture_and_its_answer_become_a_row_of_the_log(
     np.testing.assert_allclose(frame["energy"], -torch.logsumexp(logits, 1), atol=1e-5)
     row = frame.iloc[0]
     assert (row["width"], row["height"], row["format"]) == (48, 40, "PNG")
-    assert row["bytes"] == len(pictures[0].content or b"")
+    assert row["bytes"] == len(encoded(picture(0)))
     assert (row["camera"], row["latency_ms"], row["ts_utc"]) == ("top", 12.5, moment)
     assert row["aspect"] == np.float32(48 / 40)
     assert len(row["phash"]) == 16
@@ -128,10 +134,7 @@ def test_long_embeddings_are_projected_and_keep_their_distances() -> None:
 def test_a_share_of_the_embeddings_is_kept_the_same_ones_each_time(predictor: Predictor) -> None:
     kept = [is_sampled(f"request-{i}", 0.3) for i in range(5000)]
     assert 0.27 < np.mean(kept) < 0.33
-    pictures = shown(6)
-    rows = Recorder(predictor, sample=0.5).rows(
-        pictures, predictor.outputs([one.image for one in pictures])
-    )
+    rows = Recorder(predictor, sample=0.5).rows(shown(6), predictor.outputs(images(6)))
     for row in rows:
         assert ("embedding" in row) == is_sampled(row["request_id"], 0.5)
 

@@ -11,7 +11,7 @@ import pytest
 from hf_vft.errors import DataError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import Abstention, abstention
-from hf_vft.serving.batcher import Batcher, RateLimit
+from hf_vft.serving.batcher import Batcher, Lately, RateLimit
 from hf_vft.serving.service import Service
 from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
 
@@ -86,6 +86,24 @@ def test_a_log_that_fails_does_not_break_an_answer(
     (tmp_path / "log").write_text("a file where the folder should be")
     service = Service(RunDirectory.open(fitted), log=tmp_path / "log")
     assert service.predict(some(pictures, 1)[0]).scores
+    assert service.unlogged == 1
+
+
+def test_pictures_are_kept_only_where_that_was_asked_for(
+    service: Service, fitted: Path, pictures: Path, tmp_path: Path
+) -> None:
+    assert service.log is not None
+    answer = service.predict(some(pictures, 1)[0])
+    assert service.log.image_file(answer.request_id) is None
+    strange = tmp_path / "photo.<b>"
+    strange.write_bytes(some(pictures, 1)[0].read_bytes())
+    keeps = Service(RunDirectory.open(fitted), log=tmp_path / "log", keep_images=True)
+    assert keeps.log is not None
+    kept = keeps.log.image_file(keeps.predict(strange).request_id)
+    assert kept is not None
+    assert kept.read_bytes() == strange.read_bytes()
+    assert kept.suffix == ".jpeg"
+    keeps.close()
 
 
 def test_the_heat_map_has_the_pictures_shape_and_unknown_labels_are_refused(
@@ -138,6 +156,39 @@ def test_what_waits_becomes_one_batch_and_an_error_reaches_whoever_asked() -> No
     with pytest.raises(ValueError, match="bad batch"):
         batcher.submit(-1).result(5)
     assert batcher.submit(3).result(5) == 6
+
+
+def test_only_so_much_waits_for_the_model() -> None:
+    busy, given = threading.Event(), []
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        busy.wait(10)
+        return items
+
+    batcher: Batcher[int, int] = Batcher(work, size=2)
+
+    def submit() -> None:
+        given.extend(batcher.submit(i) for i in range(20))
+
+    hasty = threading.Thread(target=submit)
+    hasty.start()
+    hasty.join(0.3)
+    assert hasty.is_alive()
+    busy.set()
+    hasty.join(10)
+    assert [one.result(5) for one in given] == list(range(20))
+
+
+def test_open_pages_share_what_takes_work() -> None:
+    asked: list[int] = []
+
+    def work() -> int:
+        asked.append(1)
+        return len(asked)
+
+    patient, never = Lately(work, 60), Lately(work, -1)
+    assert [patient(), patient()] == [1, 1]
+    assert [never(), never()] == [2, 3]
 
 
 def test_a_caller_is_held_to_the_limit_and_others_are_not() -> None:

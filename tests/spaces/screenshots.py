@@ -29,18 +29,18 @@ def main(run: str, pictures: str, out: str | None = None) -> None:
         else [(n, d, f"{n}-{'dark' if d else 'light'}-") for n in WIDTHS for d in (False, True)]
     )
     with tempfile.TemporaryDirectory() as scratch:
-        app, service = serve(run, log=Path(scratch) / "log", block=False)
+        server = serve(run, log=Path(scratch) / "log")
+        service = server.service
         answers = [service.predict(file) for file in files]
         for answer in answers[:9]:
             service.feedback(answer.request_id, answer.scores[0][0])
         found = [f for f, a in zip(files, answers, strict=True) if a.labels and a.sure is not False]
         with browser() as running:
             for name, dark, prefix in wanted:
-                page = opened(running, app.local_url, width=WIDTHS[name], dark=dark)
+                page = opened(running, server.url, width=WIDTHS[name], dark=dark)
                 shoot(page, folder, prefix, found[-1] if found else files[0], files)
                 page.context.close()
-        app.close()
-        service.close()
+        server.close()
 
 
 def shoot(page: Any, out: Path, prefix: str, shown: str, files: list[str]) -> None:

@@ -23,10 +23,8 @@ pytestmark = [
 def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hf_vft.serving.launch import serve
 
-    app, service = serve(fitted, log=tmp_path_factory.mktemp("page") / "log", block=False)
-    yield app, service
-    app.close()
-    service.close()
+    with serve(fitted, log=tmp_path_factory.mktemp("page") / "log") as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +39,8 @@ def some(pictures: Path, n: int) -> list[str]:
 
 
 def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictures: Path) -> None:
-    app, service = served
-    page = opened(chromium, app.local_url)
+    service = served.service
+    page = opened(chromium, served.url)
     ask(page, some(pictures, 1)[0])
     assert page.locator("#answer .vft-bar").count() == min(5, len(service.labels))
     truth = service.labels[1]
@@ -57,7 +55,7 @@ def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictur
 
 
 def test_many_pictures_become_a_table(chromium: Any, served: Any, pictures: Path) -> None:
-    page = opened(chromium, served[0].local_url)
+    page = opened(chromium, served.url)
     page.get_by_role("tab", name="Batch").click()
     page.locator("#files input[type=file]").set_input_files(some(pictures, 3))
     page.wait_for_timeout(1000)
@@ -69,7 +67,7 @@ def test_many_pictures_become_a_table(chromium: Any, served: Any, pictures: Path
 
 def test_a_broken_file_is_told_in_words(chromium: Any, served: Any, tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    page = opened(chromium, served[0].local_url)
+    page = opened(chromium, served.url)
     page.locator("#picture input[type=file]").set_input_files(str(tmp_path / "broken.png"))
     page.get_by_text("not an image that Pillow can read").first.wait_for()
     page.context.close()
@@ -79,7 +77,7 @@ def test_a_broken_file_is_told_in_words(chromium: Any, served: Any, tmp_path: Pa
 def test_nothing_sticks_out_on_a_phone(
     chromium: Any, served: Any, pictures: Path, dark: bool
 ) -> None:
-    page = opened(chromium, served[0].local_url, width=390, dark=dark)
+    page = opened(chromium, served.url, width=390, dark=dark)
     ask(page, some(pictures, 1)[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#heat img").get_attribute("alt")

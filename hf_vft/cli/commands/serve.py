@@ -18,7 +18,7 @@ def serve(
     auth: Annotated[
         str | None, typer.Option(help="user:password; better in the variable HF_VFT_AUTH.")
     ] = None,
-    rate: Annotated[int, typer.Option(min=0, help="Pictures a minute for each caller.")] = 0,
+    rate: Annotated[int, typer.Option(min=0, help="Requests a minute for each caller.")] = 0,
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
     ] = False,
@@ -35,7 +35,7 @@ def serve(
     from hf_vft.serving.launch import serve as start
 
     quiet_libraries()
-    app, service = start(
+    server = start(
         run,
         log=log,
         host=host,
@@ -45,13 +45,10 @@ def serve(
         keep_images=keep_images,
         examples=examples,
         reports=reports,
-        block=False,
     )
-    typer.echo(f"Serving on {app.local_url} (API: ?view=api, MCP: gradio_api/mcp); Ctrl-C stops.")
-    try:
-        app.block_thread()
-    finally:
-        service.close()
+    tools = ", MCP: gradio_api/mcp" if server.app.mcp_server else ""
+    typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
+    server.wait()
 
 
 def space(
