@@ -31,12 +31,13 @@ from hf_vft.reporting.box_mistakes import report_boxes
 from hf_vft.reporting.mistakes import report_mistakes
 from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
+from hf_vft.steps.disturbing import measure_robustness
 from hf_vft.steps.proving import held_out_logits, prove
 from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
-from hf_vft.tasks import get_task, kind_of, task_for
+from hf_vft.tasks import Calibration, get_task, kind_of, task_for
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
@@ -85,6 +86,18 @@ def fit(
         display.say("Measuring the validation and the test split.")
         logits = held_out_logits(found.tuning, tuned)
         report = prove(logits, tuned.probe_logits, data, recipe, task)
+        if recipe.evaluation.robustness:
+            robustness = measure_robustness(
+                tuned.model,
+                loaded.processor,
+                task,
+                data.splits["test"],
+                data.labels,
+                recipe=recipe,
+                calibration=Calibration.of(report),
+                source="the test split",
+                display=display,
+            )
         if PartialState().is_main_process:
             write_text(run.recipe_file, recipe.to_yaml())
             write_json(
@@ -95,6 +108,8 @@ def fit(
             save_splits(run, data)
             save_predictions(run, data, logits, report, task)
             write_json(run.metrics_file, report.model_dump(mode="json"))
+            if recipe.evaluation.robustness:
+                write_json(run.robustness_file, robustness.model_dump(mode="json"))
             board = leaderboard(found.rows, report, recipe, loaded, tuned)
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
             write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))

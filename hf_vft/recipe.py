@@ -218,6 +218,9 @@ class EvaluationConfig(Section):
         1.0,
         description="The thresholds maximise F-beta: 2 finds more, 0.5 claims less that is wrong.",
     )
+    robustness: bool = Field(
+        False, description="Score test pictures with noise, blur, other light and the like, too."
+    )
 
 
 DEFAULT = "staged"

@@ -174,6 +174,11 @@ class RunDirectory:
         return self.path / "history.json"
 
     @property
+    def robustness_file(self) -> Path:
+        """Scores on disturbed pictures, where they were measured."""
+        return self.path / "robustness.json"
+
+    @property
     def audit_file(self) -> Path:
         """What the quick audit of the data found."""
         return self.path / "audit.json"

@@ -10,11 +10,15 @@ from typing import Any
 from accelerate import PartialState
 
 from hf_vft.data.load import LabelledPictures
+from hf_vft.data.sources import describe_source
 from hf_vft.errors import MissingColumnError
 from hf_vft.evaluation.results import SplitResult
+from hf_vft.evaluation.robustness import Robustness
+from hf_vft.hub.card import write_card
 from hf_vft.recipe import DataConfig, Recipe
-from hf_vft.run import RunDirectory
+from hf_vft.run import RunDirectory, write_json
 from hf_vft.serving.predictor import Predictor
+from hf_vft.steps.disturbing import measure_robustness
 from hf_vft.steps.reading import read_labelled
 from hf_vft.steps.saving import read_splits
 from hf_vft.training.callbacks import Display, Silent
@@ -30,11 +34,13 @@ class Measured:
         result: Every metric with its interval.
         labels: The model's classes, in the order of the confusion matrix.
         pictures: What was measured, and what was left out.
+        robustness: The same with disturbed pictures, if that was asked for.
     """
 
     result: SplitResult
     labels: list[str]
     pictures: LabelledPictures
+    robustness: Robustness | None = None
 
 
 def evaluate_run(
@@ -43,6 +49,7 @@ def evaluate_run(
     *,
     by: Sequence[str] = (),
     split: str | None = None,
+    robustness: bool = False,
     display: Display | None = None,
 ) -> Measured:
     """Measure a run's model on labelled pictures.
@@ -53,6 +60,8 @@ def evaluate_run(
         by: Columns that the scores are broken down by.
         split: As the run divided its pictures, if these are among them, else as the source says;
             all pictures by default.
+        robustness: Measure disturbed pictures as well; ``robustness.json`` and the model card of
+            the run then tell.
         display: Where progress is shown.
 
     Raises:
@@ -85,7 +94,28 @@ def evaluate_run(
         clusters=_groups(found),
         slices={name: found.pictures[name] for name in by},
     )
-    return Measured(result, predictor.labels, found)
+    robust = _robustness(predictor, source, found, display) if robustness else None
+    return Measured(result, predictor.labels, found, robust)
+
+
+def _robustness(
+    predictor: Predictor, source: str | Path, found: LabelledPictures, display: Display
+) -> Robustness:
+    measured = measure_robustness(
+        predictor.model,
+        predictor.processor,
+        predictor.task,
+        found.pictures,
+        predictor.labels,
+        recipe=predictor.recipe,
+        calibration=predictor.calibration,
+        source=describe_source(source),
+        display=display,
+    )
+    if PartialState().is_main_process:
+        write_json(predictor.run.robustness_file, measured.model_dump(mode="json"))
+        write_card(predictor.run)
+    return measured
 
 
 def _chosen(

@@ -14,7 +14,9 @@ from transformers import RTDetrImageProcessor, pipeline
 
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
+from hf_vft.data.disturbances import DISTURBANCES
 from hf_vft.errors import ModelError, RunError
+from hf_vft.evaluation.robustness import Robustness
 from hf_vft.monitoring.policy import Policy
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, load_recipe
@@ -61,7 +63,11 @@ def recipe(pictures: Path, detector: Path) -> Recipe:
 
 @pytest.fixture(scope="module")
 def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fit(recipe, tmp_path_factory.mktemp("runs") / "run").path
+    two = {name: DISTURBANCES[name] for name in ("blur", "darker")}
+    with pytest.MonkeyPatch.context() as patch:  # each costs three passes
+        patch.setattr("hf_vft.steps.disturbing.DISTURBANCES", two)
+        recipe = recipe.replaced({"evaluation.robustness": True})
+        return fit(recipe, tmp_path_factory.mktemp("runs") / "run").path
 
 
 def test_scores_and_baseline_are_those_of_boxes(run: Path) -> None:
@@ -78,6 +84,16 @@ def test_scores_and_baseline_are_those_of_boxes(run: Path) -> None:
     choices = {c["name"]: c["value"] for c in json.loads((run / "choices.json").read_text())}
     assert choices["data.label_column"] == "objects"
     assert choices["augment.trivial_augment"] is False
+
+
+def test_disturbed_pictures_are_measured_and_reported(run: Path) -> None:
+    found = Robustness.model_validate(json.loads((run / "robustness.json").read_text()))
+    test = metrics(run)["splits"]["test"]
+    assert found.metric == "map50"
+    assert found.n == test["n"]
+    assert found.clean.value == pytest.approx(test["metrics"]["map50"]["value"], abs=1e-6)
+    assert set(found.disturbed) == {"blur", "darker"}
+    assert "Disturbed pictures" in (run / "report.html").read_text()
 
 
 def test_plain_transformers_finds_the_same_boxes(

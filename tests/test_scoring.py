@@ -7,7 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from hf_vft.data.disturbances import DISTURBANCES
 from hf_vft.errors import DataError
+from hf_vft.evaluation.robustness import Robustness
 from hf_vft.run import RunDirectory
 from hf_vft.scoring import evaluate_run
 from hf_vft.training.callbacks import Silent
@@ -111,3 +113,27 @@ def test_groups_are_resampled_together_where_the_pictures_name_theirs(
         return found.low, found.high
 
     assert interval(grouped.parent) != interval(pictures)
+
+
+def test_disturbed_pictures_are_scored_and_the_card_tells(
+    fitted: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: DISTURBANCES[name] for name in ("darker", "noise")}
+    monkeypatch.setattr("hf_vft.steps.disturbing.DISTURBANCES", few)
+    monkeypatch.setattr("hf_vft.steps.disturbing.MOST", 40)
+    run = tmp_path / "run"
+    shutil.copytree(fitted, run)
+    found = evaluate_run(run, pictures, split="test", robustness=True).robustness
+    assert found is not None
+    assert found.metric == "f1_macro"
+    assert list(found.disturbed) == list(few)
+    assert found.n == min(40, evaluate_run(run, pictures, split="test").result.n)
+    worst = found.disturbed[found.worst][-1].value
+    assert worst is not None
+    assert found.clean.value is not None
+    assert worst < found.clean.value
+    kept = json.loads((run / "robustness.json").read_text())
+    assert Robustness.model_validate(kept) == found
+    card = (run / "model" / "README.md").read_text()
+    assert f"The worst for it is {found.worst}" in card
+    assert "was not measured;" not in card

@@ -11,6 +11,8 @@ from rich.table import Table
 from hf_vft.evaluation.bias import JOIN, MIN_ROWS
 from hf_vft.evaluation.gaps import describe_gap, error_gaps
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
+from hf_vft.evaluation.robustness import Robustness
+from hf_vft.reporting.verdict import describe_robustness, metric_name
 from hf_vft.run import RunDirectory
 
 SHOWN = {
@@ -71,6 +73,17 @@ def print_split(result: SplitResult) -> None:
     if result.bias:
         for line in _bias_lines(result.bias):
             console.print(line, markup=False, soft_wrap=True)
+
+
+def print_robustness(found: Robustness) -> None:
+    """A row a disturbance, a column a severity."""
+    title = f"{metric_name(found.metric)} of {found.n} disturbed pictures (95 % interval)"
+    table = _table(title, "", {name: name for name in found.severities})
+    for name, scores in found.disturbed.items():
+        table.add_row(name, *map(str, scores))
+    console = Console()
+    console.print(table)
+    console.print(describe_robustness(found), soft_wrap=True)
 
 
 def _bias_lines(bias: BiasResult) -> list[str]:

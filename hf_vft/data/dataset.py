@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import datasets
@@ -28,6 +29,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
         transform: From an RGB picture to ``[C, H, W]``.
         seed: Start of all random changes.
         max_pixels: Larger pictures raise a DataError.
+        disturb: What happens to a picture before ``transform`` sees it.
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class VisionDataset(Dataset[dict[str, Any]]):
         *,
         seed: int = 0,
         max_pixels: int = MAX_PIXELS,
+        disturb: Callable[[Image.Image], Image.Image] | None = None,
     ) -> None:
         self.split = split.select_columns(["image", "label"])
         self.transform = transform
+        self.disturb = disturb
         self.seed = seed
         self.max_pixels = max_pixels
         # In shared memory, so that workers that stay alive over epochs see it change.
@@ -63,6 +67,8 @@ class VisionDataset(Dataset[dict[str, Any]]):
         image = decode_image(source, max_pixels=self.max_pixels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_seed(self.seed, int(self._epoch), index))
+            if self.disturb is not None:
+                image = self.disturb(image)
             return self.row(image, row["label"])
 
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:

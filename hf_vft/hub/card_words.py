@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.hub.card_text import plain
+from hf_vft.evaluation.robustness import Robustness
+from hf_vft.hub.card_text import plain, said, table
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.notices import notices
 from hf_vft.reporting.numbers import score
-from hf_vft.reporting.verdict import judged_split
+from hf_vft.reporting.verdict import describe_robustness, judged_split, metric_name
 from hf_vft.run import RunDirectory
 
 AUTO_CLASSES = {
@@ -73,11 +74,15 @@ def calibration(report: EvalReport) -> str:
 
 def robustness(run: RunDirectory) -> str:
     """What blur, noise and the like do to it, where that was measured."""
-    path = run.path / "robustness.json"
-    if not path.is_file():
-        return "How it bears blur, noise or other light was not measured."
-    found = run.read_json(path)
-    return plain(found.get("sentence") or found)
+    if not run.robustness_file.is_file():
+        return (
+            "How it bears blur, noise or other light was not measured; "
+            "`hf-vft evaluate RUN DATA --robustness` does."
+        )
+    found = Robustness.model_validate(run.read_json(run.robustness_file))
+    rows = [[plain(name), *map(said, scores)] for name, scores in found.disturbed.items()]
+    heads = [metric_name(found.metric), *found.severities]
+    return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}\n\n"
 
 
 def speed(run: RunDirectory, summary: Mapping[str, Any]) -> str:

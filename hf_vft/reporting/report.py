@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from hf_vft import __version__
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import ClassResult, EvalReport, SplitResult
+from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import figures
 from hf_vft.reporting import verdict as words
 from hf_vft.reporting.box_mistakes import Seen
@@ -124,6 +125,7 @@ def render_report(
             audit=_optional(run, run.audit_file, None),
             boxes=boxes or {},
             mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
+            robustness=_robustness(run),
             **leaderboard_parts(_optional(run, run.leaderboard_file, None)),
             **_verdict_parts(report, facts),
             **_class_parts(report),
@@ -136,6 +138,15 @@ def render_report(
 
 def _optional(run: RunDirectory, path: Path, missing: Any) -> Any:
     return run.read_json(path) if path.is_file() else missing
+
+
+def _robustness(run: RunDirectory) -> dict[str, Any] | None:
+    found = _optional(run, run.robustness_file, None)
+    if found is None:
+        return None
+    measured = Robustness.model_validate(found)
+    sentence = words.describe_robustness(measured)
+    return {"found": measured, "sentence": sentence, "name": words.metric_name(measured.metric)}
 
 
 def _verdict_parts(report: EvalReport, facts: ReportFacts) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
+from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import numbers
 
 METRIC_NAMES = {
@@ -224,6 +225,23 @@ def _images(n: int) -> str:
 
 def _boxes(n: int) -> str:
     return "1 box" if n == 1 else f"{n:,} boxes"
+
+
+def describe_robustness(found: Robustness) -> str:
+    """What disturbed pictures cost, in a sentence."""
+    if found.mean is None or found.worst is None:
+        return "What noise, blur or other light cost cannot be told from these pictures."
+    scores = "; ".join(
+        f"{severity} {numbers.score(estimate.value)}"
+        for severity, estimate in zip(found.severities, found.disturbed[found.worst], strict=True)
+    )
+    kinds, severities = len(found.disturbed), len(found.severities)
+    return (
+        f"{metric_name(found.metric)} is {numbers.score(found.clean.value)} on "
+        f"{_images(found.n)} of {found.source} as they are, and {numbers.score(found.mean)} on "
+        f"average over {kinds} kinds of disturbance at {severities} severities. The worst for it "
+        f"is {found.worst}: {scores}."
+    )
 
 
 def lower_first(text: str) -> str:

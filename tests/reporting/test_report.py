@@ -7,6 +7,7 @@ import pytest
 
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
+from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.report import confused_pairs, grouped_choices, render_report
@@ -100,6 +101,27 @@ def test_the_page_is_one_file_that_needs_no_script_and_fetches_nothing(tmp_path,
     for tag, attributes in page.tags:
         for name in ("src", "href"):
             assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, attributes)
+
+
+def test_disturbed_pictures_have_a_table_where_they_were_measured(tmp_path, report):
+    text, _ = rendered(tmp_path / "without", report)
+    assert "Disturbed pictures" not in text
+    run = made.made_run(tmp_path / "with", report)
+    scores = [{"value": value} for value in (0.61, 0.52, 0.33)]
+    found = Robustness(
+        metric="accuracy",
+        source="the test split",
+        n=40,
+        severities=["mild", "clear", "strong"],
+        clean={"value": 0.7},
+        disturbed={"blur": scores, "noise": [{"value": 0.6}] * 3},
+    )
+    put(run, "robustness", found.model_dump(mode="json"))
+    text = render_report(run, mistakes=()).read_text()
+    assert (
+        "Accuracy is 0.70 on 40 images of the test split as they are, and 0.54 on average" in text
+    )
+    assert "The worst for it is blur: mild 0.61; clear 0.52; strong 0.33." in text
 
 
 def test_every_true_class_has_its_row_of_counts(tmp_path, report):

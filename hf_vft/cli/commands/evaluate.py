@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,10 @@ def evaluate(
             help="train, validation or test: as the run divided its pictures, else as DATA says."
         ),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Also with noise, blur, other light, a coarser camera."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Score a run on labelled pictures, with intervals, by slices if you like.
@@ -27,13 +32,20 @@ def evaluate(
     Example: hf-vft evaluate run/ new-photos/ --by camera
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
-    from hf_vft.cli.scores import print_split
+    from hf_vft.cli.scores import print_robustness, print_split
     from hf_vft.scoring import evaluate_run
 
     quiet_libraries()
     with ConsoleDisplay() as display:
-        result = evaluate_run(run, data, by=by or [], split=split, display=display).result
+        measured = evaluate_run(
+            run, data, by=by or [], split=split, robustness=robustness, display=display
+        )
     if as_json:
-        typer.echo(result.model_dump_json(indent=2))
-    else:
-        print_split(result)
+        found = measured.result.model_dump(mode="json")
+        if measured.robustness is not None:
+            found["robustness"] = measured.robustness.model_dump(mode="json")
+        typer.echo(json.dumps(found, indent=2))
+        return
+    print_split(measured.result)
+    if measured.robustness is not None:
+        print_robustness(measured.robustness)
