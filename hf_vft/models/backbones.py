@@ -19,6 +19,7 @@ from transformers.image_processing_utils import BaseImageProcessor
 
 from hf_vft.errors import HubError, ModelError
 from hf_vft.models.hub_models import cached_folder, cached_image_models, check_files, check_hub
+from hf_vft.models.mini_detectors import MINI_DETECTORS
 
 HUB_DEFAULTS = (
     "facebook/convnextv2-tiny-22k-224",
@@ -81,6 +82,7 @@ def plain_processor(side: int) -> BaseImageProcessor:
 SCRATCH: dict[str, Callable[[], tuple[PreTrainedConfig, BaseImageProcessor]]] = {
     "scratch:resnet-mini": resnet_mini,
     "scratch:convnextv2-mini": convnextv2_mini,
+    **MINI_DETECTORS,
 }
 
 

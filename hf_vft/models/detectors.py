@@ -27,6 +27,7 @@ from hf_vft.models.adjustments import (
     adjust_dropout,
 )
 from hf_vft.models.backbones import Checkpoint
+from hf_vft.models.fresh_weights import PRIOR, draw_weights
 from hf_vft.models.input_size import try_size
 from hf_vft.models.load import (
     LoadedModel,
@@ -121,6 +122,8 @@ def load_detector(
             model = RTDetrV2ForObjectDetection(config)
             if checkpoint.pretrained:
                 _fill_backbone(model, checkpoint)
+        if not (is_detector and checkpoint.pretrained):
+            draw_weights(model, kept=getattr(model.base_model, "backbone", None))
         whole = is_detector and checkpoint.pretrained
         adjustments += adjust_batch_norm(model, config, batch_norm_momentum, pretrained=whole)
         side = input_side(processor) if image_size == "auto" else int(image_size)
@@ -162,6 +165,7 @@ def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2C
         encoder_in_channels=channels,
         feat_strides=strides,
         freeze_backbone_batch_norms=checkpoint.pretrained,
+        initializer_bias_prior_prob=PRIOR,
         **sizes,
     )
 

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 import transformers as tf
+from torch import nn
 from transformers import AutoBackbone, AutoModelForObjectDetection
 
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
+from hf_vft.models.load import load_model
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
 from tests.runs import save_checkpoint
@@ -72,6 +74,36 @@ def test_what_is_saved_loads_in_plain_transformers(tmp_path: Path) -> None:
         expected, found = model(images(1, 64)), plain(images(1, 64))
     torch.testing.assert_close(found.logits, expected.logits)
     torch.testing.assert_close(found.pred_boxes, expected.pred_boxes)
+
+
+@pytest.mark.parametrize("name", ["resnet", "detr", "d-fine", "yolos"])
+def test_new_weights_can_learn(name: str) -> None:
+    """Of a scale that lets signals through; what looks for objects is not all alike."""
+    checkpoint = choose_checkpoint([f"scratch:{name}-mini"])
+    model = load_detector(checkpoint, labels=LABELS, seed=0).model
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert torch.equal(module.weight, torch.ones_like(module.weight))
+        if isinstance(module, nn.Linear) and module.in_features == 128 and module.weight.any():
+            assert module.weight.std() > 0.03
+    with torch.inference_mode():
+        found = model(images(1, 96))
+    # One object is found by one query: none may answer as another does.
+    assert found.logits[0].unique(dim=0).shape[0] == found.logits.shape[1]
+    if name in {"resnet", "d-fine"}:
+        assert model.model.enc_score_head.bias.sigmoid().tolist() == pytest.approx([0.01, 0.01])
+        assert not model.model.enc_bbox_head.layers[-1].weight.any()
+        assert any(p.any() for p in model.model.decoder.layers[0].encoder_attn.parameters())
+
+
+def test_a_classifier_is_not_made_of_a_detector() -> None:
+    with pytest.raises(ModelError, match="no ImageClassification head for a yolos"):
+        load_model(
+            choose_checkpoint(["scratch:yolos-mini"]),
+            tf.AutoModelForImageClassification,
+            labels=LABELS,
+            seed=0,
+        )
 
 
 def test_mobilenet_v2_of_transformers_and_of_timm_are_one_network(tmp_path: Path) -> None:
