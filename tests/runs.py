@@ -136,7 +136,7 @@ def start_processes(
         processes: Over gloo, if there are several.
         **options: For ``fit``; and ``prepare``, to be called in each process before it.
     """
-    port = _free_port()
+    port = free_port()
     shared = {"WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes, "MASTER_PORT": port}
     environment = {k: str(v) for k, v in shared.items()} | {"MASTER_ADDR": "127.0.0.1"}
     fork = multiprocessing.get_context("fork")
@@ -195,7 +195,7 @@ def _status(child: Any) -> int:
     return int(child.exitcode)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import yaml
-from huggingface_hub import CommitScheduler, HfApi
+from huggingface_hub import HfApi
 
 import hf_vft
-from hf_vft.errors import RunError
+from hf_vft.errors import HubError, RunError
 from hf_vft.hub.push import push_folder
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
+from hf_vft.serving.launch import LOG_REPO, serve
 from hf_vft.serving.space import write_space
 from tests.hub.conftest import HASTE
-from tests.hub.loopback import LoopbackHub
+from tests.hub.loopback import WRITE, LoopbackHub
+from tests.runs import free_port
 from tests.serving import made
 
 
@@ -60,17 +68,57 @@ def test_a_folder_of_something_else_is_not_replaced(run: RunDirectory, tmp_path:
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_a_log_is_committed_to_a_dataset(hub: LoopbackHub, api: HfApi, tmp_path: Path) -> None:
-    log = ProductionLog(tmp_path / "log")
-    log.append_labels([{"request_id": "r1", "label": "ok", "source": "feedback"}])
-    with CommitScheduler(
-        repo_id="maker/log", repo_type="dataset", folder_path=log.folder, hf_api=api, private=True
-    ):
-        pass
+@pytest.mark.slow
+def test_a_space_answers_and_its_log_lands_in_a_dataset_when_it_is_stopped(
+    hub: LoopbackHub, run: RunDirectory, pictures: Path, tmp_path: Path
+) -> None:
+    """``app.py`` as the Hub starts it, and stops it."""
+    gradio_client = pytest.importorskip("gradio_client", reason="needs hf-vft[serve]")
+    folder, port = write_space(run, tmp_path / "space"), free_port()
+    settings = {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": WRITE,
+        LOG_REPO: "maker/log",
+        "GRADIO_SERVER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
+    space = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=folder, env=os.environ | settings,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        client = connected(gradio_client, f"http://127.0.0.1:{port}", space)
+        picture = gradio_client.handle_file(str(next(pictures.rglob("*.jpg"))))
+        answer = client.predict(picture, api_name="/predict")
+    finally:
+        space.terminate()
+        said, _ = space.communicate(timeout=120)
+    assert "Traceback" not in said, said[-2000:]
     repo = hub.repo("maker/log", "dataset")
-    assert "production-log.json" in repo.files
+    assert repo.private
+    assert WRITE not in said
     copy = tmp_path / "copy"
     for name, blob in repo.files.items():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes(blob.content)
-    assert list(ProductionLog(copy).read_labels()["label"]) == ["ok"]
+    assert answer["request_id"] in set(ProductionLog(copy).read()["request_id"])
+    assert not list(copy.rglob("*.lock"))
+
+
+def test_a_log_that_the_hub_does_not_take_is_told_in_a_line(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOG_REPO, "no name/for it")
+    with pytest.raises(HubError, match="HF_VFT_LOG_REPO=no name/for it: the log cannot be sent"):
+        serve(run.path, log=tmp_path / "log")
+
+
+def connected(gradio_client: Any, url: str, space: subprocess.Popen[str]) -> Any:
+    """A client of a Space that is about to start."""
+    for _ in range(600):
+        assert space.poll() is None, space.communicate()[0][-2000:]
+        try:
+            return gradio_client.Client(url, verbose=False)
+        except (httpx.HTTPError, ValueError):
+            time.sleep(0.2)
+    raise TimeoutError(url)
