@@ -35,6 +35,9 @@ class BatchMixer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Mix ``[B, C, H, W]`` and class ids ``[B]`` into the same pictures and ``[B, C]``.
 
+        Several labels a picture are ``[B, C]`` of 0 and 1: a label that only one of two mixed
+        pictures has is there as much as that picture is.
+
         A batch of one has nothing to mix with and comes back as it is.
         """
         if self._mix is None or len(labels) < 2:

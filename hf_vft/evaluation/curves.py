@@ -10,16 +10,19 @@ from hf_vft.evaluation.results import Point
 MOST_POINTS = 80
 
 
-def precision_recall(scores: npt.ArrayLike, right: npt.ArrayLike, total: int) -> list[Point]:
+def precision_recall(
+    scores: npt.ArrayLike, right: npt.ArrayLike, total: int, threshold: float | None = None
+) -> list[Point]:
     """The curve from the surest answer to the least sure.
 
     Args:
         scores: Of everything that could be answered ``[N]``.
         right: Whether each is right ``[N]``.
         total: How much there is to be found.
+        threshold: On the scores; the point where it cuts the curve is among those that are kept.
 
     Returns:
-        At most 80 points, evenly spread over the recall; none where there is nothing to find.
+        At most 81 points, evenly spread over the recall; none where there is nothing to find.
     """
     values = np.asarray(scores, dtype=np.float64)
     if not total or not len(values):
@@ -30,5 +33,10 @@ def precision_recall(scores: npt.ArrayLike, right: npt.ArrayLike, total: int) ->
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     recall, precision = hits[ends] / total, hits[ends] / (ends + 1)
     wanted = np.linspace(recall[0], recall[-1], MOST_POINTS)
-    kept = np.unique(np.clip(np.searchsorted(recall, wanted), 0, len(ends) - 1))
-    return [Point(recall=recall[i], precision=precision[i], score=ranked[ends[i]]) for i in kept]
+    spread = np.clip(np.searchsorted(recall, wanted), 0, len(ends) - 1)
+    reached = 0 if threshold is None else int((ranked[ends] >= threshold).sum())
+    kept = np.union1d(spread, [reached - 1] if reached else [])
+    return [
+        Point(recall=recall[i], precision=precision[i], score=ranked[ends[i]])
+        for i in kept.astype(int)
+    ]

@@ -85,8 +85,8 @@ def evaluate_detections(
             for c, name in enumerate(names)
         },
         curves={
-            name: precision_recall(one.score, one.right[:, 0], int(one.true.sum()))
-            for name, one in zip(names, matches, strict=True)
+            name: precision_recall(one.score, one.right[:, 0], int(one.true.sum()), threshold)
+            for name, one, threshold in zip(names, matches, thresholds, strict=True)
         },
         slices={
             column: _slices(matches, thresholds, values, units, draws, seed)

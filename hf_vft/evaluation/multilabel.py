@@ -116,7 +116,9 @@ def evaluate_multilabel(
         reliability=_reliability(probs, marks),
         reliability_calibrated=_reliability(calibrated, marks),
         curves={
-            name: precision_recall(calibrated[:, c], marks[:, c], int(marks[:, c].sum()))
+            name: precision_recall(
+                calibrated[:, c], marks[:, c], int(marks[:, c].sum()), thresholds[c]
+            )
             for c, name in enumerate(names)
         },
         slices={

@@ -32,6 +32,19 @@ def test_soft_targets_say_what_is_in_the_picture(way: str) -> None:
     assert mixed_any
 
 
+@pytest.mark.parametrize("way", ["mixup", "cutmix"])
+def test_several_labels_are_there_as_much_as_their_pictures(way: str) -> None:
+    alphas = {"mixup_alpha": 0.0, "cutmix_alpha": 0.0, f"{way}_alpha": 1.0}
+    labels = torch.tensor([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
+    pictures = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 32, 32).clone()
+    torch.manual_seed(0)
+    mixed, targets = BatchMixer(3, **alphas)(pictures, labels)
+    share = mixed.mean((1, 2, 3))
+    assert ((share > 0.02) & (share < 0.98)).all()
+    expected = torch.stack([torch.ones(2), 1 - share, share], dim=1)
+    torch.testing.assert_close(targets, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_with_both_on_both_are_used() -> None:
     torch.manual_seed(0)
     mixer = BatchMixer(4, mixup_alpha=1.0, cutmix_alpha=1.0)
