@@ -75,8 +75,8 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
 
     def fill(folder: Path) -> None:
         target = folder / run.onnx_file.name
-        _translate(answering, pixels[:2], target)
-        facts = _compared(run, answering, _session(target), pixels, target)
+        translate(answering, pixels[:2], target)
+        facts = _compared(run, answering, open_session(target), pixels, target)
         write_json(folder / run.onnx_facts_file.name, facts.model_dump(mode="json"))
         found.append(facts)
 
@@ -97,11 +97,17 @@ def open_export(run: RunDirectory) -> Callable[[torch.Tensor], Arrays]:
             f"{run.onnx_file}: was made from other weights than those of {run.model}; run "
             f"`hf-vft export {run.path}` again, or delete {run.export}."
         )
-    return _session(run.onnx_file)
+    return open_session(run.onnx_file)
 
 
-def _session(path: Path) -> Callable[[torch.Tensor], Arrays]:
-    """Threads may share it."""
+def open_session(path: Path) -> Callable[[torch.Tensor], Arrays]:
+    """A graph, ready to answer on the CPU: from pixels ``[N, 3, H, W]`` to arrays by name.
+
+    Threads may share it.
+
+    Raises:
+        MissingDependencyError: If ONNX Runtime is not installed.
+    """
     runtime: Any = require_package("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -115,7 +121,17 @@ def _session(path: Path) -> Callable[[torch.Tensor], Arrays]:
     return run
 
 
-def _translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
+def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
+    """Write a model as a graph that takes any number of pictures.
+
+    Args:
+        answering: On the CPU, in eval mode, without fused attention.
+        pixels: ``[2, 3, H, W]``, which the model is traced with.
+        path: The file to write; weights beyond a gigabyte lie beside it.
+
+    Raises:
+        ModelError: If an operation of the model has no translation.
+    """
     with torch.inference_mode():
         names = list(answering(pixels))
     size = sum(p.numel() * p.element_size() for p in answering.parameters())

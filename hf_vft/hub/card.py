@@ -84,7 +84,7 @@ def render_card(
         slices=tables.slices_tables(result),
         calibration=words.calibration(report),
         robustness=words.robustness(run),
-        speed=words.speed(run, summary),
+        speed=words.speed(run),
         data=tables.data_table(run, report, summary),
         findings=_findings(run),
         training=tables.training_table(run, summary),

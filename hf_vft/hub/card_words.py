@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from hf_vft.evaluation.latency import Cost
+from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.robustness import Robustness
+from hf_vft.export.onnx import OnnxFacts
 from hf_vft.hub.card_text import plain, said, table
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.notices import notices
@@ -85,21 +85,31 @@ def robustness(run: RunDirectory) -> str:
     return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}\n\n"
 
 
-def speed(run: RunDirectory, summary: Mapping[str, Any]) -> str:
+def speed(run: RunDirectory) -> str:
     """How fast it answers, where that was measured, and on what."""
-    latency = summary.get("latency")
-    if not latency and (board := run.path / "leaderboard.json").is_file():
-        trials = run.read_json(board)
-        trials = trials.get("trials", []) if isinstance(trials, dict) else trials
-        latency = next((trial.get("latency") for trial in trials if trial.get("latency")), None)
-    if not latency:
+    cost = _cost(run)
+    if cost is None:
         return "How fast it answers depends on the machine and was not measured here."
     told = (
-        ", ".join(f"{name} {value}" for name, value in latency.items())
-        if isinstance(latency, Mapping)
-        else f"{latency}"
+        f"On the machine that trained it ({plain(cost.device)}), a single picture of {cost.side} × "
+        f"{cost.side} pixels takes the model {cost.latency_ms:.1f} ms (median; 95th percentile "
+        f"{cost.latency_p95_ms:.1f} ms), {cost.gmacs:.2g} billion multiply-adds and "
+        f"{cost.memory / 1e6:.0f} MB of memory."
     )
-    return f"Latency of a picture: {plain(told)}."
+    if not run.onnx_facts_file.is_file():
+        return told
+    facts = OnnxFacts.model_validate(run.read_json(run.onnx_facts_file))
+    return (
+        f"{told} `export/` holds it for ONNX Runtime: {facts.latency_ms:.1f} ms where torch took "
+        f"{facts.torch_latency_ms:.1f} ms on {facts.threads} CPU thread(s)."
+    )
+
+
+def _cost(run: RunDirectory) -> Cost | None:
+    if not run.leaderboard_file.is_file():
+        return None
+    board = Leaderboard.model_validate(run.read_json(run.leaderboard_file))
+    return next((row.cost for row in board.rows if row.name == board.chosen), None)
 
 
 def limits(report: EvalReport, facts: ReportFacts) -> list[str]:

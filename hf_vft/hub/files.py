@@ -56,6 +56,9 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
         for path in _inside(run, run.path / folder):
             if with_images or path.suffix.lower() not in PICTURES:
                 files[path.relative_to(run.path).as_posix()] = path
+    if "adapter/adapter_config.json" in files:
+        files["adapter/adapter_config.json"] = _public_adapter(run)
+        files.pop("adapter/README.md", None)  # peft's form to be filled in; ours is the card
     records = [*RECORDS, *(("report.html", "audit.json") if with_images else ())]
     files |= {name: run.path / name for name in records if (run.path / name).is_file()}
     files["recipe.yaml"] = _public_recipe(run)
@@ -96,6 +99,12 @@ def _public_recipe(run: RunDirectory) -> bytes:
     if isinstance(candidates, list):
         tree["model"]["candidates"] = [public_name(name) for name in candidates]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode()
+
+
+def _public_adapter(run: RunDirectory) -> bytes:
+    config: dict[str, Any] = run.read_json(run.adapter / "adapter_config.json")
+    config["base_model_name_or_path"] = public_name(config.get("base_model_name_or_path"))
+    return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _public_summary(run: RunDirectory) -> bytes:

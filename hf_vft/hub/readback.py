@@ -35,7 +35,7 @@ def largest_difference(run: RunDirectory, repo_id: str, commit: str, api: HfApi)
         The largest absolute difference of a logit.
 
     Raises:
-        HubError: If the model cannot be loaded there.
+        HubError: If the model cannot be loaded there, or not in time.
     """
     with tempfile.TemporaryDirectory(prefix="hf-vft-readback-") as cache:
         asked = {
@@ -45,21 +45,27 @@ def largest_difference(run: RunDirectory, repo_id: str, commit: str, api: HfApi)
             "task": run.recipe().task,
             "cache": cache,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "hf_vft.hub.readback"],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-            env=os.environ
-            | {
-                "HF_ENDPOINT": api.endpoint,
-                "HF_TOKEN": str(api.token),
-                "HF_HUB_OFFLINE": "0",
-                "CUDA_VISIBLE_DEVICES": "",
-            },
-        )
+        settings = {
+            "HF_ENDPOINT": api.endpoint,
+            "HF_TOKEN": str(api.token),
+            "HF_HUB_OFFLINE": "0",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "hf_vft.hub.readback"],
+                input=json.dumps(asked),
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT,
+                check=False,
+                env=os.environ | settings,
+            )
+        except subprocess.TimeoutExpired:
+            raise HubError(
+                f"{repo_id}: was pushed, but could not be read back within {TIMEOUT / 60:.0f} "
+                "minutes; the same command reads it again."
+            ) from None
     if done.returncode:
         reason = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "")
         text = reason.replace(str(api.token), "***")[:300]

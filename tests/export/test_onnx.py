@@ -57,7 +57,7 @@ def test_an_export_that_answers_differently_is_refused_and_the_one_before_stays(
     exported: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = exported.onnx_file.read_bytes()
-    translate = onnx._translate
+    translate = onnx.translate
 
     def wrong(answering: onnx.Answering, pixels: torch.Tensor, path: Path) -> None:
         with torch.no_grad():
@@ -66,7 +66,7 @@ def test_an_export_that_answers_differently_is_refused_and_the_one_before_stays(
         with torch.no_grad():
             answering.model.classifier.bias -= 0.1
 
-    monkeypatch.setattr(onnx, "_translate", wrong)
+    monkeypatch.setattr(onnx, "translate", wrong)
     with pytest.raises(ModelError, match="answers differently"):
         export_onnx(exported)
     assert exported.onnx_file.read_bytes() == before

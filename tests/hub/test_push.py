@@ -3,21 +3,30 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.repocard_data import ModelCardData
+from peft import PeftModel
 from safetensors.numpy import load_file, save_file
+from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from hf_vft.errors import HubError
 from hf_vft.hub.client import Patience
 from hf_vft.hub.push import Pushed, push_run
 from hf_vft.hub.readback import largest_difference
+from hf_vft.models.lora import add_lora
+from hf_vft.recipe import LoraRecipe
 from hf_vft.run import RunDirectory
+from hf_vft.steps.saving import save_model
 from tests.hub.conftest import HASTE
 from tests.hub.loopback import READ, STRANGER, LoopbackHub
+from tests.models.tiny import SIZE
 
 REPO = "maker/line"
 
@@ -61,6 +70,50 @@ def test_nothing_of_this_machine_and_no_picture_is_pushed(
     assert {"report.html", "audit.json", "reference/shown.png"} <= set(hub.repo(REPO).files)
 
 
+def adapted(run: RunDirectory, base: Path) -> None:
+    """Make a run one with adapters: its model becomes the base."""
+    plain: Any = AutoModelForImageClassification.from_pretrained(run.model)
+    processor: Any = AutoImageProcessor.from_pretrained(run.model)
+    _set(plain, "layer_scale", 1.0)  # so low at first that blocks hardly count
+    for part in (plain, processor):
+        part.save_pretrained(base)
+    model: Any = add_lora(
+        AutoModelForImageClassification.from_pretrained(base), LoraRecipe(r=4, alpha=8)
+    )
+    _set(model, "lora_B", 0.5)  # zero until it is trained
+    save_model(run, SimpleNamespace(processor=processor), SimpleNamespace(model=model))  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def _set(model: Any, name: str, value: float) -> None:
+    for found, weights in model.named_parameters():
+        if name in found:
+            weights.fill_(value)
+
+
+def test_the_merged_model_and_the_adapter_are_pushed_and_answer_the_same(
+    hub: LoopbackHub, api: HfApi, run: RunDirectory, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    adapted(run, base)
+    push(run, api)
+    assert str(tmp_path).encode() not in hub.repo(REPO).files["adapter/adapter_config.json"].content
+    assert "adapter/README.md" not in hub.repo(REPO).files
+    assert "lora" in ModelCard(text(hub)).data.to_dict()["tags"]
+    there = Path(api.snapshot_download(REPO, cache_dir=tmp_path / "cache"))
+    pixels = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    plain = AutoModelForImageClassification.from_pretrained
+
+    @torch.no_grad()
+    def logits(model: Any) -> np.ndarray:
+        return model.eval()(pixel_values=pixels).logits.numpy()
+
+    merged, before = logits(plain(there)), logits(plain(base))
+    assert np.abs(merged - before).max() > 1e-2
+    beside = PeftModel.from_pretrained(plain(base), there / "adapter")
+    np.testing.assert_allclose(logits(beside), merged, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_read_back_notices_another_model(hub: LoopbackHub, api: HfApi, run: RunDirectory) -> None:
     push(run, api)
@@ -86,6 +139,27 @@ def test_card_says_what_the_hub_reads(hub: LoopbackHub, api: HfApi, run: RunDire
     results = {result.metric_name: result.metric_value for result in card.data.eval_results or []}
     assert results["Macro F1"] == pytest.approx(measured["f1_macro"]["value"], abs=1e-4)
     assert results["Accuracy"] == pytest.approx(measured["accuracy"]["value"], abs=1e-4)
+
+
+def test_card_tells_what_a_reviewer_asks(hub: LoopbackHub, api: HfApi, run: RunDirectory) -> None:
+    push(run, api)
+    card = text(hub)
+    board = json.loads(run.leaderboard_file.read_text())
+    cost = next(row["cost"] for row in board["rows"] if row["name"] == board["chosen"])
+    summary = json.loads(run.summary_file.read_text())
+    for told in (
+        summary["fingerprint"],  # data
+        "69 train · 22 validation · 24 test",  # splits
+        "all: all, up to 2 epochs at 0.001",  # recipe
+        "| This model | Majority class | Linear probe |",  # baselines
+        "95 % bootstrap interval",
+        "Divide the logits by the temperature",  # calibration
+        "--by COLUMN", "--robustness",  # what was not measured says so
+        f"{cost['latency_ms']:.1f} ms (median",  # latency
+        "Time spent",
+        "## Limits", "## Intended use", "hf-vft monitor RUN LOG",
+    ):  # fmt: skip
+        assert told in card, told
 
 
 def test_what_people_wrote_on_the_card_survives(

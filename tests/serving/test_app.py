@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,9 @@ import pytest
 gradio_client = pytest.importorskip("gradio_client", reason="needs hf-vft[serve]")
 pytest.importorskip("gradio", reason="needs hf-vft[serve]")
 
+from gradio.route_utils import delete_files_created_by_app  # noqa: E402
+
+from hf_vft.serving.app import KEPT_UPLOADS  # noqa: E402
 from hf_vft.serving.launch import Server, serve  # noqa: E402
 from tests.data.zoo_pictures import REJECTED  # noqa: E402
 from tests.serving import made  # noqa: E402
@@ -121,6 +126,29 @@ def test_files_of_the_server_cannot_be_asked_for(served: Any, fitted: Path) -> N
     assert httpx.get(f"{base}/file={secret}").status_code in (403, 404)
 
 
+def test_names_of_files_are_never_paths(served: Any, client: Any, pictures: Path) -> None:
+    base, content = f"{served.url}gradio_api", next(pictures.rglob("*.jpg")).read_bytes()
+    for name in ("../../etc/cron.d/x.jpg", "/root/x.jpg", "a\\..\\b.jpg", "<img src=x>.jpg"):
+        [kept] = httpx.post(f"{base}/upload", files={"files": (name, content)}).json()
+        assert Path(kept).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+        meta = {"_type": "gradio.FileData"}
+        asked = {"data": [{"path": kept, "orig_name": name, "meta": meta}]}
+        event = httpx.post(f"{base}/call/predict", json=asked).json()["event_id"]
+        told = httpx.get(f"{base}/call/predict/{event}", timeout=60).text
+        assert "event: complete" in told, told
+    logged = list(served.service.log.read()["file"].iloc[-4:])
+    assert all("/" not in name and "<" not in name for name in logged), logged
+
+
+def test_a_zip_that_leads_out_is_refused(client: Any, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.writestr("../../out.jpg", b"x")
+    given = [gradio_client.handle_file(str(tmp_path / "out.zip"))]
+    with pytest.raises(gradio_client.exceptions.AppError) as caught:
+        client.predict(given, api_name="/predict_batch")
+    assert "Traceback" not in str(caught.value)
+
+
 def test_a_login_keeps_strangers_out(fitted: Path, pictures: Path) -> None:
     with serve(fitted, auth="plant:secret") as server:
         assert httpx.get(f"{server.url}config").status_code == 401
@@ -132,7 +160,9 @@ def test_a_login_keeps_strangers_out(fitted: Path, pictures: Path) -> None:
         assert known.predict(some(pictures, 1)[0], api_name="/predict")["label"]
 
 
-def test_a_caller_is_limited_also_behind_a_proxy(fitted: Path, pictures: Path) -> None:
+def test_a_caller_is_limited_also_behind_a_proxy_and_uploads_do_not_stay(
+    fitted: Path, pictures: Path
+) -> None:
     with serve(fitted, per_minute=2, behind_proxy=True) as server:
         picture = some(pictures, 1)[0]
         hasty, other = (
@@ -144,3 +174,8 @@ def test_a_caller_is_limited_also_behind_a_proxy(fitted: Path, pictures: Path) -
         with pytest.raises(gradio_client.exceptions.AppError, match="too many requests"):
             hasty.predict(picture, api_name="/predict")
         assert other.predict(picture, api_name="/predict")["label"]
+        assert server.app.delete_cache == KEPT_UPLOADS
+        uploads = set(server.app.upload_file_set)
+        assert uploads
+        delete_files_created_by_app(server.app, age=0)  # as it does every few minutes
+        assert not any(map(os.path.exists, uploads))
