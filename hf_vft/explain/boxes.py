@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -11,6 +12,9 @@ from hf_vft.tasks import DetectedObject
 SIDE = 900
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#7b3fa0", "#4d4d4d")
 """Told apart with colour blindness too (Okabe & Ito 2008, some darkened for white letters)."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 _LETTER = 17
 _LONGEST = 24
@@ -37,13 +41,34 @@ def draw_boxes(
     draw = ImageDraw.Draw(shown)
     font = ImageFont.load_default(_LETTER)
     for found in reversed(objects):
-        colour = COLOURS[list(names).index(found.label) % len(COLOURS)]
-        left, top, right, bottom = (edge * scale for edge in found.box)
-        draw.rectangle((left, top, right, bottom), outline=colour, width=3)
-        text = f"{found.label[:_LONGEST]} {100 * found.score:.0f} %"
-        _, _, width, height = draw.textbbox((0, 0), text, font=font)
-        x = min(max(left, 0), max(size[0] - width - 8, 0))
-        y = top - height - 6 if top > height + 6 else top
-        draw.rectangle((x, y, x + width + 8, y + height + 6), fill=colour)
-        draw.text((x + 4, y + 1), text, fill="white", font=font)
+        box = tuple(edge * scale for edge in found.box)
+        draw.rectangle(box, outline=_colour(found, names), width=3)
+    written: list[Box] = []
+    for found in objects:
+        tag, text = _tag(draw, font, found, scale, size)
+        if any(_overlap(tag, other) for other in written):
+            continue  # where boxes crowd, what can be read is that of the surest
+        written.append(tag)
+        draw.rectangle(tag, fill=_colour(found, names))
+        draw.text((tag[0] + 4, tag[1] + 1), text, fill="white", font=font)
     return shown
+
+
+def _colour(found: DetectedObject, names: Sequence[str]) -> str:
+    return COLOURS[list(names).index(found.label) % len(COLOURS)]
+
+
+def _tag(
+    draw: ImageDraw.ImageDraw, font: Any, found: DetectedObject, scale: float, size: tuple[int, int]
+) -> tuple[Box, str]:
+    """What is written to a box and where: above it, or inside where there is no room."""
+    text = f"{found.label[:_LONGEST]} {100 * found.score:.0f} %"
+    _, _, width, height = draw.textbbox((0, 0), text, font=font)
+    left, top = (edge * scale for edge in found.box[:2])
+    x = min(max(left, 0), max(size[0] - width - 8, 0))
+    y = top - height - 6 if top > height + 6 else top
+    return (x, y, x + width + 8, y + height + 6), text
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -21,7 +21,7 @@ _OF_A_CLASS = {"f1": "F1", "ap50": "AP50", "average_precision": "Average precisi
 _OF_A_SLICE = ("accuracy", "f1_micro", "map50", "f1_macro", "f1")
 """Which score a plot shows: the first of these that was measured."""
 
-DAYS = 90
+DAYS = 365
 """Of the log that the history shows."""
 
 _COLUMNS = ("request_id", "ts_utc", "predicted", "confidence", "latency_ms")
@@ -94,7 +94,7 @@ def card_text(run: RunDirectory) -> str:
 def log_history(
     log: ProductionLog | None, threshold: float | None, *, unlogged: int = 0
 ) -> tuple[str, pd.DataFrame]:
-    """What was served in the last `DAYS` days: tiles, and the main figures over time.
+    """What was served in the last `DAYS` days of the log: tiles, and the main figures over time.
 
     Args:
         log: None where none is kept.
@@ -104,10 +104,12 @@ def log_history(
     empty = pd.DataFrame(columns=["time", "figure", "value"])
     if log is None or not ProductionLog.is_log(log.folder):
         return tiles(("0", "answers logged")), empty
-    since = datetime.now(UTC) - timedelta(days=DAYS)
-    frame = log.read(since, columns=_COLUMNS)
-    if frame.empty:
+    moments = log.read(columns=["ts_utc"])["ts_utc"]
+    if moments.empty:
         return tiles(("0", "answers logged")), empty
+    since = moments.max().to_pydatetime() - timedelta(days=DAYS)
+    frame = log.read(since, columns=_COLUMNS)
+    when = f", the last {DAYS} days" if moments.min() < since else ""
     labels = log.read_labels(since).set_index("request_id")["label"]
     truth = frame["request_id"].map(labels)
     frame["right"] = [
@@ -116,7 +118,7 @@ def log_history(
     ]
     right = frame["right"].dropna().astype(float)
     shown = [
-        (f"{len(frame):,}", f"answers logged in {DAYS} days"),
+        (f"{len(frame):,}", f"answers logged{when}"),
         (percent(frame["confidence"].mean()), "mean confidence"),
         (f"{frame['latency_ms'].median():.0f} ms", "median time to answer"),
         (percent(right.mean()) if len(right) else "–", f"right, by {len(right):,} feedbacks"),

@@ -9,19 +9,19 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.run import RunDirectory
 from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
 from hf_vft.serving.endpoints import CONCURRENT, MAX_FILES
+from hf_vft.serving.inputs import HIDDEN, example_inputs, picture_input, slice_inputs
 from hf_vft.serving.service import Service
-from hf_vft.serving.tools import describe_files, describe_slices
+from hf_vft.serving.tools import describe_files
 from hf_vft.tasks.detection import FLOOR
 
 Calls = dict[str, Callable[..., Any]]
-HIDDEN: dict[str, Any] = {"api_visibility": "private"}
-EXAMPLES = 8
+EXPLAINING = 4
+"""Heat maps at a time: each holds a decoded picture and the gradients of a pass."""
 REFRESH = 30
 """Seconds after which an open page looks again."""
 
@@ -34,7 +34,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     several = service.abstention is None
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            picture = _picture(gr)
+            picture = picture_input(gr)
             start = _lowest(service)
             slider = gr.Slider(
                 FLOOR, 1.0, start, step=0.01, label="Boxes from a score of", elem_id="threshold",
@@ -46,8 +46,8 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 label="Only boxes of" if service.finds_boxes else "Heat map for",
                 info="Empty: all." if service.finds_boxes else "Empty: the answer.",
             )
-            slices = _slices(gr, service)
-            shown = _examples(gr, picture, examples)
+            slices = slice_inputs(gr, service)
+            shown = example_inputs(gr, picture, examples)
         with gr.Column(scale=6, min_width=300):
             card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
@@ -57,6 +57,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 if service.finds_boxes
                 else "The picture with a heat map of what speaks for the answer",
                 elem_id="heat",
+                buttons=["download", "fullscreen"],
                 height=340,
                 visible=False,
             )
@@ -68,6 +69,16 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 thanks = gr.Markdown("", elem_id="thanks")
     answer = gr.JSON(visible=False, label="answer")
     number = gr.Textbox(visible=False, label="request_id")
+
+    def answered(path: str | None, given: Any, request: Any) -> dict[str, Any] | None:
+        """Nothing for a picture that was taken away, which is an input too."""
+        return calls["predict"](path, given, request) if path else None
+
+    def explained(path: str | None, target: str, request: Any) -> Any:
+        return calls["explain"](path, target, request) if path else None
+
+    for call in (answered, explained):  # Gradio hands the request to who asks for it by type
+        call.__annotations__["request"] = gr.Request
 
     def show(found: dict[str, Any] | None) -> tuple[Any, ...]:
         found = found or {}
@@ -88,35 +99,32 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
         image = service.drawn(path, boxes) if path and found else None
         return image, page.answer_card(found, least)
 
-    def then_answer(trigger: Any, **options: Any) -> None:
-        drawn = (
-            trigger(calls["predict"], [picture, slices], answer, **options)
-            .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
-            .then(lambda: gr.Image(visible=True), None, heat, **HIDDEN)
-        )
-        if service.finds_boxes:
-            drawn.success(redraw, [picture, answer, slider, label], [heat, card], **HIDDEN)
-        else:
-            drawn.success(calls["explain"], [picture, label], heat, **HIDDEN)
-
-    # The first event of a function keeps its name.
-    gr.Button(visible=False).click(
-        calls["explain"], [picture, label], heat, api_name="explain", concurrency_limit=4
+    endpoint = gr.Button(visible=False)
+    endpoint.click(
+        calls["predict"],
+        [picture, slices],
+        answer,
+        api_name="predict",
+        concurrency_limit=CONCURRENT,
     )
-    then_answer(picture.input, api_name="predict", concurrency_limit=CONCURRENT)
-    if shown is not None:
-        then_answer(shown.load_input_event.success, **HIDDEN)
+    endpoint.click(
+        calls["explain"], [picture, label], heat, api_name="explain", concurrency_limit=EXPLAINING
+    )
+    draw: Callable[..., Any]
     if service.finds_boxes:
-        for control in (slider.release, label.input):
-            control(redraw, [picture, answer, slider, label], [heat, card], **HIDDEN)
+        draw, given, drawn = redraw, [picture, answer, slider, label], [heat, card]
+        again = [slider.release, label.input]
     else:
-        label.input(calls["explain"], [picture, label], heat, **HIDDEN)
-    picture.clear(
-        lambda: (page.IDLE, gr.Image(value=None, visible=False), gr.Group(visible=False), None),
-        None,
-        [card, heat, ask, answer],
-        **HIDDEN,
-    )
+        draw, given, drawn, again = explained, [picture, label], [heat], [label.input]
+    for changed in again:
+        changed(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
+    for came in (picture.input, shown.load_input_event.success) if shown else (picture.input,):
+        (
+            came(answered, [picture, slices], answer, **HIDDEN)
+            .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
+            .success(lambda found: gr.Image(visible=bool(found)), answer, heat, **HIDDEN)
+            .success(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
+        )
     send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
 
 
@@ -129,7 +137,7 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
         elem_id="files",
     )
     describe_files(gr, files)
-    slices = _slices(gr, service)
+    slices = slice_inputs(gr, service)
     start = gr.Button("Label all", variant="primary", elem_id="start")
     rows = gr.JSON(visible=False, label="rows")
     columns = _columns(service)
@@ -213,38 +221,6 @@ def _lowest(service: Service) -> float:
     return max(FLOOR, round(min(service.predictor.calibration.thresholds, default=0.5), 2))
 
 
-def _slices(gr: Any, service: Service) -> Any:
-    """What is known of the picture, as a JSON object; the page asks for each column."""
-    given = gr.JSON(visible=False, label="slices")
-    describe_slices(given, service.slice_columns)
-    if not service.slice_columns:
-        return given
-    report, _ = figures.verdict_of(service.run)
-    known = figures.slice_values(report)
-    with gr.Accordion("About the picture", open=False), gr.Row():
-        fields = [
-            gr.Dropdown(
-                ["", *known.get(column, [])], value="", label=column, allow_custom_value=True
-            )
-            for column in service.slice_columns
-        ]
-
-    def together(*values: str | None) -> dict[str, str]:
-        pairs = zip(service.slice_columns, values, strict=True)
-        return {column: value for column, value in pairs if value}
-
-    for one in fields:
-        one.change(together, fields, given, **HIDDEN)
-    return given
-
-
-def _examples(gr: Any, picture: Any, folder: Path | None) -> Any:
-    if not folder or not folder.is_dir():
-        return None
-    shown = [str(path) for path in visible_files(folder) if is_picture_name(path)][:EXAMPLES]
-    return gr.Examples(shown, picture, label="Examples") if shown else None
-
-
 def _columns(service: Service) -> list[str]:
     if service.finds_boxes:
         return ["file", "found", "boxes", "error"]
@@ -276,18 +252,3 @@ def _csv(path: Path, columns: list[str], lines: list[list[Any]]) -> str:
 def _harmless(cell: Any) -> Any:
     formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t")
     return f"'{cell}" if formula else cell
-
-
-def _picture(gr: Any) -> Any:
-    """An image input that hands over the file as it came: decoding it is ours."""
-    picture = gr.Image(
-        label="Picture",
-        type="filepath",
-        sources=["upload", "clipboard", "webcam"],
-        elem_id="picture",
-        height=340,
-        alt_text="The picture to be labelled",
-    )
-    # Gradio has checked by then that the path is one of its uploads.
-    picture.preprocess = lambda payload: None if payload is None else payload.path
-    return picture

@@ -132,7 +132,7 @@ def test_names_of_files_are_never_paths(served: Any, client: Any, pictures: Path
         [kept] = httpx.post(f"{base}/upload", files={"files": (name, content)}).json()
         assert Path(kept).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
         meta = {"_type": "gradio.FileData"}
-        asked = {"data": [{"path": kept, "orig_name": name, "meta": meta}]}
+        asked = {"data": [{"path": kept, "orig_name": name, "meta": meta}, None]}
         event = httpx.post(f"{base}/call/predict", json=asked).json()["event_id"]
         told = httpx.get(f"{base}/call/predict/{event}", timeout=60).text
         assert "event: complete" in told, told

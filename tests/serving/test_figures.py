@@ -47,7 +47,7 @@ def test_history_shows_the_figures_by_hour_or_by_day(
     tmp_path: Path, hours: int, moments: int
 ) -> None:
     log = ProductionLog(tmp_path)
-    start = datetime.now(UTC).replace(hour=0, minute=5, second=0) - timedelta(days=7)
+    start = datetime(2026, 3, 2, tzinfo=UTC)
     old = {"request_id": "old", "ts_utc": start - timedelta(days=figures.DAYS), **IDENTITY}
     rows = [
         {"request_id": f"r{i}", "ts_utc": start + timedelta(hours=i), **IDENTITY}
@@ -59,7 +59,7 @@ def test_history_shows_the_figures_by_hour_or_by_day(
     log.append_labels([{"request_id": "r0", "label": "a|b"}, {"request_id": "r1", "label": "a"}])
     tiles, history = figures.log_history(log, 0.5)
     assert "12 ms" in tiles
-    assert f"<strong>{hours}</strong>" in tiles
+    assert f"<strong>{hours}</strong><span>answers logged, the last {figures.DAYS} days" in tiles
     assert "right, by 2 feedbacks" in tiles
     assert set(history["figure"]) == {"mean confidence", "share not sure", "share right"}
     assert (history["figure"] == "mean confidence").sum() == moments

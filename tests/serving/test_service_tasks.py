@@ -90,6 +90,19 @@ def test_a_box_is_drawn_where_it_is_in_the_colour_of_its_class() -> None:
     assert shown.getpixel((120, 150)) == (213, 94, 0)
 
 
+def test_where_boxes_crowd_the_surest_can_be_read() -> None:
+    image = Image.new("RGB", (300, 200), "white")
+    sure = DetectedObject("scratch", 0.9, (60.0, 90.0, 180.0, 150.0), True)
+    beside = DetectedObject("pit", 0.6, (62.0, 92.0, 182.0, 152.0), True)
+    names = ["pit", "scratch"]
+    alone, crowded = (
+        draw_boxes(image, found, names, side=300) for found in ([sure], [sure, beside])
+    )
+    tag = (61, 66, 130, 88)  # above the boxes
+    assert alone.crop(tag).tobytes() == crowded.crop(tag).tobytes()
+    assert crowded.getpixel((120, 152)) == (0, 114, 178)
+
+
 def test_feedback_names_all_that_is_there_or_nothing(several: Service, photo: Path) -> None:
     assert several.log is not None
     for given, kept in ((["pit", "scratch"], "pit|scratch"), ([], ""), ("scratch", "scratch")):

@@ -10,7 +10,14 @@ from typing import Any
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
+    "--use-fake-ui-for-media-stream",
+]
 SLOW = 60_000
 """Milliseconds that anything may take on a busy machine."""
 
