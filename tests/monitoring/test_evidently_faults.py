@@ -56,3 +56,23 @@ def test_two_string_classes_as_multiclass_raise():
     )
     with pytest.raises(KeyError):
         Report([ClassificationPreset()]).run(Dataset.from_pandas(frame, definition), None)
+
+
+def test_its_drift_preset_ignores_embeddings_without_a_word():
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    rng = np.random.default_rng(0)
+    names = ["e0", "e1", "e2"]
+
+    def data(shift):
+        frame = pd.DataFrame(rng.normal(shift, size=(60, 3)), columns=names)
+        frame["width"] = rng.normal(size=60)
+        definition = DataDefinition(numerical_columns=["width"], embeddings={"seen": names})
+        return Dataset.from_pandas(frame, definition)
+
+    report = Report([DataDriftPreset(columns=["width"], embeddings=["seen"])])
+    told = str(report.run(data(5.0), data(0.0)).dict()["metrics"])
+    assert "width" in told
+    assert "seen" not in told
+    assert "e0" not in told

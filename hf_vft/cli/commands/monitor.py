@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hf_vft.cli.moments import Since, Until, utc
+
 ALERT = 3
 
 
@@ -19,6 +21,8 @@ def monitor(
     out: Annotated[Path, typer.Option(help="Folder for monitor.html and verdict.json.")] = Path(
         "monitor"
     ),
+    since: Since = None,
+    until: Until = None,
     workspace: Annotated[
         Path | None, typer.Option(help="Evidently workspace: a dashboard over time.")
     ] = None,
@@ -37,7 +41,15 @@ def monitor(
     chosen = load_policy(policy)
     quiet_libraries()
     with ConsoleDisplay() as display:
-        watched = monitor_run(run, log, chosen, scored=out / "log", display=display)
+        watched = monitor_run(
+            run,
+            log,
+            chosen,
+            scored=out / "log",
+            since=utc(since),
+            until=utc(until),
+            display=display,
+        )
     report(watched, out, name=run.resolve().name, workspace=workspace)
     decision = watched.decision
     if as_json:

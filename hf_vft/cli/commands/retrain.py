@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-STAYS = 3
+from hf_vft.cli.moments import Since, utc
 
-Since = Annotated[
-    datetime | None,
-    typer.Option(
-        help="Pictures from before do not count (UTC).", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-    ),
-]
+STAYS = 3
 
 
 def retrain(
@@ -64,7 +58,7 @@ def retrain(
             log,
             out,
             pictures=pictures,
-            since=None if since is None else since.replace(tzinfo=UTC),
+            since=utc(since),
             changes=dict(map(parse_change, change or [])),
             champion=champion,
             tolerance=tolerance,
