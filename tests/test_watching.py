@@ -147,9 +147,7 @@ def test_only_the_time_that_was_asked_for_counts(run: Path, tmp_path: Path) -> N
 def test_the_command_takes_the_time_as_well(run: Path, policy: Path, tmp_path: Path) -> None:
     log = log_of(tmp_path / "log")
     first = ProductionLog(log).read(columns=["ts_utc"])["ts_utc"].min()
-    since, until = (
-        (first + timedelta(minutes=m)).strftime("%Y-%m-%dT%H:%M:%S") for m in (10, 100)
-    )
+    since, until = ((first + timedelta(minutes=m)).strftime("%Y-%m-%dT%H:%M:%S") for m in (10, 100))
     out, words = tmp_path / "out", ("--policy", policy, "--since", since, "--until", until)
     assert status_of("monitor", run, log, "--out", out, *words) == 0
     assert json.loads((out / "verdict.json").read_text())["rows"] == 90

@@ -76,3 +76,14 @@ def test_its_drift_preset_ignores_embeddings_without_a_word():
     assert "width" in told
     assert "seen" not in told
     assert "e0" not in told
+
+
+def test_its_distance_of_embeddings_alarms_always():
+    from evidently.legacy.metrics.data_drift.embedding_drift_methods import distance
+
+    rng, method = np.random.default_rng(0), distance()
+    alarms = 0
+    for _ in range(10):
+        first, second = (pd.DataFrame(rng.normal(size=(200, 32))) for _ in range(2))
+        alarms += bool(method(first, second)[1])
+    assert alarms == 10
