@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,8 @@ def _box(annotation: Any, categories: dict[Any, str], file: Path) -> tuple[Box, 
     category = annotation.get("category_id")
     if category not in categories:
         raise DataError(f"{where} has category {category!r}, which is none of its categories.")
-    box = annotation.get("bbox")
-    if not isinstance(box, list) or len(box) != 4:
-        raise DataError(f"{where} has no bbox of four numbers.")
-    x, y, w, h = (float("nan") if value is None else float(value) for value in box)
+    try:
+        x, y, w, h = (math.nan if side is None else float(side) for side in annotation["bbox"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{where} has no bbox of four numbers.") from None
     return (x, y, w, h), categories[category]

@@ -236,6 +236,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"annotations": [{"id": 1, "image_id": 0, "category_id": 3}]},
         "annotation 1 has no bbox of four numbers",
     ),
+    "a box of words": (
+        {"annotations": [{"id": 1, "image_id": 0, "category_id": 3, "bbox": ["x", 1, 2, 2]}]},
+        "annotation 1 has no bbox of four numbers",
+    ),
     "no picture": ({"images": [{"id": 0, "file_name": "gone.png"}]}, "no picture 'gone.png'"),
     "a path outside": (
         {"images": [{"id": 0, "file_name": "../../etc/passwd"}]},
