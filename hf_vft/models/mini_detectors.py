@@ -52,6 +52,7 @@ def detr_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
     """DETR (Carion et al. 2020) on a ResNet whose last map has a stride of 8."""
     config = DetrConfig(
         **DECODER,
+        dropout=0.0,
         encoder_layers=2,
         num_queries=20,
         auxiliary_loss=True,

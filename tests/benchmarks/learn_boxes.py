@@ -18,8 +18,8 @@ from hf_vft.data.demo import write_demo_images
 from hf_vft.pipeline import fit
 from hf_vft.recipe import load_recipe
 
-PICTURES, CONTRAST = 1000, 2.0
-EPOCHS = {"resnet": 15, "convnextv2": 15, "d-fine": 15, "detr": 40, "yolos": 40}
+PICTURES, SIDE, CONTRAST = 800, 64, 2.0
+EPOCHS = {"resnet": 12, "convnextv2": 12, "d-fine": 12, "detr": 40, "yolos": 40}
 
 EVERYTHING = 1e-3
 """Rate of all weights: nothing is pre-trained, and nothing has to be kept."""
@@ -31,6 +31,7 @@ def changes(name: str, data: Path, epochs: float) -> dict[str, Any]:
         "data.path": str(data),
         "data.group_column": "part_id",
         "model.candidates": [f"scratch:{name}-mini"],
+        "image.size": SIDE,
         "stages.all.epochs": epochs,
         "stages.all.learning_rate": EVERYTHING,
         "stages.all.head_learning_rate": EVERYTHING,
@@ -55,7 +56,7 @@ def main() -> None:
     named = dict(zip(sys.argv[2::2], map(float, sys.argv[3::2]), strict=True))
     data = out / "pictures"
     if not data.is_dir():
-        write_demo_images(data, n=PICTURES, contrast=CONTRAST)
+        write_demo_images(data, n=PICTURES, size=SIDE, contrast=CONTRAST)
     table = out / "scores.md"
     if not table.is_file():
         head = "| | test mAP50 | mAP | the same boxes for all: mAP50 | epochs | CPU minutes |\n"
