@@ -48,6 +48,15 @@ class Checkpoint:
     pretrained: bool
     reason: str
 
+    @property
+    def address(self) -> str:
+        """Where plain transformers finds it: peft writes this into an adapter.
+
+        A Hub id stays one, since a path in the cache means nothing elsewhere; an embedded one
+        has a name that only hf-vft knows, so it is its folder.
+        """
+        return self.path if self.name in embedded() else self.name
+
 
 def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
     """A ResNet (He et al. 2016) of 0.7 million weights for pictures of 96 pixels.

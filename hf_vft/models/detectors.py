@@ -132,7 +132,7 @@ def load_detector(
             adjustments.append(Choice("image.size", "auto", side, reason))
         processor = reframe(processor, model.config, side, image_fit)
         try_size(model, side)
-    model.config._name_or_path = model.name_or_path = checkpoint.name
+    model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
     return LoadedModel(model, processor, checkpoint, adjustments)
 

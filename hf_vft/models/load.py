@@ -112,8 +112,7 @@ def load_model(
         )
         size = None if image_size == "auto" else image_size
         processor = reframe(processor, model.config, size, image_fit)
-    # A path in the cache means nothing elsewhere; peft writes this name into the adapter.
-    model.config._name_or_path = model.name_or_path = checkpoint.name
+    model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
     return LoadedModel(model, processor, checkpoint, adjustments, _shapes(model) != shapes)
 

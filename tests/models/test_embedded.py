@@ -7,9 +7,13 @@ import sys
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForImageClassification
 
 from hf_vft.models.backbones import choose_checkpoint, embedded
+from hf_vft.models.load import load_model
+from hf_vft.models.lora import add_lora
 from hf_vft.pretraining.recipe import load_pretrain_recipe
+from hf_vft.recipe import LoraRecipe
 
 MEGABYTE = 1_000_000
 LOADED = """
@@ -61,3 +65,13 @@ def test_it_says_how_it_was_made(name):
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["step"] > 0
     assert any("eval_shape" in row for row in rows)
+
+
+@pytest.mark.parametrize("name", list(embedded()))
+def test_an_adapter_names_a_base_that_plain_transformers_loads(name):
+    checkpoint = choose_checkpoint([name])
+    loaded = load_model(checkpoint, AutoModelForImageClassification, labels=["a", "b"], seed=0)
+    adapted = add_lora(loaded.model, LoraRecipe())
+    base = adapted.peft_config["default"].base_model_name_or_path
+    plain = AutoModelForImageClassification.from_pretrained(base)
+    assert type(plain) is type(adapted.get_base_model())
