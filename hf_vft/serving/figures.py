@@ -120,7 +120,7 @@ def log_history(
     shown = [
         (f"{len(frame):,}", f"answers logged{when}"),
         (percent(frame["confidence"].mean()), "mean confidence"),
-        (f"{frame['latency_ms'].median():.0f} ms", "median time to answer"),
+        (_milliseconds(frame["latency_ms"]), "median time to answer"),
         (percent(right.mean()) if len(right) else "–", f"right, by {len(right):,} feedbacks"),
     ]
     if unlogged:
@@ -129,6 +129,11 @@ def log_history(
         frame["unsure"] = (frame["confidence"] < threshold).astype(float)
         shown.insert(-2, (percent(frame["unsure"].mean()), "not sure"))
     return tiles(*shown), _over_time(frame)
+
+
+def _milliseconds(latency: pd.Series) -> str:
+    """The median; a dash where answers were not timed, as those for a folder are not."""
+    return f"{latency.median():.0f} ms" if latency.notna().any() else "–"
 
 
 def _over_time(frame: pd.DataFrame) -> pd.DataFrame:

@@ -54,9 +54,10 @@ def slice_inputs(gr: Any, service: Service) -> Any:
     return given
 
 
-def example_inputs(gr: Any, picture: Any, folder: Path | None) -> Any:
-    """Pictures of a folder to try with a click; None where there are none."""
-    if not folder or not folder.is_dir():
-        return None
+def example_inputs(gr: Any, picture: Any, folder: Path | None) -> None:
+    """Pictures of a folder to try with a click, where there are any."""
+    if folder is None or not folder.is_dir():
+        return
     shown = [str(path) for path in visible_files(folder) if is_picture_name(path)][:EXAMPLES]
-    return gr.Examples(shown, picture, label="Examples") if shown else None
+    if shown:
+        gr.Examples(shown, picture, label="Examples")

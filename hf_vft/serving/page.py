@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from html import escape
 from typing import Any
@@ -25,14 +26,16 @@ CSS = """
 .vft-kind { font-size: .75rem; font-weight: 600; letter-spacing: .06em; text-transform: uppercase;
   color: var(--body-text-color-subdued); margin: 0; }
 .vft-answer { font-size: 1.7rem; font-weight: 700; margin: 2px 0 6px; overflow-wrap: anywhere; }
+.vft-headline { font-size: 1.35rem; }
 .vft-reason { margin: 0 0 10px; }
-.vft-bar { display: grid; grid-template-columns: minmax(4.2rem, 26%) 1fr 3.6rem; gap: 10px;
+.vft-bar { display: grid; grid-template-columns: minmax(4.2rem, 26%) 1fr 4.2rem; gap: 10px;
   align-items: center; margin: 7px 0; font-size: .92rem; }
 .vft-bar span:first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .vft-bar i { display: block; height: 9px; border-radius: 5px; overflow: hidden;
   background: var(--border-color-primary); }
 .vft-bar b { display: block; height: 100%; border-radius: 5px; background: var(--color-accent); }
-.vft-bar span:last-child { text-align: right; font-variant-numeric: tabular-nums; }
+.vft-bar span:last-child { text-align: right; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
 .vft-tiles { display: grid; gap: 12px;
   grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
 .vft-tile { border: 1px solid var(--border-color-primary); border-radius: 12px;
@@ -123,13 +126,18 @@ def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
         )
     kind = _KINDS.get(verdict["action"], "unsure")
     told = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
-    todo = " ".join(escape(str(line)) for line in verdict["todo"])
+    todo = _with_commands(" ".join(str(line) for line in verdict["todo"]))
     when = f"{written}, {verdict['rows']:,} pictures in the newest window" if written else ""
     return (
         f'<div class="vft-card {kind}"><p class="vft-kind">Retrain? {escape(when)}</p>'
-        f'<p class="vft-answer">{escape(verdict["headline"])}</p><ul>{told}</ul>'
+        f'<p class="vft-answer vft-headline">{escape(verdict["headline"])}</p><ul>{told}</ul>'
         f'<p class="vft-reason"><strong>What to do:</strong> {todo}</p></div>'
     )
+
+
+def _with_commands(text: str) -> str:
+    """Text as HTML; what stands between backticks is a command."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def tiles(*pairs: tuple[str, str]) -> str:

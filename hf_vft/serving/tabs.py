@@ -47,7 +47,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 info="Empty: all." if service.finds_boxes else "Empty: the answer.",
             )
             slices = slice_inputs(gr, service)
-            shown = example_inputs(gr, picture, examples)
+            example_inputs(gr, picture, examples)
         with gr.Column(scale=6, min_width=300):
             card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
@@ -113,18 +113,21 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     draw: Callable[..., Any]
     if service.finds_boxes:
         draw, given, drawn = redraw, [picture, answer, slider, label], [heat, card]
-        again = [slider.release, label.input]
+        again = [slider.input, label.input]  # its release is not told of by keyboard
     else:
         draw, given, drawn, again = explained, [picture, label], [heat], [label.input]
     for changed in again:
-        changed(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
-    for came in (picture.input, shown.load_input_event.success) if shown else (picture.input,):
-        (
-            came(answered, [picture, slices], answer, **HIDDEN)
-            .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
-            .success(lambda found: gr.Image(visible=bool(found)), answer, heat, **HIDDEN)
-            .success(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
-        )
+        changed(
+            draw, given, drawn,
+            trigger_mode="always_last", concurrency_limit=EXPLAINING, **HIDDEN,
+        )  # fmt: skip
+    # Its input is told of before a picture that is taken away is gone; of examples there is none.
+    (
+        picture.change(answered, [picture, slices], answer, **HIDDEN)
+        .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
+        .success(lambda found: gr.Image(visible=bool(found)), answer, heat, **HIDDEN)
+        .success(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
+    )
     send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
 
 

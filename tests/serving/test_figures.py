@@ -19,7 +19,7 @@ def verdict(folder: Path, action: str, age: int) -> Path:
     folder.mkdir(parents=True)
     told = {"action": action, "headline": f"Now {action}.", "reasons": ["<i>why</i>"]}
     path = folder / "verdict.json"
-    path.write_text(json.dumps(told | {"todo": ["Do it."], "rows": 300, "judged": []}))
+    path.write_text(json.dumps(told | {"todo": ["Do `hf-vft it`."], "rows": 300, "judged": []}))
     (folder / "monitor.html").write_text("<html>")
     moment = path.stat().st_mtime - age
     os.utime(path, (moment, moment))
@@ -39,7 +39,16 @@ def test_the_newest_verdict_says_whether_to_retrain(tmp_path: Path) -> None:
     assert "Now retrain." in card
     assert "vft-card bad" in card
     assert "&lt;i&gt;why&lt;/i&gt;" in card
+    assert "Do <code>hf-vft it</code>." in card
     assert "hf-vft monitor" in page.verdict_card(None)
+
+
+def test_answers_that_were_not_timed_have_no_time(tmp_path: Path) -> None:
+    log = ProductionLog(tmp_path)
+    row = {"request_id": "r", "ts_utc": datetime(2026, 3, 2, tzinfo=UTC), "confidence": 0.5}
+    with log.writer() as writer:
+        writer.append([IDENTITY | row | {"predicted": "a"}])
+    assert "nan" not in figures.log_history(log, 0.5)[0]
 
 
 @pytest.mark.parametrize(("hours", "moments"), [(5, 5), (24 * 6, 6)])

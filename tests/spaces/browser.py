@@ -18,7 +18,7 @@ OPTIONS = [
     "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
     "--use-fake-ui-for-media-stream",
 ]
-SLOW = 60_000
+SLOW = 30_000
 """Milliseconds that anything may take on a busy machine."""
 
 
@@ -49,5 +49,10 @@ def opened(running: Any, url: str, *, width: int = 1280, dark: bool = False) -> 
 def ask(page: Any, picture: str) -> None:
     """Upload a picture and wait for the answer and its heat map."""
     page.locator("#picture input[type=file]").set_input_files(picture)
+    answered(page)
+
+
+def answered(page: Any) -> None:
+    """Wait for the answer and the picture beside it."""
     page.locator("#answer .vft-bar").first.wait_for()
     page.locator("#heat img").wait_for()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.spaces.browser import CHROMIUM, ask, browser, opened
+from tests.serving import made
+from tests.serving.test_figures import verdict
+from tests.spaces.browser import CHROMIUM, answered, ask, browser, opened
 
 pytest.importorskip("playwright", reason="needs the Python package playwright")
 pytest.importorskip("gradio", reason="needs hf-vft[serve]")
@@ -20,10 +23,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def served(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def served(fitted: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hf_vft.serving.launch import serve
 
-    with serve(fitted, log=tmp_path_factory.mktemp("page") / "log") as server:
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "examples").mkdir()
+    for picture in some(pictures, 2):
+        shutil.copy(picture, folder / "examples")
+    verdict(folder / "reports", "retrain", age=60)
+    with serve(
+        fitted, log=folder / "log", examples=folder / "examples", reports=folder / "reports"
+    ) as server:
         yield server
 
 
@@ -51,17 +61,61 @@ def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictur
     page.get_by_role("tab", name="Monitoring").click()
     page.locator("#refresh").click()
     page.locator("#figures").get_by_text("answers logged").wait_for()
+    page.locator("#verdict").get_by_text("Now retrain.").wait_for()
+    page.locator("#whole").click()
+    page.locator("#report iframe").wait_for()
     page.context.close()
 
 
-def test_many_pictures_become_a_table(chromium: Any, served: Any, pictures: Path) -> None:
+def test_an_example_and_the_camera_are_answered_and_taken_away_without_a_word(
+    chromium: Any, served: Any
+) -> None:
+    page = opened(chromium, served.url)
+    page.locator(".gallery-item").first.click()
+    answered(page)
+    page.wait_for_timeout(2000)  # as long as somebody needs to read the answer
+    page.get_by_label("Remove Image").click()
+    page.locator("#answer .vft-card.idle").wait_for()
+    page.locator("#heat").wait_for(state="hidden")
+    page.get_by_label("Capture from camera").click()
+    page.get_by_text("Click to Access Webcam").click()
+    page.get_by_label("capture photo").click()
+    answered(page)
+    assert page.locator(".toast-body").count() == 0
+    page.context.close()
+
+
+def test_a_slider_shows_more_or_fewer_boxes_by_keyboard_too(
+    chromium: Any, pictures: Path, tmp_path: Path
+) -> None:
+    from hf_vft.serving.launch import serve
+
+    with serve(made.detector(tmp_path / "run").path, log=tmp_path / "log") as server:
+        page = opened(chromium, server.url)
+        ask(page, some(pictures, 1)[0])
+        page.locator("#threshold input[type=range]").focus()
+        page.keyboard.press("End")
+        page.locator("#answer").get_by_text("Nothing found").wait_for()
+        page.keyboard.press("Home")
+        page.locator("#answer .vft-bar").first.wait_for()
+        assert "<b>stain</b>" in page.locator("#truth").inner_text()
+        assert page.locator("#truth b").count() == 0
+        page.context.close()
+
+
+def test_many_pictures_become_a_table(
+    chromium: Any, served: Any, pictures: Path, tmp_path: Path
+) -> None:
     page = opened(chromium, served.url)
     page.get_by_role("tab", name="Batch").click()
-    page.locator("#files input[type=file]").set_input_files(some(pictures, 3))
+    hostile = tmp_path / "<img src=x onerror=alert(1)>.jpg"
+    shutil.copy(some(pictures, 1)[0], hostile)
+    page.locator("#files input[type=file]").set_input_files([*some(pictures, 3), str(hostile)])
     page.wait_for_timeout(1000)
     page.locator("#start").click()
     page.locator("#csv a").first.wait_for()
     assert Path(some(pictures, 1)[0]).name in page.locator("#rows").inner_text()
+    assert page.locator("#rows img").count() == 0
     page.context.close()
 
 
