@@ -32,10 +32,12 @@ def evaluate(
     Example: hf-vft evaluate run/ new-photos/ --by camera
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.scores import print_robustness, print_split
     from hf_vft.scoring import evaluate_run
 
     quiet_libraries()
+    suit_the_device()
     with ConsoleDisplay() as display:
         measured = evaluate_run(
             run, data, by=by or [], split=split, robustness=robustness, display=display

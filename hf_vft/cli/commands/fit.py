@@ -48,13 +48,11 @@ def fit(
         words = _without_option(sys.argv[1:], "--num-processes")
         raise typer.Exit(launch(num_processes, words))
 
-    import torch
-
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.scores import print_scores
     from hf_vft.pipeline import fit as run_fit
     from hf_vft.recipe import DEFAULT, Recipe, load_recipe
-    from hf_vft.training.allocator import keep_freed_memory
 
     chosen: Recipe | None = None
     budget = [f"search.time_budget={time_budget}"] if time_budget else []
@@ -62,8 +60,7 @@ def fit(
         chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])])
         chosen = chosen.replaced({"data.path": data}) if data else chosen
     quiet_libraries()
-    if not torch.accelerator.is_available():
-        keep_freed_memory()
+    suit_the_device()
     with ConsoleDisplay() as display:
         run = run_fit(chosen, out, resume=resume, display=display)
     if is_first():

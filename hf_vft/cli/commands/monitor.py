@@ -35,11 +35,13 @@ def monitor(
     Example: hf-vft monitor run/ log/ --policy factory --workspace workspace
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.memory import suit_the_device
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.watching import TO_LABEL, act, monitor_run, report
 
     chosen = load_policy(policy)
     quiet_libraries()
+    suit_the_device()
     with ConsoleDisplay() as display:
         watched = monitor_run(
             run,

@@ -24,10 +24,12 @@ def predict(
     Example: hf-vft predict run/ photo.jpg other/ --json
     """
     from hf_vft.cli.display import quiet_libraries
+    from hf_vft.cli.memory import suit_the_device
     from hf_vft.run import RunDirectory
     from hf_vft.serving.predictor import Predictor
 
     quiet_libraries()
+    suit_the_device()
     failed = False
     predictor = Predictor(RunDirectory.open(run))
     for answer in predictor.answer_files(images, top=top, batch_size=batch_size):

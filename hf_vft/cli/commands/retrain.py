@@ -42,16 +42,13 @@ def retrain(
 
     Example: hf-vft retrain run/ log/ && hf-vft serve champion --log log/
     """
-    import torch
-
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.memory import suit_the_device
     from hf_vft.recipe_edit import parse_change
     from hf_vft.retraining import retrain as run_retrain
-    from hf_vft.training.allocator import keep_freed_memory
 
     quiet_libraries()
-    if not torch.accelerator.is_available():
-        keep_freed_memory()
+    suit_the_device()
     with ConsoleDisplay() as display:
         found = run_retrain(
             run,
