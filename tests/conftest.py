@@ -1,4 +1,8 @@
-"""What many tests share: tiny checkpoints on disk, a small data set, a cache of their own."""
+"""What many tests share: tiny checkpoints on disk, a small data set, a cache of their own.
+
+Imports stand in the fixtures: the process that only hands out tests to workers needs none, and
+would spend a quarter of a minute on them before the first test.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,6 @@ import pytest
 # Read by huggingface_hub when it is imported: the Hub of the tests stores large files by LFS.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
-import hf_vft.steps.reference
-from hf_vft.data.demo import write_demo_images
-from hf_vft.pipeline import fit
-from tests.runs import PICTURE_SIZE, save_checkpoint, small_recipe
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -29,6 +28,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _few_splits() -> Iterator[None]:
     """Runs learn from two halves of their reference what chance does; forks do as well."""
+    import hf_vft.steps.reference
+
     with pytest.MonkeyPatch.context() as patch:
         few = partial(hf_vft.steps.reference.with_null_quantiles, splits=2)
         patch.setattr(hf_vft.steps.reference, "with_null_quantiles", few)
@@ -38,29 +39,41 @@ def _few_splits() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """115 generated pictures in six classes: no split divides evenly by two or three."""
+    from hf_vft.data.demo import write_demo_images
+    from tests.runs import PICTURE_SIZE
+
     return write_demo_images(tmp_path_factory.mktemp("data") / "line", n=115, size=PICTURE_SIZE)
 
 
 @pytest.fixture(scope="session")
 def convnext(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny ConvNeXt checkpoint with its processor."""
-    return save_checkpoint("convnext", tmp_path_factory.mktemp("checkpoints") / "convnext")
+    return _checkpoint("convnext", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny ViT checkpoint with its processor."""
-    return save_checkpoint("vit", tmp_path_factory.mktemp("checkpoints") / "vit")
+    return _checkpoint("vit", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny ResNet checkpoint, with BatchNorm, with its processor."""
-    return save_checkpoint("resnet", tmp_path_factory.mktemp("checkpoints") / "resnet")
+    return _checkpoint("resnet", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def fitted(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; not to be changed."""
+    from hf_vft.pipeline import fit
+    from tests.runs import small_recipe
+
     recipe = small_recipe(pictures, convnext)
     return fit(recipe, tmp_path_factory.mktemp("runs") / "fitted").path
+
+
+def _checkpoint(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.runs import save_checkpoint
+
+    return save_checkpoint(name, tmp_path_factory.mktemp("checkpoints") / name)

@@ -94,23 +94,6 @@ def _vft(words: list[str], files: list[Path]) -> None:
     main()
 
 
-def fresh_vft(
-    *words: str | Path, timeout: float = 300, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command line in a process of its own, which imports everything anew.
-
-    For what is read on import: the environment, and what a command imports at all.
-    """
-    return subprocess.run(
-        [sys.executable, "-m", "hf_vft", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | environment,
-        check=False,
-    )
-
-
 def fit_in_processes(
     recipe: Recipe | None, out: Path, processes: int = 1, **options: Any
 ) -> list[int]:

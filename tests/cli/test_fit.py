@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hf_vft.recipe import load_recipe
-from tests.runs import RECIPE, fresh_vft, small_recipe, vft, write_recipe
+from tests.runs import RECIPE, small_recipe, vft, write_recipe
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def recipe(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFact
 def test_results_go_to_standard_output_and_progress_to_standard_error(
     recipe: Path, tmp_path: Path
 ) -> None:
-    done = fresh_vft("fit", "--recipe", recipe, "--out", tmp_path / "run")
+    done = vft("fit", "--recipe", recipe, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "linear probe" in done.stdout
     assert str(tmp_path / "run" / "report.html") in done.stdout

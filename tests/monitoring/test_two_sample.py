@@ -56,7 +56,7 @@ def test_the_one_sample_chi_square_does_not(  # why it is not used
 
 def test_many_columns_hold_their_level_together() -> None:
     p = p_values(
-        lambda r: columns_difference(r.normal(size=(300, 32)), r.normal(size=(200, 32)))[0].p_value
+        lambda r: columns_difference(r.normal(size=(120, 32)), r.normal(size=(80, 32)))[0].p_value
     )
     assert holds_its_level(p)
 
