@@ -86,6 +86,7 @@ def fit(
         display.say("Measuring the validation and the test split.")
         logits = held_out_logits(found.tuning, tuned)
         report = prove(logits, tuned.probe_logits, data, recipe, task)
+        robustness = None
         if recipe.evaluation.robustness:
             robustness = measure_robustness(
                 tuned.model,
@@ -94,6 +95,7 @@ def fit(
                 data.splits["test"],
                 data.labels,
                 recipe=recipe,
+                metric=report.primary,
                 calibration=Calibration.of(report),
                 source="the test split",
                 display=display,
@@ -108,7 +110,7 @@ def fit(
             save_splits(run, data)
             save_predictions(run, data, logits, report, task)
             write_json(run.metrics_file, report.model_dump(mode="json"))
-            if recipe.evaluation.robustness:
+            if robustness is not None:
                 write_json(run.robustness_file, robustness.model_dump(mode="json"))
             board = leaderboard(found.rows, report, recipe, loaded, tuned)
             write_json(run.leaderboard_file, board.model_dump(mode="json"))

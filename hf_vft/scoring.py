@@ -108,6 +108,7 @@ def _robustness(
         found.pictures,
         predictor.labels,
         recipe=predictor.recipe,
+        metric=predictor.metric,
         calibration=predictor.calibration,
         source=describe_source(source),
         display=display,

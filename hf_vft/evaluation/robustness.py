@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from hf_vft.evaluation.results import Estimate
@@ -24,16 +26,16 @@ class Robustness(BaseModel):
     @property
     def mean(self) -> float | None:
         """Over all disturbances and severities; None without a defined score."""
-        values = [one.value for scores in self.disturbed.values() for one in scores]
-        known = [value for value in values if value is not None]
-        return sum(known) / len(known) if known else None
+        return _mean(one for scores in self.disturbed.values() for one in scores)
 
     @property
     def worst(self) -> str | None:
-        """The disturbance with the lowest mean score."""
-        means = {
-            name: sum(one.value or 0.0 for one in scores) / len(scores)
-            for name, scores in self.disturbed.items()
-            if scores
-        }
-        return min(means, key=lambda name: means[name]) if means else None
+        """The disturbance with the lowest mean score; None without a defined score."""
+        means = {name: _mean(scores) for name, scores in self.disturbed.items()}
+        known = {name: value for name, value in means.items() if value is not None}
+        return min(known, key=lambda name: known[name]) if known else None
+
+
+def _mean(scores: Iterable[Estimate]) -> float | None:
+    values = [one.value for one in scores if one.value is not None]
+    return sum(values) / len(values) if values else None

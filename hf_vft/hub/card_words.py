@@ -82,7 +82,7 @@ def robustness(run: RunDirectory) -> str:
     found = Robustness.model_validate(run.read_json(run.robustness_file))
     rows = [[plain(name), *map(said, scores)] for name, scores in found.disturbed.items()]
     heads = [metric_name(found.metric), *found.severities]
-    return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}\n\n"
+    return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}"
 
 
 def speed(run: RunDirectory) -> str:

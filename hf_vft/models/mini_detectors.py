@@ -19,6 +19,8 @@ from transformers import (
 )
 from transformers.image_processing_utils import BaseImageProcessor
 
+from hf_vft.models.fresh_weights import PRIOR
+
 SIDE = 96
 SQUARE = {"height": SIDE, "width": SIDE}
 STRIDES = [8, 16, 32]
@@ -75,7 +77,7 @@ def d_fine_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
         hidden_expansion=0.5,
         num_queries=20,
         num_denoising=32,
-        initializer_bias_prior_prob=0.01,
+        initializer_bias_prior_prob=PRIOR,
     )
     return config, RTDetrImageProcessor(size=SQUARE)
 

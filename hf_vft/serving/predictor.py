@@ -78,6 +78,7 @@ class Predictor:
         self.recipe = run.recipe()
         self.task = get_task(self.recipe.task)
         report = EvalReport.model_validate(run.read_json(run.metrics_file))
+        self.metric = report.primary
         self.temperature = report.temperature
         self.calibration = Calibration.of(report)
         self.answering, self.processor = load_answering(run.model, self.task)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import datasets
 import numpy as np
 from accelerate import PartialState
+from PIL import Image
 
-from hf_vft.data.disturbances import DISTURBANCES, SEVERITIES, Disturbance
+from hf_vft.data.disturbances import DISTURBANCES, SEVERITIES
 from hf_vft.data.transforms import input_size
 from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.robustness import Robustness
@@ -34,6 +35,7 @@ def measure_robustness(
     names: Sequence[str],
     *,
     recipe: Recipe,
+    metric: str,
     calibration: Calibration,
     source: str,
     display: Display,
@@ -47,6 +49,7 @@ def measure_robustness(
         pictures: With ``image``, ``label`` and perhaps ``group``, whose members are drawn together.
         names: Of the classes.
         recipe: Resolved.
+        metric: The score; one of those that the task evaluates.
         calibration: Of the run: it is applied as it is, since production cannot fit it anew.
         source: Which pictures these are, in words.
         display: Where progress is shown.
@@ -54,14 +57,10 @@ def measure_robustness(
     if len(pictures) > MOST:
         chosen = np.random.default_rng(recipe.seed).choice(len(pictures), MOST, replace=False)
         pictures = pictures.select(np.sort(chosen))
-    metric = recipe.training.metric
-    metric = task.primary_metric if metric in ("auto", "loss") else metric
-    side, groups = max(input_size(processor)), pictures.column_names
+    groups = pictures["group"] if "group" in pictures.column_names else None
+    batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
 
-    def scored(disturbance: Disturbance | None, severity: int) -> Estimate:
-        disturb = (
-            partial(disturbance.applied, severity=severity, side=side) if disturbance else None
-        )
+    def scored(disturb: Callable[[Image.Image], Image.Image] | None) -> Estimate:
         data = task.dataset(
             pictures,
             task.plain(processor),
@@ -69,7 +68,6 @@ def measure_robustness(
             max_pixels=recipe.data.max_pixels,
             disturb=disturb,
         )
-        batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
         outputs, _ = predict_logits(
             model,
             data,
@@ -84,14 +82,18 @@ def measure_robustness(
             calibration=calibration,
             n_bootstrap=min(_RESAMPLES, recipe.evaluation.bootstrap),
             seed=recipe.seed,
-            clusters=pictures["group"] if "group" in groups else None,
+            clusters=groups,
         )
         return result.metrics[metric]
 
     display.start("disturbing pictures", len(DISTURBANCES))
-    clean, disturbed = scored(None, 0), {}
+    side, clean = max(input_size(processor)), scored(None)
+    disturbed = {}
     for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
-        disturbed[name] = [scored(disturbance, place) for place in range(len(SEVERITIES))]
+        disturbed[name] = [
+            scored(partial(disturbance.applied, severity=place, side=side))
+            for place in range(len(SEVERITIES))
+        ]
         display.advance(number + 1, total=len(DISTURBANCES))
     return Robustness(
         metric=metric,

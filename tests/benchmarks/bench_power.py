@@ -31,6 +31,7 @@ from hf_vft.data.demo_production import FAULTS, Fault, write_production
 from hf_vft.data.disturbances import DISTURBANCES, SEVERITIES
 from hf_vft.data.images import decode_image
 from hf_vft.data.load import load_data
+from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.drift import Window, read_window
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
@@ -39,7 +40,7 @@ from hf_vft.pipeline import fit
 from hf_vft.recipe import DataConfig, load_recipe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
-from hf_vft.watching import decide, look
+from hf_vft.watching import look
 
 WINDOWS = 3
 SIDE = 96

@@ -128,7 +128,7 @@ def test_files_of_the_server_cannot_be_asked_for(served: Any, fitted: Path) -> N
 
 def test_names_of_files_are_never_paths(served: Any, client: Any, pictures: Path) -> None:
     base, content = f"{served.url}gradio_api", next(pictures.rglob("*.jpg")).read_bytes()
-    for name in ("../../etc/cron.d/x.jpg", "/root/x.jpg", "a\\..\\b.jpg", "<img src=x>.jpg"):
+    for name in ("../../etc/cron.d/x.jpg", "/etc/x.jpg", "a\\..\\b.jpg", "<img src=x>.jpg"):
         [kept] = httpx.post(f"{base}/upload", files={"files": (name, content)}).json()
         assert Path(kept).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
         meta = {"_type": "gradio.FileData"}
