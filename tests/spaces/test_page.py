@@ -67,6 +67,13 @@ def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictur
     page.context.close()
 
 
+CAMERA_RUNS = """() => {
+    const video = document.querySelector("#picture video");
+    return video && video.videoWidth > 0 && video.currentTime > 0;
+}"""
+"""There is something to be seen, and so to be taken: before that the button does nothing."""
+
+
 def test_an_example_and_the_camera_are_answered_and_taken_away_without_a_word(
     chromium: Any, served: Any
 ) -> None:
@@ -79,6 +86,7 @@ def test_an_example_and_the_camera_are_answered_and_taken_away_without_a_word(
     page.locator("#heat").wait_for(state="hidden")
     page.get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
+    page.wait_for_function(CAMERA_RUNS)
     page.get_by_label("capture photo").click()
     answered(page)
     assert page.locator(".toast-body").count() == 0
