@@ -25,6 +25,10 @@ EXPLAINING = 4
 REFRESH = 30
 """Seconds after which an open page looks again."""
 
+HIDE = "hidden"
+"""There, but not to be seen. What Gradio has not put on the page yet it adds when it is shown, and
+a value that comes in the meantime may be lost."""
+
 FRESH = 5.0
 """Seconds for which all pages show the same figures of the log."""
 
@@ -59,9 +63,9 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 elem_id="heat",
                 buttons=["download", "fullscreen"],
                 height=340,
-                visible=False,
+                visible=HIDE,
             )
-            with gr.Group(visible=False) as ask:
+            with gr.Group(visible=HIDE) as ask:
                 choose = gr.CheckboxGroup if several else gr.Radio
                 question = "What is in the picture?" if several else "Right or wrong? It is …"
                 truth = choose(service.labels, label=question, elem_id="truth")
@@ -86,7 +90,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
         return (
             page.answer_card(found),
             found.get("request_id", ""),
-            gr.Group(visible=bool(found) and service.log is not None),
+            gr.Group(visible=_if(found and service.log is not None)),
             choose(value=list(dict.fromkeys(said)) if several else found.get("label")),
             "",
             gr.Slider(value=start),
@@ -125,7 +129,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     (
         picture.change(answered, [picture, slices], answer, **HIDDEN)
         .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
-        .success(lambda found: gr.Image(visible=bool(found)), answer, heat, **HIDDEN)
+        .success(lambda found: gr.Image(visible=_if(found)), answer, heat, **HIDDEN)
         .success(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
     )
     send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
@@ -147,7 +151,7 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
     table = gr.Dataframe(
         headers=columns, interactive=False, wrap=True, label="Answers", elem_id="rows"
     )
-    sheet = gr.File(label="As CSV", visible=False, interactive=False, elem_id="csv")
+    sheet = gr.File(label="As CSV", visible=HIDE, interactive=False, elem_id="csv")
 
     def show(found: list[dict[str, Any]]) -> tuple[Any, Any]:
         lines = [[_cell(row, name) for name in columns] for row in found or []]
@@ -185,7 +189,7 @@ def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
     tiles = gr.HTML(elem_id="figures", padding=False)
     history = gr.LinePlot(
         x="time", y="value", color="figure", y_lim=[0, 1], title="The main figures over time",
-        height=260, x_title="", y_title="", visible=False,
+        height=260, x_title="", y_title="", visible=HIDE,
     )  # fmt: skip
     with gr.Row():
         refresh = gr.Button("Refresh", size="sm", elem_id="refresh")
@@ -200,13 +204,18 @@ def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
         found, written, _ = figures.newest_verdict(reports)
         tiles_now, lines = served()
         over_time = lines["time"].nunique() > 1  # one moment makes no line
-        plot = gr.LinePlot(value=lines, visible=over_time)
+        plot = gr.LinePlot(value=lines, visible=_if(over_time))
         return page.verdict_card(found, written), tiles_now, plot
 
     for event in (refresh.click, gr.Timer(REFRESH).tick, app.load):
         event(show, None, [verdict, tiles, history], **HIDDEN)
     # A page of megabytes is sent to who asks for it, and once.
     whole.click(lambda: _framed(figures.newest_verdict(reports)[2]), None, frame, **HIDDEN)
+
+
+def _if(shown: Any) -> bool | str:
+    """How visible: fully or not at all."""
+    return True if shown else HIDE
 
 
 def _framed(newest: Path | None) -> str:

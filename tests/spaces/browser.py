@@ -55,4 +55,7 @@ def ask(page: Any, picture: str) -> None:
 def answered(page: Any) -> None:
     """Wait for the answer and the picture beside it."""
     page.locator("#answer .vft-bar").first.wait_for()
-    page.locator("#heat img").wait_for()
+    try:
+        page.locator("#heat img").wait_for()
+    except Exception as error:  # what the page says instead is what explains it
+        raise AssertionError(page.locator("body").inner_text()) from error
