@@ -120,6 +120,8 @@ def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
     assert watched.decision.action == "label"
     assert watched.to_label.empty
     assert watched.decision.todo[0].startswith("All pictures of the newest window are labelled")
+    assert "unknown" not in watched.decision.headline
+    assert "the labels show no loss that lasts" in watched.decision.headline
     assert len(watched.over_time) == 12
     assert watched.over_time["rows"].sum() == 300
 

@@ -26,6 +26,8 @@ _HEADLINES: dict[Action, str] = {
 }
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
+_UNHURT = "Something changed, and the labels show no loss that lasts: look for the cause."
+_UNTESTED = "Something changed, and too few labels can be compared with: look for the cause."
 
 
 class Judged(BaseModel):
@@ -53,16 +55,17 @@ class Decision(BaseModel):
     judged: list[Judged]
 
     def with_nothing_to_label(self) -> Decision:
-        """What to do where every picture of the newest window has its label already."""
-        if self.action == "label":
-            todo = [
-                "All pictures of the newest window are labelled already, and show no loss that "
-                "lasts: look for the cause of the change; if it is to stay, `hf-vft retrain RUN "
-                "LOG` makes it the new reference, should the challenger win.",
-            ]
-        else:
+        """What is known and to do where the newest window has all of its labels already."""
+        if self.action != "label":
             todo = [_MEND, "Otherwise run `hf-vft retrain RUN LOG`; the labels are there."]
-        return self.model_copy(update={"todo": todo})
+            return self.model_copy(update={"todo": todo})
+        headline = _UNHURT if _measured(self.judged) else _UNTESTED
+        todo = [
+            "All pictures of the newest window are labelled already: look for the cause of the "
+            "change; if it is to stay, `hf-vft retrain RUN LOG` makes it the new reference, "
+            "should the challenger win.",
+        ]
+        return self.model_copy(update={"headline": headline, "todo": todo})
 
     @property
     def alert(self) -> bool:
@@ -197,9 +200,12 @@ def _reason(one: Judged) -> str:
 
 def _quiet(judged: list[Judged]) -> str:
     looked = sum(one.p_holm is not None for one in judged)
-    known = any(one.finding.key == "labels.accuracy" and one.p_holm is not None for one in judged)
-    basis = "measured on labels" if known else "without labels, as far as confidence can tell"
+    basis = "measured on labels" if _measured(judged) else "without labels, as far as confidence can tell"
     return f"None of {looked} tests found a change that counts ({basis})."
+
+
+def _measured(judged: list[Judged]) -> bool:
+    return any(one.finding.key == "labels.accuracy" and one.p_holm is not None for one in judged)
 
 
 def _todo(action: Action, judged: list[Judged]) -> list[str]:
