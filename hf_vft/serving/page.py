@@ -42,6 +42,7 @@ CSS = """
   padding: 12px 14px; }
 .vft-tile strong { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .vft-tile span { color: var(--body-text-color-subdued); font-size: .85rem; }
+#rows th, #rows td { min-width: 5rem; overflow-wrap: normal; word-break: normal; }
 footer { opacity: .8; }
 """
 

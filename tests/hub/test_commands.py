@@ -1,4 +1,4 @@
-"""``hf-vft push`` and ``push-data`` as people call them, in one process that knows the Hub.
+"""``hf-vft push``, ``push-data`` and ``space --push`` as people call them, in one process that knows the Hub.
 
 ``huggingface_hub`` and ``datasets`` read HF_ENDPOINT when they are imported.
 """
@@ -46,6 +46,7 @@ found = {
     "no token": said("", "push", run, "maker/line"),
     "unknown": said("hf_secretsecret", "push", run, "maker/line"),
     "push": said(token, "push", run, "maker/line", "--json"),
+    "space": said(token, "space", run, "--out", cache + "/space", "--push", "maker/finder"),
     "push-data": said(token, "push-data", folder, "maker/pictures", "--private"),
 }
 content = lambda image: image["bytes"] or Path(image["path"]).read_bytes()
@@ -94,6 +95,15 @@ def test_the_command_pushes_and_reads_back_in_a_fresh_process(done: Done) -> Non
     assert status == 0, err
     assert json.loads(out)["difference"] < 1e-4
     assert "model.safetensors" in done.hub.repo("maker/line").files
+
+
+def test_the_command_puts_a_space_on_the_hub(done: Done) -> None:
+    status, out, err = done.found["space"]
+    assert status == 0, err
+    assert "maker/finder" in out
+    assert {"app.py", "requirements.txt", "run/model/model.safetensors"} <= set(
+        done.hub.repo("maker/finder", "space").files
+    )
 
 
 def test_a_token_is_asked_for_and_never_printed(done: Done) -> None:

@@ -1,8 +1,9 @@
 import pytest
 
+from hf_vft.evaluation.coco import STATS
 from hf_vft.evaluation.results import Estimate, EvalReport
 from hf_vft.reporting.notices import notices
-from hf_vft.reporting.verdict import details, headline, standing, tone, verdict
+from hf_vft.reporting.verdict import details, headline, metric_name, standing, tone, verdict
 
 from .made import made_report
 
@@ -143,3 +144,7 @@ def test_the_direction_of_a_calibration_error_is_named(confidence, accuracy, wor
     )
     assert words.format(NBSP) in verdict(report)
     assert "should not be taken at its word" in verdict(report)
+
+
+def test_every_figure_of_coco_has_a_name():
+    assert [name for name in STATS if metric_name(name) == name.replace("_", " ")] == []
