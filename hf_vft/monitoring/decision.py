@@ -200,7 +200,8 @@ def _reason(one: Judged) -> str:
 
 def _quiet(judged: list[Judged]) -> str:
     looked = sum(one.p_holm is not None for one in judged)
-    basis = "measured on labels" if _measured(judged) else "without labels, as far as confidence can tell"
+    unmeasured = "without labels, as far as confidence can tell"
+    basis = "measured on labels" if _measured(judged) else unmeasured
     return f"None of {looked} tests found a change that counts ({basis})."
 
 

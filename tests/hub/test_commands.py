@@ -1,4 +1,4 @@
-"""``hf-vft push``, ``push-data`` and ``space --push`` as people call them, in one process that knows the Hub.
+"""`hf-vft push`, `push-data` and `space --push` as people call them, in a process with a Hub.
 
 ``huggingface_hub`` and ``datasets`` read HF_ENDPOINT when they are imported.
 """
