@@ -112,7 +112,7 @@ def fit(
             write_json(run.metrics_file, report.model_dump(mode="json"))
             if robustness is not None:
                 write_json(run.robustness_file, robustness.model_dump(mode="json"))
-            board = leaderboard(found.rows, report, recipe, loaded, tuned)
+            board = leaderboard(found.rows, report, asked.search, loaded, tuned)
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
             write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
             # A run counts as finished once its model is there.

@@ -12,6 +12,7 @@ from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.models.load import LoadedModel
 from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe_search import SearchConfig
 from hf_vft.training.finetune import FineTuned, FineTuning
 
 
@@ -20,7 +21,7 @@ class Trained:
     """What training leaves for the proof.
 
     Attributes:
-        recipe: As it was followed: nothing is on ``auto``.
+        recipe: As it was followed: nothing is on ``auto``, and nothing is searched any more.
         loaded: The model and its processor.
         tuning: Has the data as the model sees it.
         tuned: The trained model, its stages and its probe.
@@ -60,8 +61,9 @@ def choose_and_train(
         clock = Clock(recipe.search.time_budget, place.state / "search" / "spent.json", started)
         found = Search(recipe, place, clock, keep or (lambda *_: None)).run()
         best = found.prepared
-        tuned, loaded = found.tuned, best.loaded
-        return Trained(best.recipe, loaded, best.tuning, tuned, found.choices, found.rows)
+        # Followed again, the recipe trains this model instead of searching for one.
+        recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
+        return Trained(recipe, best.loaded, best.tuning, found.tuned, found.choices, found.rows)
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
     if (several or recipe.search.bounded) and not place.task.probes:
         raise ModelError(

@@ -50,6 +50,9 @@ class Leaderboard(BaseModel):
     metric: str
     device: str = ""
     chosen: str = Field("", description="Name of the row whose model was kept.")
+    asked: dict[str, Any] = Field(
+        default_factory=dict, description="Section search of the recipe that was given."
+    )
     asked_seconds: float | None = Field(None, description="The time budget.")
     rows: list[Row]
 

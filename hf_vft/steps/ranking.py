@@ -11,7 +11,7 @@ from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
-from hf_vft.recipe import Recipe
+from hf_vft.recipe_search import SearchConfig
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 
@@ -21,14 +21,22 @@ KEPT = "fine-tuned model"
 def leaderboard(
     tried: Sequence[Row],
     report: EvalReport,
-    recipe: Recipe,
+    search: SearchConfig,
     loaded: LoadedModel,
     tuned: FineTuned,
 ) -> Leaderboard:
-    """All rows: what was tried, the model as it is saved, and its linear probe."""
+    """All rows: what was tried, the model as it is saved, and its linear probe.
+
+    Args:
+        tried: In the search, or while ranking.
+        report: Of the model and its probe.
+        search: What was asked for.
+        loaded: Names the backbone.
+        tuned: The model.
+    """
     model: Any = merged(tuned.model)
     side = max(input_size(loaded.processor))
-    cost = measure_cost(model, side, device=recipe.search.latency_device)
+    cost = measure_cost(model, side, device=search.latency_device)
     primary, name = report.primary, loaded.checkpoint.name
     rows = [
         Row(
@@ -50,6 +58,7 @@ def leaderboard(
         metric=primary,
         device=cost.device,
         chosen=KEPT,
-        asked_seconds=recipe.search.time_budget,
+        asked=search.model_dump(mode="json", exclude_defaults=True),
+        asked_seconds=search.time_budget,
         rows=ordered([*rows, *tried], lower_is_better=lower_is_better(primary)),
     )

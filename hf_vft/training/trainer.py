@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from contextlib import nullcontext
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,9 @@ class VisionTrainer(Trainer):
         target = self.model if model is None else model
         if self.args.train_part is not None:
             set_trainable(target, self.args.train_part)
-        if self.args.ema_decay and (self.ema is None or self.ema.model is not target):
+        if not self.args.ema_decay:
+            self.ema = None
+        elif self.ema is None or self.ema.model is not target:
             self.ema = WeightAverage(target, self.args.ema_decay)
         if self.optimizer is None:
             optimizer_class, options = (
@@ -133,7 +135,8 @@ class VisionTrainer(Trainer):
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
-        release(self.model)
+        if self.model is not None:  # as a hyperparameter search leaves it, before model_init
+            release(self.model)
         output = super().train(*args, **kwargs)
         self._use_average()
         return output
@@ -194,7 +197,7 @@ class VisionTrainer(Trainer):
         pixel_values, targets = self._mixer(inputs["pixel_values"], labels)
         return {**inputs, "pixel_values": pixel_values}, targets
 
-    @cached_property
+    @property
     def _mixer(self) -> BatchMixer | None:
         alphas = {"mixup_alpha": self.args.mixup_alpha, "cutmix_alpha": self.args.cutmix_alpha}
         if not any(alphas.values()):

@@ -15,8 +15,8 @@ from hf_vft.automl.choose import choose_and_train
 from hf_vft.data.demo import write_demo_images
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.leaderboard import Leaderboard, Row
-from hf_vft.recipe import Recipe
-from tests.runs import KillAt, fit_in_processes, small_recipe
+from hf_vft.recipe import Recipe, load_recipe
+from tests.runs import KillAt, fit_in_processes, small_recipe, weights
 
 SHORT = [{"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3}]
 
@@ -75,6 +75,19 @@ def test_the_best_trial_is_the_model_of_the_run(searched: Path) -> None:
     told = any("was best on validation" in choice["reason"] for choice in choices)
     assert told == bool(best.changes)
     assert (searched / "model" / "model.safetensors").is_file()
+
+
+def test_the_recipe_of_a_searched_run_trains_its_model_again(
+    searched: Path, tmp_path: Path
+) -> None:
+    recipe = load_recipe(searched / "recipe.yaml")
+    assert not recipe.search.wanted
+    assert recipe.unresolved() == []
+    assert board(searched).asked == {"trials": 3}
+    assert fit_in_processes(recipe, tmp_path / "again") == [0]
+    assert not trials_of(tmp_path / "again")
+    first, again = weights(searched), weights(tmp_path / "again")
+    assert all(first[name].equal(again[name]) for name in first)
 
 
 @pytest.mark.slow
