@@ -7,6 +7,7 @@ every window: with the labels of the samples exchangeable, it does not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ MOST_ROWS = 3000
 NEIGHBOURS = 5
 PERMUTATIONS = 500
 LEAST_ROWS = 50
+_BLOCK = 2**23  # numbers of a bootstrap that are held at once
 
 
 @dataclass(frozen=True)
@@ -189,49 +191,72 @@ def beyond_class_mix(
     points = np.concatenate([reference, current])
     features = random_features(points, median_distance(points, rng))
     ours, theirs = features[: len(reference)], features[len(reference) :]
-    by_class = np.stack([ours[labels == k].mean(0) if counts[k] else ours.mean(0) * 0
-                         for k in range(classes)])  # fmt: skip
-    target = theirs.mean(0)
-    observed = _nearest_mix(by_class, target, share)
+    members = [np.flatnonzero(labels == k) for k in np.flatnonzero(counts)]
+    share = share[counts > 0]
+    by_class = np.stack([ours[rows].mean(0) for rows in members])
+    observed = float(_nearest_mix(by_class[None], theirs.mean(0)[None], share)[0])
     if not resamples:
         return float(np.sqrt(observed)), None
-    members = [np.flatnonzero(labels == k) for k in range(classes)]
-    null = np.empty(resamples)
-    for b in range(resamples):
-        again = by_class.copy()
-        for k, rows in enumerate(members):
-            if len(rows):
-                again[k] = ours[rng.choice(rows, len(rows))].mean(0)
-        drawn = rng.multinomial(len(theirs), share)
-        picked = [rng.choice(members[k], drawn[k]) for k in range(classes) if drawn[k]]
-        mixed = ours[np.concatenate(picked)].mean(0)
-        null[b] = _nearest_mix(again, mixed, share)
+    block = max(1, _BLOCK // by_class.size)
+    sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
+    pairs = (_drawn_pairs(ours, members, share, len(theirs), size, rng) for size in sizes)
+    null = np.concatenate([_nearest_mix(again, mixed, share) for again, mixed in pairs])
     p_value = (1.0 + float((null >= observed).sum())) / (1.0 + resamples)
     return float(np.sqrt(observed)), p_value
 
 
-def _nearest_mix(by_class: Floats, target: Floats, start: Floats) -> float:
-    """Squared distance of ``target [F]`` to the mixture of the classes that is nearest.
+def _drawn_pairs(
+    features: Floats,
+    members: Sequence[npt.NDArray[np.int64]],
+    share: Floats,
+    rows: int,
+    size: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """Means of the classes ``[size, C, F]``, and of samples ``[size, F]`` in their shares.
 
-    The estimated shares are only a start: an error in them is not new content.
+    How often each row is drawn, with replacement, says all about a mean.
+    """
+    drawn = rng.multinomial(rows, share, size=size)
+    by_class = np.empty((size, len(members), features.shape[1]))
+    mixed = np.zeros((size, features.shape[1]))
+    for k, mine in enumerate(members):
+        even = np.full(len(mine), 1.0 / len(mine))
+        by_class[:, k] = rng.multinomial(len(mine), even, size=size) @ features[mine] / len(mine)
+        mixed += rng.multinomial(drawn[:, k], even) @ features[mine] / rows
+    return by_class, mixed
+
+
+def _nearest_mix(by_class: Floats, target: Floats, start: Floats) -> Floats:
+    """Squared distances ``[B]`` of ``target [B, F]`` to the nearest mixtures of the classes.
+
+    Args:
+        by_class: Mean features of each class ``[B, C, F]``.
+        target: Mean features of a sample ``[B, F]``.
+        start: Shares ``[C]`` to begin with; an error in them is not new content.
     """
     there = np.flatnonzero(start > 0)
-    gram = by_class[there] @ by_class[there].T
-    along = by_class[there] @ target
-    shares = start[there] / start[there].sum()
-    step = 1.0 / max(float(np.trace(gram)), 1e-12)
+    by_class = by_class[:, there]
+    gram = by_class @ by_class.transpose(0, 2, 1)
+    along = (by_class @ target[..., None])[..., 0]
+    shares = np.tile(start[there] / start[there].sum(), (len(target), 1))
+    step = 1.0 / np.maximum(np.trace(gram, axis1=1, axis2=2), 1e-12)[:, None]
     for _ in range(50):
-        shares = _onto_simplex(shares - step * (gram @ shares - along))
-    gap = shares @ by_class[there] - target
-    return float(gap @ gap)
+        slope = (gram @ shares[..., None])[..., 0] - along
+        shares = _onto_simplex(shares - step * slope)
+    gap = (shares[:, None] @ by_class)[:, 0] - target
+    distances: Floats = (gap**2).sum(1)
+    return distances
 
 
 def _onto_simplex(values: Floats) -> Floats:
-    """The nearest shares (Duchi et al. 2008)."""
-    ordered = np.sort(values)[::-1]
-    sums = np.cumsum(ordered) - 1.0
-    last = np.flatnonzero(ordered - sums / np.arange(1, len(values) + 1) > 0)[-1]
-    projected: Floats = np.maximum(values - sums[last] / (last + 1), 0.0)
+    """The nearest shares ``[B, C]`` (Duchi et al. 2008)."""
+    ordered = -np.sort(-values, axis=1)
+    sums = np.cumsum(ordered, axis=1) - 1.0
+    places = np.arange(1, values.shape[1] + 1)
+    last = (ordered - sums / places > 0).sum(1)
+    level = np.take_along_axis(sums, last[:, None] - 1, 1) / last[:, None]
+    projected: Floats = np.maximum(values - level, 0.0)
     return projected
 
 
