@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -11,6 +9,11 @@ PRIOR = 0.01
 """Probability that a new class head gives each query (Lin et al. 2017)."""
 
 DRAWN = (nn.Linear, nn.Conv2d, nn.BatchNorm2d, nn.Embedding)
+
+AS_IT_IS = "denoising_class_embed"
+"""Of the noisy boxes in RT-DETR's training. As loud as its authors draw it (deviation 1), two seeds
+of two took longer to learn 205 photographs of blood (mAP50 of validation after two epochs: 0.24
+and 0.36 against 0.45 and 0.53)."""
 
 START_AT_ZERO = ("enc_bbox_head", "pre_bbox_head")
 """Heads that change a box, which to begin with they leave as it is."""
@@ -28,11 +31,11 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
         model: Of the DETR family, or YOLOS.
         kept: Its backbone, which stays as it is.
     """
-    rest = list(_modules(model, kept))
-    for module in rest:
-        if isinstance(module, DRAWN):
+    rest = _modules(model, kept)
+    for name, module in rest:
+        if isinstance(module, DRAWN) and not name.endswith(AS_IT_IS):
             module.reset_parameters()
-    for module in rest:
+    for _, module in rest:
         if not isinstance(module, DRAWN):
             # What has a start of its own, such as class heads and where an attention looks.
             model._init_weights(module)  # type: ignore[no-untyped-call]
@@ -44,9 +47,9 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
             nn.init.zeros_(last.bias)
 
 
-def _modules(model: nn.Module, kept: nn.Module | None) -> Iterable[nn.Module]:
+def _modules(model: nn.Module, kept: nn.Module | None) -> list[tuple[str, nn.Module]]:
     outside = set() if kept is None else set(kept.modules())
-    return (module for module in model.modules() if module not in outside)
+    return [(name, module) for name, module in model.named_modules() if module not in outside]
 
 
 def _tell_apart(module: nn.Module) -> None:

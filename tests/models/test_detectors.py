@@ -93,6 +93,7 @@ def test_new_weights_can_learn(name: str) -> None:
     if name in {"resnet", "d-fine"}:
         assert model.model.enc_score_head.bias.sigmoid().tolist() == pytest.approx([0.01, 0.01])
         assert not model.model.enc_bbox_head.layers[-1].weight.any()
+        assert 0.05 < model.model.denoising_class_embed.weight.std() < 0.5
         assert any(p.any() for p in model.model.decoder.layers[0].encoder_attn.parameters())
 
 
