@@ -25,6 +25,7 @@ from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
+from hf_vft.steps.truth import label_read
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.feature_cache import default_cache
 
@@ -75,7 +76,7 @@ def observe(
     display = display or Silent()
     predictor = Predictor(RunDirectory.open(run_path))
     recorder = Recorder(predictor)
-    table = _pictures(source, predictor.recipe.data)
+    table = _pictures(source, predictor.recipe.data, predictor.task.kind)
     slices, times = _columns(table, display)
     log = ProductionLog(log_folder)
     rejected: dict[str, str] = {}
@@ -126,14 +127,19 @@ def log_of(
     return observe(run_path, log_path, scored, display=display).log
 
 
-def _pictures(source: str | Path, config: DataConfig) -> Table:
+def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
     path = Path(source).expanduser()
-    reading = DataConfig(max_pixels=config.max_pixels)
+    reading = DataConfig(
+        max_pixels=config.max_pixels,
+        box_format=config.box_format,
+        label_separator=config.label_separator,
+    )
+    how: dict[str, Any] = {"labelled": False} | ({} if kind == "class" else {"kind": kind})
     cache = default_cache() / "data"
     if path.is_dir() and (path / LABELS_FILE).is_file():
-        return read_source(path / LABELS_FILE, reading, cache, labelled=False)
+        return read_source(path / LABELS_FILE, reading, cache, **how)
     if not path.is_dir() or has_metadata(path) or is_saved(path):
-        return read_source(source, reading, cache, labelled=False)
+        return read_source(source, reading, cache, **how)
     files = [file for file in visible_files(path) if is_picture_name(file)]
     if not files:
         raise DataError(f"{path}: there is no picture in it, and it is no production log.")
@@ -205,7 +211,11 @@ def _now() -> datetime:
 
 def _log_labels(writer: LogWriter, table: Table, shown: list[tuple[int, Shown]]) -> int:
     rows = [
-        {"request_id": one.request_id, "label": table.labels[row], "source": "data"}
+        {
+            "request_id": one.request_id,
+            **label_read(table.labels[row], one.size),
+            "source": "data",
+        }
         for row, one in shown
         if table.labels[row] is not None
     ]

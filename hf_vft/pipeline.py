@@ -117,8 +117,7 @@ def fit(
             write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
             # A run counts as finished once its model is there.
             save_model(run, loaded, tuned)
-            if data.kind.exclusive:  # monitoring compares one label a picture
-                save_reference(run, data, display)
+            save_reference(run, data, display)
             mistakes, boxes = report_mistakes(run, data), report_boxes(run, data)
             render_report(run.path, mistakes=mistakes, boxes=boxes)
             write_card(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,12 @@ from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
+from hf_vft.monitoring.several import JOIN, doubt, left_out
+from hf_vft.monitoring.several_labels import (
+    picture_scores,
+    several_bias_findings,
+    several_label_findings,
+)
 from hf_vft.observing import log_of
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
@@ -91,14 +97,17 @@ def monitor_run(
     decision = decide(found, policy)
     to_label = pd.DataFrame(columns=COLUMNS)
     if decision.alert and policy.actions.ask_for:
-        sample = windows[-1].sample
-        to_label = pictures_to_label(
-            sample.frame, sample.embeddings, unlike, policy.actions.ask_for
-        )
+        frame, embeddings = windows[-1].sample.frame, windows[-1].sample.embeddings
+        if not reference.profile.one_label:
+            frame = frame.assign(margin=_doubt(frame, reference))
+        to_label = pictures_to_label(frame, embeddings, unlike, policy.actions.ask_for)
         if to_label.empty:
             decision = decision.with_nothing_to_label()
     known = whole.sample.frame.dropna(subset=["label"])
-    return Watched(decision, to_label, realised_over_time(known))
+    scores = None
+    if not reference.profile.one_label:
+        scores = picture_scores(known, reference.profile.labels)
+    return Watched(decision, to_label, realised_over_time(known, scores=scores))
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
@@ -157,14 +166,22 @@ def look(
     drift = find_drift(reference, window, minimum_rows=policy.windows.least, seed=seed)
     before, now = reference.sample.frame, window.sample.frame
     findings = list(drift.findings)
+    profile, groups = reference.profile, policy.groups
+    columns = groups.columns or profile.slice_columns
+    if not profile.one_label:
+        findings += left_out(len(now))
+        findings += several_label_findings(before, now, profile.labels, seed=seed)
+        findings += several_bias_findings(
+            before, now, columns, profile.labels, min_rows=groups.min_rows
+        )
+        return findings, drift.unlike
     unsafe = _unsafe(findings, policy.alpha)
     findings += performance_findings(before, now, unsafe=unsafe, seed=seed)
     findings += label_findings(before, now, seed=seed)[0]
-    groups = policy.groups
     findings += bias_findings(
         before,
         now,
-        groups.columns or reference.profile.slice_columns,
+        columns,
         min_rows=groups.min_rows,
         min_events=groups.min_events,
         intersections=groups.intersections,
@@ -187,11 +204,24 @@ def _unsafe(findings: Sequence[Finding], alpha: float) -> str | None:
 
 def _with_labels(window: Window, log: ProductionLog) -> Window:
     """The rows in the order of time, each with its label where one has arrived."""
-    labels = log.read_labels().set_index("request_id")["label"]
-    frame = window.sample.frame.assign(label=window.sample.frame["request_id"].map(labels))
+    given = log.read_labels().set_index("request_id")
+    ids = window.sample.frame["request_id"]
+    frame = window.sample.frame.assign(label=ids.map(given["label"]))
+    if given["boxes"].notna().any():
+        frame["true_boxes"] = ids.map(given["boxes"])
+        named = frame["true_boxes"].map(_names_of, na_action="ignore")
+        frame["label"] = frame["label"].where(frame["label"].notna(), named)
     order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
     sample = type(window.sample)(frame, window.sample.embeddings).take(order)
     return Window(sample, window.excluded)
+
+
+def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:
+    return JOIN.join(dict.fromkeys(str(box["label"]) for box in boxes))
+
+
+def _doubt(frame: pd.DataFrame, reference: Reference) -> pd.Series:
+    return doubt(frame, reference.profile.thresholds, reference.profile.labels)
 
 
 def _post(address: str, payload: dict[str, str]) -> None:

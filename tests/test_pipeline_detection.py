@@ -15,11 +15,13 @@ from transformers import RTDetrImageProcessor, pipeline
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
 from hf_vft.data.disturbances import DISTURBANCES
-from hf_vft.errors import ModelError, RunError
+from hf_vft.errors import ModelError
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.profile import Reference
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.scoring import evaluate_run
 from hf_vft.serving.predictor import Predictor
@@ -179,9 +181,22 @@ def test_two_processes_answer_for_every_picture_as_one_does(
     assert sum(map(len, table["predicted"])) > len(table)
 
 
-def test_the_monitor_says_that_it_does_not_watch_this_task(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not those of object-detection"):
-        monitor_run(run, tmp_path, Policy())
+def test_the_monitor_compares_boxes_with_those_of_the_data(
+    run: Path, pictures: Path, tmp_path: Path
+) -> None:
+    policy = Policy.model_validate({"windows": {"count": 1, "needed": 1, "least": 60}})
+    watched = monitor_run(run, pictures, policy, scored=tmp_path / "log")
+    found = {one.finding.key: one.finding for one in watched.decision.judged}
+    assert found["labels.f1_picture"].rows == watched.decision.rows
+    assert len(watched.over_time)
+    assert "prediction.count" in found
+    kept = ProductionLog.open(tmp_path / "log").read_labels()["boxes"]
+    truths = Reference.load(RunDirectory.open(run)).sample.frame["true_boxes"]
+    assert kept.notna().all()
+    assert {box["label"] for rows in truths for box in rows} <= {
+        box["label"] for rows in kept for box in rows
+    }
+    assert found["performance.estimated_accuracy"].level == "insufficient"
 
 
 def test_the_report_shows_boxes(run: Path) -> None:

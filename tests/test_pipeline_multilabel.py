@@ -15,7 +15,7 @@ from transformers import AutoModelForImageClassification, pipeline
 
 from hf_vft.auditing import audit_data
 from hf_vft.cli.commands.predict import predict
-from hf_vft.errors import RecipeError, RunError
+from hf_vft.errors import RecipeError
 from hf_vft.monitoring.policy import Policy
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe
@@ -150,9 +150,17 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
     assert metrics(out)["splits"] == metrics(run)["splits"]
 
 
-def test_the_monitor_says_that_it_does_not_watch_this_task(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not those of multi-label-classification"):
-        monitor_run(run, tmp_path, Policy())
+def test_the_monitor_compares_with_the_reference_that_fit_wrote(
+    run: Path, tagged: Path, tmp_path: Path
+) -> None:
+    policy = Policy.model_validate({"windows": {"count": 1, "needed": 1, "least": 60}})
+    watched = monitor_run(run, tagged, policy, scored=tmp_path / "log")
+    found = {one.finding.key: one.finding for one in watched.decision.judged}
+    # The data's labels became delayed ones, too few held-out pictures to compare with or not.
+    assert found["labels.f1_picture"].rows == watched.decision.rows
+    assert watched.over_time["accuracy"].between(0.01, 1.0).all()
+    assert "prediction.outputs" in found
+    assert found["performance.estimated_accuracy"].level == "insufficient"
 
 
 def test_the_report_shows_it(run: Path) -> None:

@@ -121,7 +121,7 @@ def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
     assert watched.to_label.empty
     assert watched.decision.todo[0].startswith("All pictures of the newest window are labelled")
     assert "unknown" not in watched.decision.headline
-    assert "the labels show no loss that lasts" in watched.decision.headline
+    assert "the labels prove no loss" in watched.decision.headline
     assert len(watched.over_time) == 12
     assert watched.over_time["rows"].sum() == 300
 

@@ -17,7 +17,7 @@ from hf_vft.evaluation.results import BiasResult, Gap
 from hf_vft.monitoring.findings import Finding, insufficient
 
 Origin = Literal["new", "there at training", "unknown"]
-_SHARE_AT_TRAINING = 0.5  # of today's gap, from which on it counts as having been there
+SHARE_AT_TRAINING = 0.5  # of today's gap, from which on it counts as having been there
 
 
 def bias_findings(
@@ -84,7 +84,7 @@ def origin(gap: Gap, at_training: Gap | None) -> Origin:
     if at_training is None:
         return "unknown"
     now, then = gap.value - gap.rest, at_training.value - at_training.rest
-    return "there at training" if then / now >= _SHARE_AT_TRAINING else "new"
+    return "there at training" if then / now >= SHARE_AT_TRAINING else "new"
 
 
 def _identity(gap: Gap) -> tuple[str, str, str, str | None]:

@@ -26,7 +26,7 @@ _HEADLINES: dict[Action, str] = {
 }
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
-_UNHURT = "Something changed, and the labels show no loss that lasts: look for the cause."
+_UNHURT = "Something changed, and the labels prove no loss: look for the cause."
 _UNTESTED = "Something changed, and too few labels can be compared with: look for the cause."
 
 

@@ -17,6 +17,7 @@ from hf_vft.monitoring.predictions import prediction_findings, probabilities
 from hf_vft.monitoring.profile import QUANTILES, Reference
 from hf_vft.monitoring.sample import Sample, independent
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
+from hf_vft.monitoring.several import presence_findings, several_prediction_findings
 from hf_vft.monitoring.two_sample import RESAMPLES
 from hf_vft.records import ProductionLog
 
@@ -145,38 +146,69 @@ def _tests(
 ) -> list[Finding]:
     rng = np.random.default_rng(seed)
     profile = reference.profile
-    numbered = Sample(
-        reference.sample.frame.assign(_label=reference.label_ids), reference.sample.embeddings
-    )
+    numbered = reference.sample
+    if profile.one_label:
+        frame = numbered.frame.assign(_label=reference.label_ids)
+        numbered = Sample(frame, numbered.embeddings)
     ours = independent(numbered, profile.group_column, rng)
     theirs = independent(current, profile.group_column, rng)
     resamples = RESAMPLES if permutations else 0
     findings = input_findings(ours, theirs, resamples=resamples, seed=seed)
-    findings += prediction_findings(ours, theirs, profile.labels, resamples=resamples, seed=seed)
+    look = prediction_findings if profile.one_label else several_prediction_findings
+    findings += look(ours, theirs, profile.labels, resamples=resamples, seed=seed)
+    share = _class_mix(reference, current, seed) if profile.one_label else None
+    findings += _embedding_tests(ours, theirs, share, permutations=permutations, seed=seed)
+    if mix:
+        findings += _mix_findings(reference, current, seed)
+    return findings
+
+
+def _class_mix(reference: Reference, current: Sample, seed: int) -> npt.NDArray[np.float64]:
+    """Shares of the classes now, as far as they can be told; else those of the reference."""
+    profile = reference.profile
     before = probabilities(reference.sample.frame, len(profile.labels))
     now = probabilities(current.frame, len(profile.labels))
-    shares = np.bincount(reference.label_ids, minlength=len(profile.labels)) / len(reference.sample)
     labels = reference.label_ids
-    if before is not None and now is not None:
-        shares = estimate_class_mix(before, labels, now, resamples=1, seed=seed).em
-    if reference.sample.embeddings is not None:
-        if current.embeddings is None:
-            note = "the log holds no embeddings; record them to see whether the content changed."
-            findings.append(insufficient("embedding", "mmd", 0, note))
-        else:
-            embedded = ours.embedded()
-            findings += embedding_findings(
-                embedded,
-                embedded.frame["_label"].to_numpy(),
-                theirs.embedded(),
-                shares,
-                permutations=permutations,
-                seed=seed,
-            )
-    if mix and before is not None and now is not None:
-        units = _units(current.frame, profile.group_column)
-        findings += class_mix_findings(before, labels, profile.labels, now, units=units, seed=seed)
-    return findings
+    if before is None or now is None:
+        return np.bincount(labels, minlength=len(profile.labels)) / len(labels)
+    return estimate_class_mix(before, labels, now, resamples=1, seed=seed).em
+
+
+def _embedding_tests(
+    ours: Sample,
+    theirs: Sample,
+    class_mix: npt.NDArray[np.float64] | None,
+    *,
+    permutations: int,
+    seed: int,
+) -> list[Finding]:
+    if ours.embeddings is None:
+        return []
+    if theirs.embeddings is None:
+        note = "the log holds no embeddings; record them to see whether the content changed."
+        return [insufficient("embedding", "mmd", 0, note)]
+    embedded = ours.embedded()
+    return embedding_findings(
+        embedded,
+        None if class_mix is None else embedded.frame["_label"].to_numpy(),
+        theirs.embedded(),
+        class_mix,
+        permutations=permutations,
+        seed=seed,
+    )
+
+
+def _mix_findings(reference: Reference, current: Sample, seed: int) -> list[Finding]:
+    profile, frame = reference.profile, reference.sample.frame
+    units = _units(current.frame, profile.group_column)
+    if not profile.one_label:
+        return presence_findings(frame, current.frame, profile.labels, units=units, seed=seed)
+    before, now = (probabilities(f, len(profile.labels)) for f in (frame, current.frame))
+    if before is None or now is None:
+        return []
+    return class_mix_findings(
+        before, reference.label_ids, profile.labels, now, units=units, seed=seed
+    )
 
 
 def _units(frame: pd.DataFrame, group: str | None) -> npt.NDArray[np.int64]:

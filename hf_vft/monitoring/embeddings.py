@@ -67,20 +67,20 @@ class Reduction:
 
 def embedding_findings(
     reference: Sample,
-    labels: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64] | None,
     current: Sample,
-    class_mix: Floats,
+    class_mix: Floats | None,
     *,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> list[Finding]:
-    """Four looks at the embeddings of two samples.
+    """Four looks at the embeddings of two samples; three where there is no one label a picture.
 
     Args:
         reference: Independent rows with embeddings.
-        labels: True class ids of the reference ``[N]``.
+        labels: True class ids of the reference ``[N]``, or None.
         current: Independent rows with embeddings.
-        class_mix: Estimated shares of the classes now ``[C]``.
+        class_mix: Estimated shares of the classes now ``[C]``, or None.
         permutations: Of the kernel tests.
         seed: Of everything random.
     """
@@ -91,17 +91,14 @@ def embedding_findings(
     rng = np.random.default_rng(seed)
     if n > MOST_ROWS:
         chosen = np.sort(rng.choice(n, MOST_ROWS, replace=False))
-        reference, labels = reference.take(chosen), labels[chosen]
+        reference, labels = reference.take(chosen), None if labels is None else labels[chosen]
     current = current.at_most(MOST_ROWS, rng)
     ours, theirs = together(reference, current)
     components, _ = columns_difference(ours, theirs)
     mmd = mean_discrepancy(ours, theirs, permutations=permutations, rng=rng)
     classifier = classifier_difference(ours, theirs, rng)
-    rest, p_rest = beyond_class_mix(
-        ours, labels, theirs, class_mix, resamples=permutations, rng=rng
-    )
     rows = len(current)
-    return [
+    found = [
         Finding(
             section="embedding",
             name="components",
@@ -133,6 +130,11 @@ def embedding_findings(
             rows=rows,
             note=f"A classifier tells old from new with AUC {classifier.statistic:.2f}.",
         ),
+    ]
+    if labels is None or class_mix is None:
+        return found
+    rest, p_rest = beyond_class_mix(ours, labels, theirs, class_mix, permutations, rng)
+    found.append(
         Finding(
             section="embedding",
             name="new_content",
@@ -144,8 +146,9 @@ def embedding_findings(
             rows=rows,
             note="What is left of the drift once the classes have their present shares: new "
             "content if this is significant, only another class mix if it is not.",
-        ),
-    ]
+        )
+    )
+    return found
 
 
 def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
@@ -172,7 +175,6 @@ def beyond_class_mix(
     labels: npt.NDArray[np.int64],
     current: Floats,
     class_mix: Floats,
-    *,
     resamples: int,
     rng: np.random.Generator,
 ) -> tuple[float, float | None]:

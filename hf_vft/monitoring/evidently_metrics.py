@@ -111,6 +111,7 @@ class SectionAlertsCalculation(SingleValueCalculation[SectionAlerts]):
 class OverTime(SingleValueMetric):
     """Accuracy measured on labels, stretch by stretch; the value is that of the newest."""
 
+    title: str
     times: list[str]
     accuracy: list[float]
     low: list[float]
@@ -123,7 +124,7 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
 
     def display_name(self) -> str:
         """For lists of metrics and tests."""
-        return "Accuracy over time, measured on labels"
+        return f"{self.metric.title} over time, measured on labels"
 
     def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
         """The newest value, with the curve."""
@@ -145,12 +146,12 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
                 y=metric.accuracy,
                 error_y=bars,
                 mode="lines+markers",
-                name="accuracy, 95 % interval",
+                name=f"{metric.title}, 95 % interval",
                 line={"color": "#4d4d4d"},
             )
         )
         if metric.reference is not None:
             figure.add_hline(y=metric.reference, line_dash="dash", annotation_text="at training")
-        figure.update_yaxes(title="accuracy", range=[0, 1.02])
+        figure.update_yaxes(title=metric.title, range=[0, 1.02])
         result.widget = [plotly_figure(title=self.display_name(), figure=figure)]
         return result

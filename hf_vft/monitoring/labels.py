@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from hf_vft.evaluation.calibration import ece_estimate
-from hf_vft.evaluation.intervals import Floats, Ints, percentile_interval
+from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.imports import require_package
 from hf_vft.monitoring.findings import Finding, Section, insufficient
 
@@ -41,35 +41,43 @@ def label_findings(
     known = current.dropna(subset=["label"]) if "label" in current else current.iloc[:0]
     held_out = reference.dropna(subset=["label"])
     if len(known) < MIN_ROWS or len(held_out) < MIN_ROWS:
-        few = f"{len(known)} labels have arrived; {MIN_ROWS} are needed."
+        few = (
+            f"{len(known)} labels have arrived, {len(held_out)} pictures were held out; "
+            f"{MIN_ROWS} of each are needed."
+        )
         return [insufficient(SECTION, "accuracy", len(known), few)], realised_over_time(known)
     known = known.sort_values("ts_utc", kind="stable")
     findings = [
         _accuracy(held_out, known),
         _f1(held_out, known, seed),
         _concept(held_out, known),
-        *_change_points(known),
+        *change_points(known, 1.0 - _right(known)),
         _calibration(held_out, known, seed),
     ]
     return findings, realised_over_time(known)
 
 
-def realised_over_time(known: pd.DataFrame, periods: int = PERIODS) -> pd.DataFrame:
+def realised_over_time(
+    known: pd.DataFrame, periods: int = PERIODS, *, scores: Floats | None = None
+) -> pd.DataFrame:
     """Accuracy with Wilson's interval in stretches of equal size: start, end, rows, accuracy.
 
     Args:
         known: Labelled rows: ts_utc, predicted, label.
         periods: How many at most; each has at least 20 rows.
+        scores: Another score of each row, 0 to 1 ``[N]``, to be shown in the place of accuracy; it
+            varies less than what is only right or wrong, so Wilson's interval is wide enough.
     """
     columns = ["start", "end", "rows", "accuracy", "low", "high"]
     n = min(periods, len(known) // 20)
     if n < 1:
         return pd.DataFrame(columns=columns)
-    ordered = known.sort_values("ts_utc", kind="stable")
+    scored = known.assign(_score=_right(known) if scores is None else scores)
+    ordered = scored.sort_values("ts_utc", kind="stable")
     rows = []
     for places in np.array_split(np.arange(len(ordered)), n):
         part = ordered.iloc[places]
-        right = int((part["predicted"] == part["label"]).sum())
+        right = float(part["_score"].sum())
         low, high = proportion_confint(right, len(part), method="wilson")
         ends = part["ts_utc"].iloc[0], part["ts_utc"].iloc[-1]
         rows.append([*ends, len(part), right / len(part), low, high])
@@ -173,10 +181,14 @@ def _concept(held_out: pd.DataFrame, known: pd.DataFrame) -> Finding:
     )
 
 
-def _change_points(known: pd.DataFrame) -> list[Finding]:
-    """When the errors began to change, by two detectors that watch them one by one."""
+def change_points(known: pd.DataFrame, wrong: Floats) -> list[Finding]:
+    """When the errors began to change, by two detectors that watch them one by one.
+
+    Args:
+        known: Labelled rows in the order of time.
+        wrong: How wrong each is, 0 to 1 ``[N]``.
+    """
     drift = require_package("river.drift", "monitor")
-    wrong = 1 - _right(known).astype(int)
     detectors = {
         "adwin": drift.ADWIN(delta=_ADWIN_DELTA),
         "page_hinkley": drift.PageHinkley(min_instances=MIN_ROWS, mode="up", **_PAGE_HINKLEY),
@@ -206,9 +218,9 @@ def _change_points(known: pd.DataFrame) -> list[Finding]:
     return findings
 
 
-def _first_alarm(detector: object, wrong: Ints) -> int | None:
+def _first_alarm(detector: object, wrong: Floats) -> int | None:
     for place, value in enumerate(wrong):
-        detector.update(int(value))  # type: ignore[attr-defined]
+        detector.update(float(value))  # type: ignore[attr-defined]
         if detector.drift_detected:  # type: ignore[attr-defined]
             return place
     return None

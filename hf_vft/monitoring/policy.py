@@ -27,6 +27,7 @@ EFFECTS: dict[str, float] = {
 HARM: dict[str, float] = {
     "labels.accuracy": 0.05,
     "labels.f1_macro": 0.07,
+    "labels.f1_picture": 0.05,
     "labels.concept": 0.07,
     "performance.estimated_accuracy": 0.05,
     "bias.new_gap": 0.05,

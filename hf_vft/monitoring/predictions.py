@@ -47,23 +47,28 @@ def prediction_findings(
     found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in SCORES]
     before, now = probabilities(ours, len(labels)), probabilities(theirs, len(labels))
     if before is not None and now is not None and len(before) and len(now):
-        difference, worst = columns_difference(before, now)
-        found.append(
-            Finding(
-                section="prediction",
-                name="outputs",
-                method="BBSD: Kolmogorov-Smirnov on every output, Bonferroni",
-                statistic=difference.statistic,
-                p_value=difference.p_value,
-                effect=difference.effect,
-                effect_name="largest KS distance",
-                reference=float(before[:, worst].mean()),
-                current=float(now[:, worst].mean()),
-                rows=len(now),
-                note=f"The output for {labels[worst]} changed most.",
-            )
-        )
+        found.append(outputs_finding(before, now, labels))
     return found
+
+
+def outputs_finding(
+    before: npt.NDArray[np.float64], now: npt.NDArray[np.float64], labels: Sequence[str]
+) -> Finding:
+    """All outputs together, ``[N, C]`` against ``[M, C]`` (BBSD, Lipton et al. 2018)."""
+    difference, worst = columns_difference(before, now)
+    return Finding(
+        section="prediction",
+        name="outputs",
+        method="BBSD: Kolmogorov-Smirnov on every output, Bonferroni",
+        statistic=difference.statistic,
+        p_value=difference.p_value,
+        effect=difference.effect,
+        effect_name="largest KS distance",
+        reference=float(before[:, worst].mean()),
+        current=float(now[:, worst].mean()),
+        rows=len(now),
+        note=f"The output for {labels[worst]} changed most.",
+    )
 
 
 def probabilities(frame: pd.DataFrame, classes: int) -> npt.NDArray[np.float64] | None:

@@ -23,6 +23,7 @@ from hf_vft.run import RunDirectory, write_json
 
 VERSION = 1
 QUANTILES = (0.5, 0.95, 0.99)
+ONE_LABEL = "image-classification"
 
 
 class Profile(BaseModel):
@@ -43,6 +44,11 @@ class Profile(BaseModel):
     """By finding: quantiles of the effect between two halves of the reference, for a window and a
     reference of one row each. They shrink as ``sqrt(1 / n + 1 / m)``; see `Reference.chance`."""
 
+    @property
+    def one_label(self) -> bool:
+        """Whether every picture is of exactly one class."""
+        return self.task == ONE_LABEL
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -50,8 +56,9 @@ class Reference:
 
     Attributes:
         profile: Of the model and the data.
-        sample: Held-out rows: columns of the production log, ``label`` (the truth), ``split``,
-            and the other columns of the data.
+        sample: Held-out rows: columns of the production log, ``label`` (the truth; of several
+            labels joined by |), ``true_boxes`` for detection, ``split``, and the other columns of
+            the data.
         reduction: Of the embeddings; None for a model without.
     """
 
@@ -67,7 +74,7 @@ class Reference:
 
     @property
     def label_ids(self) -> npt.NDArray[np.int64]:
-        """The true class of each row, ``[N]``."""
+        """The true class of each row, ``[N]``; only where each has one."""
         ids = {name: number for number, name in enumerate(self.profile.labels)}
         return np.array([ids[name] for name in self.sample.frame["label"]], dtype=np.int64)
 
@@ -127,13 +134,7 @@ class Reference:
 def _why_no_reference(run: RunDirectory) -> str:
     if not run.recipe_file.is_file():
         return "no reference to compare with, nor a run that could write one."
-    task = run.recipe().task
-    if task == "image-classification":
-        return f"no reference to compare with; `hf-vft fit --out {run.path} --resume` writes it."
-    return (
-        f"monitoring compares answers of one label a picture so far, not those of {task}; "
-        "`hf-vft evaluate` measures the run on newly labelled pictures."
-    )
+    return f"no reference to compare with; `hf-vft fit --out {run.path} --resume` writes it."
 
 
 def make_reference(

@@ -35,13 +35,15 @@ TITLES: dict[Section, str] = {
 FIGURES = {
     "labels.accuracy": "Accuracy, measured on labels",
     "labels.f1_macro": "Macro F1, measured on labels",
+    "labels.f1_picture": "F1 by picture, measured on labels",
     "performance.estimated_accuracy": "Accuracy, estimated without labels",
     "prediction.confidence": "Mean confidence",
     "embedding.mmd": "Embedding drift (MMD)",
     "embedding.classifier": "Old from new (2 AUC − 1)",
     "bias.new_gap": "Widest new gap between groups",
 }
-SHOWN = ("labels.accuracy", "performance.estimated_accuracy", "bias.new_gap")
+SHOWN = ("labels.accuracy", "labels.f1_picture", "performance.estimated_accuracy", "bias.new_gap")
+_REALISED = {"labels.accuracy": "Accuracy", "labels.f1_picture": "F1 by picture"}
 
 
 def make_snapshot(
@@ -191,10 +193,12 @@ def _curve(over_time: pd.DataFrame) -> dict[str, Any]:
     return {"times": [f"{time:%Y-%m-%d %H:%M}" for time in middle], **numbers}
 
 
-def _at_training(decision: Decision) -> dict[str, float]:
-    found = (one.finding for one in decision.judged if one.finding.key == "labels.accuracy")
+def _at_training(decision: Decision) -> dict[str, Any]:
+    """What the curve shows, and its level at training."""
+    found = [one.finding for one in decision.judged if one.finding.key in _REALISED]
+    title = _REALISED[found[0].key] if found else _REALISED["labels.accuracy"]
     values = [one.reference for one in found if isinstance(one.reference, float)]
-    return {"reference": values[0]} if values else {}
+    return {"title": title, **({"reference": values[0]} if values else {})}
 
 
 def _gravity(one: Judged) -> tuple[int, str]:
@@ -241,7 +245,7 @@ def _panels(project: Any) -> None:
     board.add_panel(
         line_plot_panel(title="Verdict: 0 in order, 2 label, 3 retrain", values=verdict)
     )
-    board.add_panel(line("Accuracy", "labels.accuracy", "performance.estimated_accuracy"))
+    board.add_panel(line("Accuracy", *_REALISED, "performance.estimated_accuracy"))
     board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
     board.add_panel(line("Widest new gap between groups", "bias.new_gap"))
     board.add_panel(line("Pictures", "rows"))

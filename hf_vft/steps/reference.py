@@ -15,6 +15,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.steps.proving import HELD_OUT
+from hf_vft.steps.truth import label_stored
 from hf_vft.training.callbacks import Display
 
 BATCH = 32
@@ -36,7 +37,7 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
     display.start("recording the reference", total)
     for split in HELD_OUT:
         table = data.splits[split]
-        beside.append(_beside(table, split, data.labels, predictor.recipe.data.group_column))
+        beside.append(_beside(table, split, data, predictor.recipe.data.group_column))
         for start in range(0, len(table), BATCH):
             batch = table[start : start + BATCH]
             contents = [image_bytes(image) for image in batch["image"]]
@@ -55,6 +56,7 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
             temperature=predictor.temperature,
             group_column=predictor.recipe.data.group_column,
             slice_columns=list(predictor.recipe.data.slice_columns),
+            thresholds=dict(zip(predictor.labels, predictor.calibration.thresholds, strict=False)),
         ),
         seed=predictor.recipe.seed,
     )
@@ -63,13 +65,15 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
 
 
 def _beside(
-    table: datasets.Dataset, split: str, labels: list[str], group: str | None
+    table: datasets.Dataset, split: str, data: ImageData, group: str | None
 ) -> pd.DataFrame:
     """The truth and the other columns of the data; the group under its own name too."""
     names = [name for name in table.column_names if name not in ("image", "label", "file")]
     frame = pd.DataFrame({name: table[name] for name in names}, index=range(len(table)))
     frame["split"] = split
-    frame["label"] = [labels[i] for i in table["label"]]
+    truths = [label_stored(value, data.kind, data.labels) for value in table["label"]]
+    for column in truths[0] if truths else ():
+        frame[column] = [truth[column] for truth in truths]
     if group is not None and "group" in frame and group not in frame:
         frame[group] = frame["group"]
     return frame

@@ -1,0 +1,198 @@
+"""Where a picture has several labels, or boxes: how the answers drift, and how often each occurs.
+
+An answer is a set of names, joined by ``|`` in the log; a detector's boxes count by their number,
+scores and areas as well. What rests on one label a picture is not looked at, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from hf_vft.monitoring.class_mix import LEAST_SUPPORT, black_box
+from hf_vft.monitoring.findings import Finding, insufficient
+from hf_vft.monitoring.inputs import numeric_finding
+from hf_vft.monitoring.predictions import outputs_finding, probabilities
+from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+JOIN = "|"
+NUMBERS = ("confidence", "count", "mean_score", "max_score", "box_area")
+DRAWS = 100
+_MIDDLE = 1  # of `area_quantiles`: the median
+
+
+def presence(answers: pd.Series, labels: Sequence[str]) -> Flags:
+    """Which labels are in each joined answer, ``[N, C]``."""
+    number = {name: k for k, name in enumerate(labels)}
+    found = np.zeros((len(answers), len(labels)), dtype=bool)
+    for row, text in enumerate(answers):
+        for name in str(text).split(JOIN):
+            if name in number:
+                found[row, number[name]] = True
+    return found
+
+
+def several_prediction_findings(
+    reference: Sample,
+    current: Sample,
+    labels: Sequence[str],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Finding]:
+    """How often each label is answered, how many, how sure, and all scores together.
+
+    Args:
+        reference: Independent rows.
+        current: Independent rows.
+        labels: The classes, in the order of the scores.
+        resamples: Of the tests of labels, where some are rare.
+        seed: Of these tests.
+    """
+    ours, theirs = (_with_area(sample.frame) for sample in (reference, current))
+    found = [_answered(ours, theirs, labels, resamples, seed)]
+    found += [
+        numeric_finding("prediction", name, ours[name], theirs[name])
+        for name in NUMBERS
+        if all(name in frame and frame[name].notna().any() for frame in (ours, theirs))
+    ]
+    before, now = probabilities(ours, len(labels)), probabilities(theirs, len(labels))
+    if before is not None and now is not None and len(before) and len(now):
+        found.append(outputs_finding(before, now, labels))
+    return found
+
+
+def presence_findings(
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    labels: Sequence[str],
+    *,
+    units: npt.NDArray[np.int64],
+    seed: int = 0,
+) -> list[Finding]:
+    """In what share of the pictures each label is, estimated from the scores alone.
+
+    Each label by itself, by inverting how its score is distributed with and without it (Lipton et
+    al. 2018 with two classes): the score need not be calibrated, but what has the label must look
+    as it did.
+
+    Args:
+        reference: Rows with the truth in ``label``.
+        current: Rows.
+        labels: The classes, in the order of the scores.
+        units: Of each current row; rows of one are drawn together.
+        seed: Of the bootstrap.
+    """
+    before, now = probabilities(reference, len(labels)), probabilities(current, len(labels))
+    if before is None or now is None:
+        return []
+    truth = presence(reference["label"], labels)
+    rng = np.random.default_rng(seed)
+    ours = rng.integers(len(before), size=(DRAWS, len(before)))
+    # Exponential weights of the units: a bootstrap that leaves none of them out.
+    weights = rng.exponential(size=(DRAWS, units.max() + 1))[:, units]
+    weights /= weights.sum(1, keepdims=True)
+    return [
+        _share(
+            name, before[:, k], truth[:, k], now[:, k].mean(), ours, weights @ now[:, k], len(now)
+        )
+        for k, name in enumerate(labels)
+    ]
+
+
+def left_out(rows: int) -> list[Finding]:
+    """What is not looked at, so that nobody takes it for in order."""
+    note = "No estimate without labels: it is made for one label a picture only."
+    return [insufficient("performance", "estimated_accuracy", rows, note)]
+
+
+def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence[str]) -> pd.Series:
+    """How near the nearest score of each picture is to its threshold; low is uncertain."""
+    scores = probabilities(frame, len(labels))
+    if scores is None or not thresholds:
+        return 1.0 - frame["confidence"]
+    limits = np.array([thresholds.get(name, 0.5) for name in labels])
+    return pd.Series(np.abs(scores - limits).min(1), index=frame.index)
+
+
+def _with_area(frame: pd.DataFrame) -> pd.DataFrame:
+    if "area_quantiles" not in frame:
+        return frame
+    middle = [np.nan if one is None else float(one[_MIDDLE]) for one in frame["area_quantiles"]]
+    return frame.assign(box_area=middle)
+
+
+def _answered(
+    ours: pd.DataFrame, theirs: pd.DataFrame, labels: Sequence[str], resamples: int, seed: int
+) -> Finding:
+    before, now = (presence(frame["predicted"], labels) for frame in (ours, theirs))
+    found = []
+    for k in range(len(labels)):
+        sides = (before[:, k], now[:, k])
+        table = [[int(side.sum()), int((~side).sum())] for side in sides]
+        found.append(categorical_difference(table, resamples=resamples, seed=seed))
+    tested = [one.p_value for one in found if one.p_value is not None]
+    worst = max(range(len(labels)), key=lambda k: found[k].effect)
+    then, share = float(before[:, worst].mean()), float(now[:, worst].mean())
+    return Finding(
+        section="prediction",
+        name="labels",
+        method="chi-square for each label, Bonferroni",
+        statistic=found[worst].statistic,
+        p_value=min(1.0, min(tested) * len(tested)) if tested else None,
+        effect=found[worst].effect,
+        effect_name="Cramér's V",
+        reference=f"{labels[worst]} {then:.1%}",
+        current=f"{labels[worst]} {share:.1%}",
+        rows=len(theirs),
+        note=f"{labels[worst]} changed most: answered for {then:.1%} of the pictures at "
+        f"training, for {share:.1%} now.",
+    )
+
+
+def _share(
+    name: str,
+    scores: Floats,
+    truth: Flags,
+    mean: float,
+    ours: npt.NDArray[np.int64],
+    means: Floats,
+    rows: int,
+) -> Finding:
+    """A label's share now; ``means`` are those of the current scores, drawn anew."""
+    if min(truth.sum(), (~truth).sum()) < LEAST_SUPPORT:
+        note = f"{LEAST_SUPPORT} reference pictures with {name} are needed, and as many without."
+        return insufficient("class_mix", name, rows, note)
+    before, now = float(truth.mean()), _inverted(scores, truth, mean)
+    draws = [
+        _inverted(scores[drawn], truth[drawn], other)
+        for drawn, other in zip(ours, means, strict=True)
+        if 0 < truth[drawn].sum() < len(drawn)
+    ]
+    low, high = (float(end) for end in np.quantile(draws, [0.025, 0.975]))
+    return Finding(
+        section="class_mix",
+        name=name,
+        method="share of pictures with the label, BBSE, bootstrap",
+        effect=now - before,
+        effect_name="share",
+        reference=before,
+        current=now,
+        interval=(low - before, high - before),
+        rows=rows,
+        note=f"{name} in {before:.1%} of the pictures at training, now in about {now:.1%} "
+        f"({low:.1%} to {high:.1%}).",
+    )
+
+
+def _inverted(scores: Floats, truth: Flags, mean: float) -> float:
+    both = np.stack([1.0 - scores, scores], axis=1)
+    shares = black_box(both, truth.astype(np.int64), np.array([[1.0 - mean, mean]]))
+    return float(shares[1])
