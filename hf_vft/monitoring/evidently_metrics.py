@@ -50,16 +50,38 @@ class VerdictCalculation(SingleValueCalculation[Verdict]):
 
 
 class Figure(SingleValueMetric):
-    """One number for the dashboard, such as ``performance.estimated_accuracy``."""
+    """One number for the dashboard, such as ``performance.estimated_accuracy``.
+
+    The dashboard joins into one line what has equal parameters, so the value is none of them: it
+    is the column ``key`` of the data that the report is run on.
+    """
 
     key: str
-    title: str
-    value: float
-    shown: str
-    visible: bool = True
 
 
 class FigureCalculation(SingleValueCalculation[Figure]):
+    """Takes the number from the data; shows nothing on the page."""
+
+    def display_name(self) -> str:
+        """For lists of metrics and tests."""
+        return self.metric.key
+
+    def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+        """The value."""
+        result = self.result(float(current_data.as_dataframe()[self.metric.key].iloc[0]))
+        result.widget = []
+        return result
+
+
+class Tile(SingleValueMetric):
+    """One number for the page, as people read it."""
+
+    title: str
+    value: float
+    shown: str
+
+
+class TileCalculation(SingleValueCalculation[Tile]):
     """Renders the number as a counter."""
 
     def display_name(self) -> str:
@@ -69,10 +91,8 @@ class FigureCalculation(SingleValueCalculation[Figure]):
     def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
         """The value, with its widget."""
         result = self.result(self.metric.value)
-        tile = counter(
-            counters=[CounterData(self.metric.title, self.metric.shown)], size=WidgetSize.HALF
-        )
-        result.widget = [tile] if self.metric.visible else []
+        tile = CounterData(self.metric.title, self.metric.shown)
+        result.widget = [counter(counters=[tile], size=WidgetSize.HALF)]
         return result
 
 

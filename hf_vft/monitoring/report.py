@@ -16,7 +16,7 @@ import pandas as pd
 from hf_vft.errors import RunError
 from hf_vft.imports import require_package
 from hf_vft.monitoring.decision import Action, Decision, Judged
-from hf_vft.monitoring.findings import LEVELS, Section
+from hf_vft.monitoring.findings import LEVELS, Finding, Section
 from hf_vft.run import write_text
 
 EXTRA = "monitor"
@@ -68,8 +68,9 @@ def make_snapshot(
     from evidently import DataDefinition, Dataset, Report
     from evidently.tests import eq
 
-    from hf_vft.monitoring.evidently_metrics import OverTime, SectionAlerts, Verdict
+    from hf_vft.monitoring.evidently_metrics import Figure, OverTime, SectionAlerts, Verdict
 
+    figures = _figures(decision)
     metrics: list[Any] = [
         Verdict(
             code=get_args(Action).index(decision.action),
@@ -78,7 +79,8 @@ def make_snapshot(
             todo=decision.todo,
             tests=[],
         ),
-        *_figures(decision),
+        *_tiles(decision),
+        *(Figure(key=key, tests=[]) for key in figures),
     ]
     for section, title in TITLES.items():
         found = [one for one in decision.judged if one.finding.section == section]
@@ -95,8 +97,8 @@ def make_snapshot(
         )
         if section == "labels" and over_time is not None and len(over_time):
             metrics.append(OverTime(**_curve(over_time), **_at_training(decision), tests=[]))
-    # Evidently wants a data set; what was looked at stays out of the report.
-    rows = Dataset.from_pandas(pd.DataFrame({"rows": [decision.rows]}), DataDefinition())
+    # The main figures are the data set; the rows that were looked at stay out of the report.
+    rows = Dataset.from_pandas(pd.DataFrame([figures]), DataDefinition())
     return Report(metrics, include_tests=True).run(rows, None, timestamp=at, name=name)
 
 
@@ -158,33 +160,34 @@ def _import_evidently() -> None:
     require_package("evidently", EXTRA)
 
 
-def _figures(decision: Decision) -> list[Any]:
-    from hf_vft.monitoring.evidently_metrics import Figure
+def _figures(decision: Decision) -> dict[str, float]:
+    """The points that this report adds to the dashboard."""
+    found = {one.finding.key: _value(one.finding) for one in decision.judged}
+    code = float(get_args(Action).index(decision.action))
+    known = {key: value for key in FIGURES if (value := found.get(key)) is not None}
+    return {"verdict": code, "rows": float(decision.rows), **known}
 
+
+def _value(finding: Finding) -> float | None:
+    return finding.current if isinstance(finding.current, float) else finding.effect
+
+
+def _tiles(decision: Decision) -> list[Any]:
+    from hf_vft.monitoring.evidently_metrics import Tile
+
+    title = "Pictures in the newest window"
+    rows = decision.rows
+    tiles = [Tile(title=title, value=float(rows), shown=f"{rows:,}", tests=[])]
     by_key = {one.finding.key: one.finding for one in decision.judged}
-    figures = [
-        Figure(
-            key="rows",
-            title="Pictures in the newest window",
-            value=float(decision.rows),
-            shown=f"{decision.rows:,}",
-            tests=[],
-        )
-    ]
-    for key, title in FIGURES.items():
-        finding = by_key.get(key)
-        if finding is None:
-            continue
-        value = finding.current if isinstance(finding.current, float) else finding.effect
+    for key in SHOWN:
+        value = _value(by_key[key]) if key in by_key else None
         if value is None:
             continue
-        shown = f"{value:.2f}"
-        if isinstance(finding.reference, float) and key != "bias.new_gap":
-            shown += f" ({finding.reference:.2f} at training)"
-        figures.append(
-            Figure(key=key, title=title, value=value, shown=shown, visible=key in SHOWN, tests=[])
-        )
-    return figures
+        shown, before = f"{value:.2f}", by_key[key].reference
+        if isinstance(before, float) and key != "bias.new_gap":
+            shown += f" ({before:.2f} at training)"
+        tiles.append(Tile(title=FIGURES[key], value=value, shown=shown, tests=[]))
+    return tiles
 
 
 def _curve(over_time: pd.DataFrame) -> dict[str, Any]:
@@ -226,7 +229,9 @@ def _row(one: Judged) -> dict[str, str]:
 def _shown(value: float | str | None) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else f"{value:.3g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _panels(project: Any) -> None:
@@ -240,11 +245,8 @@ def _panels(project: Any) -> None:
         ]
         return line_plot_panel(title=title, values=values, size="half")
 
-    verdict = [PanelMetric(legend="verdict", metric="Verdict")]
     board = project.dashboard
-    board.add_panel(
-        line_plot_panel(title="Verdict: 0 in order, 2 label, 3 retrain", values=verdict)
-    )
+    board.add_panel(line("Verdict: 0 in order, 1 wait, 2 label, 3 retrain", "verdict"))
     board.add_panel(line("Accuracy", *_REALISED, "performance.estimated_accuracy"))
     board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
     board.add_panel(line("Widest new gap between groups", "bias.new_gap"))

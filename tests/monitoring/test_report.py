@@ -82,3 +82,15 @@ def test_the_workspace_has_one_project_with_a_dashboard_and_both_runs(written):
 def test_a_quiet_report_passes_every_test():
     results = make_snapshot(decide([[NOTHING]] * 3, Policy()), name="quiet").tests_results
     assert {result.status.value for result in results} == {"SUCCESS"}
+
+
+def test_the_dashboard_joins_a_figure_of_all_reports_into_one_line():
+    from hf_vft.monitoring.evidently_metrics import Figure
+
+    quiet = decide([[NOTHING]] * 3, Policy())
+    key = Figure(key="verdict", tests=[]).get_fingerprint()
+    values = [
+        snapshot.metric_results[key].value
+        for snapshot in (make_snapshot(DECISION, name="a"), make_snapshot(quiet, name="b"))
+    ]
+    assert values == [3.0, 0.0]
