@@ -51,14 +51,14 @@ def yolos_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
 
 
 def detr_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
-    """DETR (Carion et al. 2020) on a ResNet whose last map has a stride of 8."""
+    """DETR (Carion et al. 2020) on a ResNet with a last stride of 8: small objects stay seen."""
     config = DetrConfig(
         **DECODER,
         dropout=0.0,
         encoder_layers=2,
         num_queries=20,
         auxiliary_loss=True,
-        backbone_config=_resnet([24, 48, 96], [3]),
+        backbone_config=_resnet([48, 96], [2]),
     )
     return config, DetrImageProcessor(size=SQUARE, do_pad=False)
 
@@ -90,7 +90,7 @@ MINI_DETECTORS = {
 
 
 def _resnet(widths: list[int], stages: list[int]) -> PreTrainedConfig:
-    """The ResNet of ``scratch:resnet-mini``; the first map has a stride of 4."""
+    """As many stages as widths; the first map has a stride of 4, every other half the size."""
     kind: Any = ResNetConfig
     config: PreTrainedConfig = kind(
         embedding_size=widths[0],

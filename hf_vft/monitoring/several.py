@@ -56,7 +56,7 @@ def several_prediction_findings(
         resamples: Of the tests of labels, where some are rare.
         seed: Of these tests.
     """
-    ours, theirs = (_with_area(sample.frame) for sample in (reference, current))
+    ours, theirs = (with_area(sample.frame) for sample in (reference, current))
     found = [_answered(ours, theirs, labels, resamples, seed)]
     found += [
         numeric_finding("prediction", name, ours[name], theirs[name])
@@ -122,10 +122,15 @@ def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence
     return pd.Series(np.abs(scores - limits).min(1), index=frame.index)
 
 
-def _with_area(frame: pd.DataFrame) -> pd.DataFrame:
+def with_area(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with ``box_area``, each picture's median share of it that a box takes."""
     if "area_quantiles" not in frame:
         return frame
-    middle = [np.nan if one is None else float(one[_MIDDLE]) for one in frame["area_quantiles"]]
+    # Without a box there is nothing: None in a log, NaN once pandas has put rows of logs together.
+    middle = [
+        float(one[_MIDDLE]) if isinstance(one, np.ndarray | list) else np.nan
+        for one in frame["area_quantiles"]
+    ]
     return frame.assign(box_area=middle)
 
 

@@ -51,14 +51,16 @@ def build_app(
     ) as app:
         what = "Tells apart" if service.abstention else "Finds"
         gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."), padding=False)
-        with gr.Tab("Predict", id="predict"):
-            tabs.predict_tab(gr, service, calls, examples)
-        with gr.Tab("Batch", id="batch"):
-            tabs.batch_tab(gr, service, calls)
-        with gr.Tab("Model", id="model"):
-            tabs.model_tab(gr, service.run)
-        with gr.Tab("Monitoring", id="monitoring"):
-            tabs.monitoring_tab(gr, app, service, reports or service.run.path / "monitoring")
+        # A phone wraps the tabs onto a second row; a menu would hide them.
+        with gr.Tabs(overflow_behavior="wrap"):
+            with gr.Tab("Predict", id="predict"):
+                tabs.predict_tab(gr, service, calls, examples)
+            with gr.Tab("Batch", id="batch"):
+                tabs.batch_tab(gr, service, calls)
+            with gr.Tab("Model", id="model"):
+                tabs.model_tab(gr, service.run)
+            with gr.Tab("Monitoring", id="monitoring"):
+                tabs.monitoring_tab(gr, app, service, reports or service.run.path / "monitoring")
     app.queue(default_concurrency_limit=CONCURRENT, max_size=1000)
     return app
 

@@ -42,8 +42,13 @@ CSS = """
   padding: 12px 14px; }
 .vft-tile strong { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .vft-tile span { color: var(--body-text-color-subdued); font-size: .85rem; }
-#rows th, #rows td { min-width: 5rem; overflow-wrap: normal; word-break: normal; }
+#rows th, #rows td { min-width: 6.6rem; overflow-wrap: normal; word-break: normal; }
 footer { opacity: .8; }
+/* On a phone: all four tabs on one line, and tables that scroll by themselves, not the page. */
+@media (max-width: 480px) {
+  #rows, #scores { max-width: calc(100vw - 64px); overflow-x: auto; }
+  .tab-container button[role=tab] { padding: 0 7px; }
+}
 """
 
 _BARS = 8

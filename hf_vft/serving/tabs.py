@@ -138,7 +138,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
 def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
     """Many pictures: a table and a CSV file."""
     files = gr.File(
-        label=f"Pictures or a zip, up to {MAX_FILES} pictures",
+        label=f"Up to {MAX_FILES} pictures, or a zip",
         file_count="multiple",
         type="filepath",
         elem_id="files",
@@ -178,7 +178,10 @@ def model_tab(gr: Any, run: RunDirectory) -> None:
                     frame, x=x, y="score", y_lim=[0, 1], title=f"{frame.attrs['metric']} {of}",
                     height=280, x_title="", y_title="", x_label_angle=-30,
                 )  # fmt: skip
-    gr.Dataframe(figures.score_table(report), label="Scores with 95 % intervals", interactive=False)
+    gr.Dataframe(
+        figures.score_table(report), label="Scores with 95 % intervals", interactive=False,
+        elem_id="scores",
+    )  # fmt: skip
     with gr.Accordion("Model card", open=False):
         gr.Markdown(figures.card_text(run))
 

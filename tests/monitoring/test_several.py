@@ -15,7 +15,7 @@ from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.monitoring.sample import Sample
-from hf_vft.monitoring.several import doubt, presence
+from hf_vft.monitoring.several import doubt, presence, with_area
 from hf_vft.monitoring.several_labels import several_label_findings
 from hf_vft.watching import look
 from tests.monitoring.made import START, drawn
@@ -164,6 +164,14 @@ def test_boxes_are_matched_by_place_where_the_labels_hold_boxes() -> None:
     assert by_name["f1_micro"].current == pytest.approx(0.75)
     assert by_name["map50"].current < by_name["map50"].reference == pytest.approx(1.0)
     assert by_name["f1_picture"].p_value < 1e-6
+
+
+def test_pictures_without_a_box_have_no_area() -> None:
+    rows = [{"area_quantiles": np.array([0.1, 0.2, 0.3])}, {}, {"area_quantiles": None}]
+
+    areas = with_area(pd.DataFrame(rows))["box_area"]
+
+    np.testing.assert_allclose(areas, [0.2, np.nan, np.nan])
 
 
 def test_without_boxes_in_the_labels_the_names_alone_are_compared() -> None:
