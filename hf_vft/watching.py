@@ -175,9 +175,9 @@ def look(
             before, now, columns, profile.labels, min_rows=groups.min_rows
         )
         return findings, drift.unlike
-    unsafe = _unsafe(findings, policy.alpha)
-    findings += performance_findings(before, now, unsafe=unsafe, seed=seed)
-    findings += label_findings(before, now, seed=seed)[0]
+    unsafe, group = _unsafe(findings, policy.alpha), profile.group_column
+    findings += performance_findings(before, now, group=group, unsafe=unsafe, seed=seed)
+    findings += label_findings(before, now, group=group, seed=seed)[0]
     findings += bias_findings(
         before,
         now,
@@ -185,6 +185,7 @@ def look(
         min_rows=groups.min_rows,
         min_events=groups.min_events,
         intersections=groups.intersections,
+        group=group,
     )[0]
     return findings, drift.unlike
 

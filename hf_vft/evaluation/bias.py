@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from hf_vft.errors import DataError
 from hf_vft.evaluation.calibration import ece_estimate
 from hf_vft.evaluation.gaps import Groups, Rate, Z, confidence_gaps, corrected, rate_gaps
-from hf_vft.evaluation.intervals import Floats, Ints
+from hf_vft.evaluation.intervals import Floats, Ints, design_effect
 from hf_vft.evaluation.parity import column_parity
 from hf_vft.evaluation.results import BiasResult, Estimate, Gap, GroupResult
 
@@ -183,14 +183,10 @@ def _groups(
 
 
 def _design_effect(rows: _Rows, clusters: Sequence[Hashable] | None) -> float:
-    """By how much the variance of a mean exceeds that of independent rows; at least 1."""
     if clusters is None:
         return 1.0
     values = rows.confidence if rows.labels is None else (rows.labels == rows.predicted) * 1.0
-    codes, keys = pd.factorize(np.asarray(clusters, dtype=object))
-    residual = np.bincount(codes, values - values.mean(), len(keys))
-    independent = values.var() * len(values)
-    return max(1.0, float((residual**2).sum() / independent)) if independent > 0 else 1.0
+    return design_effect(values, pd.factorize(np.asarray(clusters, dtype=object))[0])
 
 
 def _mean(values: Floats, deff: float) -> Estimate:

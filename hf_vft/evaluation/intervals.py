@@ -35,6 +35,18 @@ def units_of(n: int, clusters: Sequence[Hashable | None] | None = None) -> Ints:
     return np.arange(n) if clusters is None else number_groups(clusters)
 
 
+def design_effect(values: Floats, units: Ints) -> float:
+    """By how much the variance of a mean exceeds that of independent rows (Kish 1965); at least 1.
+
+    Args:
+        values: Of each row ``[N]``.
+        units: The unit that each belongs to ``[N]``, numbered from 0.
+    """
+    residual = np.bincount(units, values - values.mean())
+    independent = values.var() * len(values)
+    return max(1.0, float((residual**2).sum() / independent)) if independent > 0 else 1.0
+
+
 def resamples(units: Ints, n_resamples: int, seed: int) -> Iterator[Floats]:
     """Yield weights ``[N, b]`` in pieces that make up ``n_resamples`` columns.
 

@@ -15,6 +15,7 @@ from hf_vft.evaluation.bias import JOIN, MIN_EVENTS, MIN_ROWS, measure_bias
 from hf_vft.evaluation.gaps import ERROR_METRICS, describe_gap
 from hf_vft.evaluation.results import BiasResult, Gap
 from hf_vft.monitoring.findings import Finding, insufficient
+from hf_vft.monitoring.sample import unit_numbers
 
 Origin = Literal["new", "there at training", "unknown"]
 SHARE_AT_TRAINING = 0.5  # of today's gap, from which on it counts as having been there
@@ -28,6 +29,7 @@ def bias_findings(
     min_rows: int = MIN_ROWS,
     min_events: int = MIN_EVENTS,
     intersections: bool = True,
+    group: str | None = None,
 ) -> tuple[list[Finding], BiasResult | None]:
     """Compare slices with each other now, and each gap with the same one at training.
 
@@ -38,6 +40,7 @@ def bias_findings(
         min_rows: Rows that a group needs.
         min_events: Rows, and outcomes, that a rate needs.
         intersections: Whether pairs of columns are looked at too.
+        group: Column whose values pictures of one part, patient or place share.
 
     Returns:
         Findings, and the groups behind them (None where there is nothing to group by).
@@ -65,6 +68,7 @@ def bias_findings(
             intersections=intersections,
             min_rows=min_rows,
             min_events=min_events,
+            clusters=unit_numbers(frame, group).tolist(),
         )
 
     now = measured(rows, there)

@@ -15,7 +15,7 @@ from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import input_findings
 from hf_vft.monitoring.predictions import prediction_findings, probabilities
 from hf_vft.monitoring.profile import QUANTILES, Reference
-from hf_vft.monitoring.sample import Sample, independent
+from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
 from hf_vft.monitoring.several import presence_findings, several_prediction_findings
 from hf_vft.monitoring.two_sample import RESAMPLES
@@ -122,7 +122,7 @@ def with_null_quantiles(reference: Reference, *, splits: int = SPLITS, seed: int
         return reference
     rng = np.random.default_rng(seed)
     effects: dict[str, list[float]] = {}
-    units = _units(reference.sample.frame, reference.profile.group_column)
+    units = unit_numbers(reference.sample.frame, reference.profile.group_column)
     for number in range(splits):
         first = rng.random(units.max() + 1)[units] < 0.5
         if not 2 <= first.sum() <= len(first) - 2:
@@ -200,7 +200,7 @@ def _embedding_tests(
 
 def _mix_findings(reference: Reference, current: Sample, seed: int) -> list[Finding]:
     profile, frame = reference.profile, reference.sample.frame
-    units = _units(current.frame, profile.group_column)
+    units = unit_numbers(current.frame, profile.group_column)
     if not profile.one_label:
         return presence_findings(frame, current.frame, profile.labels, units=units, seed=seed)
     before, now = (probabilities(f, len(profile.labels)) for f in (frame, current.frame))
@@ -209,11 +209,3 @@ def _mix_findings(reference: Reference, current: Sample, seed: int) -> list[Find
     return class_mix_findings(
         before, reference.label_ids, profile.labels, now, units=units, seed=seed
     )
-
-
-def _units(frame: pd.DataFrame, group: str | None) -> npt.NDArray[np.int64]:
-    """A number for each row, equal in rows of one unit."""
-    if group is None or group not in frame:
-        return np.arange(len(frame))
-    alone = frame.index.to_series().astype(str).radd("row ")
-    return pd.factorize(frame[group].astype("string").fillna(alone))[0].astype(np.int64)

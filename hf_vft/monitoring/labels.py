@@ -14,6 +14,7 @@ from hf_vft.evaluation.calibration import ece_estimate
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.imports import require_package
 from hf_vft.monitoring.findings import Finding, Section, insufficient
+from hf_vft.monitoring.sample import effective_rows, unit_numbers
 
 SECTION: Section = "labels"
 MIN_ROWS = 50
@@ -24,13 +25,15 @@ _PAGE_HINKLEY = {"delta": 0.02, "threshold": 25.0}
 
 
 def label_findings(
-    reference: pd.DataFrame, current: pd.DataFrame, *, seed: int = 0
+    reference: pd.DataFrame, current: pd.DataFrame, *, group: str | None = None, seed: int = 0
 ) -> tuple[list[Finding], pd.DataFrame]:
     """Compare realised scores with those at training, in the order of time.
 
     Args:
         reference: Held-out rows: predicted, label, confidence.
         current: Production rows: ts_utc, predicted, confidence, and ``label`` where known.
+        group: Column whose values pictures of one part, patient or place share: they count as
+            fewer than as many independent ones. Not every frame has to have it.
         seed: Of the resamples.
 
     Returns:
@@ -48,9 +51,9 @@ def label_findings(
         return [insufficient(SECTION, "accuracy", len(known), few)], realised_over_time(known)
     known = known.sort_values("ts_utc", kind="stable")
     findings = [
-        _accuracy(held_out, known),
-        _f1(held_out, known, seed),
-        _concept(held_out, known),
+        _accuracy(held_out, known, group),
+        _f1(held_out, known, group, seed),
+        _concept(held_out, known, group),
         *change_points(known, 1.0 - _right(known)),
         _calibration(held_out, known, seed),
     ]
@@ -84,11 +87,12 @@ def realised_over_time(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _accuracy(held_out: pd.DataFrame, known: pd.DataFrame) -> Finding:
+def _accuracy(held_out: pd.DataFrame, known: pd.DataFrame, group: str | None) -> Finding:
     then, now = _right(held_out), _right(known)
-    counts = (now.sum(), len(now), then.sum(), len(then))
+    n, m = effective_rows(now, known, group), effective_rows(then, held_out, group)
+    counts = (now.mean() * n, n, then.mean() * m, m)
     low, high = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
-    table = [[now.sum(), len(now) - now.sum()], [then.sum(), len(then) - then.sum()]]
+    table = np.rint([[x, rows - x] for x, rows in (counts[:2], counts[2:])]).astype(int)
     p = float(stats.fisher_exact(table).pvalue)
     change = float(now.mean() - then.mean())
     return Finding(
@@ -109,12 +113,12 @@ def _accuracy(held_out: pd.DataFrame, known: pd.DataFrame) -> Finding:
     )
 
 
-def _f1(held_out: pd.DataFrame, known: pd.DataFrame, seed: int) -> Finding:
+def _f1(held_out: pd.DataFrame, known: pd.DataFrame, group: str | None, seed: int) -> Finding:
     """Macro F1 over the classes that both have, so that a new class is not a loss by itself."""
     shared = sorted(set(held_out["label"]) & set(known["label"]))
     rng = np.random.default_rng(seed)
-    then = _f1_draws(held_out, shared, rng)
-    now = _f1_draws(known, shared, rng)
+    then = _f1_draws(held_out, shared, group, rng)
+    now = _f1_draws(known, shared, group, rng)
     change = now[1:] - then[1:]
     effect = float(now[0] - then[0])
     error = float(change.std(ddof=1))
@@ -135,15 +139,19 @@ def _f1(held_out: pd.DataFrame, known: pd.DataFrame, seed: int) -> Finding:
     )
 
 
-def _f1_draws(frame: pd.DataFrame, labels: Sequence[str], rng: np.random.Generator) -> Floats:
+def _f1_draws(
+    frame: pd.DataFrame, labels: Sequence[str], group: str | None, rng: np.random.Generator
+) -> Floats:
     """Macro F1 of the rows, then of `RESAMPLES` resamples ``[1 + RESAMPLES]``."""
     number = {name: i for i, name in enumerate(labels)}
     other = len(labels)
     true = frame["label"].map(number).fillna(other).to_numpy(dtype=int)
     said = frame["predicted"].map(number).fillna(other).to_numpy(dtype=int)
-    n, c = len(frame), other + 1
+    c = other + 1
+    n = round(effective_rows(_right(frame), frame, group))
     first = f1_score(true, said, labels=range(other), average="macro", zero_division=0)
-    drawn = rng.multinomial(n, np.bincount(true * c + said, minlength=c * c) / n, size=RESAMPLES)
+    shares = np.bincount(true * c + said, minlength=c * c) / len(frame)
+    drawn = rng.multinomial(n, shares, size=RESAMPLES)
     tables = drawn.reshape(-1, c, c)
     right = np.diagonal(tables, axis1=1, axis2=2)[:, :other]
     both = (tables.sum(1) + tables.sum(2))[:, :other]
@@ -151,14 +159,13 @@ def _f1_draws(frame: pd.DataFrame, labels: Sequence[str], rng: np.random.Generat
     return np.concatenate([[first], f1.mean(1)])
 
 
-def _concept(held_out: pd.DataFrame, known: pd.DataFrame) -> Finding:
-    """Right minus confidence, now against then, by Welch's test.
+def _concept(held_out: pd.DataFrame, known: pd.DataFrame, group: str | None) -> Finding:
+    """Right minus confidence, now against then, by Welch's test of the units' means.
 
     Darker pictures make the model unsure and wrong together, which cancels here. Where labels
     mean something new, the model is as sure as ever and wrong.
     """
-    then = _right(held_out) - held_out["confidence"].to_numpy(dtype=float)
-    now = _right(known) - known["confidence"].to_numpy(dtype=float)
+    then, now = (_unexplained(frame, group) for frame in (held_out, known))
     found = stats.ttest_ind(now, then, equal_var=False)
     low, high = found.confidence_interval()
     effect = float(now.mean() - then.mean())
@@ -179,6 +186,14 @@ def _concept(held_out: pd.DataFrame, known: pd.DataFrame) -> Finding:
         else f"At the same confidence answers are right {100 * abs(effect):.0f} points "
         f"{'less' if effect < 0 else 'more'} often: what the labels mean may have changed.",
     )
+
+
+def _unexplained(frame: pd.DataFrame, group: str | None) -> Floats:
+    """Right minus confidence, averaged over each unit."""
+    units = unit_numbers(frame, group)
+    values = _right(frame) - frame["confidence"].to_numpy(dtype=float)
+    means: Floats = np.bincount(units, values) / np.bincount(units)
+    return means
 
 
 def change_points(known: pd.DataFrame, wrong: Floats) -> list[Finding]:

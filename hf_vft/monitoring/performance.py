@@ -13,6 +13,7 @@ from scipy import stats
 
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.findings import Finding, Section, insufficient
+from hf_vft.monitoring.sample import effective_rows
 
 SECTION: Section = "performance"
 NAME = "estimated_accuracy"
@@ -55,6 +56,7 @@ def performance_findings(
     reference: pd.DataFrame,
     current: pd.DataFrame,
     *,
+    group: str | None = None,
     unsafe: str | None = None,
     seed: int = 0,
 ) -> list[Finding]:
@@ -63,6 +65,7 @@ def performance_findings(
     Args:
         reference: Held-out rows: predicted, label, confidence (calibrated).
         current: Production rows: confidence.
+        group: Column whose values pictures of one part, patient or place share.
         unsafe: Why no estimator can be trusted, where the embeddings show new content.
         seed: Of the resamples.
 
@@ -72,7 +75,8 @@ def performance_findings(
     """
     rows = len(current)
     held_out = reference.dropna(subset=["label", "confidence"])
-    now = current["confidence"].dropna().to_numpy(dtype=float)
+    scored = current.dropna(subset=["confidence"])
+    now = scored["confidence"].to_numpy(dtype=float)
     if len(held_out) < MIN_ROWS or len(now) < MIN_ROWS:
         few = (
             f"{len(held_out)} held-out and {len(now)} current rows; {MIN_ROWS} of each are needed."
@@ -94,15 +98,21 @@ def performance_findings(
                 f"No estimate without labels: the estimators contradict each other ({shown}).",
             )
         ]
-    return [_consensus(sure, right, now, estimates, rows, seed), *_each(right, estimates, rows)]
+    # What pictures of one part have in common makes them count as fewer.
+    draws = (
+        round(effective_rows(right, held_out, group)),
+        round(effective_rows(now, scored, group)),
+    )
+    found = _consensus(sure, right, now, estimates, draws, seed)
+    return [found.model_copy(update={"rows": rows}), *_each(right, estimates, rows)]
 
 
 def _consensus(
-    sure: Floats, right: Floats, now: Floats, estimates: Floats, rows: int, seed: int
+    sure: Floats, right: Floats, now: Floats, estimates: Floats, draws: tuple[int, int], seed: int
 ) -> Finding:
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(sure), size=(RESAMPLES, len(sure)))
-    fresh = now[rng.integers(len(now), size=(RESAMPLES, len(now)))]
+    drawn = rng.integers(len(sure), size=(RESAMPLES, draws[0]))
+    fresh = now[rng.integers(len(now), size=(RESAMPLES, draws[1]))]
     measured = right[drawn].mean(1)
     change = np.median(estimate_accuracy(sure[drawn], right[drawn], fresh), axis=1) - measured
     value = float(np.median(estimates))
@@ -121,7 +131,7 @@ def _consensus(
         reference=float(right.mean()),
         current=value,
         interval=(low, high),
-        rows=rows,
+        rows=len(now),
         note=f"Estimated accuracy {value:.2f} against {right.mean():.2f} measured at training "
         f"({100 * effect:+.0f} points, {100 * low:+.0f} to {100 * high:+.0f}): it {verb}, as far "
         "as confidence can tell.",

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hf_vft.evaluation.intervals import design_effect
+from hf_vft.grouping import number_groups
+
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 
@@ -65,6 +68,24 @@ def independent(sample: Sample, group: str | None, rng: np.random.Generator) -> 
     order = rng.permutation(len(frame))
     first = ~units.iloc[order].duplicated().to_numpy()
     return sample.take(np.sort(order[first]))
+
+
+def unit_numbers(frame: pd.DataFrame, group: str | None) -> Ints:
+    """A number for each row ``[N]``, equal in rows of one unit; each alone without the column."""
+    if group is None or group not in frame:
+        return np.arange(len(frame))
+    values = frame[group].astype("string")
+    return number_groups([None if pd.isna(value) else value for value in values])
+
+
+def effective_rows(
+    values: npt.NDArray[np.float64], frame: pd.DataFrame, group: str | None
+) -> float:
+    """How many independent rows would say as much of the mean of ``values [N]``.
+
+    Two pictures of one part are often both right or both wrong.
+    """
+    return len(values) / design_effect(values, unit_numbers(frame, group))
 
 
 def picture_identity(frame: pd.DataFrame) -> pd.Series:

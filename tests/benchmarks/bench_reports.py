@@ -1,7 +1,8 @@
 """Can whole reports be trusted: how often they alert where nothing changed, and where it did.
 
-    python -m tests.benchmarks.bench_reports null --tries 200 --rows 200 500 2000
+    python -m tests.benchmarks.bench_reports null --tries 200 --rows 200 500 2000 --kept null.jsonl
 
+``--kept`` holds what each report said, so that a run that was stopped goes on where it was.
 Windows are drawn (`tests.monitoring.made`), all labelled and with a slice column, so that every
 section tests. A report looks at three windows against one reference, and `decide` has the word:
 what is counted is what would page someone.
@@ -10,8 +11,11 @@ what is counted is what would page someone.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,25 +60,46 @@ def report(seed: int, n: int, policy: Policy) -> Decision:
     return decide([look(ours, window, policy, seed)[0] for window in windows], policy)
 
 
-def false_alarms(tries: int, sizes: list[int]) -> None:
+def false_alarms(tries: int, sizes: list[int], kept: Path | None) -> None:
+    lines = kept.read_text().splitlines() if kept and kept.is_file() else []
+    known = {(one["rows"], one["seed"]): one for one in map(json.loads, lines)}
     for n in sizes:
-        policy = Policy.model_validate({"windows": {"rows": n}})
-        started = time.process_time()
-        alerts: Counter[str] = Counter()
-        warned = alerted = 0
+        said = []
         for seed in range(tries):
-            decision = report(seed, n, policy)
-            alerted += decision.alert
-            levels = {one.finding.key: one.finding.level for one in decision.judged}
-            alerts.update(key for key, level in levels.items() if level == "alert")
-            warned += "warn" in levels.values()
-        low, high = proportion_confint(alerted, tries, method="wilson")
-        cost = (time.process_time() - started) / tries
-        print(
-            f"n = {n}: {alerted} of {tries} reports alert ({alerted / tries:.1%}, {low:.1%} to "
-            f"{high:.1%}) {dict(alerts)}; {warned} name something seen once; {cost:.1f} s CPU each",
-            flush=True,
-        )
+            if (n, seed) not in known:
+                known[n, seed] = one_report(seed, n)
+                if kept:
+                    with kept.open("a") as stream:
+                        stream.write(json.dumps(known[n, seed]) + "\n")
+            said.append(known[n, seed])
+        tell(n, said)
+
+
+def one_report(seed: int, n: int) -> dict[str, Any]:
+    started = time.process_time()
+    decision = report(seed, n, Policy.model_validate({"windows": {"rows": n}}))
+    levels = {one.finding.key: one.finding.level for one in decision.judged}
+    return {
+        "rows": n,
+        "seed": seed,
+        "action": decision.action,
+        "alert": decision.alert,
+        "alerts": [key for key, level in levels.items() if level == "alert"],
+        "warned": "warn" in levels.values(),
+        "seconds": time.process_time() - started,
+    }
+
+
+def tell(n: int, said: list[dict[str, Any]]) -> None:
+    tries, alerted = len(said), sum(one["alert"] for one in said)
+    low, high = proportion_confint(alerted, tries, method="wilson")
+    by = Counter(key for one in said for key in one["alerts"])
+    print(
+        f"n = {n}: {alerted} of {tries} reports alert ({alerted / tries:.1%}, {low:.1%} to "
+        f"{high:.1%}) {dict(by)}; {sum(one['warned'] for one in said)} name something seen once; "
+        f"{np.mean([one['seconds'] for one in said]):.1f} s CPU each",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -82,8 +107,9 @@ def main() -> None:
     parser.add_argument("part", choices=["null"])
     parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--rows", type=int, nargs="+", default=[200, 500, 2000])
+    parser.add_argument("--kept", type=Path)
     given = parser.parse_args()
-    false_alarms(given.tries, given.rows)
+    false_alarms(given.tries, given.rows, given.kept)
 
 
 if __name__ == "__main__":

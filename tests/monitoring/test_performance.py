@@ -7,6 +7,8 @@ from hf_vft.monitoring.labels import label_findings, realised_over_time
 from hf_vft.monitoring.performance import estimate_accuracy, performance_findings
 from tests.evaluation.slices import NAMES
 
+TESTED = {"accuracy", "f1_macro", "concept", "estimated_accuracy", "new_gap"}
+
 
 def stream(seed: int, n: int, sure: float = 6.0, *, honest: bool = True) -> pd.DataFrame:
     """Rows of a calibrated model; lower ``sure`` is harder, not ``honest`` is wrong unawares."""
@@ -104,6 +106,23 @@ def test_labels_that_have_not_arrived_are_insufficient():
     (only,), table = label_findings(stream(1, 500), unlabelled)
     assert only.level == "insufficient"
     assert table.empty
+
+
+def test_pictures_of_one_part_count_as_fewer():
+    reference, hard = stream(0, 1000), worse_on_the_side(stream(1, 400, sure=4.0))
+    pairs = pd.concat([hard, hard], ignore_index=True).assign(part=[*range(400), *range(400)])
+
+    def p_values(frame, group=None):
+        found = label_findings(reference, frame, group=group)[0]
+        found += performance_findings(reference, frame, group=group)
+        found += bias_findings(reference, frame, ["camera"], group=group)[0]
+        return {name: one.p_value for name, one in named(found).items() if name in TESTED}
+
+    alone, taken, told = p_values(hard), p_values(pairs), p_values(pairs, "part")
+    assert set(alone) == TESTED
+    for name, p in alone.items():
+        assert taken[name] < p / 3, name
+        assert np.log(told[name]) == pytest.approx(np.log(p), rel=0.3), name
 
 
 def worse_on_the_side(frame: pd.DataFrame, seed: int = 5) -> pd.DataFrame:
