@@ -24,20 +24,13 @@ from hf_vft.data.audit_results import Audit
 from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError, RecipeError, RunError, VftError
-from hf_vft.hub.card import write_card
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten
-from hf_vft.reporting.box_mistakes import report_boxes
-from hf_vft.reporting.mistakes import report_mistakes
-from hf_vft.reporting.report import render_report
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
-from hf_vft.steps.disturbing import measure_robustness
-from hf_vft.steps.proving import held_out_logits, prove
-from hf_vft.steps.ranking import leaderboard
+from hf_vft.steps.finishing import Finishing
 from hf_vft.steps.reading import look_at_pictures, read_pictures
-from hf_vft.steps.reference import save_reference
-from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
-from hf_vft.tasks import Calibration, get_task, kind_of, task_for
+from hf_vft.steps.saving import save_model
+from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.callbacks import Display, Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
@@ -49,7 +42,12 @@ LOCK = ".lock"
 
 
 def fit(
-    recipe: Recipe | None, out: str | Path, *, resume: bool = False, display: Display | None = None
+    recipe: Recipe | None,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    display: Display | None = None,
+    started: float | None = None,
 ) -> RunDirectory:
     """Fine-tune a model on the recipe's data and prove what it is worth.
 
@@ -58,6 +56,7 @@ def fit(
         out: The run folder; empty or missing, unless ``resume``.
         resume: Go on with what a stopped run left there; ``recipe`` has to be that of the run.
         display: Where progress is shown.
+        started: ``time.monotonic()`` at which a time budget begins; by default now.
 
     Returns:
         The finished run.
@@ -65,7 +64,7 @@ def fit(
     Raises:
         VftError: One line on what is wrong with the recipe, the data, the model or the folder.
     """
-    run, started = RunDirectory(Path(out)), time.monotonic()
+    run, started = RunDirectory(Path(out)), time.monotonic() if started is None else started
     speaks = join_processes().is_main_process
     display = display if display and speaks else Silent()
     with _held(run):
@@ -80,48 +79,16 @@ def fit(
         task.check_metric(recipe.training.metric)
         _begin(asked, run, data, audit)
         place = Workplace(task, data, facts, run.state, run.logs, display)
+        ending = Finishing(asked, data, facts, task, [*first, *choices], started, display)
         with _forgotten_if_untrained(run):
-            found = choose_and_train(recipe, place, started=started, keep=partial(_keep, run))
-        recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
-        display.say("Measuring the validation and the test split.")
-        logits = held_out_logits(found.tuning, tuned)
-        report = prove(logits, tuned.probe_logits, data, recipe, task)
-        robustness = None
-        if recipe.evaluation.robustness:
-            robustness = measure_robustness(
-                tuned.model,
-                loaded.processor,
-                task,
-                data.splits["test"],
-                data.labels,
-                recipe=recipe,
-                metric=report.primary,
-                calibration=Calibration.of(report),
-                source="the test split",
-                display=display,
+            found = choose_and_train(
+                recipe,
+                place,
+                started=started,
+                keep=partial(_keep, run),
+                rehearse=partial(ending.rehearse, run),
             )
-        if PartialState().is_main_process:
-            write_text(run.recipe_file, recipe.to_yaml())
-            write_json(
-                run.choices_file,
-                [vars(choice) for choice in [*first, *choices, *found.choices]],
-            )
-            write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
-            save_splits(run, data)
-            save_predictions(run, data, logits, report, task)
-            write_json(run.metrics_file, report.model_dump(mode="json"))
-            if robustness is not None:
-                write_json(run.robustness_file, robustness.model_dump(mode="json"))
-            board = leaderboard(found.rows, report, asked.search, loaded, tuned)
-            write_json(run.leaderboard_file, board.model_dump(mode="json"))
-            write_json(run.summary_file, summary(recipe, data, facts, loaded, tuned, started))
-            # A run counts as finished once its model is there.
-            save_model(run, loaded, tuned)
-            save_reference(run, data, display)
-            mistakes, boxes = report_mistakes(run, data), report_boxes(run, data)
-            render_report(run.path, mistakes=mistakes, boxes=boxes)
-            write_card(run)
-        PartialState().wait_for_everyone()
+        ending.finish(run, found)
     return run
 
 

@@ -30,6 +30,9 @@ class SearchConfig(Section):
     max_memory: Bytes | None = Field(
         None, description="To answer for one picture: bytes, or 200MB, 1GB."
     )
+    soup: bool = Field(
+        True, description="End with the average of the best trials' weights where that is better."
+    )
     storage: str | None = Field(
         None,
         description="Optuna URL that several machines share; default: a file in the run folder.",

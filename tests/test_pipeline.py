@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import hf_vft.pipeline
+import hf_vft.steps.finishing
 import hf_vft.training.trainer
 from hf_vft.cli.launch import is_first
 from hf_vft.errors import DataError, ModelError, RecipeError, RunError
@@ -177,8 +178,10 @@ MOMENTS = {
         "prepare": kill_before(hf_vft.training.trainer, "mark_complete", 3)
     },
     "in the middle of the last epoch": {"display": KillAt("step of all", 9)},
-    "before the model is written": {"prepare": kill_before(hf_vft.pipeline, "save_model")},
-    "before the report is written": {"prepare": kill_before(hf_vft.pipeline, "render_report")},
+    "before the model is written": {"prepare": kill_before(hf_vft.steps.finishing, "save_model")},
+    "before the report is written": {
+        "prepare": kill_before(hf_vft.steps.finishing, "render_report")
+    },
 }
 
 

@@ -38,7 +38,12 @@ class Trained:
 
 
 def choose_and_train(
-    recipe: Recipe, place: Workplace, *, started: float, keep: Keep | None = None
+    recipe: Recipe,
+    place: Workplace,
+    *,
+    started: float,
+    keep: Keep = lambda *_: None,
+    rehearse: Keep = lambda *_: None,
 ) -> Trained:
     """Search where there is a budget; else rank the backbones if there are several, and train one.
 
@@ -47,6 +52,8 @@ def choose_and_train(
         place: What all trainings of the run share.
         started: ``time.monotonic()`` at the start of the run, where its budget begins.
         keep: Called in a search with each model that is better than those before it.
+        rehearse: Called in a search with its first model: does what will follow the search, whose
+            time is thereby known, and leaves nothing behind.
 
     Raises:
         ModelError: If no backbone can be had, in one line.
@@ -58,8 +65,8 @@ def choose_and_train(
             f"search.trials for {place.task.name}."
         )
     if recipe.search.wanted:
-        clock = Clock(recipe.search.time_budget, place.state / "search" / "spent.json", started)
-        found = Search(recipe, place, clock, keep or (lambda *_: None)).run()
+        clock = Clock(recipe.search.time_budget, place.state / "search" / "clock.json", started)
+        found = Search(recipe, place, clock, keep, rehearse).run()
         best = found.prepared
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})

@@ -7,8 +7,15 @@ import math
 import time
 from pathlib import Path
 
+import psutil
+
 from hf_vft.run import write_json
 from hf_vft.training.processes import from_main
+
+
+def process_started() -> float:
+    """``time.monotonic()`` when this process began: half a minute of imports is time as well."""
+    return time.monotonic() - (time.time() - float(psutil.Process().create_time()))
 
 
 class Clock:
@@ -16,26 +23,38 @@ class Clock:
 
     Args:
         budget: Seconds of the whole run; None is without end.
-        file: Where the seconds that were spent are kept.
+        file: Where the seconds that were spent, and those reserved, are kept.
         started: ``time.monotonic()`` when this process began with the run.
+
+    Attributes:
+        reserve: Seconds that the end of the run takes; 0 until it was measured.
+        soup: Seconds that averaging the best trials may take before it; 0 once it may begin.
     """
 
     def __init__(self, budget: float | None, file: Path, started: float) -> None:
         self.budget = budget
-        self.reserve = 0.0
         self._file = file
         self._started = started
-        self._before = float(json.loads(file.read_text())) if file.is_file() else 0.0
+        known = json.loads(file.read_text()) if file.is_file() else {}
+        self.reserve = float(known.get("reserve", 0.0))
+        self.soup = float(known.get("soup", 0.0))
+        self._before = float(known.get("spent", 0.0))
+
+    def now(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
 
     @property
     def spent(self) -> float:
         """Seconds so far."""
-        return self._before + time.monotonic() - self._started
+        return self._before + self.now() - self._started
 
     @property
     def left(self) -> float:
-        """Seconds until the proof of the result has to begin."""
-        return math.inf if self.budget is None else self.budget - self.reserve - self.spent
+        """Seconds until what they are reserved for has to begin."""
+        if self.budget is None:
+            return math.inf
+        return self.budget - self.reserve - self.soup - self.spent
 
     def over(self) -> bool:
         """Whether nothing may be begun any more; one answer for all processes."""
@@ -43,4 +62,5 @@ class Clock:
 
     def save(self) -> None:
         """Keep what was spent; to be called by one process."""
-        write_json(self._file, round(self.spent, 3))
+        kept = {"spent": self.spent, "reserve": self.reserve, "soup": self.soup}
+        write_json(self._file, {name: round(seconds, 3) for name, seconds in kept.items()})

@@ -1,14 +1,24 @@
-"""The end of a search: the winner trained on while time remains, never for the worse."""
+"""The end of a search: the winner trained on, and averaged with others; never for the worse."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
+
+from safetensors.torch import load_file
 
 from hf_vft.automl.clock import Clock
 from hf_vft.automl.prepare import Prepared
+from hf_vft.automl.soup import State, greedy_soup
 from hf_vft.automl.trials import reached
-from hf_vft.recipe import StageConfig
+from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.results import Estimate
+from hf_vft.recipe import StageConfig, load_recipe
 from hf_vft.training.finetune import FineTuned
+from hf_vft.training.history import lower_is_better
+from hf_vft.training.stages import BEST
 
 MORE = "more"
 GENTLER = 1 / 3
@@ -43,6 +53,73 @@ def train_on(prepared: Prepared, clock: Clock, metric: str) -> tuple[Prepared, F
     recipe = prepared.recipe.replaced({"stages": [_plain(s) for s in stages]})
     longer = Prepared(recipe, prepared.loaded, prepared.tuning, prepared.choices)
     return longer, tuned, f", and training on improved it from {before:.3f} to {after:.3f}"
+
+
+def average(
+    prepared: Prepared,
+    tuned: FineTuned,
+    name: str,
+    others: Sequence[tuple[str, Path]],
+    score: Callable[[], float],
+    clock: Clock,
+) -> tuple[Row | None, str]:
+    """Leave the winner with the greedy soup of its weights and those of others, if it is better.
+
+    Args:
+        prepared: The winner.
+        tuned: What came of it; its model has the weights of the soup afterwards.
+        name: Of the winner.
+        others: Names and folders of other trials, the best first.
+        score: Of the model as it is, on validation.
+        clock: Nothing more is tried once time is up.
+
+    Returns:
+        A row of the leaderboard, and a note; nothing where there was nothing to average.
+    """
+    began, metric = clock.now(), prepared.recipe.training.metric
+    model, last = tuned.model, prepared.tuning.context.folder / tuned.stages[-1].name
+    files = [(other, _best_weights(folder)) for other, folder in others]
+
+    def taste(state: State) -> float:
+        model.load_state_dict(state, strict=False)  # weights that are shared are written once
+        return score()
+
+    soup = greedy_soup(
+        (name, load_file(last / BEST)),
+        [(other, partial(load_file, file)) for other, file in files if file.is_file()],
+        taste,
+        highest=not lower_is_better(metric),
+        over=clock.over,
+    )
+    model.load_state_dict(soup.state, strict=False)
+    if not soup.tasted:
+        return None, ""
+    better = len(soup.names) > 1
+    row = Row(
+        name="soup",
+        kind="soup",
+        model=prepared.loaded.checkpoint.name,
+        state="finished" if better else "left out",
+        score=Estimate(value=soup.after) if better else None,
+        seconds=clock.now() - began,
+        reason=f"the average of {', '.join(soup.names)}; {name} alone has {soup.before:.3f}"
+        if better
+        else f"no average of {name} with one of {soup.tasted} others was better than it",
+    )
+    if not better:
+        return row, ""
+    said = f"averaged with {', '.join(soup.names[1:])} it has {soup.after:.3f}"
+    tuned.notes.append(
+        f"The weights are the average of {len(soup.names)} trainings; recipe.yaml repeats the "
+        "best of them."
+    )
+    return row, f", and {said}, not {soup.before:.3f}"
+
+
+def _best_weights(folder: Path) -> Path:
+    """Of the last stage of a trial; the file is there once that has ended."""
+    last = load_recipe(folder / "recipe.yaml").stages[-1]
+    return folder / "stages" / last.name / BEST
 
 
 def _epochs_left(tuned: FineTuned, clock: Clock) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
 
-from hf_vft.automl.halving import CONTINUES, EPOCHS, Halving, current, promotable
+from hf_vft.automl.halving import CONTINUES, EPOCHS, Halving, best_value, current, promotable
 from hf_vft.automl.space import Space
 from hf_vft.errors import RecipeError
 from hf_vft.run import write_text
@@ -104,10 +105,29 @@ class SharedStudy:
         """The trials of this run."""
         return [t for t in self.trials() if t.user_attrs.get(OWNER) == self.owner]
 
-    def interrupted(self) -> Trial | None:
-        """A trial of this run that a kill has stopped; running ones of others are left alone."""
-        running = [t for t in self.mine() if t.state == TrialState.RUNNING]
-        return self._handle(running[0].number) if running else None
+    def trained(self) -> list[FrozenTrial]:
+        """This run's trials that have weights or may have them yet, the best first."""
+        found = [
+            t
+            for t in self.mine()
+            if t.state != TrialState.FAIL
+            and FOLDER in t.user_attrs
+            and (Path(t.user_attrs[FOLDER]) / "recipe.yaml").is_file()
+        ]
+        return sorted(found, key=self.score, reverse=self.highest)
+
+    def score(self, trial: FrozenTrial) -> float:
+        """The best of a trial so far; the worst there is before the first."""
+        return trial.value if trial.value is not None else best_value(trial, self.highest)
+
+    def interrupted(self, running: Collection[int] = ()) -> Trial | None:
+        """A trial of this run that a kill has stopped; those of others are left alone.
+
+        Args:
+            running: Numbers of this run's trials that are not stopped.
+        """
+        cut = [t for t in self.mine() if t.state == TrialState.RUNNING and t.number not in running]
+        return self._handle(cut[0].number) if cut else None
 
     def promoted(self) -> Trial | None:
         """A paused trial of this run that has turned out to be in the better half."""

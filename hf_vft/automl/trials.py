@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from optuna.trial import Trial
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from hf_vft.recipe import StageConfig
@@ -12,44 +12,31 @@ from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import epoch_records
 from hf_vft.training.processes import from_main
 
+Report = Callable[[int, float], bool]
+"""From an epoch and its score to whether the trial is to be paused."""
+
 
 class TrialPausedError(Exception):
     """A trial is in the worse half; its checkpoint is whole."""
 
 
 class Watch(TrainerCallback):
-    """Reports each epoch of a trial, and pauses it after its checkpoint was written.
+    """Reports each epoch of a trial once its checkpoint is whole, and pauses it there.
 
     Args:
-        trial: Only in the main process.
-        stages: Of the trial; epochs are counted over all of them.
+        report: Told the epoch, counted over all stages, and its score; asked by the main process
+            alone.
+        stages: Of the trial.
         metric: What is reported, on validation.
     """
 
-    def __init__(self, trial: Trial | None, stages: list[StageConfig], metric: str) -> None:
-        self.trial = trial
+    def __init__(self, report: Report, stages: list[StageConfig], metric: str) -> None:
+        self.report = report
         self.metric = metric
         ends = [0.0]
         for stage in stages:
             ends.append(ends[-1] + stage.epochs)
         self._begins = dict(zip((stage.name for stage in stages), ends, strict=False))
-        self._pause = False
-
-    def on_evaluate(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Tell the study of an epoch, and ask it."""
-        records = epoch_records(state.log_history, "")
-        if not state.global_step or not records:
-            return
-        name = str(args.output_dir).replace("\\", "/").rstrip("/").rpartition("/")[2]
-        step = max(1, round(self._begins[name] + records[-1]["epoch"]))
-        score = float(records[-1][f"eval_{self.metric}"])
-        self._pause = from_main(lambda: self._told(step, score))
 
     def on_save(
         self,
@@ -58,19 +45,15 @@ class Watch(TrainerCallback):
         control: TrainerControl,
         **kwargs: Any,
     ) -> None:
-        """Pause, now that the checkpoint is whole."""
-        if self._pause:
+        """Tell of an epoch, and ask whether to go on."""
+        records = epoch_records(state.log_history, "")
+        if not records or f"eval_{self.metric}" not in records[-1]:
+            return
+        name = str(args.output_dir).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        step = max(1, round(self._begins[name] + records[-1]["epoch"]))
+        score = float(records[-1][f"eval_{self.metric}"])
+        if from_main(lambda: self.report(step, score)):
             raise TrialPausedError
-
-    def _told(self, step: int, score: float) -> bool:
-        if self.trial is None:
-            return False
-        study = self.trial.study
-        known = study.get_trials(deepcopy=False)[self.trial.number].intermediate_values
-        if step in known:
-            return False
-        self.trial.report(score, step)
-        return bool(self.trial.should_prune())
 
 
 def reached(tuned: FineTuned, metric: str) -> float:

@@ -10,8 +10,10 @@ from rich.table import Table
 
 from hf_vft.evaluation.bias import JOIN, MIN_ROWS
 from hf_vft.evaluation.gaps import describe_gap, error_gaps
+from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
+from hf_vft.reporting.lessons import told
 from hf_vft.reporting.verdict import describe_robustness, metric_name
 from hf_vft.run import RunDirectory
 
@@ -49,8 +51,17 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
             "The backbone was trained from scratch, not pre-trained: expect far better scores from "
             f"one that is. {probe if 'linear_probe' in report.baselines else ''}"
         )
+    for sentence in _lessons(run):
+        console.print(sentence)
     console.print(f"Report: {run.report_file}", soft_wrap=True)
     console.print(f"Model:  {run.model}", soft_wrap=True)
+
+
+def _lessons(run: RunDirectory) -> list[str]:
+    if not run.leaderboard_file.is_file():
+        return []
+    found = Leaderboard.model_validate(run.read_json(run.leaderboard_file)).lessons
+    return told(found) if found is not None else []
 
 
 def print_split(result: SplitResult) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hf_vft.evaluation.latency import Cost
+from hf_vft.evaluation.lessons import Lessons
 from hf_vft.evaluation.results import Estimate
 
 State = Literal["finished", "stopped", "failed", "left out", "running"]
@@ -14,12 +15,12 @@ State = Literal["finished", "stopped", "failed", "left out", "running"]
 
 
 class Row(BaseModel):
-    """One line: a backbone that was ranked, a trial of the search, or the model that was kept."""
+    """One line: a backbone that was ranked, a trial, their soup, or the model that was kept."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Unique in the leaderboard.")
-    kind: Literal["probe", "trial", "model"]
+    kind: Literal["probe", "trial", "soup", "model"]
     model: str = Field(description="Hub id, folder or name of the catalogue.")
     state: State = "finished"
     strategy: str | None = None
@@ -55,6 +56,9 @@ class Leaderboard(BaseModel):
     )
     asked_seconds: float | None = Field(None, description="The time budget.")
     rows: list[Row]
+    lessons: Lessons | None = Field(
+        None, description="What came of a search besides; None where nothing was searched."
+    )
 
 
 def ordered(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from hf_vft.errors import RunError
 from hf_vft.evaluation.leaderboard import Leaderboard, Row
+from hf_vft.reporting.lessons import lesson_parts
 from hf_vft.reporting.plots import Marked, scatter_plot
 from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
 
@@ -26,15 +27,16 @@ def leaderboard_parts(content: Mapping[str, Any] | None) -> dict[str, Any]:
         RunError: If it is no leaderboard.
     """
     if content is None:
-        return {"leaderboard": None, "pareto": None}
+        return {"leaderboard": None, "pareto": None, **lesson_parts(None)}
     try:
         board = Leaderboard.model_validate(content)
     except ValidationError as error:
         raise RunError(f"leaderboard.json: {error.error_count()} fields are wrong.") from None
     tried = [row for row in board.rows if row.kind != "model"]
     if not tried:
-        return {"leaderboard": None, "pareto": None}
+        return {"leaderboard": None, "pareto": None, **lesson_parts(None)}
     return {
+        **lesson_parts(board.lessons),
         "leaderboard": board,
         "leaderboard_metric": metric_name(board.metric),
         "leaderboard_rows": board.rows[:SHOWN_ROWS],

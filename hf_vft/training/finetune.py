@@ -85,6 +85,8 @@ class FineTuning:
         self._processor = loaded.processor
         self.has_one_head = _has_one_head(self.model)
         self.probe = probe
+        self.features: dict[str, np.ndarray] = {}
+        """Of the frozen backbone ``[N, D]``, by split; empty without a probe."""
         self.pretrained = loaded.checkpoint.pretrained
 
     @cached_property
@@ -145,7 +147,7 @@ class FineTuning:
     def _probe(self, notes: list[str]) -> dict[str, np.ndarray]:
         """Fit the head to convergence, start from it if pre-trained, and say what it answers."""
         config, labels = self.recipe.probe, self.data.splits["train"]["label"]
-        features = {
+        features = self.features = {
             split: self.probe_features(self.dataset(split), split) for split in self.data.splits
         }
         groups = self.data.splits["train"]

@@ -28,6 +28,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe_of(few: Path, checkpoint: Path, **changes: Any) -> Recipe:
     options: dict[str, Any] = {"stages": SHORT, "evaluation__bootstrap": 10, "search__trials": 3}
+    options["search__soup"] = False  # recipe.yaml repeats a training, not an average
     return small_recipe(few, checkpoint, **(options | changes))
 
 
@@ -77,13 +78,24 @@ def test_the_best_trial_is_the_model_of_the_run(searched: Path) -> None:
     assert (searched / "model" / "model.safetensors").is_file()
 
 
+def test_a_search_says_what_it_taught(searched: Path) -> None:
+    lessons = board(searched).lessons
+    assert lessons is not None
+    assert lessons.curve is not None
+    assert lessons.gain.value is not None
+    assert [point.pictures for point in lessons.curve.points] == sorted(
+        point.pictures for point in lessons.curve.points
+    )
+    assert "What the search taught" in (searched / "report.html").read_text()
+
+
 def test_the_recipe_of_a_searched_run_trains_its_model_again(
     searched: Path, tmp_path: Path
 ) -> None:
     recipe = load_recipe(searched / "recipe.yaml")
     assert not recipe.search.wanted
     assert recipe.unresolved() == []
-    assert board(searched).asked == {"trials": 3}
+    assert board(searched).asked == {"trials": 3, "soup": False}
     assert fit_in_processes(recipe, tmp_path / "again") == [0]
     assert not trials_of(tmp_path / "again")
     first, again = weights(searched), weights(tmp_path / "again")
@@ -112,6 +124,25 @@ def test_a_killed_search_goes_on_where_it_was(
     again = {row.name: row.score.value for row in trials_of(out) if row.score}
     assert again["trial 0"] == whole["trial 0"]
     assert again["trial 1"] == whole["trial 1"]
+
+
+def test_the_best_trials_are_averaged(few: Path, resnet: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(few, resnet, search__soup=True)
+    assert fit_in_processes(recipe, tmp_path / "run") == [0]
+    found = board(tmp_path / "run")
+    soup = next(row for row in found.rows if row.kind == "soup")
+    kept = next(row for row in found.rows if row.name == found.chosen)
+    best = max(row.score.value or 0 for row in trials_of(tmp_path / "run") if row.score)
+    notes = json.loads((tmp_path / "run" / "run.json").read_text())["notes"]
+    averaged = any("are the average of" in note for note in notes)
+    assert averaged == (soup.state == "finished")
+    assert kept.score is not None
+    if averaged:
+        assert soup.score is not None
+        assert kept.score.value == pytest.approx(soup.score.value)
+        assert (kept.score.value or 0) > best
+    else:
+        assert kept.score.value == pytest.approx(best)
 
 
 def test_a_search_over_other_tasks_is_refused(few: Path, resnet: Path) -> None:

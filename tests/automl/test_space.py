@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import optuna
 import pytest
 
-from hf_vft.automl.clock import Clock
 from hf_vft.automl.memory import fitting_batches
 from hf_vft.automl.space import Space, scaled_size, trial_changes
 from hf_vft.data.transforms import STRENGTHS
@@ -97,22 +95,6 @@ def test_batches_that_do_not_fit_are_not_tried() -> None:
     assert middle == (1, 4)
     assert all(value.equal(before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
-
-
-def test_the_clock_counts_what_was_spent_before_a_kill(tmp_path: Path) -> None:
-    import time
-
-    file = tmp_path / "search" / "spent.json"
-    first = Clock(100.0, file, time.monotonic() - 30)
-    assert 69 < first.left < 70.1
-    first.reserve = 10.0
-    assert first.left < 60.1
-    first.save()
-    second = Clock(100.0, file, time.monotonic())
-    assert 29.9 < second.spent < 31
-    assert not second.over()
-    assert Clock(20.0, file, time.monotonic()).over()
-    assert Clock(None, file, time.monotonic()).left == float("inf")
 
 
 def test_weights_that_know_little_are_trained_at_higher_rates_throughout(recipe: Recipe) -> None:

@@ -48,6 +48,7 @@ def fit(
         words = _without_option(sys.argv[1:], "--num-processes")
         raise typer.Exit(launch(num_processes, words))
 
+    from hf_vft.automl.clock import process_started
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.scores import print_scores
@@ -62,7 +63,7 @@ def fit(
     quiet_libraries()
     suit_the_device()
     with ConsoleDisplay() as display:
-        run = run_fit(chosen, out, resume=resume, display=display)
+        run = run_fit(chosen, out, resume=resume, display=display, started=process_started())
     if is_first():
         print_scores(run, as_json=as_json)
 
