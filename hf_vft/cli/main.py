@@ -5,7 +5,6 @@ Nothing heavy is imported here: ``hf-vft --help`` answers at once.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +83,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception:
         let_others_speak(own_mistake=False)
         raise
-    finally:
-        # On leaving, Python would search all that torch and its like have made for garbage.
-        gc.freeze()
