@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -32,6 +32,12 @@ class SearchConfig(Section):
     )
     soup: bool = Field(
         True, description="End with the average of the best trials' weights where that is better."
+    )
+    backend: Literal["local", "ray"] = Field(
+        "local", description="Where trials run: here, one after the other, or on a Ray cluster."
+    )
+    gpus_per_trial: PositiveFloat | None = Field(
+        None, description="With ray: one GPU or a share of it; default: one where there are any."
     )
     storage: str | None = Field(
         None,

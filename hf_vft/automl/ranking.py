@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from hf_vft.recipe_search import SearchConfig
 from hf_vft.run import write_json
 from hf_vft.training.processes import from_main
 
+TOO_SLOW = "features and one epoch"
 BACKWARD = 3.0
 """A training step costs about this many forward passes."""
 
@@ -102,6 +103,7 @@ def rank(
     named = recipe.model.candidates != "auto"
     rows = [_row_left_out(item) for item in left_out]
     candidates: list[Candidate] = []
+    slow: dict[Checkpoint, Row] = {}
     for checkpoint in checkpoints:
         if not named:
             place.display.say(f"Looking at {checkpoint.name}.")
@@ -110,6 +112,13 @@ def rank(
             candidates.append(found)
         else:
             rows.append(found)
+            slow[checkpoint] = found
+    if not candidates and (quickest := fastest(slow, recipe.search)) is not None:
+        # A model of too little training is more than none.
+        found = _look_at(quickest, recipe, place, None)
+        if isinstance(found, Candidate):
+            rows.remove(slow[quickest])
+            candidates.append(found)
     if not candidates:
         reasons = "; ".join(f"{row.model}: {row.reason}" for row in rows if row.seconds is not None)
         raise ModelError(f"No candidate is left. {reasons or 'Raise the bounds of search.'}")
@@ -118,6 +127,16 @@ def rank(
     if settled is not None:
         _settle(ranking, settled)
     return ranking
+
+
+def fastest(left_out: Mapping[Checkpoint, Row], bounds: SearchConfig) -> Checkpoint | None:
+    """Of those that only time has left out."""
+    latency = {
+        checkpoint: row.cost.latency_ms
+        for checkpoint, row in left_out.items()
+        if row.cost is not None and not over_bounds(row.cost, bounds) and TOO_SLOW in row.reason
+    }
+    return min(latency, key=lambda checkpoint: latency[checkpoint], default=None)
 
 
 def _settle(ranking: Ranking, file: Path) -> None:
@@ -218,7 +237,7 @@ def _too_slow(cost: Cost, place: Workplace, seconds_left: float | None) -> str:
     if needed <= seconds_left:
         return ""
     return (
-        f"features and one epoch would take about {needed:.0f} s at {cost.latency_ms:.0f} ms a "
+        f"{TOO_SLOW} would take about {needed:.0f} s at {cost.latency_ms:.0f} ms a "
         f"picture, of {seconds_left:.0f} s left"
     )
 

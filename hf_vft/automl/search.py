@@ -28,8 +28,9 @@ from hf_vft.automl.study import FOLDER, SharedStudy
 from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
 from hf_vft.automl.trials import why_failed
 from hf_vft.automl.turns import FAILURES, Outcome, Runner, Turn
-from hf_vft.errors import ModelError
+from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import Row
+from hf_vft.imports import require_package
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.run import write_text
 from hf_vft.training.callbacks import Silent
@@ -76,6 +77,9 @@ class Search:
     def __init__(
         self, recipe: Recipe, place: Workplace, clock: Clock, keep: Keep, rehearse: Keep
     ) -> None:
+        _check_backend(recipe)
+        # Workers of a cluster are elsewhere.
+        place = replace(place, state=place.state.absolute(), logs=place.logs.absolute())
         self.recipe, self.place, self.clock = recipe, place, clock
         self.keep, self.rehearse = keep, rehearse
         self.metric = recipe.training.metric
@@ -99,12 +103,20 @@ class Search:
         """Trials until the budget is spent; then the best one trained on."""
         if from_main(lambda: not self._study().mine()):
             self._begin()
+        if self.recipe.search.backend == "ray":
+            from hf_vft.automl.ray_backend import run_on_ray
+
+            run_on_ray(self)
+        else:
+            self._run_here()
+        return self._finished()
+
+    def _run_here(self) -> None:
         while (turn := from_main(self.next_turn)) is not None:
             outcome = self.plan(turn) or self.runner.run(
                 turn, partial(self.told, turn), self.clock.over
             )
             self.end(turn, outcome)
-        return self._finished()
 
     def _finished(self) -> Found:
         """The winner trained on, and averaged with others."""
@@ -307,6 +319,16 @@ class Search:
 
     def _seconds_left(self) -> float | None:
         return None if self.clock.budget is None else self.clock.budget - self.clock.spent
+
+
+def _check_backend(recipe: Recipe) -> None:
+    """Say at once what the backend needs."""
+    if recipe.search.backend == "ray":
+        require_package("ray", "ray")
+        if PartialState().num_processes > 1:
+            raise RecipeError(
+                "search.backend: ray spreads trials over a cluster by itself; start one process."
+            )
 
 
 def from_main_only(work: Callable[[], Any]) -> Any:

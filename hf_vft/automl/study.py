@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from hf_vft.automl.halving import CONTINUES, EPOCHS, Halving, best_value, current, promotable
 from hf_vft.automl.space import Space
@@ -23,6 +24,9 @@ from hf_vft.run import write_text
 
 OWNER, FOLDER, CLONE = "owner", "folder", "clone"
 """User attributes: which run a trial belongs to, where its checkpoints are, and a mark."""
+
+ATTEMPTS = 4
+"""To open a storage."""
 
 MAKER, SPACE = "maker", "space"
 """Of the study: which run made it, and what its trials choose from."""
@@ -64,7 +68,7 @@ class SharedStudy:
             "pruner": Halving(),
         }
         try:
-            self._storage = RDBStorage(url or f"sqlite:///{(folder / 'study.db').resolve()}")
+            self._storage = _storage(url or f"sqlite:///{(folder / 'study.db').resolve()}")
             self.study = self._open(space, options)
         except (ImportError, ValueError, SQLAlchemyError, StorageInternalError) as error:
             reason = " ".join(str(error).split())[:120]
@@ -164,6 +168,16 @@ class SharedStudy:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
         found = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         return Trial(self.study, found)
+
+
+def _storage(url: str) -> RDBStorage:
+    """Runs that begin at one moment all make the tables: who comes late finds them at next try."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return RDBStorage(url)
+        except (IntegrityError, OperationalError, ProgrammingError):
+            time.sleep(0.5)
+    return RDBStorage(url)
 
 
 def _owner(file: Path) -> str:

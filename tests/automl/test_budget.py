@@ -67,6 +67,18 @@ def test_a_budget_holds_imports_trials_and_the_proof(
     assert clock.reserve >= 2 * PASSES + PAGES  # known also where the search is resumed
 
 
+def test_a_budget_that_is_spent_before_it_begins_still_gives_a_model(
+    resnet: Path, tmp_path: Path
+) -> None:
+    few = write_demo_images(tmp_path / "line", n=48, size=32)
+    stages = [{"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3}]
+    changes = {"stages": stages, "evaluation.bootstrap": 10, "search.time_budget": 1.0}
+    recipe = small_recipe(few, resnet).replaced(changes)
+    run = fit(recipe, tmp_path / "run", started=time.monotonic() - 60)
+    assert (run.model / "model.safetensors").is_file()
+    assert run.report_file.is_file()
+
+
 def test_imports_count(tmp_path: Path) -> None:
     assert process_started() < time.monotonic() - 1
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from hf_vft.automl.ranking import over_bounds
+from hf_vft.automl.ranking import TOO_SLOW, fastest, over_bounds
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
 from hf_vft.evaluation.results import Estimate
+from hf_vft.models.load import Checkpoint
 from hf_vft.pipeline import fit
 from hf_vft.recipe_search import SearchConfig
 from tests.runs import small_recipe
@@ -86,6 +87,20 @@ def test_bounds_name_what_is_broken() -> None:
     assert "measured on cpu" in over_bounds(COST, SearchConfig(max_latency_ms=4))
     assert "max_params=999" in over_bounds(COST, SearchConfig(max_params=999))
     assert "max_memory=2 MB" in over_bounds(COST, SearchConfig(max_memory=2_000_000))
+
+
+def test_where_time_is_too_short_for_all_the_fastest_within_bounds_is_taken() -> None:
+    def row(latency: float, reason: str = TOO_SLOW) -> Row:
+        cost = COST.model_copy(update={"latency_ms": latency})
+        return Row(name="x", kind="probe", model="x", cost=cost, reason=reason)
+
+    names = ("slow", "fast", "broken", "over")
+    slow, fast, broken, over = (Checkpoint(name, name, True, "") for name in names)
+    rows = {slow: row(9), fast: row(4), broken: row(1, "it has several heads"), over: row(2)}
+    assert fastest(rows, SearchConfig()) == over
+    rows[over] = row(2).model_copy(update={"cost": COST.model_copy(update={"parameters": 10**9})})
+    assert fastest(rows, SearchConfig(max_params=10**6)) == fast
+    assert fastest({broken: rows[broken]}, SearchConfig()) is None
 
 
 def test_bounds_leave_the_larger_candidate_out(

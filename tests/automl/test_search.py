@@ -10,13 +10,15 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from hf_vft.automl.choose import choose_and_train
+from hf_vft.automl.halving import CONTINUES
 from hf_vft.data.demo import write_demo_images
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.leaderboard import Leaderboard, Row
 from hf_vft.recipe import Recipe, load_recipe
-from tests.runs import KillAt, fit_in_processes, small_recipe, weights
+from tests.runs import KillAt, fit_in_processes, small_recipe, start_processes, weights
 
 SHORT = [{"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3}]
 
@@ -124,6 +126,30 @@ def test_a_killed_search_goes_on_where_it_was(
     again = {row.name: row.score.value for row in trials_of(out) if row.score}
     assert again["trial 0"] == whole["trial 0"]
     assert again["trial 1"] == whole["trial 1"]
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_study_and_run_no_trial_twice(
+    few: Path, resnet: Path, tmp_path: Path
+) -> None:
+    shared = f"sqlite:///{tmp_path / 'shared.db'}"
+    recipe = recipe_of(few, resnet, search__storage=shared, search__trials=4)
+    outs = [tmp_path / "a", tmp_path / "b"]
+    children = [child for out in outs for child in start_processes(recipe, out)]
+    for child in children:
+        child.join(timeout=200)
+    assert [child.exitcode for child in children] == [0, 0]
+    trials = optuna.load_study(study_name=None, storage=shared).trials
+    trained = [t for t in trials if t.state != TrialState.WAITING and CONTINUES not in t.user_attrs]
+    # Both may begin a last one at the same moment.
+    assert 4 <= len(trained) <= 5
+    assert all(t.state.is_finished() for t in trained)
+    assert len({json.dumps(t.params, sort_keys=True) for t in trained}) == len(trained)
+    folders = [Path(t.user_attrs["folder"]) for t in trained]
+    assert len(set(folders)) == len(folders)
+    on_disk = [folder for out in outs for folder in (out / "state" / "trials").iterdir()]
+    assert sorted(on_disk) == sorted(folders)
+    assert all((out / "model" / "model.safetensors").is_file() for out in outs)
 
 
 def test_the_best_trials_are_averaged(few: Path, resnet: Path, tmp_path: Path) -> None:
