@@ -21,6 +21,7 @@ from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.labelling import COLUMNS, pictures_to_label
 from hf_vft.monitoring.labels import label_findings, realised_over_time
 from hf_vft.monitoring.performance import performance_findings
+from hf_vft.monitoring.pictures import Row, row_of_pictures
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
@@ -33,6 +34,7 @@ from hf_vft.monitoring.several_labels import (
 from hf_vft.observing import log_of
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
+from hf_vft.steps.recent import picture_paths
 from hf_vft.training.callbacks import Display, Silent
 
 TO_LABEL = "label-these.csv"
@@ -50,11 +52,19 @@ class Watched:
         decision: The verdict.
         to_label: Pictures that would tell most, if labelled; empty if there is no need.
         over_time: `hf_vft.monitoring.labels.realised_over_time` of all labels of the log.
+        held_out: Rows of the reference.
+        newest: Rows of the newest window.
+        slices: Columns that groups are compared by.
+        pictures: Rows of pictures to be shown; none unless asked for.
     """
 
     decision: Decision
     to_label: pd.DataFrame
     over_time: pd.DataFrame
+    held_out: pd.DataFrame
+    newest: pd.DataFrame
+    slices: Sequence[str]
+    pictures: Sequence[Row] = ()
 
 
 def monitor_run(
@@ -65,6 +75,7 @@ def monitor_run(
     scored: Path | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    with_pictures: bool = False,
     seed: int = 0,
     display: Display | None = None,
 ) -> Watched:
@@ -77,6 +88,7 @@ def monitor_run(
         scored: Where the log of mere pictures is written; needed for these alone.
         since: The first moment that counts.
         until: The first moment that no longer counts.
+        with_pictures: Whether the report may show pictures, where log and data are at hand.
         seed: Of everything random.
         display: Where progress is shown.
 
@@ -84,7 +96,8 @@ def monitor_run(
         VftError: If the run has no reference, or the log no comparable rows.
     """
     display = display or Silent()
-    reference = Reference.load(RunDirectory.open(run_path))
+    run = RunDirectory.open(run_path)
+    reference = Reference.load(run)
     log = log_of(run_path, log_path, scored, display)
     whole = _with_labels(read_window(log, reference, since, until), log)
     windows = list(newest_windows(whole, policy))
@@ -107,7 +120,45 @@ def monitor_run(
     scores = None
     if not reference.profile.one_label:
         scores = picture_scores(known, reference.profile.labels)
-    return Watched(decision, to_label, realised_over_time(known, scores=scores))
+    newest = windows[-1].sample.frame if windows else whole.sample.frame.iloc[:0]
+    shown: Sequence[Row] = ()
+    if with_pictures and windows:
+        folder = None if ProductionLog.is_log(log_path) else Path(log_path)
+        shown = _pictures(run, reference, newest, unlike, log, folder, seed)
+    return Watched(
+        decision,
+        to_label,
+        realised_over_time(known, scores=scores),
+        held_out=reference.sample.frame,
+        newest=newest,
+        slices=policy.groups.columns or reference.profile.slice_columns,
+        pictures=shown,
+    )
+
+
+def _pictures(
+    run: RunDirectory,
+    reference: Reference,
+    newest: pd.DataFrame,
+    unlike: pd.DataFrame,
+    log: ProductionLog,
+    folder: Path | None,
+    seed: int,
+) -> list[Row]:
+    """Some of the reference, some of the newest window, and those least like the reference."""
+    data = run.recipe().data
+    ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
+    theirs = newest.sample(frac=1.0, random_state=seed)
+    strangest = newest.iloc[:0]
+    if len(unlike):
+        places = newest.reset_index().set_index("request_id")["index"]
+        strangest = newest.loc[places.reindex(unlike["request_id"])]
+    rows = {
+        "At training": [Path(data.path or "") / name for name in ours["file"].dropna()],
+        "Now": picture_paths(theirs, log, folder),
+        "Now, least like training": picture_paths(strangest, log, folder),
+    }
+    return [row_of_pictures(title, paths, data.max_pixels) for title, paths in rows.items()]
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
@@ -128,7 +179,9 @@ def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
 def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
     """Write the report, the verdict and the pictures to label into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
-    snapshot = write_report(watched.decision, out, name=name, over_time=watched.over_time)
+    snapshot = write_report(
+        watched.decision, out, name=name, over_time=watched.over_time, pictures=watched.pictures
+    )
     write_text(out / TO_LABEL, watched.to_label.to_csv(index=False))
     if workspace is not None:
         add_to_workspace(snapshot, workspace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from hf_vft.cli.main import main
 from hf_vft.errors import HubError, LogError
 from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.policy import Policy, load_policy
+from hf_vft.recipe import load_recipe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.watching import act, monitor_run
@@ -124,6 +127,42 @@ def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
     assert "the labels prove no loss" in watched.decision.headline
     assert len(watched.over_time) == 12
     assert watched.over_time["rows"].sum() == 300
+
+
+def test_evidently_presets_are_written_where_they_are_asked_for(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    log = log_of(tmp_path / "log", labelled=True)
+    words = ("monitor", run, log, "--policy", policy, "--out", tmp_path / "report")
+    assert status_of(*words, "--presets") == 0
+    page = (tmp_path / "report" / "evidently.html").read_text(encoding="utf-8")
+    assert "Drift" in page
+    assert "Accuracy" in page
+
+
+def test_pictures_are_found_in_the_data_and_in_the_log(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    names = reference(300).sample.frame["file"]
+    for number, name in enumerate(names[:20]):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(data / name)
+    given = RunDirectory(shutil.copytree(run, tmp_path / "run"))
+    recipe = load_recipe("staged").replaced({"data.path": str(data)})
+    given.recipe_file.write_text(recipe.to_yaml())
+    log = ProductionLog.open(log_of(tmp_path / "log"))
+    newest = log.read()["request_id"].iloc[-1]
+    with log.writer() as writer:
+        writer.keep_image(newest, (data / names[0]).read_bytes(), "jpg")
+    chosen = load_policy(policy)
+    pictures = monitor_run(given.path, log.folder, chosen, with_pictures=True).pictures
+    assert [(title, len(shown)) for title, shown in pictures] == [
+        ("At training", 8),
+        ("Now", 1),
+        ("Now, least like training", 1),
+    ]
+    assert not monitor_run(given.path, log.folder, chosen).pictures
 
 
 def test_too_few_rows_wait_and_mere_pictures_need_a_place_for_their_log(

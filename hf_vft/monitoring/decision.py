@@ -27,6 +27,7 @@ _HEADLINES: dict[Action, str] = {
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
 _UNHURT = "Something changed, and the labels prove no loss: look for the cause."
+_ONCE = "Something changed, and a loss is measured in one window so far: look for the cause."
 _UNTESTED = "Something changed, and too few labels can be compared with: look for the cause."
 
 
@@ -60,6 +61,9 @@ class Decision(BaseModel):
             todo = [_MEND, "Otherwise run `hf-vft retrain RUN LOG`; the labels are there."]
             return self.model_copy(update={"todo": todo})
         headline = _UNHURT if _measured(self.judged) else _UNTESTED
+        named = [one.finding for one in self.judged if one.finding.section == "labels"]
+        if any(finding.level == "warn" for finding in named):
+            headline = _ONCE
         todo = [
             "All pictures of the newest window are labelled already: look for the cause of the "
             "change; if it is to stay, `hf-vft retrain RUN LOG` makes it the new reference, "

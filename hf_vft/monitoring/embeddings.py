@@ -108,6 +108,7 @@ def embedding_findings(
             effect=components.effect,
             effect_name="largest KS distance",
             rows=rows,
+            note="How far the direction has moved in which the content moved most.",
         ),
         Finding(
             section="embedding",
@@ -118,6 +119,7 @@ def embedding_findings(
             effect=mmd.effect,
             effect_name="MMD",
             rows=rows,
+            note="How far the content as a whole is from that at training.",
         ),
         Finding(
             section="embedding",

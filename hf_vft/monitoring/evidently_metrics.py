@@ -19,6 +19,8 @@ from evidently.legacy.renderers.html_widgets import (
     text_widget,
 )
 
+_CLEAR = "rgba(0, 0, 0, 0)"  # the page is light or dark as the reader likes
+
 
 class Verdict(SingleValueMetric):
     """0 in order, 1 no verdict yet, 2 label, 3 retrain; what stands first on the page."""
@@ -167,11 +169,54 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
                 error_y=bars,
                 mode="lines+markers",
                 name=f"{metric.title}, 95 % interval",
-                line={"color": "#4d4d4d"},
+                line={"color": "#2a7de1"},
             )
         )
         if metric.reference is not None:
             figure.add_hline(y=metric.reference, line_dash="dash", annotation_text="at training")
         figure.update_yaxes(title=metric.title, range=[0, 1.02])
+        figure.update_layout(plot_bgcolor=_CLEAR, paper_bgcolor=_CLEAR)
+        result.widget = [plotly_figure(title=self.display_name(), figure=figure)]
+        return result
+
+
+class SideBySide(SingleValueMetric):
+    """Rows of pictures, each with its title; the value is how many there are."""
+
+    rows: dict[str, list[str]]
+
+
+class SideBySideCalculation(SingleValueCalculation[SideBySide]):
+    """Renders the pictures as a figure, since text on an Evidently page may hold none."""
+
+    def display_name(self) -> str:
+        """For lists of metrics and tests."""
+        return "What it looks like"
+
+    def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
+        """The count, with the pictures."""
+        import plotly.graph_objects as go
+
+        rows = self.metric.rows
+        result = self.result(sum(map(len, rows.values())))
+        widest = max(map(len, rows.values()))
+        figure = go.Figure()
+        for y, (title, pictures) in enumerate(rows.items()):
+            note = title if pictures else f"{title}: no picture is at hand"
+            figure.add_annotation(
+                x=0, y=-y, text=note, showarrow=False, xanchor="left", yanchor="bottom"
+            )
+            for x, picture in enumerate(pictures):
+                figure.add_layout_image(
+                    source=picture, x=x, y=-y - 0.02, sizex=0.95, sizey=0.8, xref="x", yref="y"
+                )
+        figure.update_xaxes(visible=False, range=[-0.05, widest])
+        figure.update_yaxes(visible=False, range=[-len(rows) + 0.1, 0.15])
+        figure.update_layout(
+            height=150 * len(rows),
+            margin={"l": 0, "r": 0, "t": 10, "b": 0},
+            plot_bgcolor=_CLEAR,
+            paper_bgcolor=_CLEAR,
+        )
         result.widget = [plotly_figure(title=self.display_name(), figure=figure)]
         return result

@@ -23,6 +23,7 @@ __all__ = [
     "benjamini_hochberg",
     "holm",
     "insufficient",
+    "shown",
     "worst",
 ]
 
@@ -94,6 +95,11 @@ def insufficient(section: Section, name: str, rows: int, note: str) -> Finding:
 def worst(levels: Sequence[Level]) -> Level:
     """The worst of ``levels``; ``ok`` if there are none."""
     return max(levels, key=LEVELS.index, default="ok")
+
+
+def shown(value: float) -> str:
+    """A number as people read it: 0.476, 12.3, 4,846."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _undefined(value: object) -> bool:

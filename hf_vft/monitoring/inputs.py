@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hf_vft.monitoring.findings import Finding, Section
+from hf_vft.monitoring.findings import Finding, Section, shown
 from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference, numeric_difference
 
@@ -62,7 +62,7 @@ def numeric_finding(
         reference=before,
         current=now,
         rows=int(current.notna().sum()),
-        note=f"Mean {before:.3g} at training, {now:.3g} now.",
+        note=f"Mean {shown(before)} at training, {shown(now)} now.",
     )
 
 

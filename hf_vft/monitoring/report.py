@@ -1,12 +1,13 @@
 """The Evidently report: one page, its JSON, a snapshot that loads again, a dashboard over time.
 
 Nothing phones home: ``DO_NOT_TRACK`` is set before Evidently is imported. The report holds
-figures, no rows and no pictures.
+figures, no rows, and no pictures unless they are asked for.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +17,8 @@ import pandas as pd
 from hf_vft.errors import RunError
 from hf_vft.imports import require_package
 from hf_vft.monitoring.decision import Action, Decision, Judged
-from hf_vft.monitoring.findings import LEVELS, Finding, Section
+from hf_vft.monitoring.findings import LEVELS, Finding, Section, shown
+from hf_vft.monitoring.pictures import Row
 from hf_vft.run import write_text
 
 EXTRA = "monitor"
@@ -52,6 +54,7 @@ def make_snapshot(
     name: str,
     at: datetime | None = None,
     over_time: pd.DataFrame | None = None,
+    pictures: Sequence[Row] = (),
 ) -> Any:
     """An ``evidently`` snapshot of a decision.
 
@@ -60,6 +63,7 @@ def make_snapshot(
         name: Of the run, shown in the workspace.
         at: The time that it stands for in the dashboard; now by default.
         over_time: Accuracy measured on labels, `hf_vft.monitoring.labels.realised_over_time`.
+        pictures: Rows of pictures to be shown beside each other.
 
     Raises:
         MissingDependencyError: If Evidently is not installed.
@@ -68,7 +72,13 @@ def make_snapshot(
     from evidently import DataDefinition, Dataset, Report
     from evidently.tests import eq
 
-    from hf_vft.monitoring.evidently_metrics import Figure, OverTime, SectionAlerts, Verdict
+    from hf_vft.monitoring.evidently_metrics import (
+        Figure,
+        OverTime,
+        SectionAlerts,
+        SideBySide,
+        Verdict,
+    )
 
     figures = _figures(decision)
     metrics: list[Any] = [
@@ -95,6 +105,8 @@ def make_snapshot(
                 tests=[eq(0)],
             )
         )
+        if section == "input" and any(shown for _, shown in pictures):
+            metrics.append(SideBySide(rows=dict(pictures), tests=[]))
         if section == "labels" and over_time is not None and len(over_time):
             metrics.append(OverTime(**_curve(over_time), **_at_training(decision), tests=[]))
     # The main figures are the data set; the rows that were looked at stay out of the report.
@@ -109,13 +121,14 @@ def write_report(
     name: str,
     at: datetime | None = None,
     over_time: pd.DataFrame | None = None,
+    pictures: Sequence[Row] = (),
 ) -> Any:
     """Write ``monitor.html``, ``verdict.json`` and ``snapshot.json`` into ``out``.
 
     Returns:
         The snapshot.
     """
-    snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time)
+    snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, pictures=pictures)
     write_text(out / "monitor.html", snapshot.get_html_str(as_iframe=False))
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
     write_text(out / "snapshot.json", snapshot.dumps())
@@ -231,7 +244,7 @@ def _shown(value: float | str | None) -> str:
         return ""
     if isinstance(value, str):
         return value
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return shown(value)
 
 
 def _panels(project: Any) -> None:

@@ -77,7 +77,9 @@ def read_recent(
     frame = shown[["request_id", "ts_utc", "file", *beside]].merge(labels, on="request_id")
     if frame.empty:
         raise LogError(f"{log.folder}: no labels yet; write them with `hf-vft log label`.")
-    frame["path"] = list(_paths(frame, log, pictures))
+    frame["path"] = [
+        None if path is None else str(path) for path in picture_paths(frame, log, pictures)
+    ]
     found = frame.dropna(subset=["path"]).sort_values("ts_utc", kind="stable", ignore_index=True)
     if found.empty:
         raise LogError(
@@ -146,16 +148,28 @@ def divide_recent(
     return Recent(kept, new, notes + few_notes)
 
 
-def _paths(frame: pd.DataFrame, log: ProductionLog, pictures: Path | None) -> list[str | None]:
+def picture_paths(
+    frame: pd.DataFrame, log: ProductionLog, pictures: Path | None
+) -> list[Path | None]:
+    """Where the picture of each row is; None where it is not found.
+
+    Args:
+        frame: ``request_id`` and ``file`` of the log.
+        log: May have kept them.
+        pictures: A folder as for `read_recent`, for a log that did not.
+
+    Raises:
+        DataError: If there is no such folder.
+    """
     if pictures is None:
         kept = (log.image_file(request) for request in frame["request_id"])
-        return [None if path is None else str(path.absolute()) for path in kept]
+        return [None if path is None else path.absolute() for path in kept]
     if not pictures.is_dir():
         raise DataError(f"{pictures}: no such folder.")
     root = pictures.absolute()
     listed = _listed(root)
     by_request = {path.stem: path for path in root.glob("*.*")}
-    found: list[str | None] = []
+    found: list[Path | None] = []
     for request, file in zip(frame["request_id"], frame["file"], strict=True):
         names = [name for name in (listed.get(request), file) if isinstance(name, str)]
         places = [root / name for name in names]
@@ -163,7 +177,7 @@ def _paths(frame: pd.DataFrame, log: ProductionLog, pictures: Path | None) -> li
             places.append(by_request[request])
         # Names in a log may come from whoever sent the picture: none may lead out of the folder.
         inside = (p for p in places if p.resolve().is_relative_to(root.resolve()) and p.is_file())
-        found.append(next((str(path) for path in inside), None))
+        found.append(next(inside, None))
     return found
 
 

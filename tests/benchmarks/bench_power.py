@@ -7,9 +7,8 @@
 ``photos`` cuts the boxes of a COCO folder out as pictures of one class each, fits a head on those
 of its training photographs, and disturbs those of its test photographs by
 `hf_vft.data.disturbances`. Each fault is scored once into a log; windows are drawn from it and
-lose their labels. A
-fault that costs 5 points of accuracy should alert; one that costs less than 1 should never ask
-for a retraining.
+lose their labels, but for the share that ``--labelled`` leaves. A fault that costs 5 points of
+accuracy should alert; one that costs less than 1 should never ask for a retraining.
 """
 
 from __future__ import annotations
@@ -87,14 +86,25 @@ def windows(whole: Window, n: int, rng: np.random.Generator) -> Iterator[Window]
         yield Window(whole.sample.take(np.sort(chosen)), 0)
 
 
-def outcome(run: Path, name: str, whole: Window, clean: float, n: int, tries: int) -> Outcome:
+def with_labels(window: Window, share: float, rng: np.random.Generator) -> Window:
+    """With the truth of a random part, as if these had been labelled."""
+    frame = window.sample.frame
+    known = frame["truth"].where(rng.random(len(frame)) < share, None)
+    sample = type(window.sample)(frame.assign(label=known), window.sample.embeddings)
+    return Window(sample, window.excluded)
+
+
+def outcome(
+    run: Path, name: str, whole: Window, clean: float, n: int, tries: int, labelled: float
+) -> Outcome:
     reference = Reference.load(RunDirectory.open(run))
     policy = Policy.model_validate({"windows": {"rows": n}})
     held_out = reference.sample.frame.dropna(subset=["label"])
     before = float((held_out["predicted"] == held_out["label"]).mean())
     found = Outcome(name, accuracy(whole), accuracy(whole) - clean, Counter(), 0, [], [])
     for seed in range(tries):
-        drawn = list(windows(whole, n, np.random.default_rng(seed)))
+        rng = np.random.default_rng(seed)
+        drawn = [with_labels(one, labelled, rng) for one in windows(whole, n, rng)]
         decision = decide([look(reference, one, policy, seed)[0] for one in drawn], policy)
         found.actions[decision.action] += 1
         told = next(one.finding for one in decision.judged if one.finding.key == NAME)
@@ -107,8 +117,9 @@ def outcome(run: Path, name: str, whole: Window, clean: float, n: int, tries: in
     return found
 
 
-def show(outcomes: list[Outcome], tries: int, n: int) -> None:
-    table = Table(title=f"{tries} reports on {WINDOWS} windows of {n} rows without labels")
+def show(outcomes: list[Outcome], tries: int, n: int, labelled: float) -> None:
+    known = f"{labelled:.0%} labelled" if labelled else "without labels"
+    table = Table(title=f"{tries} reports on {WINDOWS} windows of {n} rows, {known}")
     for column in ("fault", "accuracy", "change", "alert", "label", "retrain", "estimates",
                    "refused", "off by", "no change off by"):  # fmt: skip
         table.add_column(column)
@@ -188,7 +199,9 @@ def disturb(source: Path, out: Path, name: str, severity: int) -> None:
     listed(out, rows)
 
 
-def photos(out: Path, coco: Path, checkpoint: Path) -> Iterator[tuple[str, Window]]:
+def photos(
+    out: Path, coco: Path, checkpoint: Path, places: list[int]
+) -> Iterator[tuple[str, Window]]:
     if not (out / "fit").is_dir():
         crops(coco, out)
     run = out / "run"
@@ -203,7 +216,8 @@ def photos(out: Path, coco: Path, checkpoint: Path) -> Iterator[tuple[str, Windo
         fit(load_recipe("staged").replaced(changes), run)
     yield "none", pool(run, out / "pool", out / "logs" / "none")
     for name in DISTURBANCES:
-        for place, severity in enumerate(SEVERITIES):
+        for place in places:
+            severity = SEVERITIES[place]
             folder = out / "pictures" / f"{name}-{severity}"
             if not folder.is_dir():
                 disturb(out / "pool", folder, name, place)
@@ -218,20 +232,25 @@ def main() -> None:
     parser.add_argument("--contrast", type=float, default=2.0)
     parser.add_argument("--coco", type=Path)
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--severities", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--tries", type=int, default=20)
     parser.add_argument("--rows", type=int, default=500)
+    parser.add_argument("--labelled", type=float, default=0.0, help="share of the rows")
     given = parser.parse_args()
     if given.part == "stream":
         run, pools = given.run, stream(given.out, given.run, given.contrast, 2000)
     else:
-        run, pools = given.out / "run", photos(given.out, given.coco, given.checkpoint)
+        run, pools = (
+            given.out / "run",
+            photos(given.out, given.coco, given.checkpoint, [n - 1 for n in given.severities]),
+        )
     outcomes: list[Outcome] = []
     clean = None
     for name, whole in pools:
         clean = accuracy(whole) if clean is None else clean
-        outcomes.append(outcome(run, name, whole, clean, given.rows, given.tries))
+        outcomes.append(outcome(run, name, whole, clean, given.rows, given.tries, given.labelled))
         print(outcomes[-1], flush=True)
-    show(outcomes, given.tries, given.rows)
+    show(outcomes, given.tries, given.rows, given.labelled)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,12 @@
     python -m tests.benchmarks.bench_reports null --tries 200 --rows 200 500 2000 --kept null.jsonl
 
 ``--kept`` holds what each report said, so that a run that was stopped goes on where it was.
+    python -m tests.benchmarks.bench_reports gaps --tries 200
+
+``gaps`` plants one: how often a slice of 300 rows that is served 10 points worse is named, and how
+often one is named where all are served alike (`hf_vft.evaluation.bias`, whose gaps `fit`,
+`evaluate --by` and the monitor tell).
+
 Windows are drawn (`tests.monitoring.made`), all labelled and with a slice column, so that every
 section tests. A report looks at three windows against one reference, and `decide` has the word:
 what is counted is what would page someone.
@@ -21,12 +27,15 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
+from hf_vft.evaluation.bias import measure_bias
+from hf_vft.evaluation.gaps import error_gaps
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.monitoring.sample import Sample
 from hf_vft.watching import look
+from tests.evaluation.slices import answers
 from tests.monitoring.made import LABELS, drawn
 
 HELD_OUT = 600
@@ -102,13 +111,35 @@ def tell(n: int, said: list[dict[str, Any]]) -> None:
     )
 
 
+def planted_gaps(tries: int, n: int = 300) -> None:
+    for right in (0.9, 0.8):
+        for groups in (2, 4):
+            named = invented = 0
+            for seed in range(tries):
+                alike = dict.fromkeys("abcd"[:groups], right)
+                planted = measure_bias(**answers(seed, alike | {"a": right - 0.1}, n))
+                named += any(
+                    (gap.group, gap.metric) == ("a", "accuracy")
+                    for gap in error_gaps(planted.gaps, least=0.05)
+                )
+                equal = measure_bias(**answers(tries + seed, alike, n))
+                invented += bool(error_gaps(equal.gaps, least=0.05))
+            print(
+                f"{groups} slices of {n}, accuracy {right:.1f}: a gap of 10 points is named in "
+                f"{named / tries:.1%}, one where there is none in {invented / tries:.1%} of {tries}"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("part", choices=["null"])
+    parser.add_argument("part", choices=["null", "gaps"])
     parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--rows", type=int, nargs="+", default=[200, 500, 2000])
     parser.add_argument("--kept", type=Path)
     given = parser.parse_args()
+    if given.part == "gaps":
+        planted_gaps(given.tries)
+        return
     false_alarms(given.tries, given.rows, given.kept)
 
 

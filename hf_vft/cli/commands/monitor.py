@@ -26,6 +26,13 @@ def monitor(
     workspace: Annotated[
         Path | None, typer.Option(help="Evidently workspace: a dashboard over time.")
     ] = None,
+    with_pictures: Annotated[
+        bool,
+        typer.Option("--with-pictures", help="Show pictures in the report, where they are kept."),
+    ] = False,
+    presets: Annotated[
+        bool, typer.Option("--presets", help="Evidently's own presets besides: evidently.html.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print verdict.json.")] = False,
 ) -> None:
     """Say whether a model is still right, for everyone, and what to do if not.
@@ -37,6 +44,7 @@ def monitor(
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.monitoring.policy import load_policy
+    from hf_vft.monitoring.presets import write_presets
     from hf_vft.watching import TO_LABEL, act, monitor_run, report
 
     chosen = load_policy(policy)
@@ -50,9 +58,12 @@ def monitor(
             scored=out / "log",
             since=utc(since),
             until=utc(until),
+            with_pictures=with_pictures,
             display=display,
         )
     report(watched, out, name=run.resolve().name, workspace=workspace)
+    if presets and len(watched.newest):
+        write_presets(watched.held_out, watched.newest, watched.slices, out)
     decision = watched.decision
     if as_json:
         typer.echo(decision.model_dump_json(indent=2))

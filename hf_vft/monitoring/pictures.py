@@ -1,0 +1,33 @@
+"""What production looks like beside the reference: rows of pictures, where a report may show them.
+
+Nothing here is called unless pictures were asked for: a report without them may be passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hf_vft.data.images import decode_image
+from hf_vft.errors import DataError
+from hf_vft.reporting.pages import picture_uri
+
+IN_A_ROW = 8
+
+Row = tuple[str, list[str]]
+"""A title, and pictures as ``data:`` addresses."""
+
+
+def row_of_pictures(title: str, paths: Iterable[Path | None], max_pixels: int) -> Row:
+    """The first `IN_A_ROW` pictures that are there and can be read."""
+    shown: list[str] = []
+    for path in paths:
+        if path is None or not path.is_file():
+            continue
+        try:
+            shown.append(picture_uri(decode_image(path, max_pixels=max_pixels)))
+        except DataError:
+            continue
+        if len(shown) == IN_A_ROW:
+            break
+    return title, shown
