@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.monitoring.class_mix import class_mix_findings, estimate_class_mix
-from hf_vft.monitoring.embeddings import PERMUTATIONS, embedding_findings, most_unlike
+from hf_vft.monitoring.embeddings import PERMUTATIONS, embedding_findings
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import input_findings
 from hf_vft.monitoring.predictions import prediction_findings, probabilities
@@ -19,6 +19,7 @@ from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
 from hf_vft.monitoring.several import presence_findings, several_prediction_findings
 from hf_vft.monitoring.two_sample import RESAMPLES
+from hf_vft.monitoring.unlike import most_unlike
 from hf_vft.records import ProductionLog
 
 SPLITS = 40
@@ -46,7 +47,7 @@ class Drift:
 
     Attributes:
         findings: In the order of the report.
-        unlike: See `hf_vft.monitoring.embeddings.most_unlike`; empty without embeddings.
+        unlike: See `hf_vft.monitoring.unlike.most_unlike`; empty without embeddings.
     """
 
     findings: list[Finding]
@@ -108,7 +109,10 @@ def find_drift(
     findings += _tests(reference, window.sample, permutations=permutations, seed=seed)
     seen = window.sample.embedded()
     if reference.reduction is not None and len(seen):
-        unlike = most_unlike(reference.sample.embedded(), seen, reference.reduction, seed)
+        group = reference.profile.group_column
+        unlike = most_unlike(
+            reference.sample.embedded(), seen, reference.reduction, group=group, seed=seed
+        )
     return Drift(findings, unlike)
 
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from sklearn.neighbors import NearestNeighbors
 
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.sample import Sample
@@ -31,7 +29,6 @@ COMPONENTS = 32
 MOST_ROWS = 3000
 """Of each sample: more tell nothing new about drift, and permutations take their time."""
 
-NEIGHBOURS = 5
 PERMUTATIONS = 500
 LEAST_ROWS = 50
 _BLOCK = 2**23  # numbers of a bootstrap that are held at once
@@ -54,8 +51,10 @@ class Reduction:
         """Of the embeddings of a sample."""
         values = _values(sample)
         mean = values.mean(0)
-        _, _, rows = np.linalg.svd(values - mean, full_matrices=False)
-        return cls(mean.astype(np.float32), rows[:COMPONENTS].T.astype(np.float32))
+        centred = values - mean
+        _, directions = np.linalg.eigh(centred.T @ centred)
+        kept = min(COMPONENTS, *values.shape)
+        return cls(mean.astype(np.float32), directions[:, ::-1][:, :kept].astype(np.float32))
 
     def with_rest(self, sample: Sample) -> Floats:
         """Components ``[N, K]``, and as last column how much of the embedding they leave out."""
@@ -262,37 +261,6 @@ def _onto_simplex(values: Floats) -> Floats:
     level = np.take_along_axis(sums, last[:, None] - 1, 1) / last[:, None]
     projected: Floats = np.maximum(values - level, 0.0)
     return projected
-
-
-def most_unlike(
-    reference: Sample, current: Sample, reduction: Reduction, seed: int = 0
-) -> pd.DataFrame:
-    """Current pictures by their distance to the nearest reference pictures, the strangest first.
-
-    Args:
-        reference: With embeddings.
-        current: With embeddings.
-        reduction: Of the reference.
-        seed: Chooses reference pictures, if there are more than `MOST_ROWS`.
-
-    Returns:
-        ``request_id``, ``file``, ``predicted``, ``confidence``, ``distance``, and ``rank``, the
-        share of reference pictures that are less far from the others.
-    """
-    rng = np.random.default_rng(seed)
-    known = reduction.with_rest(reference.at_most(MOST_ROWS, rng))
-    near = min(NEIGHBOURS, len(known) - 1)
-    search = NearestNeighbors(n_neighbors=near + 1).fit(known)
-    own = search.kneighbors(known)[0][:, 1:].mean(1)
-    distance = search.kneighbors(reduction.with_rest(current), n_neighbors=near)[0].mean(1)
-    names = [
-        name for name in ("request_id", "file", "predicted", "confidence") if name in current.frame
-    ]
-    frame = current.frame[names].assign(
-        distance=distance,
-        rank=np.searchsorted(np.sort(own), distance, side="left") / len(own),
-    )
-    return frame.sort_values("distance", ascending=False, ignore_index=True)
 
 
 def _values(sample: Sample) -> Floats:
