@@ -26,7 +26,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.steps.truth import label_read
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 from hf_vft.training.feature_cache import default_cache
 
 BATCH = 32

@@ -31,7 +31,7 @@ from hf_vft.steps.finishing import Finishing
 from hf_vft.steps.reading import look_at_pictures, read_pictures
 from hf_vft.steps.saving import save_model
 from hf_vft.tasks import get_task, kind_of, task_for
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
 

@@ -35,7 +35,7 @@ from hf_vft.steps.recent import divide_recent, read_recent
 from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import read_splits
 from hf_vft.tasks import get_task
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 
 TOLERANCE = 0.05
 """Accuracy on the old test pictures that the challenger must not be able to have lost."""

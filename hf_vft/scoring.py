@@ -21,7 +21,7 @@ from hf_vft.serving.predictor import Predictor
 from hf_vft.steps.disturbing import measure_robustness
 from hf_vft.steps.reading import read_labelled
 from hf_vft.steps.saving import read_splits
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
 

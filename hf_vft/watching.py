@@ -31,11 +31,9 @@ from hf_vft.monitoring.several_labels import (
     several_bias_findings,
     several_label_findings,
 )
-from hf_vft.observing import log_of
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
-from hf_vft.steps.recent import picture_paths
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 
 TO_LABEL = "label-these.csv"
 UNSAFE_EFFECT = 0.35
@@ -98,7 +96,7 @@ def monitor_run(
     display = display or Silent()
     run = RunDirectory.open(run_path)
     reference = Reference.load(run)
-    log = log_of(run_path, log_path, scored, display)
+    log = _log_of(run_path, log_path, scored, display)
     whole = _with_labels(read_window(log, reference, since, until), log)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
@@ -136,6 +134,17 @@ def monitor_run(
     )
 
 
+def _log_of(
+    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+) -> ProductionLog:
+    """A log as it is; only pictures take a model, whose libraries take seconds to import."""
+    if ProductionLog.is_log(log_path):
+        return ProductionLog.open(log_path)
+    from hf_vft.observing import log_of
+
+    return log_of(run_path, log_path, scored, display)
+
+
 def _pictures(
     run: RunDirectory,
     reference: Reference,
@@ -146,6 +155,8 @@ def _pictures(
     seed: int,
 ) -> list[Row]:
     """Some of the reference, some of the newest window, and those least like the reference."""
+    from hf_vft.steps.recent import picture_paths
+
     data = run.recipe().data
     ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
     theirs = newest.sample(frac=1.0, random_state=seed)

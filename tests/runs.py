@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from hf_vft.cli.main import main
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe, parse_recipe
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from tests.models.tiny import ALL, SIZE
 
 PICTURE_SIZE = 40

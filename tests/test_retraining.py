@@ -20,7 +20,7 @@ from hf_vft.monitoring.profile import Reference
 from hf_vft.retraining import Retrained, judge, retrain
 from hf_vft.run import RunDirectory, write_champion
 from hf_vft.steps.saving import read_splits
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from tests.runs import PICTURE_SIZE, KillAt, weights
 
 STAGE = {"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3, "keep_if_better": False}

@@ -12,7 +12,7 @@ from hf_vft.errors import DataError
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.run import RunDirectory
 from hf_vft.scoring import evaluate_run
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from tests.runs import metrics, vft
 
 

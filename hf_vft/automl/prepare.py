@@ -17,7 +17,7 @@ from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.processors import Fit
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.tasks import Task
-from hf_vft.training.callbacks import Display
+from hf_vft.training.display import Display
 from hf_vft.training.finetune import FineTuning
 from hf_vft.training.stages import StageContext
 

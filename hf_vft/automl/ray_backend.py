@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 
 from hf_vft.automl.search import Search
 from hf_vft.automl.turns import Outcome, Runner, Turn
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from hf_vft.training.processes import join_processes
 
 MANY = 1_000_000

@@ -33,7 +33,7 @@ from hf_vft.evaluation.leaderboard import Row
 from hf_vft.imports import require_package
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.run import write_text
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 from hf_vft.training.processes import from_main

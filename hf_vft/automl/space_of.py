@@ -14,7 +14,7 @@ from hf_vft.automl.ranking import Candidate
 from hf_vft.automl.space import FULL, GRADUAL, LORA, RECIPE, Space
 from hf_vft.errors import ModelError
 from hf_vft.models.lora import lora_targets
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from hf_vft.training.processes import from_main
 
 BATCHES = (8, 16, 32, 64)

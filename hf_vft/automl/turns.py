@@ -24,7 +24,7 @@ from hf_vft.evaluation.classification import evaluate_logits
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.recipe import load_recipe
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process

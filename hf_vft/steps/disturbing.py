@@ -17,7 +17,7 @@ from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.recipe import Recipe
 from hf_vft.tasks import Calibration, Task
-from hf_vft.training.callbacks import Display
+from hf_vft.training.display import Display
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
 

@@ -25,7 +25,7 @@ from hf_vft.steps.ranking import leaderboard
 from hf_vft.steps.reference import save_reference
 from hf_vft.steps.saving import save_model, save_predictions, save_splits, summary
 from hf_vft.tasks import Calibration, Task
-from hf_vft.training.callbacks import Display, Silent
+from hf_vft.training.display import Display, Silent
 from hf_vft.training.finetune import FineTuned
 
 REHEARSAL = "rehearsal"

@@ -9,7 +9,7 @@ from hf_vft.data.audit import quick_audit
 from hf_vft.data.audit_results import Audit
 from hf_vft.data.load import ImageData, LabelledPictures, load_data, load_labelled
 from hf_vft.recipe import DataConfig
-from hf_vft.training.callbacks import Display
+from hf_vft.training.display import Display
 from hf_vft.training.feature_cache import default_cache
 
 

@@ -23,7 +23,7 @@ from hf_vft.data.textfiles import read_columns
 from hf_vft.data.wording import counted, few
 from hf_vft.errors import DataError, LogError
 from hf_vft.records import PREDICTIONS, ProductionLog
-from hf_vft.training.callbacks import Display
+from hf_vft.training.display import Display
 from hf_vft.training.feature_cache import default_cache
 
 TEST_SHARE = 0.4

@@ -16,7 +16,7 @@ from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.steps.proving import HELD_OUT
 from hf_vft.steps.truth import label_stored
-from hf_vft.training.callbacks import Display
+from hf_vft.training.display import Display
 
 BATCH = 32
 

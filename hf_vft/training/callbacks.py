@@ -4,49 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from hf_vft.training.display import Display
 from hf_vft.training.history import Record, epoch_records, ran_out_of_patience, warnings_about
-
-
-class Display(Protocol):
-    """Where progress goes; the command line draws it, a script may count it or ignore it."""
-
-    def start(self, stage: str, total: int) -> None:
-        """A part of the work with ``total`` steps begins."""
-
-    def advance(self, done: int, note: str = "", total: int | None = None) -> None:
-        """So many steps are done; ``total`` corrects how many there are."""
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """An epoch was evaluated."""
-
-    def say(self, text: str) -> None:
-        """A line for the user."""
-
-    def warn(self, text: str) -> None:
-        """A warning for the user."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, stage: str, total: int) -> None:
-        """Nothing."""
-
-    def advance(self, done: int, note: str = "", total: int | None = None) -> None:
-        """Nothing."""
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def warn(self, text: str) -> None:
-        """Nothing."""
 
 
 class Patience(TrainerCallback):

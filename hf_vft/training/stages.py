@@ -31,8 +31,9 @@ from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.callbacks import Deadline, Display, Patience, Progress, Silent, Watch
+from hf_vft.training.callbacks import Deadline, Patience, Progress, Watch
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
+from hf_vft.training.display import Display, Silent
 from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
     Record,

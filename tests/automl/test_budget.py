@@ -15,7 +15,7 @@ import hf_vft.steps.finishing
 from hf_vft.automl.clock import Clock, process_started
 from hf_vft.data.demo import write_demo_images
 from hf_vft.pipeline import fit
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from tests.runs import small_recipe
 
 BUDGET, IMPORTS, STEP, PASSES, PAGES = 600.0, 30.0, 25.0, 20.0, 60.0

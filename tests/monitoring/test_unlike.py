@@ -34,8 +34,6 @@ def test_a_known_picture_is_no_neighbour_of_itself() -> None:
     rows = np.array([5, 7])
     rng = np.random.default_rng(0)
     found = held_out_distances(ours, ours.take(rows), rows, group=None, rng=rng)
-    own = held_out_distances(
-        ours, ours, np.arange(100), group=None, rng=np.random.default_rng(0)
-    )
+    own = held_out_distances(ours, ours, np.arange(100), group=None, rng=np.random.default_rng(0))
     np.testing.assert_allclose(found, own[rows])
     assert found.min() > 1.0

@@ -16,7 +16,7 @@ from hf_vft.errors import DataError, LogError
 from hf_vft.recipe import DataConfig
 from hf_vft.records import ProductionLog
 from hf_vft.steps.recent import divide_recent, read_recent
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from hf_vft.errors import RecipeError
 from hf_vft.recipe import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage

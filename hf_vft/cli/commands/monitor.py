@@ -45,11 +45,13 @@ def monitor(
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.monitoring.presets import write_presets
+    from hf_vft.records import ProductionLog
     from hf_vft.watching import TO_LABEL, act, monitor_run, report
 
     chosen = load_policy(policy)
-    quiet_libraries()
-    suit_the_device()
+    if not ProductionLog.is_log(log):  # pictures need a model
+        quiet_libraries()
+        suit_the_device()
     with ConsoleDisplay() as display:
         watched = monitor_run(
             run,
