@@ -218,6 +218,11 @@ class EvaluationConfig(Section):
         1.0,
         description="The thresholds maximise F-beta: 2 finds more, 0.5 claims less that is wrong.",
     )
+    stress: bool = Field(
+        True,
+        description="Learn on disturbed held-out pictures how far the monitor can trust what it "
+        "estimates without labels.",
+    )
     robustness: bool = Field(
         False, description="Score test pictures with noise, blur, other light and the like, too."
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from hf_vft.errors import HubError
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
-from hf_vft.monitoring.drift import Window, find_drift, read_window
+from hf_vft.monitoring.drift import Window, find_drift, read_window, shift_of
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.labelling import COLUMNS, pictures_to_label
 from hf_vft.monitoring.labels import label_findings, realised_over_time
@@ -31,14 +32,15 @@ from hf_vft.monitoring.several_labels import (
     several_bias_findings,
     several_label_findings,
 )
+from hf_vft.monitoring.trust import Trust
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.display import Display, Silent
 
 TO_LABEL = "label-these.csv"
-UNSAFE_EFFECT = 0.35
-"""MMD to the reference in the present class mix, from which on the content is too new to trust
-what confidence says."""
+UNSAFE_SHIFT = 0.1
+"""From which shift of the content on confidence is not asked, if no stress test says how far it
+can be trusted."""
 _TIMEOUT = 10
 
 
@@ -239,8 +241,9 @@ def look(
             before, now, columns, profile.labels, min_rows=groups.min_rows
         )
         return findings, drift.unlike
-    unsafe, group = _unsafe(findings, policy.alpha), profile.group_column
-    findings += performance_findings(before, now, group=group, unsafe=unsafe, seed=seed)
+    group = profile.group_column
+    known = how_sure(reference, window, findings, policy.alpha, seed)
+    findings += performance_findings(before, now, group=group, seed=seed, **known)
     findings += label_findings(before, now, group=group, seed=seed)[0]
     findings += bias_findings(
         before,
@@ -254,17 +257,35 @@ def look(
     return findings, drift.unlike
 
 
-def _unsafe(findings: Sequence[Finding], alpha: float) -> str | None:
-    """Why confidence cannot be trusted: the content is new, and clearly so."""
+def how_sure(
+    reference: Reference, window: Window, findings: Sequence[Finding], alpha: float, seed: int
+) -> dict[str, Any]:
+    """What `performance_findings` has to know of the content: that it is new, and how far.
+
+    A shift that may be chance corrects nothing.
+    """
+    if not _is_new(findings, alpha):
+        return {}
+    shift = shift_of(reference, window.sample, seed) or 0.0
+    trust = Trust.learned(reference.profile.stress)
+    if trust is None:
+        reason = "the pictures show something new" if shift > UNSAFE_SHIFT else None
+    else:
+        reason = trust.refusal(shift)
+    if reason:
+        return {"unsafe": f"{reason} (MMD {shift:.2f} beyond the class mix); only labels can say."}
+    if trust is None:
+        return {}
+    return {"correction": trust.slope * shift, "doubt": trust.uncertainty(shift)}
+
+
+def _is_new(findings: Sequence[Finding], alpha: float) -> bool:
     embedding = [one for one in findings if one.section == "embedding"]
     corrected = holm(one.p_value for one in embedding)
-    for finding, p in zip(embedding, corrected, strict=True):
-        if finding.name == "new_content" and p <= alpha and (finding.effect or 0) > UNSAFE_EFFECT:
-            return (
-                "the pictures show something new "
-                f"(MMD {finding.effect:.2f} beyond the class mix); only labels can say."
-            )
-    return None
+    return any(
+        finding.name == "new_content" and p <= alpha
+        for finding, p in zip(embedding, corrected, strict=True)
+    )
 
 
 def _with_labels(window: Window, log: ProductionLog) -> Window:

@@ -35,7 +35,7 @@ RECIPE: dict[str, Any] = {
         {"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3, "layer_decay": 0.8},
     ],
     "training": {"batch_size": 12, "eval_batch_size": 24, "precision": "fp32"},
-    "evaluation": {"bootstrap": 20},
+    "evaluation": {"bootstrap": 20, "stress": False},
 }
 
 

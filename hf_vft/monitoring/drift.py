@@ -10,7 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.monitoring.class_mix import class_mix_findings, estimate_class_mix
-from hf_vft.monitoring.embeddings import PERMUTATIONS, embedding_findings
+from hf_vft.monitoring.embeddings import (
+    LEAST_ROWS,
+    PERMUTATIONS,
+    content_shift,
+    embedding_findings,
+)
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import input_findings
 from hf_vft.monitoring.predictions import prediction_findings, probabilities
@@ -114,6 +119,26 @@ def find_drift(
             reference.sample.embedded(), seen, reference.reduction, group=group, seed=seed
         )
     return Drift(findings, unlike)
+
+
+def shift_of(reference: Reference, current: Sample, seed: int = 0) -> float | None:
+    """How far the content has moved beyond the class mix, `content_shift` of independent rows.
+
+    Returns:
+        None where it cannot be told: pictures without one label, or too few embeddings.
+    """
+    profile = reference.profile
+    if not profile.one_label:
+        return None
+    rng = np.random.default_rng(seed)
+    frame = reference.sample.frame.assign(_label=reference.label_ids)
+    numbered = Sample(frame, reference.sample.embeddings)
+    ours = independent(numbered, profile.group_column, rng).embedded()
+    theirs = independent(current, profile.group_column, rng).embedded()
+    if min(len(ours), len(theirs)) < LEAST_ROWS:
+        return None
+    labels = ours.frame["_label"].to_numpy()
+    return content_shift(ours, labels, theirs, _class_mix(reference, current, seed), seed=seed)
 
 
 def with_null_quantiles(reference: Reference, *, splits: int = SPLITS, seed: int = 0) -> Reference:

@@ -134,15 +134,15 @@ def embedding_findings(
     ]
     if labels is None or class_mix is None:
         return found
-    rest, p_rest = beyond_class_mix(ours, labels, theirs, class_mix, permutations, rng)
+    rest = beyond_class_mix(ours, labels, theirs, class_mix, permutations, rng)
     found.append(
         Finding(
             section="embedding",
             name="new_content",
             method="MMD to the reference in the present class mix, bootstrap",
-            statistic=rest**2,
-            p_value=p_rest,
-            effect=rest,
+            statistic=rest.statistic,
+            p_value=rest.p_value,
+            effect=rest.effect,
             effect_name="MMD",
             rows=rows,
             note="What is left of the drift once the classes have their present shares: new "
@@ -150,6 +150,35 @@ def embedding_findings(
         )
     )
     return found
+
+
+def content_shift(
+    reference: Sample,
+    labels: npt.NDArray[np.int64],
+    current: Sample,
+    class_mix: Floats,
+    *,
+    seed: int = 0,
+) -> float:
+    """How far the content has moved beyond the class mix: an MMD that does not depend on numbers.
+
+    `new_content` grows by chance where rows are few. Here what chance adds is taken off, so
+    samples of other sizes can be compared.
+
+    Args:
+        reference: Independent rows with embeddings.
+        labels: True class ids of the reference ``[N]``.
+        current: Independent rows with embeddings.
+        class_mix: Estimated shares of the classes now ``[C]``.
+        seed: Of the kernel's features, and of the rows where there are too many.
+    """
+    rng = np.random.default_rng(seed)
+    numbered = Sample(reference.frame.assign(_class=labels), reference.embeddings)
+    some = numbered.at_most(MOST_ROWS, rng)
+    ours, theirs = together(some, current.at_most(MOST_ROWS, rng))
+    labels = some.frame["_class"].to_numpy()
+    found = beyond_class_mix(ours, labels, theirs, class_mix, 0, rng)
+    return float(np.sqrt(max(found.statistic - found.by_chance, 0.0)))
 
 
 def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
@@ -171,6 +200,26 @@ def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
     return ours @ kept, theirs @ kept
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """What is left of a difference in the present class mix.
+
+    Attributes:
+        statistic: Squared MMD.
+        by_chance: What two samples of these sizes would have without any difference.
+        p_value: None without resamples.
+    """
+
+    statistic: float
+    by_chance: float
+    p_value: float | None
+
+    @property
+    def effect(self) -> float:
+        """MMD, 0 to about 1.4."""
+        return float(np.sqrt(self.statistic))
+
+
 def beyond_class_mix(
     reference: Floats,
     labels: npt.NDArray[np.int64],
@@ -178,14 +227,11 @@ def beyond_class_mix(
     class_mix: Floats,
     resamples: int,
     rng: np.random.Generator,
-) -> tuple[float, float | None]:
+) -> Beyond:
     """MMD between the current sample and the reference weighted to the present class mix.
 
     Under label shift alone this is what two samples from the weighted reference differ in; the
     bootstrap draws such pairs, each with its classes' shares as uncertain as the estimate.
-
-    Returns:
-        The MMD, and its p-value; None without resamples.
     """
     classes = len(class_mix)
     counts = np.bincount(labels, minlength=classes)
@@ -198,14 +244,21 @@ def beyond_class_mix(
     share = share[counts > 0]
     by_class = np.stack([ours[rows].mean(0) for rows in members])
     observed = float(_nearest_mix(by_class[None], theirs.mean(0)[None], share)[0])
+    drawn = [_scatter(ours[rows]) for rows in members]
+    by_chance = float(np.dot(share**2, drawn)) + _scatter(theirs)
     if not resamples:
-        return float(np.sqrt(observed)), None
+        return Beyond(observed, by_chance, None)
     block = max(1, _BLOCK // by_class.size)
     sizes = [min(block, resamples - start) for start in range(0, resamples, block)]
     pairs = (_drawn_pairs(ours, members, share, len(theirs), size, rng) for size in sizes)
     null = np.concatenate([_nearest_mix(again, mixed, share) for again, mixed in pairs])
     p_value = (1.0 + float((null >= observed).sum())) / (1.0 + resamples)
-    return float(np.sqrt(observed)), p_value
+    return Beyond(observed, by_chance, p_value)
+
+
+def _scatter(points: Floats) -> float:
+    """How far the mean of ``points [N, F]`` is expected from the true one, squared."""
+    return float(points.var(0).sum()) / max(len(points) - 1, 1)
 
 
 def _drawn_pairs(

@@ -58,6 +58,8 @@ def performance_findings(
     *,
     group: str | None = None,
     unsafe: str | None = None,
+    correction: float = 0.0,
+    doubt: float = 0.0,
     seed: int = 0,
 ) -> list[Finding]:
     """Estimate the accuracy on unlabelled rows, beside what was measured at training.
@@ -67,11 +69,13 @@ def performance_findings(
         current: Production rows: confidence.
         group: Column whose values pictures of one part, patient or place share.
         unsafe: Why no estimator can be trusted, where the embeddings show new content.
+        correction: What stress tests teach to add to an estimate.
+        doubt: Standard deviation of what is wrong with it then; see `Trust`.
         seed: Of the resamples.
 
     Returns:
-        ``performance.estimated_accuracy``, the median of the three, and each of them. Refused
-        estimates are ``insufficient`` and carry no number.
+        ``performance.estimated_accuracy``, the median of the three, corrected, and each of them
+        as it is. Refused estimates are ``insufficient`` and carry no number.
     """
     rows = len(current)
     held_out = reference.dropna(subset=["label", "confidence"])
@@ -103,27 +107,43 @@ def performance_findings(
         round(effective_rows(right, held_out, group)),
         round(effective_rows(now, scored, group)),
     )
-    found = _consensus(sure, right, now, estimates, draws, seed)
+    found = _consensus(sure, right, now, draws, correction, doubt, seed)
     return [found.model_copy(update={"rows": rows}), *_each(right, estimates, rows)]
 
 
+def consensus(reference_confidence: Floats, right: Floats, confidence: Floats) -> Floats:
+    """The median of the three estimates, ``[...]``; arguments as for `estimate_accuracy`."""
+    middle: Floats = np.median(estimate_accuracy(reference_confidence, right, confidence), axis=-1)
+    return middle
+
+
 def _consensus(
-    sure: Floats, right: Floats, now: Floats, estimates: Floats, draws: tuple[int, int], seed: int
+    sure: Floats,
+    right: Floats,
+    now: Floats,
+    draws: tuple[int, int],
+    correction: float,
+    doubt: float,
+    seed: int,
 ) -> Finding:
     rng = np.random.default_rng(seed)
     drawn = rng.integers(len(sure), size=(RESAMPLES, draws[0]))
     fresh = now[rng.integers(len(now), size=(RESAMPLES, draws[1]))]
     measured = right[drawn].mean(1)
-    change = np.median(estimate_accuracy(sure[drawn], right[drawn], fresh), axis=1) - measured
-    value = float(np.median(estimates))
+    wrong = correction + doubt * rng.standard_normal(RESAMPLES)
+    change = consensus(sure[drawn], right[drawn], fresh) + wrong - measured
+    value = float(np.clip(consensus(sure, right, now) + correction, 0.0, 1.0))
     effect, error = value - float(right.mean()), float(change.std(ddof=1))
     low, high = (float(end) for end in percentile_interval(change))
     p = float(2 * stats.norm.sf(abs(effect) / error)) if error > 0 else None
     verb = "has fallen" if effect < 0 else "has not fallen"
+    taught = f", {100 * correction:+.0f} by stress tests" if correction else ""
     return Finding(
         section=SECTION,
         name=NAME,
-        method="median of AC, DoC and ATC, bootstrap",
+        method="median of AC, DoC and ATC, corrected by stress tests, bootstrap"
+        if correction or doubt
+        else "median of AC, DoC and ATC, bootstrap",
         statistic=value,
         p_value=p,
         effect=effect,
@@ -133,8 +153,8 @@ def _consensus(
         interval=(low, high),
         rows=len(now),
         note=f"Estimated accuracy {value:.2f} against {right.mean():.2f} measured at training "
-        f"({100 * effect:+.0f} points, {100 * low:+.0f} to {100 * high:+.0f}): it {verb}, as far "
-        "as confidence can tell.",
+        f"({100 * effect:+.0f} points, {100 * low:+.0f} to {100 * high:+.0f}{taught}): it {verb}, "
+        "as far as confidence can tell.",
     )
 
 

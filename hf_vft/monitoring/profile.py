@@ -19,9 +19,12 @@ from safetensors.numpy import load_file, save_file
 from hf_vft.errors import RunError
 from hf_vft.monitoring.embeddings import Reduction
 from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.trust import StressTest
 from hf_vft.run import RunDirectory, write_json
 
-VERSION = 1
+VERSION = 2
+"""2 added `Profile.stress`; profiles without it are read as they were."""
+
 QUANTILES = (0.5, 0.95, 0.99)
 ONE_LABEL = "image-classification"
 
@@ -43,6 +46,8 @@ class Profile(BaseModel):
     null_quantiles: dict[str, dict[str, float]] = {}
     """By finding: quantiles of the effect between two halves of the reference, for a window and a
     reference of one row each. They shrink as ``sqrt(1 / n + 1 / m)``; see `Reference.chance`."""
+    stress: list[StressTest] = []
+    """What estimates without labels were worth on disturbed pictures; see `Trust`."""
 
     @property
     def one_label(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import datasets
@@ -15,6 +16,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.steps.proving import HELD_OUT
+from hf_vft.steps.stress import stress_tests
 from hf_vft.steps.truth import label_stored
 from hf_vft.training.display import Display
 
@@ -60,6 +62,16 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
         ),
         seed=predictor.recipe.seed,
     )
+    if reference.profile.one_label and predictor.recipe.evaluation.stress:
+        places = [(split, row) for split in HELD_OUT for row in range(len(data.splits[split]))]
+
+        def picture(row: int) -> Any:
+            split, place = places[row]
+            return data.splits[split][place]["image"]
+
+        tests = stress_tests(predictor, reference, picture, display)
+        profile = reference.profile.model_copy(update={"stress": tests})
+        reference = replace(reference, profile=profile)
     reference.save(run)
     return reference
 
