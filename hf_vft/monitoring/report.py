@@ -45,6 +45,12 @@ FIGURES = {
     "bias.new_gap": "Widest new gap between groups",
 }
 SHOWN = ("labels.accuracy", "labels.f1_picture", "performance.estimated_accuracy", "bias.new_gap")
+_STYLE = (
+    # Evidently sets every column but the first to the right; only numbers belong there.
+    "td.MuiTableCell-root, th.MuiTableCell-root { text-align: left; vertical-align: top; }"
+    ".MuiTableRow-root > :is(:nth-child(3), :nth-child(4), :nth-child(6))"
+    " { text-align: right; }"
+)
 _REALISED = {"labels.accuracy": "Accuracy", "labels.f1_picture": "F1 by picture"}
 
 
@@ -129,7 +135,8 @@ def write_report(
         The snapshot.
     """
     snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, pictures=pictures)
-    write_text(out / "monitor.html", snapshot.get_html_str(as_iframe=False))
+    page = snapshot.get_html_str(as_iframe=False)
+    write_text(out / "monitor.html", page.replace("</head>", f"<style>{_STYLE}</style></head>", 1))
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
     write_text(out / "snapshot.json", snapshot.dumps())
     return snapshot
