@@ -44,6 +44,9 @@ FIRST_SHARE, LATER_SHARE = 0.5, 0.34
 SAFETY = 0.02
 """Of the budget, for what a rehearsal of the end cannot see: the last step, and leaving."""
 
+TASTING = 0.1
+"""Of the budget, at most for averaging the best trials: a short one is for trials."""
+
 STATES = {
     "finished": TrialState.COMPLETE,
     "paused": TrialState.PRUNED,
@@ -260,7 +263,10 @@ class Search:
             if self.recipe.search.soup:
                 began = self.clock.now()
                 self.runner.score(prepared, first.model)
-                self.clock.soup = from_main(lambda: (1 + MOST) * (self.clock.now() - began))
+                most = TASTING * self.clock.budget
+                self.clock.soup = from_main(
+                    lambda: min(most, (1 + MOST) * (self.clock.now() - began))
+                )
 
     def _winner(self) -> Turn:
         """The best trial of this run, whether it was finished or paused."""
