@@ -84,10 +84,19 @@ def pair_scores(
     labels: np.ndarray,
     pair: tuple[int, int],
     *,
+    penalty: float,
     groups: Sequence[Any] | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Probes of two classes alone, cross-validated.
+
+    Args:
+        features: Of pictures of all classes, ``[N, D]``.
+        labels: Class ids ``[N]``.
+        pair: The two classes.
+        penalty: Of the probe of all classes: to choose one for each pair takes nine times as long.
+        groups: One per picture; a group is never on both sides of a fold.
+        seed: Of the folds.
 
     Returns:
         Rows ``[M]`` of their pictures that were held out once, and ``[M]`` how much each speaks
@@ -99,6 +108,7 @@ def pair_scores(
         (labels[own] == pair[1]).astype(int),
         num_classes=2,
         groups=[groups[row] for row in own.tolist()] if groups is not None else None,
+        penalty=penalty,
         seed=seed,
     )
     return own[rows], logits[:, 1] - logits[:, 0]

@@ -113,6 +113,7 @@ def held_out_logits(
     folds: int = 5,
     groups: Sequence[Any] | None = None,
     balanced: bool = True,
+    penalty: float | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What probes answer on the pictures that they were not fitted to.
@@ -127,6 +128,7 @@ def held_out_logits(
         folds: At most.
         groups: One per picture; a group is never on both sides of a fold.
         balanced: Weigh classes inversely to their frequency.
+        penalty: Of all folds; None chooses that of least log loss.
         seed: Of the folds.
 
     Returns:
@@ -140,7 +142,8 @@ def held_out_logits(
         return np.empty(0, dtype=int), np.empty((0, num_classes))
     logits = []
     with threadpool_limits(1):
-        penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
+        if penalty is None:
+            penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
         for train, test in splits:
             weight, bias = _full(
                 fit_logistic(standard[train], labels[train], penalty, balanced), num_classes

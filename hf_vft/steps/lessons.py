@@ -61,7 +61,8 @@ def lessons(
         gain=gain(held, logits[SPLIT].argmax(1), tuned.probe_logits[SPLIT].argmax(1)),
         curve=data_curve(held, said),
         pairs=[
-            _pair(pair, logits, features["train"], data, recipe.seed) for pair in _confused(report)
+            _pair(pair, logits, features["train"], data, probe.penalty, recipe.seed)
+            for pair in _confused(report)
         ],
     )
 
@@ -76,11 +77,16 @@ def _confused(report: EvalReport) -> list[tuple[int, int]]:
 
 
 def _pair(
-    pair: tuple[int, int], logits: Logits, features: np.ndarray, data: ImageData, seed: int
+    pair: tuple[int, int],
+    logits: Logits,
+    features: np.ndarray,
+    data: ImageData,
+    penalty: float,
+    seed: int,
 ) -> ClassPair:
     train = data.splits["train"]
     labels, groups = np.asarray(train["label"]), _groups(train)
-    rows, scores = pair_scores(features, labels, pair, groups=groups, seed=seed)
+    rows, scores = pair_scores(features, labels, pair, penalty=penalty, groups=groups, seed=seed)
     # Pictures and groups of different splits are different ones.
     held = [
         (split, row, label)

@@ -26,6 +26,7 @@ from transformers import (
     AutoImageProcessor,
     AutoModelForImageClassification,
     EvalPrediction,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -176,13 +177,14 @@ def _pace(work: Work) -> tuple[float, float]:
     set_seed(work.seed)
     model, train = work.model(), work.pictures("train", augmented=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
-    began = time.monotonic()
+    moments = []
     for batch, _ in zip(
-        DataLoader(train, batch_size=BATCH, shuffle=True), range(MEASURED), strict=False
+        DataLoader(train, batch_size=BATCH, shuffle=True), range(MEASURED + 1), strict=False
     ):
         model(**batch).loss.backward()
         optimizer.step()
-    step = (time.monotonic() - began) / MEASURED
+        moments.append(time.monotonic())  # the first step is a warm-up
+    step = (moments[-1] - moments[0]) / (len(moments) - 1)
     began = time.monotonic()
     with torch.inference_mode():
         model.eval()(**next(iter(DataLoader(work.pictures("validation"), batch_size=BATCH))))
@@ -209,6 +211,7 @@ def _trained(work: Work, rate: float, epochs: int, end: float) -> Trainer:
         greater_is_better=True,
         report_to="none",
         disable_tqdm=True,
+        logging_strategy="no",
         remove_unused_columns=False,
         seed=work.seed,
     )
@@ -220,6 +223,7 @@ def _trained(work: Work, rate: float, epochs: int, end: float) -> Trainer:
         compute_metrics=macro_f1,
         callbacks=[Deadline(end)],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
     return trainer
 
