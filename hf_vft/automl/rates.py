@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hf_vft.models.backbones import Checkpoint, embedded
@@ -44,6 +45,7 @@ def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
 def _table(checkpoint: Checkpoint) -> tuple[dict[str, Rate], str]:
     if not checkpoint.pretrained:
         return BOLD, "random weights have everything to learn"
-    if checkpoint.name in embedded():
+    # Whether it was named, or its folder was.
+    if Path(checkpoint.path).resolve() in {folder.resolve() for folder in embedded().values()}:
         return BOLD, "weights from generated pictures have much to learn still"
     return GENTLE, "a gentle rate keeps what the backbone knows"
