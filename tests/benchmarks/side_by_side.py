@@ -49,6 +49,7 @@ BUDGETS = {"10": 60.0, "50": 75.0, "all": 105.0}
 SIDES = {"demo": 96, "tile": 128}
 """Of the input: that of the embedded backbone; and what MobileNetV2 trains at in such a time."""
 
+ROWS = "rows.jsonl"
 GROUPS = {"demo": "part_id", "tile": "tile_group"}
 PROBE = {"name": "head", "train": "head", "epochs": 1, "learning_rate": 1e-8}
 """A stage that changes nothing: what is left is the converged probe."""
@@ -127,17 +128,17 @@ def run(
     out: Path, cells: Sequence[Cell], seeds: Sequence[int], factor: float, shared: Path
 ) -> None:
     """Run what is not there yet; the first seed of all cells first."""
-    _quiet()
-    file = out / "rows.jsonl"
+    be_quiet()
+    file = out / ROWS
     checkpoints = {
         "demo": str(embedded()["convnextv2-formula"]),
         "tile": str(shared / "weights" / "mobilenet_v2_imagenet"),
     }
-    done = {(row["cell"], row["seed"], row["arm"]) for row in _rows(out)}
+    done = {(row["cell"], row["seed"], row["arm"]) for row in read_rows(file)}
     forked = multiprocessing.get_context("fork")
     for seed in seeds:
         for cell in cells:
-            table = _table(out, cell, seed, shared)
+            table = write_table(out, cell, seed, shared)
             for arm in ARMS:
                 if (cell.name, seed, arm) in done:
                     continue
@@ -163,7 +164,8 @@ def run(
                 print(json.dumps(row), flush=True)
 
 
-def _quiet() -> None:
+def be_quiet() -> None:
+    """One thread, and no word from the libraries."""
     torch.set_num_threads(1)
     keep_freed_memory()
     transformers.logging.set_verbosity_error()
@@ -171,13 +173,13 @@ def _quiet() -> None:
     datasets.disable_progress_bars()
 
 
-def _rows(out: Path) -> list[dict[str, Any]]:
-    file = out / "rows.jsonl"
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Of what has not failed."""
     rows = [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
     return [row for row in rows if "failed" not in row]
 
 
-def _table(out: Path, cell: Cell, seed: int, shared: Path) -> Path:
+def write_table(out: Path, cell: Cell, seed: int, shared: Path) -> Path:
     """The pictures of a cell, drawn by the seed."""
     rows = _demo(out / "pictures") if cell.pictures == "demo" else _tile(shared)
     rng = np.random.default_rng(seed)
@@ -233,7 +235,7 @@ def _tile(shared: Path) -> list[dict[str, str]]:
 def table(out: Path) -> None:
     """Print what was measured, as Markdown."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in _rows(out):
+    for row in read_rows(out / ROWS):
         found.setdefault((row["cell"], row["arm"]), []).append(row)
     print(f"| test macro F1 | seconds | {' | '.join(ARMS)} |")
     print("| --- " * (2 + len(ARMS)) + "|")
