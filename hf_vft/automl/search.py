@@ -22,7 +22,7 @@ from hf_vft.automl.pace import Pace
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.automl.ranking import Candidate, Ranking, rank
 from hf_vft.automl.soup import MOST
-from hf_vft.automl.space import LORA, Space, trial_changes
+from hf_vft.automl.space import FEWEST_EPOCHS, LORA, Space, trial_changes
 from hf_vft.automl.space_of import space_of
 from hf_vft.automl.study import FOLDER, SharedStudy
 from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
@@ -125,6 +125,9 @@ class Search:
         """The winner trained on, and averaged with others."""
         winner = from_main(self._winner)
         candidate = self.candidates[winner.params["model"]]
+        others = from_main(lambda: self._others(winner))
+        if not others:
+            self.clock.soup = 0.0
         prepared, tuned, note = train_on(
             self.runner.prepared(winner, self.clock.over), self.clock, self.metric
         )
@@ -135,7 +138,7 @@ class Search:
                 prepared,
                 tuned,
                 f"trial {winner.number}",
-                from_main(lambda: self._others(winner)),
+                others,
                 lambda: self.runner.score(prepared, tuned.model),
                 self.clock,
             )
@@ -179,14 +182,13 @@ class Search:
             return None
         candidate = self.candidates[turn.params["model"]]
         share = FIRST_SHARE if turn.number == 0 else LATER_SHARE
-        left = from_main(lambda: self.clock.left)
-        seconds = self.pace.epoch(candidate, turn.params)
+        most = from_main(lambda: self.clock.left) / self.pace.epoch(candidate, turn.params)
         changes = trial_changes(
             candidate.recipe,
             turn.params,
             pictures=self.place.facts.pictures,
             size=candidate.side,
-            epochs=None if math.isinf(left) else max(1.0, share * left / seconds),
+            epochs=None if math.isinf(most) else epochs_within(most, share),
         )
         if turn.params["strategy"] == LORA:
             changes["training.ema_decay"] = 0.0
@@ -325,6 +327,15 @@ class Search:
 
     def _seconds_left(self) -> float | None:
         return None if self.clock.budget is None else self.clock.budget - self.clock.spent
+
+
+def epochs_within(most: float, share: float) -> float:
+    """Of the epochs that there is time for, those of one trial.
+
+    Where a share of them would be too few to learn much it takes what it needs: one trial that
+    has learned is worth more than two that have not.
+    """
+    return max(1.0, share * most, min(float(FEWEST_EPOCHS), most))
 
 
 def _check_backend(recipe: Recipe) -> None:

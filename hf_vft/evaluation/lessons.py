@@ -48,9 +48,9 @@ class ClassPair(_Part):
 
     @property
     def inseparable(self) -> bool:
-        """Whether the probe fails for sure, and the model is not known to do better."""
+        """Whether the probe fails for sure, and the model does no better."""
         fails = self.probe.high is not None and self.probe.high < ALIKE
-        return fails and (self.model.low is None or self.model.low < ALIKE)
+        return fails and (self.model.value is None or self.model.value < ALIKE)
 
 
 class Lessons(_Part):

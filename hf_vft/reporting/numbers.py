@@ -26,12 +26,11 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``75`` as ``1 min 15 s``."""
+    """``75`` as ``1 min 15 s``, and ``60`` as ``1 min``."""
     whole = round(seconds)
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    parts = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
 
 
 def moment(iso: str) -> str:

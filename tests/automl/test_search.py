@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from hf_vft.automl.choose import choose_and_train
 from hf_vft.automl.halving import CONTINUES
+from hf_vft.automl.search import epochs_within
 from hf_vft.data.demo import write_demo_images
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.leaderboard import Leaderboard, Row
@@ -169,6 +170,16 @@ def test_the_best_trials_are_averaged(few: Path, resnet: Path, tmp_path: Path) -
         assert (kept.score.value or 0) > best
     else:
         assert kept.score.value == pytest.approx(best)
+
+
+@pytest.mark.parametrize(
+    ("most", "share", "epochs"),
+    [(100.0, 0.5, 50.0), (8.0, 0.5, 5.0), (3.0, 0.34, 3.0), (0.4, 0.5, 1.0)],
+)
+def test_a_trial_takes_a_share_of_the_time_but_enough_to_learn(
+    most: float, share: float, epochs: float
+) -> None:
+    assert epochs_within(most, share) == epochs
 
 
 def test_a_search_over_other_tasks_is_refused(few: Path, resnet: Path) -> None:

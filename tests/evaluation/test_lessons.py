@@ -69,6 +69,7 @@ def test_auroc_is_half_for_guesses_and_undefined_for_one_class() -> None:
         ((0.45, 0.58), (0.4, 0.7), True),
         ((0.45, 0.75), (0.4, 0.7), False),  # too few pictures to say
         ((0.45, 0.58), (0.8, 0.95), False),  # fine-tuning tells them apart
+        ((0.45, 0.58), (0.5, 0.9), False),  # it may
     ],
 )
 def test_a_pair_is_inseparable_only_if_nothing_separates_it(

@@ -18,7 +18,7 @@ def test_percent_cannot_wrap_before_its_sign():
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.2, "0 s"), (75, "1 min 15 s"), (3599.6, "1 h 0 min"), (9000, "2 h 30 min")],
+    [(0.2, "0 s"), (75, "1 min 15 s"), (60, "1 min"), (3599.6, "1 h"), (9000, "2 h 30 min")],
 )
 def test_duration(seconds, text):
     assert duration(seconds) == text
