@@ -269,5 +269,6 @@ def _panels(project: Any) -> None:
     board.add_panel(line("Verdict: 0 in order, 1 wait, 2 label, 3 retrain", "verdict"))
     board.add_panel(line("Accuracy", *_REALISED, "performance.estimated_accuracy"))
     board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
-    board.add_panel(line("Widest new gap between groups", "bias.new_gap"))
     board.add_panel(line("Pictures", "rows"))
+    # Last, since it stays empty where no groups are compared.
+    board.add_panel(line("Widest new gap between groups", "bias.new_gap"))
