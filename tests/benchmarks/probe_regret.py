@@ -31,7 +31,7 @@ from hf_vft.models.backbones import SCRATCH_PREFIX, embedded
 from hf_vft.recipe import Recipe, load_recipe
 from hf_vft.steps.proving import held_out_logits
 from hf_vft.tasks import ImageClassification
-from hf_vft.training.callbacks import Silent
+from hf_vft.training.display import Silent
 from tests.benchmarks.side_by_side import CELLS, GROUPS, Cell, be_quiet, read_rows, write_table
 from tests.benchmarks.transfer_data import SHARED
 
