@@ -104,7 +104,7 @@ def average(
         seconds=clock.now() - began,
         reason=f"the average of {', '.join(soup.names)}; {name} alone has {soup.before:.3f}"
         if better
-        else f"no average of {name} with one of {soup.tasted} others was better than it",
+        else f"no average of {name} with others was better than it ({soup.tasted} tried)",
     )
     if not better:
         return row, ""

@@ -73,6 +73,7 @@ def test_the_best_trial_is_the_model_of_the_run(searched: Path) -> None:
     scored = [row.score.value for row in trials_of(searched) if row.score]
     kept = next(row for row in found.rows if row.name == found.chosen)
     assert kept.score is not None
+    assert len({row.cost.latency_ms for row in found.rows if row.cost is not None}) == 1
     assert kept.score.value == pytest.approx(max(v for v in scored if v is not None), abs=1e-6)
     best = next(row for row in trials_of(searched) if row.score)
     choices = json.loads((searched / "choices.json").read_text())
