@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -19,13 +22,21 @@ START_AT_ZERO = ("enc_bbox_head", "pre_bbox_head")
 """Heads that change a box, which to begin with they leave as it is."""
 
 
+FROZEN = "FrozenBatchNorm2d"
+"""How the class ends that stands for BatchNorm in DETR and its kin; each has one of its own."""
+
+TEMPERATURE = 100.0
+"""Longest wave of a place, in patches: these grids have some ten on a side."""
+
+
 def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
     """Draw the weights of a detector in place, as the authors of these networks do.
 
     transformers is made for loading them, and what it draws hardly learns. In RT-DETR the scales
     of BatchNorm and in all families the layers have a deviation of 0.01 or 0.02, and at usual
     rates it takes thousands of steps to get out of there; all queries of YOLOS are alike, and no
-    patch of it knows its place.
+    patch of it knows its place. The frozen BatchNorm of DETR knows no statistics yet and norms
+    nothing, which ends in NaN: here it is a living one. Saved, it is what plain transformers reads.
 
     Args:
         model: Of the DETR family, or YOLOS.
@@ -45,6 +56,10 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
             last = [part for part in module.modules() if isinstance(part, nn.Linear)][-1]
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
+    if model.config.model_type == "yolos":
+        _give_places(model.base_model.embeddings, model.config)
+    if kept is not None:
+        _thaw_batch_norm(kept)
 
 
 def _modules(model: nn.Module, kept: nn.Module | None) -> list[tuple[str, nn.Module]]:
@@ -57,3 +72,36 @@ def _tell_apart(module: nn.Module) -> None:
     for parameter in module.parameters(recurse=False):
         if parameter.ndim > 1 and not parameter.any():
             nn.init.trunc_normal_(parameter, std=0.02)
+
+
+def _give_places(embeddings: nn.Module, config: Any) -> None:
+    """Patches of YOLOS start with sines of their row and column, its queries far apart.
+
+    Noise of 0.02 would be a thirtieth of what a patch shows. Of a ViT that begins with sines:
+    Beyer et al. 2022, "Better plain ViT baselines for ImageNet-1k".
+    """
+    rows, columns = (side // config.patch_size for side in config.image_size)
+    with torch.no_grad():
+        places = embeddings.get_parameter("position_embeddings")
+        places[0, 1:] = 0.0
+        places[0, 1 : 1 + rows * columns] = sines(rows, columns, places.shape[-1])
+        nn.init.normal_(embeddings.get_parameter("detection_tokens"))
+
+
+def sines(rows: int, columns: int, width: int) -> torch.Tensor:
+    """Sine and cosine of each place of a grid ``[rows * columns, width]``; width is 4 n."""
+    waves = TEMPERATURE ** -(torch.arange(width // 4) / (width // 4))
+    down, along = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    angles = [place.reshape(-1, 1) * waves for place in (along, down)]
+    return torch.cat([part(angle) for angle in angles for part in (torch.sin, torch.cos)], dim=1)
+
+
+def _thaw_batch_norm(backbone: nn.Module) -> None:
+    """Put BatchNorm where its frozen stand-in is."""
+    for parent in list(backbone.modules()):
+        for name, module in parent.named_children():
+            if type(module).__name__.endswith(FROZEN):
+                norm = nn.BatchNorm2d(module.get_buffer("weight").numel())
+                # The stand-in has no such buffer, and would call it unexpected.
+                norm.num_batches_tracked = None
+                setattr(parent, name, norm)

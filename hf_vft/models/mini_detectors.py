@@ -36,15 +36,18 @@ DECODER: dict[str, Any] = {
 
 
 def yolos_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
-    """YOLOS (Fang et al. 2021): a plain ViT with tokens that look for objects."""
+    """YOLOS (Fang et al. 2021): a plain ViT with tokens that look for objects.
+
+    Few tokens, so that each is matched often: with 20 it had learned nothing after 24,000 pictures.
+    """
     config = YolosConfig(
-        hidden_size=128,
-        num_hidden_layers=6,
+        hidden_size=96,
+        num_hidden_layers=4,
         num_attention_heads=4,
-        intermediate_size=256,
+        intermediate_size=192,
         image_size=[SIDE, SIDE],
         patch_size=8,
-        num_detection_tokens=20,
+        num_detection_tokens=10,
         use_mid_position_embeddings=False,
     )
     return config, YolosImageProcessor(size=SQUARE, do_pad=False)
