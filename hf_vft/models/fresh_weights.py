@@ -57,7 +57,7 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
     if model.config.model_type == "yolos":
-        _give_places(model.base_model.embeddings, model.config)
+        _give_places(model.base_model.get_submodule("embeddings"), model.config)
     if kept is not None:
         _thaw_batch_norm(kept)
 
@@ -101,7 +101,19 @@ def _thaw_batch_norm(backbone: nn.Module) -> None:
     for parent in list(backbone.modules()):
         for name, module in parent.named_children():
             if type(module).__name__.endswith(FROZEN):
-                norm = nn.BatchNorm2d(module.get_buffer("weight").numel())
-                # The stand-in has no such buffer, and would call it unexpected.
-                norm.num_batches_tracked = None
-                setattr(parent, name, norm)
+                setattr(parent, name, LivingBatchNorm(module.get_buffer("weight").numel()))
+
+
+class LivingBatchNorm(nn.BatchNorm2d):
+    """BatchNorm with the state of its frozen stand-in, which does not count batches."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.num_batches_tracked = None
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        # A state without a version gets the count that old ones lacked.
+        current = {**local_metadata, "version": self._version}
+        super()._load_from_state_dict(state_dict, prefix, current, *rest)
