@@ -95,6 +95,7 @@ def serve(
     per_minute: int = 0,
     behind_proxy: bool = False,
     keep_images: bool = False,
+    embeddings: float = 1.0,
     examples: Path | None = None,
     reports: Path | None = None,
 ) -> Server:
@@ -110,6 +111,7 @@ def serve(
         per_minute: Most requests a minute of one caller; 0 is no limit.
         behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
         keep_images: Whether pictures are kept beside the log.
+        embeddings: Share of the pictures whose embedding is logged.
         examples: A folder of pictures to try.
         reports: Where ``hf-vft monitor --out`` writes; ``RUN/monitoring`` by default.
 
@@ -122,7 +124,9 @@ def serve(
     """
     login = _login(auth or os.environ.get(AUTH))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    service = Service(RunDirectory.open(run_path), log=log, keep_images=keep_images)
+    service = Service(
+        RunDirectory.open(run_path), log=log, keep_images=keep_images, embeddings=embeddings
+    )
     sender = _sender(log)
     app = build_app(
         service,

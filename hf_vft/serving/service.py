@@ -57,6 +57,8 @@ class Service:
         run: Finished.
         log: Folder of the production log; None keeps none.
         keep_images: Whether the pictures are kept beside the log.
+        embeddings: Share of the pictures whose embedding is logged, 0 to 1; the monitor compares
+            at most 3,000 of a window.
         top: Labels of an answer.
     """
 
@@ -66,6 +68,7 @@ class Service:
         *,
         log: Path | None = None,
         keep_images: bool = False,
+        embeddings: float = 1.0,
         top: int = 5,
     ) -> None:
         self.run = run
@@ -79,7 +82,7 @@ class Service:
         self.top = top
         self.log = ProductionLog(log) if log else None
         self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
-        self._recorder = Recorder(self.predictor)
+        self._recorder = Recorder(self.predictor, sample=embeddings)
         # A decoded picture can take 150 MB, and more at a time than there are cores gain nothing.
         self._room = BoundedSemaphore(os.cpu_count() or 1)
         # The first pass of a model takes far longer than those after it.

@@ -106,6 +106,20 @@ def test_pictures_are_kept_only_where_that_was_asked_for(
     keeps.close()
 
 
+def test_embeddings_are_logged_of_the_share_that_was_asked_for(
+    service: Service, fitted: Path, pictures: Path, tmp_path: Path
+) -> None:
+    assert service.log is not None
+    logged = service.predict(some(pictures, 1)[0]).request_id
+    assert logged in service.log.read_embeddings().request_ids
+    none = Service(RunDirectory.open(fitted), log=tmp_path / "log", embeddings=0.0)
+    none.predict(some(pictures, 1)[0])
+    assert none.log is not None
+    assert not len(none.log.read_embeddings().request_ids)
+    assert len(none.log.read()) == 1
+    none.close()
+
+
 def test_the_heat_map_has_the_pictures_shape_and_unknown_labels_are_refused(
     service: Service, pictures: Path
 ) -> None:

@@ -22,6 +22,9 @@ def serve(
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
     ] = False,
+    embeddings: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of pictures whose embedding is logged.")
+    ] = 1.0,
     examples: Annotated[Path | None, typer.Option(help="A folder of pictures to try.")] = None,
     reports: Annotated[
         Path | None, typer.Option(help="Where `hf-vft monitor --out` writes; RUN/monitoring.")
@@ -43,6 +46,7 @@ def serve(
         auth=auth,
         per_minute=rate,
         keep_images=keep_images,
+        embeddings=embeddings,
         examples=examples,
         reports=reports,
     )
