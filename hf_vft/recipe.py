@@ -218,10 +218,10 @@ class EvaluationConfig(Section):
         1.0,
         description="The thresholds maximise F-beta: 2 finds more, 0.5 claims less that is wrong.",
     )
-    stress: bool = Field(
-        True,
+    stress: bool | Auto = Field(
+        "auto",
         description="Learn on disturbed held-out pictures how far the monitor can trust what it "
-        "estimates without labels.",
+        "estimates without labels. Auto does, but for searches of a few minutes.",
     )
     robustness: bool = Field(
         False, description="Score test pictures with noise, blur, other light and the like, too."

@@ -25,6 +25,10 @@ SMALL, LARGE = 200, 5000
 
 MAX_WORKERS = 16
 
+TIME_FOR_STRESS = 600.0
+"""Seconds of a time budget from which on stress tests take a small part of it: twice 15 to 30
+seconds of a CPU, since the end is rehearsed."""
+
 
 def decide(recipe: Recipe, name: str, value: Any, reason: str) -> tuple[Recipe, list[Choice]]:
     """Set one field if it is on ``auto``."""
@@ -42,7 +46,8 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
         The recipe with these fields filled, and one choice for each that was on auto.
     """
     choices: list[Choice] = []
-    for name, value, reason in [*_framing(facts), *_device(facts), *_batches(recipe, facts)]:
+    rules = [*_framing(facts), *_device(facts), *_batches(recipe, facts), _stress(recipe)]
+    for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
     strength, reason = _strength(facts)
@@ -93,6 +98,14 @@ def _device(facts: Facts) -> list[tuple[str, Any, str]]:
             else "on a CPU loaders would take the cores that train",
         ),
     ]
+
+
+def _stress(recipe: Recipe) -> tuple[str, bool, str]:
+    budget = recipe.search.time_budget
+    if budget is not None and budget < TIME_FOR_STRESS:
+        reason = f"a search of {budget:g} seconds has better use for its time"
+        return "evaluation.stress", False, reason
+    return "evaluation.stress", True, "the monitor learns how far to trust its estimates"
 
 
 def _computing(facts: Facts, model: nn.Module) -> list[tuple[str, Any, str]]:

@@ -25,6 +25,13 @@ from hf_vft.models.logistic import LinearProbe
 from hf_vft.recipe import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.predictions import Calibration, Prediction
 
+NO_ESTIMATE = (
+    "evaluation.stress",
+    False,
+    "the monitor estimates accuracy without labels where a picture has one label",
+)
+"""For tasks whose pictures have several."""
+
 
 class Task(ABC):
     """A kind of label: its model class, batches, loss, scores and answers."""

@@ -34,7 +34,7 @@ from hf_vft.evaluation.results import SplitResult
 from hf_vft.models.detectors import load_detector
 from hf_vft.models.load import Checkpoint, LoadedModel
 from hf_vft.recipe import AugmentConfig, EvaluationConfig
-from hf_vft.tasks.base import Task, config_of
+from hf_vft.tasks.base import NO_ESTIMATE, Task, config_of
 from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
 
 MOST = 100
@@ -64,6 +64,7 @@ class ObjectDetection(Task):
         ("augment.mixup_alpha", 0.0, "it is not defined for boxes"),
         ("augment.cutmix_alpha", 0.0, "it is not defined for boxes"),
         ("training.precision", "fp32", "boxes are matched by small differences"),
+        NO_ESTIMATE,
     )
 
     @property

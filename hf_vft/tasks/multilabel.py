@@ -23,7 +23,7 @@ from hf_vft.losses.multilabel import asymmetric_loss, binary_loss, positive_weig
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.multilabel_probe import fit_multilabel_probe, held_out_multilabel_logits
 from hf_vft.recipe import EvaluationConfig
-from hf_vft.tasks.base import Task
+from hf_vft.tasks.base import NO_ESTIMATE, Task
 from hf_vft.tasks.classification import logits_of, scores_as_dicts, stacked
 from hf_vft.tasks.predictions import Calibration, Prediction
 
@@ -43,6 +43,7 @@ class MultiLabelClassification(Task):
     losses: ClassVar[tuple[str, ...]] = tuple(LOSSES)
     problem_type: ClassVar[str | None] = "multi_label_classification"
     mixes_batches: ClassVar[bool] = True
+    defaults: ClassVar[tuple[tuple[str, Any, str], ...]] = (NO_ESTIMATE,)
 
     @property
     def auto_class(self) -> Any:

@@ -40,6 +40,14 @@ def test_what_is_set_stays() -> None:
     assert not {"training.batch_size", "augment.crop_scale"} & {c.name for c in choices}
 
 
+@pytest.mark.parametrize(("budget", "stress"), [(None, True), (120, False), (900, True)])
+def test_a_short_search_has_no_time_for_stress_tests(budget: float | None, stress: bool) -> None:
+    asked = Recipe().replaced({"search.time_budget": budget})
+    recipe, choices = resolve(asked, FACTS)
+    assert recipe.evaluation.stress is stress
+    assert "evaluation.stress" in {choice.name for choice in choices}
+
+
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_batches_divide_over_the_processes(processes: int) -> None:
     recipe, _ = resolve(Recipe(), replace(FACTS, processes=processes))
