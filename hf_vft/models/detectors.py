@@ -27,7 +27,7 @@ from hf_vft.models.adjustments import (
     adjust_dropout,
 )
 from hf_vft.models.backbones import Checkpoint
-from hf_vft.models.fresh_weights import PRIOR, draw_weights
+from hf_vft.models.fresh_weights import PRIOR, draw_weights, thaw_batch_norm
 from hf_vft.models.input_size import try_size
 from hf_vft.models.load import (
     LoadedModel,
@@ -124,6 +124,8 @@ def load_detector(
                 _fill_backbone(model, checkpoint)
         if not (is_detector and checkpoint.pretrained):
             draw_weights(model, kept=getattr(model.base_model, "backbone", None))
+        if not checkpoint.pretrained:
+            thaw_batch_norm(model)
         whole = is_detector and checkpoint.pretrained
         adjustments += adjust_batch_norm(model, config, batch_norm_momentum, pretrained=whole)
         side = input_side(processor) if image_size == "auto" else int(image_size)

@@ -35,8 +35,7 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
     transformers is made for loading them, and what it draws hardly learns. In RT-DETR the scales
     of BatchNorm and in all families the layers have a deviation of 0.01 or 0.02, and at usual
     rates it takes thousands of steps to get out of there; all queries of YOLOS are alike, and no
-    patch of it knows its place. The frozen BatchNorm of DETR knows no statistics yet and norms
-    nothing, which ends in NaN: here it is a living one. Saved, it is what plain transformers reads.
+    patch of it knows its place.
 
     Args:
         model: Of the DETR family, or YOLOS.
@@ -58,8 +57,6 @@ def draw_weights(model: PreTrainedModel, kept: nn.Module | None = None) -> None:
             nn.init.zeros_(last.bias)
     if model.config.model_type == "yolos":
         _give_places(model.base_model.get_submodule("embeddings"), model.config)
-    if kept is not None:
-        _thaw_batch_norm(kept)
 
 
 def _modules(model: nn.Module, kept: nn.Module | None) -> list[tuple[str, nn.Module]]:
@@ -96,9 +93,13 @@ def sines(rows: int, columns: int, width: int) -> torch.Tensor:
     return torch.cat([part(angle) for angle in angles for part in (torch.sin, torch.cos)], dim=1)
 
 
-def _thaw_batch_norm(backbone: nn.Module) -> None:
-    """Put BatchNorm where its frozen stand-in is."""
-    for parent in list(backbone.modules()):
+def thaw_batch_norm(model: nn.Module) -> None:
+    """Put BatchNorm where its frozen stand-in is, in place; for backbones of random weights.
+
+    The stand-in knows no statistics before there are any, and norms nothing, which ended in NaN.
+    Saved, BatchNorm is what plain transformers reads as the stand-in.
+    """
+    for parent in list(model.modules()):
         for name, module in parent.named_children():
             if type(module).__name__.endswith(FROZEN):
                 setattr(parent, name, LivingBatchNorm(module.get_buffer("weight").numel()))
