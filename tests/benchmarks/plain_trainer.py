@@ -28,12 +28,11 @@ from transformers import (
     EvalPrediction,
     PrinterCallback,
     Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
     TrainingArguments,
     set_seed,
 )
+
+from hf_vft.training.callbacks import Deadline
 
 BATCH = 8
 DEFAULT_RATE = 5e-5
@@ -114,23 +113,6 @@ class Work:
         return AutoModelForImageClassification.from_pretrained(
             self.checkpoint, num_labels=len(self.names), ignore_mismatched_sizes=True
         )
-
-
-class Deadline(TrainerCallback):
-    """Stops where the rest of the budget is needed to evaluate."""
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-
-    def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Stop in the middle of an epoch, which is then evaluated."""
-        control.should_training_stop |= time.monotonic() >= self.at
 
 
 def macro_f1(prediction: EvalPrediction) -> dict[str, float]:
@@ -221,7 +203,7 @@ def _trained(work: Work, rate: float, epochs: int, end: float) -> Trainer:
         train_dataset=work.pictures("train", augmented=True),
         eval_dataset=work.pictures("validation"),
         compute_metrics=macro_f1,
-        callbacks=[Deadline(end)],
+        callbacks=[Deadline(lambda: time.monotonic() >= end)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
