@@ -43,6 +43,13 @@ class ReportFacts:
     version: str = ""
     finished: str = ""
 
+    @property
+    def model_name(self) -> str:
+        """The Hub id that was fine-tuned, or the folder's own name without the way to it."""
+        if self.checkpoint.count("/") == 1 and self.checkpoint[0] not in "./~":
+            return self.checkpoint
+        return self.checkpoint.rstrip("/").rpartition("/")[2]
+
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any]) -> ReportFacts:
         """From the content of ``run.json``; what it does not say stays unknown."""

@@ -206,6 +206,19 @@ def test_lora_is_named_with_where_its_files_are(tmp_path, report):
     assert "and 8 more" in page.text
 
 
+@pytest.mark.parametrize(
+    ("checkpoint", "shown"),
+    [
+        ("my/vit", "my/vit"),
+        ("/home/me/models/vit/", "vit"),
+        ("./vit", "vit"),
+        ("convnextv2-formula", "convnextv2-formula"),
+    ],
+)
+def test_a_model_is_called_by_its_hub_id_or_its_folder_without_the_way_to_it(checkpoint, shown):
+    assert ReportFacts(checkpoint=checkpoint).model_name == shown
+
+
 def test_facts_can_be_given_instead_of_read(tmp_path, report):
     _, page = rendered(tmp_path, report, facts=ReportFacts(checkpoint="my/vit", pretrained=False))
     assert "fine-tuned from my/vit" in page.text
