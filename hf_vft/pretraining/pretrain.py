@@ -19,6 +19,7 @@ from transformers import (
 
 from hf_vft.errors import RecipeError
 from hf_vft.pretraining.initial import spread_weights
+from hf_vft.pretraining.learner import FormulaLearner
 from hf_vft.pretraining.log import LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainRecipe
@@ -72,7 +73,7 @@ def pretrain(
     if trainer.is_world_process_zero():
         batch = recipe.training.batch_size * trainer.args.world_size
         training = log.summary(trainer.state, recipe.training.pictures, batch)
-        save_backbone(trainer.model, recipe, out / MODEL_FOLDER, training)
+        save_backbone(trainer.model.classifier, recipe, out / MODEL_FOLDER, training)
     return out / MODEL_FOLDER
 
 
@@ -103,9 +104,9 @@ def make_trainer(
     classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
     arguments = training_arguments(recipe, out)
     renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
-    model: Any = new_backbone(recipe)
+    learner: Any = FormulaLearner(new_backbone(recipe), max(size.size for size in config.sizes))
     trainer = PretrainTrainer(
-        model=model.to(memory_format=torch.channels_last),
+        model=learner.to(memory_format=torch.channels_last),
         args=arguments,
         config=config,
         shapes=classes.shapes + 1,

@@ -61,6 +61,7 @@ class PretrainingConfig(Section):
     decay: Fraction = Field(0.25, description="Share of the training, at its end.")
     label_smoothing: float = Field(0.1, ge=0.0, lt=1.0)
     texture_weight: float = Field(0.5, ge=0.0, description="Of the texture's loss.")
+    place_weight: float = Field(1.0, ge=0.0, description="Of the loss of where the shape lies.")
     ema_decay: float = Field(0.998, ge=0.0, lt=1.0)
     clip_gradient: PositiveFloat = 1.0
     evaluate_every: PositiveInt = Field(250, description="Steps between evaluations, checkpoints.")

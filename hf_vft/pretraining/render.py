@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,21 @@ class PictureClasses:
     def outputs(self) -> int:
         """Logits that a model gives: shapes, no shape, textures."""
         return self.shapes + 1 + self.textures
+
+
+class Rendered(NamedTuple):
+    """A batch of pictures and what is known of them.
+
+    Attributes:
+        pictures: ``[B, 3, S, S]`` with values in [-1, 1].
+        labels: ``[B, 2]``: the shape (the last class is none) and the texture (``NO_TEXTURE`` on a
+            plain ground).
+        mask: How much of the shape covers each pixel, in [0, 1], ``[B, S, S]``.
+    """
+
+    pictures: torch.Tensor
+    labels: torch.Tensor
+    mask: torch.Tensor
 
 
 class PictureRenderer:
@@ -68,17 +84,13 @@ class PictureRenderer:
         self._spectra: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
-    def batch(self, number: int, count: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, number: int, count: int, size: int) -> Rendered:
         """Make a batch.
 
         Args:
             number: Of the batch; never the same pictures twice.
             count: B.
-            size: Side in pixels.
-
-        Returns:
-            Pictures ``[B, 3, size, size]`` with values in [-1, 1], and labels ``[B, 2]``: the
-            shape (the last class is none) and the texture (``NO_TEXTURE`` on a plain ground).
+            size: S, side in pixels.
         """
         draw = _Draw(self.seed, number, count, self.device)
         shape = draw.integers(self.classes.shapes)
@@ -95,7 +107,8 @@ class PictureRenderer:
             ],
             dim=1,
         )
-        return pictures.mul_(2).sub_(1).contiguous(memory_format=torch.channels_last), labels
+        pictures = pictures.mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
+        return Rendered(pictures, labels, mask)
 
     def _ground(
         self, draw: _Draw, texture: torch.Tensor, plain: torch.Tensor, size: int

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from transformers import EvalPrediction
 
+from hf_vft.pretraining.learner import coverage_loss
 from hf_vft.pretraining.recipe import PretrainingConfig
 from hf_vft.pretraining.render import NO_TEXTURE, PictureRenderer
 from hf_vft.training.trainer import VisionTrainer
@@ -52,20 +53,20 @@ class PictureCollator:
         self.config = config
 
     def __call__(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
-        """``pixel_values`` ``[B, 3, S, S]`` and ``labels`` ``[B, 2]``."""
+        """``pixel_values`` ``[B, 3, S, S]``, ``labels`` ``[B, 2]`` and ``mask`` ``[B, S, S]``."""
         first = int(numbers[0])
         # Held-out pictures keep one size, so that scores compare over the whole training.
         share = 0.0 if first >= HELD_OUT else first / self.config.pictures
         size = self.config.size_at(share)
-        pictures, labels = self.renderer.batch(first, len(numbers), size)
-        return {"pixel_values": pictures, "labels": labels}
+        made = self.renderer.batch(first, len(numbers), size)
+        return {"pixel_values": made.pictures, "labels": made.labels, "mask": made.mask}
 
 
 class PretrainTrainer(VisionTrainer):
-    """Learns shape and texture at once: one head, its logits in two groups.
+    """Learns shape and texture at once, and where the shape lies.
 
     Args:
-        config: Of the training; says what the texture weighs.
+        config: Of the training; says what texture and place weigh.
         shapes: How many logits belong to shapes, those without any included.
         **kwargs: As for ``VisionTrainer``.
     """
@@ -82,8 +83,9 @@ class PretrainTrainer(VisionTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Cross-entropy of the shape, plus that of the texture where there is one."""
-        logits = model(pixel_values=inputs["pixel_values"]).logits.float()
+        """Cross-entropy of the shape, of the texture where there is one, and of the place."""
+        answers = model(pixel_values=inputs["pixel_values"])
+        logits = answers["logits"].float()
         shape, texture = inputs["labels"].unbind(1)
         smoothing = self.config.label_smoothing if model.training else 0.0
         loss = F.cross_entropy(logits[:, : self.shapes], shape, label_smoothing=smoothing)
@@ -96,6 +98,8 @@ class PretrainTrainer(VisionTrainer):
         )
         known = (texture != NO_TEXTURE).sum().clamp_min(1)
         loss = loss + self.config.texture_weight * textures / known
+        place = coverage_loss(answers["coverage"].float(), inputs["mask"])
+        loss = loss + self.config.place_weight * place
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def _scores(self, prediction: EvalPrediction) -> dict[str, float]:

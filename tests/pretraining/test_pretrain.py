@@ -1,5 +1,4 @@
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,9 +9,10 @@ from typer.testing import CliRunner
 from hf_vft.cli.main import app
 from hf_vft.errors import RecipeError
 from hf_vft.models.load import choose_checkpoint, load_model
+from hf_vft.pretraining.learner import FormulaLearner, coverage_loss
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
 from hf_vft.pretraining.recipe import PretrainRecipe
-from hf_vft.pretraining.render import NO_TEXTURE
+from hf_vft.pretraining.render import NO_TEXTURE, PictureClasses, PictureRenderer
 from tests.pictures import picture
 
 STEPS = 48
@@ -37,12 +37,12 @@ VIT = {
 class Answers(torch.nn.Module):
     """Gives the same logits whatever it sees."""
 
-    def __init__(self, logits: torch.Tensor) -> None:
+    def __init__(self, **logits: torch.Tensor) -> None:
         super().__init__()
         self.logits = logits
 
-    def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
-        return SimpleNamespace(logits=self.logits)
+    def forward(self, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+        return self.logits
 
 
 def recipe(config: dict = CONVNEXT, steps: int = STEPS) -> PretrainRecipe:
@@ -73,15 +73,20 @@ def log(out) -> list[dict]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_the_loss_is_that_of_the_shape_and_half_that_of_a_texture_that_is_there(tmp_path):
+def test_the_loss_is_that_of_shape_and_place_and_half_that_of_a_texture_that_is_there(tmp_path):
     trainer = make_trainer(recipe(), tmp_path)
     logits = torch.randn(3, 7, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([[0, 1], [4, NO_TEXTURE], [2, 0]])
-    model = Answers(logits).eval()
-    loss = trainer.compute_loss(model, {"pixel_values": torch.zeros(3, 3, 8, 8), "labels": labels})
+    mask, coverage = torch.zeros(3, 8, 8), torch.zeros(3, 2, 2)
+    mask[0, :4, :4], coverage[0, 0, 0] = 1.0, 1.0
+    model = Answers(logits=logits, coverage=200 * coverage - 100).eval()
+    inputs = {"pixel_values": torch.zeros(3, 3, 8, 8), "labels": labels, "mask": mask}
+    loss = trainer.compute_loss(model, inputs)
     shape = torch.nn.functional.cross_entropy(logits[:, :5], labels[:, 0])
     texture = torch.nn.functional.cross_entropy(logits[[0, 2], 5:], labels[[0, 2], 1])
     torch.testing.assert_close(loss, shape + 0.5 * texture)
+    wrong = trainer.compute_loss(model, {**inputs, "mask": 1 - mask})
+    torch.testing.assert_close(wrong, loss + 100)
 
 
 def test_the_weights_that_are_saved_were_trained(trained):
@@ -139,6 +144,22 @@ def test_a_vit_with_registers_takes_other_sizes(tmp_path):
     for side, tokens in ((96, 144), (224, 784)):
         output = model(pixel_values=torch.zeros(1, 3, side, side)).last_hidden_state
         assert output.shape == (1, 1 + 2 + tokens, 16)
+
+
+@pytest.mark.parametrize("config", [CONVNEXT, VIT])
+def test_places_are_learned_in_squares_of_four_pixels_from_the_top_left(config):
+    learner = FormulaLearner(new_backbone(recipe(config)), 32).eval()
+    assert learner(torch.zeros(2, 3, 32, 32))["coverage"].shape == (2, 8, 8)
+    made = PictureRenderer(PictureClasses(4, 2), seed=0).batch(0, 16, 32)
+    optimizer = torch.optim.AdamW(learner.parameters(), 5e-3)
+    for _ in range(60):
+        loss = coverage_loss(learner(made.pictures)["coverage"], made.mask)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    share = torch.nn.functional.avg_pool2d(made.mask, 4)
+    found = learner(made.pictures)["coverage"].sigmoid()
+    assert torch.corrcoef(torch.stack([found.flatten(), share.flatten()]))[0, 1] > 0.7
 
 
 def test_the_card_says_how_it_was_made(trained):

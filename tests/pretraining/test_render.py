@@ -17,21 +17,21 @@ def renderer() -> PictureRenderer:
 
 @pytest.fixture(scope="module")
 def many(renderer) -> tuple[torch.Tensor, torch.Tensor]:
-    return renderer.batch(0, 600, 32)
+    return renderer.batch(0, 600, 32)[:2]
 
 
 def test_pictures_are_normalised_and_of_the_size_that_was_asked(renderer):
     for size in (32, 96):
-        pictures, _ = renderer.batch(0, 4, size)
+        pictures = renderer.batch(0, 4, size).pictures
         assert pictures.shape == (4, 3, size, size)
         assert pictures.min() >= -1
         assert pictures.max() <= 1
 
 
 def test_a_batch_depends_on_its_number_and_the_seed_alone(renderer):
-    first, labels = renderer.batch(3, 8, 32)
+    first, labels, _ = renderer.batch(3, 8, 32)
     renderer.batch(4, 8, 32)
-    again, same = PictureRenderer(CLASSES, seed=0).batch(3, 8, 32)
+    again, same, _ = PictureRenderer(CLASSES, seed=0).batch(3, 8, 32)
     assert torch.equal(first, again)
     assert torch.equal(labels, same)
     assert not torch.equal(first, renderer.batch(4, 8, 32)[0])
@@ -50,13 +50,14 @@ def test_every_class_comes_up_about_equally_often(many):
 
 
 def test_where_no_shape_is_shown_on_a_plain_ground_there_is_only_light_and_grain(renderer):
-    pictures, labels = PictureRenderer(CLASSES, seed=0, empty=1.0).batch(0, 200, 32)
+    pictures, labels, mask = PictureRenderer(CLASSES, seed=0, empty=1.0).batch(0, 200, 32)
     plain = pictures[labels[:, 1] == NO_TEXTURE]
     assert (labels[:, 0] == 12).all()
+    assert not mask.any()
     # Uneven light is linear: what is left after smoothing differs little from its neighbours.
     smooth = torch.nn.functional.avg_pool2d(plain, 8)
     assert (smooth[..., 1:, :] - smooth[..., :-1, :]).abs().amax() < 0.4
-    shown, _ = renderer.batch(0, 200, 32)
+    shown = renderer.batch(0, 200, 32).pictures
     assert shown.std((1, 2, 3)).mean() > 1.5 * plain.std((1, 2, 3)).mean()
 
 
@@ -80,6 +81,22 @@ def test_pictures_vary_in_brightness_colour_and_place(many):
 @pytest.mark.gpu
 def test_pictures_are_made_on_the_accelerator():
     renderer = PictureRenderer(CLASSES, seed=0, device="cuda")
-    pictures, labels = renderer.batch(0, 16, 64)
+    pictures, labels, _ = renderer.batch(0, 16, 64)
     assert pictures.is_cuda
     assert labels.is_cuda
+
+
+def test_the_mask_says_where_the_picture_differs_from_its_ground():
+    pictures, labels, mask = PictureRenderer(CLASSES, seed=2).batch(0, 200, 32)
+    assert mask.shape == (200, 32, 32)
+    assert mask.min() >= 0
+    assert mask.max() <= 1
+    shown = (labels[:, 0] != 12) & (labels[:, 1] == NO_TEXTURE)
+    inside, outside = mask[shown] > 0.9, mask[shown] == 0
+    grey = pictures[shown].mean(1)
+    levels = [
+        (p[i].mean() - p[o].mean()).abs() for p, i, o in zip(grey, inside, outside, strict=True)
+    ]
+    spreads = [p[o].std() for p, o in zip(grey, outside, strict=True)]
+    found = torch.stack(levels) > 2 * torch.stack(spreads)
+    assert found[inside.any((1, 2))].float().mean() > 0.6
