@@ -178,7 +178,7 @@ def _moved(draw: _Draw, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor,
         waves = draw.uniform(1.0, 4.0)
         x, y = y + swing[:, None] * torch.sin(waves[:, None] * x + phase[:, None]), x
     angle, stretch = draw.uniform(-0.3, 0.3), torch.exp(draw.uniform(-0.2, 0.2))
-    half = torch.exp(draw.uniform(math.log(0.3), math.log(0.95)))
+    half = torch.exp(draw.uniform(math.log(0.2), math.log(0.95)))
     cosine, sine = torch.cos(angle) * half, torch.sin(angle) * half
     room = (1 - half).clamp_min_(0.0)
     to_x, to_y = draw.uniform(-1.0, 1.0) * room, draw.uniform(-1.0, 1.0) * room
@@ -198,7 +198,7 @@ def _painted(
     extreme = plain & draw.chance(0.5)
     base = torch.where(extreme, (base > 0.5).float(), base)
     away = torch.where(draw.uniform(0.0, 1.0) < base, -1.0, 1.0)
-    step = away * torch.exp(draw.uniform(math.log(0.2), math.log(0.9)))
+    step = away * torch.exp(draw.uniform(math.log(0.15), math.log(0.9)))
     tints = draw.uniform(-0.2, 0.2, 2, 3) * ~grey[:, None, None]
     under = base[:, None] + tints[:, 0]
     over = step[:, None] + tints[:, 1]
