@@ -175,7 +175,7 @@ def test_the_best_trials_are_averaged(few: Path, resnet: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("most", "share", "epochs"),
-    [(100.0, 0.5, 50.0), (8.0, 0.5, 5.0), (3.0, 0.34, 3.0), (0.4, 0.5, 1.0)],
+    [(100.0, 0.5, 50.0), (16.0, 0.5, 10.0), (8.0, 0.5, 8.0), (3.0, 0.34, 3.0), (0.4, 0.5, 1.0)],
 )
 def test_a_trial_takes_a_share_of_the_time_but_enough_to_learn(
     most: float, share: float, epochs: float
