@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_vft.data.columns import Columns, find_columns, require_label
+from hf_vft.data.columns import Columns, box_columns, find_columns, require_label
 from hf_vft.data.kinds import KINDS
 from hf_vft.data.label_columns import Labels, read_labels, text_values, with_flags
 from hf_vft.data.table import Table, canonical_split, image_rows
@@ -73,6 +73,10 @@ def rows_to_table(
     if splits is None and named:
         splits = _splits_from_folders(files)
     extras, unused = _extra_columns(rows, columns)
+    if columns.label is not None and labels.kind.name != "boxes":
+        marked = [name for name in box_columns(rows.features) if name in unused]
+        unused = [name for name in unused if name not in marked]
+        notes += [_boxes_too(name, columns.label) for name in marked]
     if unused:
         notes.append(f"Not used: columns {quoted(unused)}.")
     table = Table(
@@ -203,6 +207,13 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
             "validation, test: name another data.split_column, or 'none' to divide anew."
         )
     return [str(canonical_split(value)) for value in values]
+
+
+def _boxes_too(boxes: str, label: str) -> str:
+    return (
+        f"Column {label!r} holds labels and column {boxes!r} boxes: the labels are learned; for "
+        "the boxes take --recipe detection."
+    )
 
 
 def _extra_columns(

@@ -193,8 +193,14 @@ def test_boxes_are_only_taken_where_no_class_is_named_or_where_they_are_asked_fo
     rows = [json.loads(line) for line in (root / "metadata.jsonl").read_text().splitlines()]
     labelled = [{**row, "label": "ab"[i % 2]} for i, row in enumerate(rows)]
     table(root, labelled, "metadata.jsonl")
-    assert load_data(root, DataConfig(), seed=0).kind.name == "class"
-    assert load_data(root, DataConfig(), seed=0, kind="boxes").kind.name == "boxes"
+    classes = load_data(root, DataConfig(), seed=0)
+    assert classes.kind.name == "class"
+    boxes_too = "Column 'label' holds labels and column 'objects' boxes: the labels are learned"
+    assert any(boxes_too in note for note in classes.notes)
+    assert not any("Not used" in note for note in classes.notes)
+    boxes = load_data(root, DataConfig(), seed=0, kind="boxes")
+    assert boxes.kind.name == "boxes"
+    assert not any(boxes_too in note for note in boxes.notes)
     assert load_data(root, DataConfig(label_column="objects"), seed=0).kind.name == "boxes"
 
 
