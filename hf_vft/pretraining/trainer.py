@@ -55,8 +55,8 @@ class PictureCollator:
     def __call__(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
         """``pixel_values`` ``[B, 3, S, S]``, ``labels`` ``[B, 2]`` and ``mask`` ``[B, S, S]``."""
         first = int(numbers[0])
-        # Held-out pictures keep one size, so that scores compare over the whole training.
-        share = 0.0 if first >= HELD_OUT else first / self.config.pictures
+        # Held-out pictures have the last size throughout, so that scores compare.
+        share = 1.0 if first >= HELD_OUT else first / self.config.pictures
         size = self.config.size_at(share)
         made = self.renderer.batch(first, len(numbers), size)
         return {"pixel_values": made.pictures, "labels": made.labels, "mask": made.mask}

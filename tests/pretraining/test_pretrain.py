@@ -13,6 +13,7 @@ from hf_vft.pretraining.learner import FormulaLearner, coverage_loss
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
 from hf_vft.pretraining.recipe import PretrainRecipe
 from hf_vft.pretraining.render import NO_TEXTURE, PictureClasses, PictureRenderer
+from hf_vft.pretraining.trainer import HELD_OUT
 from tests.pictures import picture
 
 STEPS = 48
@@ -110,6 +111,17 @@ def test_a_training_in_pieces_ends_with_the_same_weights(trained, tmp_path):
         torch.testing.assert_close(value.float(), other[name].float(), atol=2e-3, rtol=1e-2)
     evaluated = [[row["step"] for row in log(o) if "eval_loss" in row] for o in (tmp_path, trained)]
     assert evaluated[0] == evaluated[1] == [16, 32, 48]
+
+
+def test_held_out_pictures_have_the_last_size_from_the_start(tmp_path):
+    collate = make_trainer(recipe(), tmp_path).data_collator
+    assert collate([0, 1])["pixel_values"].shape[-1] == 16
+    assert collate([HELD_OUT, HELD_OUT + 1])["pixel_values"].shape[-1] == 32
+
+
+def test_a_training_ends_with_an_evaluation(tmp_path):
+    pretrain(recipe(steps=20), tmp_path)
+    assert [row["step"] for row in log(tmp_path) if "eval_loss" in row] == [16, 20]
 
 
 def test_an_earlier_training_is_not_overwritten(trained):
