@@ -70,12 +70,9 @@ def pretrain(
     if trainer.is_world_process_zero():
         write_text(out / RECIPE_FILE, recipe.to_yaml())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    state = trainer.state
-    if state.global_step == state.max_steps and state.global_step % recipe.training.evaluate_every:
-        trainer.evaluate()
     if trainer.is_world_process_zero():
         batch = recipe.training.batch_size * trainer.args.world_size
-        training = log.summary(state, recipe.training.pictures, batch)
+        training = log.summary(trainer.state, recipe.training.pictures, batch)
         save_backbone(trainer.model.classifier, recipe, out / MODEL_FOLDER, training)
     return out / MODEL_FOLDER
 
