@@ -44,9 +44,14 @@ def load(name: str, classes: int, seed: int) -> Any:
     for module in model.modules():  # what hampers fine-tuning in MobileNet's configuration
         if isinstance(module, torch.nn.Dropout) and module.p > 0.5:
             module.p = 0.0
-        if isinstance(module, torch.nn.BatchNorm2d) and module.momentum > 0.5:
-            module.momentum = 0.0
     return model
+
+
+def keep_statistics(model: Any) -> None:
+    """Batch normalisation as it was pre-trained: small batches of few pictures estimate it badly."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
 
 
 def normalised(pictures: np.ndarray) -> torch.Tensor:
@@ -83,15 +88,18 @@ def probe_and_neighbours(name: str, data: TransferSet) -> dict[str, dict[int | N
 
 def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int, epochs: int) -> list:
     """Macro F1 on the test pictures after each epoch."""
+    pretrained = not name.startswith("random:")
     chosen = data.subset(shots, seed)
     model = load(name, data.classes, seed)
-    rate = RATES["random" if name.startswith("random:") else "pretrained"]
+    rate = RATES["pretrained" if pretrained else "random"]
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.05)
     steps = epochs * -(-len(chosen) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     rng, scores = np.random.default_rng(seed), []
     for _ in range(epochs):
         model.train()
+        if pretrained:
+            keep_statistics(model)
         order = rng.permutation(chosen)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
