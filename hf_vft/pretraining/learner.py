@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
+
+from hf_vft.pretraining.teacher import FeatureMap, Imitation, last_channels
 
 PIXELS = 4
 """Side of the squares whose coverage is learned: a patch of ConvNeXt's stem."""
@@ -22,39 +25,45 @@ class FormulaLearner(PreTrainedModel):  # type: ignore[no-untyped-call]
     Args:
         classifier: Of transformers, its logits for shapes and surfaces.
         side: Of a picture, in pixels, that the classifier takes.
+        maps: Of a teacher whose features are given as well.
     """
 
     base_model_prefix = "classifier"
     # Attention is the classifier's affair, which has checked it already.
     _supports_sdpa = True
 
-    def __init__(self, classifier: Any, side: int) -> None:
+    def __init__(self, classifier: Any, side: int, maps: Sequence[FeatureMap] = ()) -> None:
         super().__init__(classifier.config)
         self.classifier = classifier
         with torch.no_grad():
             places = self._places(torch.zeros(1, 3, side, side))[1]
         self.cells = max(1, side // places.shape[1] // PIXELS)
         channels = places.shape[-1]
+        self.imitation = Imitation(maps, channels)
         self.coverage = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, self.cells**2))
 
-    def forward(self, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self, pixel_values: torch.Tensor) -> dict[str, Any]:
         """From ``[B, 3, S, S]``.
 
         Returns:
-            ``logits`` ``[B, classes]``, and ``coverage`` ``[B, s, s]``: logits of the share of
-            each square that the shape covers, squares of ``PIXELS`` pixels where the backbone's
-            places divide into such.
+            ``logits`` ``[B, classes]``; ``coverage`` ``[B, s, s]``: logits of the share of each
+            square that the shape covers, squares of ``PIXELS`` pixels where the backbone's places
+            divide into such; and ``imitation``, a list of ``[B, h, w, C]`` by the teacher's maps.
         """
         logits, places = self._places(pixel_values)
         inside = self.coverage(places).permute(0, 3, 1, 2)
-        return {"logits": logits, "coverage": F.pixel_shuffle(inside, self.cells)[:, 0]}
+        return {
+            "logits": logits,
+            "coverage": F.pixel_shuffle(inside, self.cells)[:, 0],
+            "imitation": self.imitation(places, pixel_values.shape[-1]),
+        }
 
     def _places(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits, and the last features by place ``[B, h, w, C]``."""
         output = self.classifier(pixel_values=pixel_values, output_hidden_states=True)
         last = output.hidden_states[-1]
         if last.ndim == 4:
-            return output.logits, last.permute(0, 2, 3, 1)
+            return output.logits, last_channels(last)
         side = pixel_values.shape[-1] // self.config.patch_size
         # Class token and registers, if any, come before the patches.
         return output.logits, last[:, -(side**2) :].unflatten(1, (side, side))

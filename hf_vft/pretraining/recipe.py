@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
@@ -55,6 +55,9 @@ class PretrainingConfig(Section):
     pictures: PositiveInt = Field(description="Seen in all; none is seen twice.")
     batch_size: PositiveInt = 64
     sizes: list[SizePhase] = Field(min_length=1)
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="Muon for matrices (timm's, with AdamW for the rest)."
+    )
     learning_rate: PositiveFloat = 2e-3
     weight_decay: float = Field(0.05, ge=0.0)
     warmup: Fraction = Field(0.03, description="Share of the training.")
@@ -62,6 +65,13 @@ class PretrainingConfig(Section):
     label_smoothing: float = Field(0.1, ge=0.0, lt=1.0)
     texture_weight: float = Field(0.5, ge=0.0, description="Of the texture's loss.")
     place_weight: float = Field(1.0, ge=0.0, description="Of the loss of where the shape lies.")
+    teacher: str | None = Field(
+        None, description="Convolutional backbone whose features are learned too: name or folder."
+    )
+    teacher_weight: float = Field(1.0, ge=0.0, description="Of the loss to its features.")
+    bfloat16: bool | None = Field(
+        None, description="Mixed precision; by default on a GPU that has it."
+    )
     ema_decay: float = Field(0.998, ge=0.0, lt=1.0)
     clip_gradient: PositiveFloat = 1.0
     evaluate_every: PositiveInt = Field(250, description="Steps between evaluations, checkpoints.")

@@ -15,6 +15,7 @@ from transformers import EvalPrediction
 from hf_vft.pretraining.learner import coverage_loss
 from hf_vft.pretraining.recipe import PretrainingConfig
 from hf_vft.pretraining.render import NO_TEXTURE, PictureRenderer
+from hf_vft.pretraining.teacher import Teacher, imitation_loss
 from hf_vft.training.trainer import VisionTrainer
 
 HELD_OUT = 2**40
@@ -68,12 +69,21 @@ class PretrainTrainer(VisionTrainer):
     Args:
         config: Of the training; says what texture and place weigh.
         shapes: How many logits belong to shapes, those without any included.
+        teacher: Whose features are learned too.
         **kwargs: As for ``VisionTrainer``.
     """
 
-    def __init__(self, *, config: PretrainingConfig, shapes: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        config: PretrainingConfig,
+        shapes: int,
+        teacher: Teacher | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.config = config
         self.shapes = shapes
+        self.teacher = teacher
         super().__init__(**kwargs, compute_metrics=self._scores)
 
     def compute_loss(
@@ -83,7 +93,7 @@ class PretrainTrainer(VisionTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Cross-entropy of the shape, of the texture where there is one, and of the place."""
+        """Cross-entropy of shape, texture and place, and the distance to a teacher's features."""
         answers = model(pixel_values=inputs["pixel_values"])
         logits = answers["logits"].float()
         shape, texture = inputs["labels"].unbind(1)
@@ -100,6 +110,10 @@ class PretrainTrainer(VisionTrainer):
         loss = loss + self.config.texture_weight * textures / known
         place = coverage_loss(answers["coverage"].float(), inputs["mask"])
         loss = loss + self.config.place_weight * place
+        if self.teacher is not None and model.training:
+            with self.accelerator.autocast():
+                shown = self.teacher(inputs["pixel_values"])
+            loss = loss + self.config.teacher_weight * imitation_loss(answers["imitation"], shown)
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def _scores(self, prediction: EvalPrediction) -> dict[str, float]:
