@@ -55,10 +55,8 @@ class Teacher(nn.Module):
     def forward(self, pixel_values: torch.Tensor) -> list[torch.Tensor]:
         """``[B, h, w, C]`` of each stage, normed over the channels of each place."""
         stages = self.backbone(pixel_values=pixel_values, output_hidden_states=True).hidden_states
-        return [
-            F.layer_norm(last_channels(stage.float()), stage.shape[1:2])
-            for stage in stages[-STAGES:]
-        ]
+        features = [last_channels(stage.float()) for stage in stages[-STAGES:]]
+        return [F.layer_norm(places, places.shape[-1:]) for places in features]
 
 
 class Imitation(nn.Module):
