@@ -1,17 +1,19 @@
 """What pre-trained weights are worth on pictures they never saw.
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.transfer CHECKPOINT... [--random CHECKPOINT] \
-        [--epochs 0] [--cache DIR]
+        [--fine-tune ROWS.jsonl] [--size 96] [--sets demo ...] [--cache DIR]
 
-Macro F1 of a linear probe and of kNN on cached features, and with ``--epochs`` of full
-fine-tuning, with 10 and 50 training pictures a class and with all; the mean of three seeds, which
+Macro F1 of a linear probe and of kNN on cached features, or with ``--fine-tune`` of training
+everything, with 10 and 50 training pictures a class and with all; the mean of three seeds, which
 choose the pictures and the head (with all pictures, probe and kNN have nothing to choose).
-``--random`` adds the architecture of a checkpoint with transformers' random weights.
+``--random`` adds the architecture of a checkpoint with random weights, as transformers draws them.
+Fine-tuning writes a line a run to ``ROWS.jsonl``, and goes on from what is there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +32,23 @@ from tests.benchmarks.transfer_data import TransferSet, transfer_sets
 SEEDS = (0, 1, 2)
 SHOTS = (10, 50, None)
 BATCH = 32
+RANDOM = "random:"
+EPOCHS = {10: 30, 50: 15, None: 10}
 RATES = {"pretrained": 5e-4, "random": 1e-3}
 
 
 def load(name: str, classes: int, seed: int) -> Any:
     """A checkpoint, or with ``random:`` its architecture alone, with a new head."""
     torch.manual_seed(seed)
-    if name.startswith("random:"):
-        config = AutoConfig.from_pretrained(name.removeprefix("random:"), num_labels=classes)
-        return AutoModelForImageClassification.from_config(config)
-    options = {"num_labels": classes, "ignore_mismatched_sizes": True, "dtype": torch.float32}
+    if name.startswith(RANDOM):
+        config = AutoConfig.from_pretrained(name.removeprefix(RANDOM), num_labels=classes)
+        return AutoModelForImageClassification.from_config(config, attn_implementation="eager")
+    options = {
+        "num_labels": classes,
+        "ignore_mismatched_sizes": True,
+        "dtype": torch.float32,
+        "attn_implementation": "eager",  # short rows, in bfloat16
+    }
     model = AutoModelForImageClassification.from_pretrained(name, **options)
     for module in model.modules():  # what hampers fine-tuning in MobileNet's configuration
         if isinstance(module, torch.nn.Dropout) and module.p > 0.5:
@@ -48,7 +57,7 @@ def load(name: str, classes: int, seed: int) -> Any:
 
 
 def keep_statistics(model: Any) -> None:
-    """Batch normalisation as it was pre-trained: small batches of few pictures estimate it badly."""
+    """BatchNorm as it was pre-trained: small batches of few pictures estimate it badly."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
@@ -86,38 +95,81 @@ def probe_and_neighbours(name: str, data: TransferSet) -> dict[str, dict[int | N
     return found
 
 
-def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int, epochs: int) -> list:
-    """Macro F1 on the test pictures after each epoch."""
-    pretrained = not name.startswith("random:")
+def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> list[float]:
+    """Macro F1 on the test pictures after each epoch; with few pictures, after the last alone."""
+    pretrained = not name.startswith(RANDOM)
     chosen = data.subset(shots, seed)
     model = load(name, data.classes, seed)
     rate = RATES["pretrained" if pretrained else "random"]
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.05)
+    epochs = EPOCHS[shots]
     steps = epochs * -(-len(chosen) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     rng, scores = np.random.default_rng(seed), []
-    for _ in range(epochs):
+    for epoch in range(epochs):
         model.train()
         if pretrained:
             keep_statistics(model)
         order = rng.permutation(chosen)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            logits = model(pixel_values=normalised(data.train_x[batch])).logits
             labels = torch.from_numpy(data.train_y[batch])
-            torch.nn.functional.cross_entropy(logits, labels).backward()
+            torch.nn.functional.cross_entropy(logits(model, data.train_x[batch]), labels).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()
-        model.eval()
-        with torch.inference_mode():
-            answers = [
-                model(pixel_values=normalised(data.test_x[i : i + 64])).logits.argmax(1)
-                for i in range(0, len(data.test_x), 64)
-            ]
-        scores.append(float(f1_score(data.test_y, torch.cat(answers), average="macro")))
+        if shots is None or epoch + 1 == epochs:
+            scores.append(tested(model, data))
     return scores
+
+
+def logits(model: Any, pictures: np.ndarray) -> torch.Tensor:
+    """In bfloat16 where that is faster on a CPU: in transformers on patches."""
+    patches = hasattr(model.config, "patch_size") and "conv" not in model.config.model_type
+    with torch.autocast("cpu", torch.bfloat16, enabled=patches):
+        return model(pixel_values=normalised(pictures)).logits.float()
+
+
+@torch.no_grad()
+def tested(model: Any, data: TransferSet) -> float:
+    model.eval()
+    parts = [
+        logits(model, data.test_x[i : i + 64]).argmax(1) for i in range(0, len(data.test_x), 64)
+    ]
+    return float(f1_score(data.test_y, torch.cat(parts), average="macro"))
+
+
+def fine_tune_all(names: list[str], data: TransferSet, file: Path) -> None:
+    """Every run that ``file`` lacks, the shortest first."""
+    for shots in SHOTS:
+        for seed in SEEDS:
+            for name in names:
+                key = {"data": data.name, "weights": name, "shots": shots, "seed": seed}
+                if any(key.items() <= row.items() for row in rows(file)):
+                    continue
+                row = {**key, "f1_macro": fine_tuned(name, data, shots, seed)}
+                with file.open("a") as out:
+                    out.write(json.dumps(row) + "\n")
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+
+
+def print_fine_tuned(name: str, data: TransferSet, file: Path) -> None:
+    """A line of the table; last, the epochs until random weights' final score is reached."""
+
+    def runs(weights: str, shots: int | None) -> list[list[float]]:
+        wanted = {"data": data.name, "weights": weights, "shots": shots}
+        return [row["f1_macro"] for row in rows(file) if wanted.items() <= row.items()]
+
+    cells = [cell([run[-1] for run in runs(name, shots)]) for shots in SHOTS]
+    curve = np.mean(runs(name, None), 0)
+    scratch = runs(RANDOM + name, None)
+    reached = np.flatnonzero(curve >= np.mean([run[-1] for run in scratch])) if scratch else []
+    after = f" | {reached[0] + 1} of {EPOCHS[None]} epochs" if len(reached) else " | "
+    print(f"| {data.name} | {name} | fine-tuned | {' | '.join(cells)}{after} |", flush=True)
 
 
 def cell(scores: list[float]) -> str:
@@ -129,28 +181,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoints", nargs="+")
     parser.add_argument("--random", action="append", default=[])
-    parser.add_argument("--epochs", type=int, default=0)
-    parser.add_argument("--shots", type=int, help="Fine-tune with so many a class; default all.")
+    parser.add_argument("--fine-tune", type=Path, metavar="ROWS.jsonl")
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--sets", nargs="*", help="Default: all that are there.")
     parser.add_argument("--cache", type=Path, default=default_cache() / "transfer")
     options = parser.parse_args()
-    names = [*options.checkpoints, *(f"random:{name}" for name in options.random)]
+    names = [*options.checkpoints, *(RANDOM + name for name in options.random)]
     print("| pictures | weights | how | 10 a class | 50 a class | all |")
     print("| --- | --- | --- | --- | --- | --- |")
     for data in transfer_sets(options.size, options.cache):
         if options.sets and data.name not in options.sets:
             continue
+        if options.fine_tune:
+            fine_tune_all(names, data, options.fine_tune)
         for name in names:
-            if not options.epochs:
-                for how, found in probe_and_neighbours(name, data).items():
-                    row = " | ".join(cell(scores) for scores in found.values())
-                    print(f"| {data.name} | {name} | {how} | {row} |", flush=True)
+            if options.fine_tune:
+                print_fine_tuned(name, data, options.fine_tune)
                 continue
-            runs = [fine_tuned(name, data, options.shots, s, options.epochs) for s in SEEDS]
-            curve = " ".join(f"{value:.2f}" for value in np.mean(runs, 0))
-            last = cell([run[-1] for run in runs])
-            print(f"| {data.name} | {name} | fine-tuned | {last} | by epoch: {curve} |", flush=True)
+            for how, found in probe_and_neighbours(name, data).items():
+                row = " | ".join(cell(scores) for scores in found.values())
+                print(f"| {data.name} | {name} | {how} | {row} |", flush=True)
 
 
 if __name__ == "__main__":
