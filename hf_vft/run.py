@@ -29,7 +29,10 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary.touch()
+    mode = temporary.stat().st_mode
     write(temporary)
+    temporary.chmod(mode)  # safetensors lets nobody but the owner read what it writes
     with temporary.open("rb") as stream:
         os.fsync(stream.fileno())
     temporary.replace(path)
@@ -55,6 +58,7 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     temporary.mkdir()
     fill(temporary)
+    _let_read(temporary)
     if path.exists():
         old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
         path.rename(old)
@@ -62,6 +66,14 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(old)
     else:
         temporary.rename(path)
+
+
+def _let_read(folder: Path) -> None:
+    """Whoever may read a folder may read its files: safetensors makes its own the owner's alone."""
+    readers = folder.stat().st_mode & 0o444
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            file.chmod(file.stat().st_mode | readers)
 
 
 def remove_leftovers(path: Path) -> None:

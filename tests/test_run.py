@@ -1,12 +1,15 @@
 import json
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from hf_vft import run as run_module
 from hf_vft.errors import RunError
 from hf_vft.recipe import load_recipe
-from hf_vft.run import RunDirectory, write_folder, write_json, write_text
+from hf_vft.run import RunDirectory, write_file, write_folder, write_json, write_text
 
 
 class CrashError(Exception):
@@ -66,6 +69,19 @@ def test_a_crash_while_filling_leaves_the_old_folder(tmp_path: Path):
     with pytest.raises(CrashError):
         write_folder(model, half)
     assert names(model) == ["old"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_weights_are_read_by_whom_the_rest_is_read_by(tmp_path: Path, umask: int):
+    weights = {"a": np.zeros(2, np.float32)}
+    before = os.umask(umask)
+    try:
+        write_folder(tmp_path / "folder", lambda folder: save_file(weights, folder / "a"))
+        write_file(tmp_path / "a", lambda file: save_file(weights, file))
+    finally:
+        os.umask(before)
+    for file in (tmp_path / "folder" / "a", tmp_path / "a"):
+        assert file.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_a_finished_run_opens_and_knows_its_recipe(tmp_path: Path):
