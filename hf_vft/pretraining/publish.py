@@ -15,7 +15,7 @@ from hf_vft.models.backbones import plain_processor
 from hf_vft.models.input_size import resize_input
 from hf_vft.pretraining.log import Training
 from hf_vft.pretraining.recipe import PretrainRecipe
-from hf_vft.run import write_text
+from hf_vft.run import write_folder
 
 FACTS_FILE = "training.json"
 
@@ -40,14 +40,17 @@ def save_backbone(
     whole = resize_input(whole, recipe.backbone.image_size)
     backbone: Any = whole.base_model
     half = {key: value.half().contiguous() for key, value in backbone.state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
     backbone.config.dtype = torch.float32
     backbone.config.num_labels = 2  # as in a fresh configuration: the head is not saved
-    backbone.save_pretrained(folder, state_dict=half)
-    plain_processor(recipe.backbone.image_size).save_pretrained(folder)
-    write_text(folder / "recipe.yaml", recipe.to_yaml())
-    write_text(folder / FACTS_FILE, json.dumps(training.to_dict(), indent=2) + "\n")
-    write_text(folder / "README.md", card(recipe, training, whole))
+
+    def fill(folder: Path) -> None:
+        backbone.save_pretrained(folder, state_dict=half)
+        plain_processor(recipe.backbone.image_size).save_pretrained(folder)
+        (folder / "recipe.yaml").write_text(recipe.to_yaml())
+        (folder / FACTS_FILE).write_text(json.dumps(training.to_dict(), indent=2) + "\n")
+        (folder / "README.md").write_text(card(recipe, training, whole))
+
+    write_folder(folder, fill)
 
 
 def card(recipe: PretrainRecipe, training: Training, model: PreTrainedModel) -> str:

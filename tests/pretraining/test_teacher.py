@@ -99,6 +99,7 @@ def test_taught_in_pieces_it_ends_with_the_same_weights(convolutional, tmp_path)
     for name, value in ours.items():
         torch.testing.assert_close(value, theirs[name], atol=2e-3, rtol=1e-2)
     assert max(row["step"] for row in log(tmp_path / "pieces")) == 8
+    assert f"the features of `{convolutional}`" in (whole / "README.md").read_text()
 
 
 def test_bfloat16_is_the_recipes_choice(convolutional, tmp_path):
