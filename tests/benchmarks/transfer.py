@@ -33,7 +33,7 @@ SEEDS = (0, 1, 2)
 SHOTS = (10, 50, None)
 BATCH = 32
 RANDOM = "random:"
-EPOCHS = {10: 30, 50: 15, None: 10}
+EPOCHS = {10: 30, 50: 12, None: 8}
 RATES = {"pretrained": 5e-4, "random": 1e-3}
 
 
