@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hf_vft.automl.facts import Facts
+from hf_vft.automl.rates import EMBEDDED
 from hf_vft.automl.resolve import resolve, resolve_for_model
 from hf_vft.models.backbones import Checkpoint, choose_checkpoint, embedded
 from hf_vft.recipe import Recipe, load_recipe
@@ -90,8 +91,9 @@ def checkpoint(name: str = "me/vit", *, pretrained: bool = True) -> Checkpoint:
     ("start", "changes", "expected"),
     [
         (checkpoint(), {}, ("sgd", 5e-3, 1e-4)),
-        (choose_checkpoint([next(iter(embedded()))]), {}, ("adamw", 1e-3, 0.05)),
-        (checkpoint(str(next(iter(embedded().values())))), {}, ("adamw", 1e-3, 0.05)),
+        (choose_checkpoint(["convnextv2-formula"]), {}, ("adamw", 1e-3, 0.05)),
+        (checkpoint(str(embedded()["convnextv2-formula"])), {}, ("adamw", 1e-3, 0.05)),
+        (choose_checkpoint(["vit-registers-formula"]), {}, ("adamw", 3e-4, 0.05)),
         (checkpoint(pretrained=False), {}, ("adamw", 1e-3, 0.05)),
         (checkpoint(), {"optimizer": "adamw"}, ("adamw", 1e-4, 0.05)),
         (checkpoint(), {"learning_rate": 0.01, "weight_decay": 0.0}, ("sgd", 0.01, 0.0)),
@@ -106,3 +108,7 @@ def test_the_rate_follows_what_the_backbone_has_learned(
     assert (stage.optimizer, stage.learning_rate, stage.weight_decay) == expected
     made = {c.name.rpartition(".")[2] for c in choices if c.name.startswith("stages.all.")}
     assert made == {"optimizer", "learning_rate", "weight_decay"} - changes.keys()
+
+
+def test_every_embedded_backbone_has_its_rates() -> None:
+    assert EMBEDDED.keys() == embedded().keys()
