@@ -22,6 +22,8 @@ STEPS = 500
 """Of batches of 32, for data sets below 20 thousand pictures (BiT-HyperRule, Kolesnikov 2020)."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 30
+FEW = 10
+"""From so many epochs on a plan has whole ones."""
 LONGER = 2
 """No trial is planned for more than so many times the epochs of the recipe."""
 
@@ -164,13 +166,13 @@ def _stages(recipe: Recipe, params: Params, planned: float, share: float) -> Seq
         "weight_decay": params["weight_decay"],
         "layer_decay": decay,
     }
-    epochs = max(1.0, round(planned * share))
+    epochs = few_or_whole(planned * share)
     own = recipe.stages[-1]
     base = GENTLE["adamw"].learning_rate
     if own.optimizer == "adamw":
         base = float(own.learning_rate)
     if params["strategy"] == GRADUAL and epochs >= 2:
-        first = max(1.0, round(epochs / 3))
+        first = few_or_whole(epochs / 3)
         return [
             StageConfig(
                 name="top", train="blocks:2", epochs=first, learning_rate=3 * base * rate, **shared
@@ -190,11 +192,17 @@ def _stages(recipe: Recipe, params: Params, planned: float, share: float) -> Seq
     ]
 
 
+def few_or_whole(epochs: float) -> float:
+    """Whole epochs, quarters if they are few: a last one may be a tenth of a short search."""
+    steps = 1 if epochs >= FEW else 4
+    return max(1.0, round(steps * epochs) / steps)
+
+
 def _shortened(stage: StageConfig, rate: float, share: float) -> StageConfig:
     head = stage.head_learning_rate
     return stage.model_copy(
         update={
-            "epochs": stage.epochs if share >= 1.0 else max(1.0, round(stage.epochs * share)),
+            "epochs": stage.epochs if share >= 1.0 else few_or_whole(stage.epochs * share),
             "learning_rate": float(stage.learning_rate) * rate,
             "head_learning_rate": head * rate if head is not None else None,
         }
