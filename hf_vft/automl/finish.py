@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ MORE = "more"
 GENTLER = 1 / 3
 """Of the last stage's rates: the weights are near their best already."""
 
-WORTHWHILE = 2.0
+WORTHWHILE = 1.0
 """Epochs below which another stage is not begun."""
 
 
@@ -123,11 +124,10 @@ def _best_weights(folder: Path) -> Path:
 
 
 def _epochs_left(tuned: FineTuned, clock: Clock) -> float:
-    ran = sum(len(stage.history) for stage in tuned.stages)
     seconds = sum(stage.seconds for stage in tuned.stages)
-    if not ran or clock.over():
+    if not tuned.epochs or clock.over():
         return 0.0
-    return float(int(min(30.0, clock.left / max(seconds / ran, 1e-3))))
+    return math.floor(4 * min(30.0, clock.left / max(seconds / tuned.epochs, 1e-3))) / 4
 
 
 def _gentler(stage: StageConfig, epochs: float) -> StageConfig:

@@ -28,7 +28,7 @@ class Pace:
         return self._factor * self._passes * latency * float(params["scale"]) ** 2
 
     def learn(
-        self, candidate: Candidate, params: Mapping[str, Any], *, epochs: int, seconds: float
+        self, candidate: Candidate, params: Mapping[str, Any], *, epochs: float, seconds: float
     ) -> None:
         """Take in what the epochs of a trial took."""
         expected = max(self.epoch(candidate, params), 1e-6)

@@ -73,7 +73,7 @@ class Outcome:
     seconds: float
     score: float | None = None
     interval: list[float | None] | None = None
-    epochs: int = 0
+    epochs: float = 0.0
     training: float = 0.0
     reason: str = ""
     trained: tuple[Prepared, FineTuned] | None = None
@@ -117,7 +117,7 @@ class Runner:
             time.monotonic() - began,
             score=reached(tuned, self.metric),
             interval=interval,
-            epochs=sum(len(stage.history) for stage in tuned.stages),
+            epochs=tuned.epochs,
             training=sum(stage.seconds for stage in tuned.stages),
             trained=(prepared, tuned),
         )

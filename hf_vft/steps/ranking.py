@@ -47,7 +47,7 @@ def leaderboard(
             kind="model",
             model=name,
             score=report.splits["validation"].metrics[primary],
-            epochs=sum(len(stage.history) for stage in tuned.stages),
+            epochs=tuned.epochs,
             seconds=sum(stage.seconds for stage in tuned.stages),
             cost=cost,
         )

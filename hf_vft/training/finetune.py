@@ -47,6 +47,11 @@ class FineTuned:
     probe_logits: dict[str, np.ndarray] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def epochs(self) -> float:
+        """Over all stages; a stage may end within one."""
+        return sum(float(stage.history[-1]["epoch"]) for stage in self.stages if stage.history)
+
 
 class FineTuning:
     """One model, one data set, one resolved recipe.
