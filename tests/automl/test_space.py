@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from hf_vft.automl.memory import fitting_batches
-from hf_vft.automl.space import Space, scaled_size, trial_changes
+from hf_vft.automl.space import Space, few_or_whole, scaled_size, trial_changes
 from hf_vft.data.transforms import STRENGTHS
 from hf_vft.recipe import Recipe, load_recipe
 from tests.models import tiny
@@ -38,6 +38,11 @@ def recipe() -> Recipe:
 
 def test_the_first_trial_changes_nothing(recipe: Recipe) -> None:
     assert trial_changes(recipe, SPACE.first_trials()[0], pictures=400, size=224) == {}
+
+
+@pytest.mark.parametrize(("asked", "planned"), [(0.3, 1), (2.6, 2.5), (9.9, 10), (12.4, 12)])
+def test_a_plan_has_whole_epochs_or_quarters_of_few(asked: float, planned: float) -> None:
+    assert few_or_whole(asked) == planned
 
 
 def test_the_first_trial_is_only_shortened_where_time_is_short(recipe: Recipe) -> None:
