@@ -124,10 +124,9 @@ def _best_weights(folder: Path) -> Path:
 
 
 def _epochs_left(tuned: FineTuned, clock: Clock) -> float:
-    seconds = sum(stage.seconds for stage in tuned.stages)
     if not tuned.epochs or clock.over():
         return 0.0
-    return math.floor(4 * min(30.0, clock.left / max(seconds / tuned.epochs, 1e-3))) / 4
+    return math.floor(4 * min(30.0, clock.left / max(tuned.seconds / tuned.epochs, 1e-3))) / 4
 
 
 def _gentler(stage: StageConfig, epochs: float) -> StageConfig:

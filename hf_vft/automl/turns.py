@@ -118,7 +118,7 @@ class Runner:
             score=reached(tuned, self.metric),
             interval=interval,
             epochs=tuned.epochs,
-            training=sum(stage.seconds for stage in tuned.stages),
+            training=tuned.seconds,
             trained=(prepared, tuned),
         )
 

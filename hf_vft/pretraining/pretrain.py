@@ -107,9 +107,9 @@ def make_trainer(
     classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
     arguments = training_arguments(recipe, out)
     renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
-    side = max(size.size for size in config.sizes)
-    teacher = Teacher(config.teacher, side).to(arguments.device) if config.teacher else None
-    learner: Any = FormulaLearner(new_backbone(recipe), side, teacher.maps if teacher else ())
+    sides = [phase.size for phase in config.sizes]
+    teacher = Teacher(config.teacher, sides).to(arguments.device) if config.teacher else None
+    learner: Any = FormulaLearner(new_backbone(recipe), max(sides), teacher.maps if teacher else ())
     trainer = PretrainTrainer(
         model=learner.to(memory_format=torch.channels_last),
         args=arguments,

@@ -15,7 +15,7 @@ from hf_vft.models.backbones import plain_processor
 from hf_vft.models.input_size import resize_input
 from hf_vft.pretraining.log import Training
 from hf_vft.pretraining.recipe import PretrainRecipe
-from hf_vft.run import write_folder
+from hf_vft.run import write_folder, write_text
 
 FACTS_FILE = "training.json"
 
@@ -46,9 +46,9 @@ def save_backbone(
     def fill(folder: Path) -> None:
         backbone.save_pretrained(folder, state_dict=half)
         plain_processor(recipe.backbone.image_size).save_pretrained(folder)
-        (folder / "recipe.yaml").write_text(recipe.to_yaml())
-        (folder / FACTS_FILE).write_text(json.dumps(training.to_dict(), indent=2) + "\n")
-        (folder / "README.md").write_text(card(recipe, training, whole))
+        write_text(folder / "recipe.yaml", recipe.to_yaml())
+        write_text(folder / FACTS_FILE, json.dumps(training.to_dict(), indent=2) + "\n")
+        write_text(folder / "README.md", card(recipe, training, whole))
 
     write_folder(folder, fill)
 

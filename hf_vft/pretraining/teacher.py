@@ -29,23 +29,30 @@ class Teacher(nn.Module):
 
     Args:
         name: An embedded backbone, a folder or a Hub id.
-        side: Of a picture, in pixels.
+        sides: That pictures will have, in pixels.
 
     Raises:
-        RecipeError: If its features have no places, as those of a transformer on patches.
+        RecipeError: If its features have no places, as those of a transformer on patches, or the
+            pictures do not divide into the squares that these stand for.
     """
 
-    def __init__(self, name: str, side: int) -> None:
+    def __init__(self, name: str, sides: Sequence[int]) -> None:
         super().__init__()
         auto_class: Any = AutoModel
         checkpoint = choose_checkpoint([name])
         self.backbone = auto_class.from_pretrained(checkpoint.path, dtype=torch.float32)
         self.requires_grad_(False)
         self.eval()
+        side = max(sides)
         maps = self(torch.zeros(1, 3, side, side))
         if any(found.ndim != 4 for found in maps):
             raise RecipeError(f"training.teacher: {name} is not convolutional; name one that is.")
         self.maps = [FeatureMap(side // found.shape[1], found.shape[3]) for found in maps]
+        square = max(found.stride for found in self.maps)
+        if any(one % square for one in sides):
+            raise RecipeError(
+                f"training.sizes: {name} sees squares of {square} pixels; take multiples of that."
+            )
 
     def train(self, mode: bool = True) -> Teacher:
         """A teacher is not trained."""

@@ -48,7 +48,7 @@ def leaderboard(
             model=name,
             score=report.splits["validation"].metrics[primary],
             epochs=tuned.epochs,
-            seconds=sum(stage.seconds for stage in tuned.stages),
+            seconds=tuned.seconds,
             cost=cost,
         )
     ]

@@ -52,6 +52,11 @@ class FineTuned:
         """Over all stages; a stage may end within one."""
         return sum(float(stage.history[-1]["epoch"]) for stage in self.stages if stage.history)
 
+    @property
+    def seconds(self) -> float:
+        """Over all stages."""
+        return sum(stage.seconds for stage in self.stages)
+
 
 class FineTuning:
     """One model, one data set, one resolved recipe.

@@ -30,7 +30,7 @@ def taught(teacher: str, steps: int = 24, **training: object) -> PretrainRecipe:
 
 
 def test_its_last_two_stages_are_shown_normed_and_frozen(convolutional):
-    teacher = Teacher(convolutional, 32).train()
+    teacher = Teacher(convolutional, [16, 32]).train()
     assert teacher.maps == [FeatureMap(4, 8), FeatureMap(8, 16)]
     fine, coarse = teacher(torch.randn(2, 3, 32, 32))
     assert (fine.shape, coarse.shape) == ((2, 8, 8, 8), (2, 4, 4, 16))
@@ -42,7 +42,12 @@ def test_its_last_two_stages_are_shown_normed_and_frozen(convolutional):
 
 def test_a_transformer_on_patches_cannot_teach(tmp_path):
     with pytest.raises(RecipeError, match=r"training\.teacher: .* not convolutional"):
-        Teacher(save(VIT, tmp_path), 32)
+        Teacher(save(VIT, tmp_path), [32])
+
+
+def test_pictures_that_do_not_divide_into_its_squares_are_refused(convolutional):
+    with pytest.raises(RecipeError, match=r"training\.sizes: .* squares of 8 pixels"):
+        Teacher(convolutional, [20, 32])
 
 
 def test_the_places_of_a_square_are_averaged():
