@@ -25,6 +25,7 @@ from hf_vft.pretraining.log import LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainingConfig, PretrainRecipe
 from hf_vft.pretraining.render import PictureClasses, PictureRenderer
+from hf_vft.pretraining.response import quicken_norms
 from hf_vft.pretraining.teacher import Teacher
 from hf_vft.pretraining.trainer import HELD_OUT, Numbers, PictureCollator, PretrainTrainer
 from hf_vft.run import write_text
@@ -109,7 +110,9 @@ def make_trainer(
     renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
     sides = [phase.size for phase in config.sizes]
     teacher = Teacher(config.teacher, sides).to(arguments.device) if config.teacher else None
-    learner: Any = FormulaLearner(new_backbone(recipe), max(sides), teacher.maps if teacher else ())
+    backbone = new_backbone(recipe)
+    quicken_norms(backbone)
+    learner: Any = FormulaLearner(backbone, max(sides), teacher.maps if teacher else ())
     trainer = PretrainTrainer(
         model=learner.to(memory_format=torch.channels_last),
         args=arguments,

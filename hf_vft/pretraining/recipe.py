@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from hf_vft.errors import RecipeError
+from hf_vft.pretraining.render import LARGEST, SMALLEST
 from hf_vft.recipe_base import Fraction, PositiveFloat, PositiveInt, Section
 from hf_vft.recipe_edit import parse_change, set_value
 from hf_vft.recipe_errors import explain
@@ -47,6 +48,12 @@ class SizePhase(Section):
 
     start: Fraction
     size: PositiveInt
+    smallest: float = Field(
+        SMALLEST,
+        gt=0.0,
+        lt=LARGEST,
+        description="Side of the smallest shape, as a share of the picture's.",
+    )
 
 
 class PretrainingConfig(Section):
@@ -84,9 +91,9 @@ class PretrainingConfig(Section):
             raise ValueError("the first phase starts at 0, and each later than the one before")
         return value
 
-    def size_at(self, share: float) -> int:
-        """The side of pictures after this share of the training."""
-        return next(phase.size for phase in reversed(self.sizes) if phase.start <= share)
+    def phase_at(self, share: float) -> SizePhase:
+        """What pictures are after this share of the training."""
+        return next(phase for phase in reversed(self.sizes) if phase.start <= share)
 
 
 class PretrainRecipe(Section):

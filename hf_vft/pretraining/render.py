@@ -15,6 +15,8 @@ from hf_vft.pretraining.textures import spectrum_bank
 
 CLOUD = 8192
 """Points kept of a class; each picture shows some of them."""
+SMALLEST, LARGEST = 0.2, 0.95
+"""Sides of shapes, as shares of the picture's."""
 NO_TEXTURE = -100
 """The surface of a picture with a plain ground: cross-entropy skips it."""
 
@@ -84,13 +86,14 @@ class PictureRenderer:
         self._spectra: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
-    def batch(self, number: int, count: int, size: int) -> Rendered:
+    def batch(self, number: int, count: int, size: int, smallest: float = SMALLEST) -> Rendered:
         """Make a batch.
 
         Args:
             number: Of the batch; never the same pictures twice.
             count: B.
             size: S, side in pixels.
+            smallest: Side of the smallest shape, as a share of the picture's.
         """
         draw = _Draw(self.seed, number, count, self.device)
         shape = draw.integers(self.classes.shapes)
@@ -98,7 +101,7 @@ class PictureRenderer:
         plain = draw.chance(0.2)
         shown = ~draw.chance(self.empty)
         ground = self._ground(draw, texture, plain, size)
-        mask = self._mask(draw, shape, size) * shown[:, None, None]
+        mask = self._mask(draw, shape, size, smallest) * shown[:, None, None]
         pictures = _photographed(draw, _painted(draw, ground, mask, plain), size)
         labels = torch.stack(
             [
@@ -123,12 +126,12 @@ class PictureRenderer:
         ground: torch.Tensor = surface.mul_(strength[:, None, None])
         return ground
 
-    def _mask(self, draw: _Draw, shape: torch.Tensor, size: int) -> torch.Tensor:
+    def _mask(self, draw: _Draw, shape: torch.Tensor, size: int, smallest: float) -> torch.Tensor:
         """How much of the shape covers each pixel, in [0, 1], ``[B, size, size]``."""
         start = draw.integers(CLOUD)[:, None]
         picked = (start + torch.arange(self.points, device=self.device) * 5) % CLOUD
         cloud = self._clouds[shape[:, None], picked]
-        x, y = _moved(draw, cloud[..., 0], cloud[..., 1])
+        x, y = _moved(draw, cloud[..., 0], cloud[..., 1], smallest)
         width = (draw.uniform(0.0, 1.0).square() * 0.035)[:, None]
         x = x + width * draw.normal(self.points)
         y = y + width * draw.normal(self.points)
@@ -171,14 +174,16 @@ class _Draw:
         return self.uniform(0.0, 1.0) < share
 
 
-def _moved(draw: _Draw, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _moved(
+    draw: _Draw, x: torch.Tensor, y: torch.Tensor, smallest: float
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The shape bent a little, turned, stretched, and put somewhere into the picture."""
     for _ in range(2):
         swing, phase = draw.uniform(0.0, 0.1), draw.uniform(0.0, 2 * math.pi)
         waves = draw.uniform(1.0, 4.0)
         x, y = y + swing[:, None] * torch.sin(waves[:, None] * x + phase[:, None]), x
     angle, stretch = draw.uniform(-0.3, 0.3), torch.exp(draw.uniform(-0.2, 0.2))
-    half = torch.exp(draw.uniform(math.log(0.2), math.log(0.95)))
+    half = torch.exp(draw.uniform(math.log(smallest), math.log(LARGEST)))
     cosine, sine = torch.cos(angle) * half, torch.sin(angle) * half
     room = (1 - half).clamp_min_(0.0)
     to_x, to_y = draw.uniform(-1.0, 1.0) * room, draw.uniform(-1.0, 1.0) * room

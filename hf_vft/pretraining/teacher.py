@@ -12,6 +12,7 @@ from transformers import AutoModel
 
 from hf_vft.errors import RecipeError
 from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.pretraining.response import quicken_norms
 
 STAGES = 2
 """So many of the last stages are imitated: one of finer places, one of more meaning."""
@@ -41,6 +42,7 @@ class Teacher(nn.Module):
         auto_class: Any = AutoModel
         checkpoint = choose_checkpoint([name])
         self.backbone = auto_class.from_pretrained(checkpoint.path, dtype=torch.float32)
+        quicken_norms(self.backbone)
         self.requires_grad_(False)
         self.eval()
         side = max(sides)

@@ -56,10 +56,10 @@ class PictureCollator:
     def __call__(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
         """``pixel_values`` ``[B, 3, S, S]``, ``labels`` ``[B, 2]`` and ``mask`` ``[B, S, S]``."""
         first = int(numbers[0])
-        # Held-out pictures have the last size throughout, so that scores compare.
+        # Held-out pictures are those of the last phase throughout, so that scores compare.
         share = 1.0 if first >= HELD_OUT else first / self.config.pictures
-        size = self.config.size_at(share)
-        made = self.renderer.batch(first, len(numbers), size)
+        phase = self.config.phase_at(share)
+        made = self.renderer.batch(first, len(numbers), phase.size, phase.smallest)
         return {"pixel_values": made.pictures, "labels": made.labels, "mask": made.mask}
 
 

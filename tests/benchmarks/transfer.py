@@ -33,7 +33,8 @@ SEEDS = (0, 1, 2)
 SHOTS = (10, 50, None)
 BATCH = 32
 RANDOM = "random:"
-EPOCHS = {10: 30, 50: 12, None: 8}
+STEPS, EPOCHS = 300, 8
+"""Fine-tuning takes at least so many of either: few pictures need more epochs."""
 RATES = {"pretrained": 5e-4, "random": 1e-3}
 
 
@@ -102,7 +103,7 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
     model = load(name, data.classes, seed)
     rate = RATES["pretrained" if pretrained else "random"]
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.05)
-    epochs = EPOCHS[shots]
+    epochs = epochs_of(len(chosen))
     steps = epochs * -(-len(chosen) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     rng, scores = np.random.default_rng(seed), []
@@ -122,6 +123,11 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
         if shots is None or epoch + 1 == epochs:
             scores.append(tested(model, data))
     return scores
+
+
+def epochs_of(pictures: int) -> int:
+    """Of fine-tuning on so many."""
+    return max(EPOCHS, -(-STEPS // -(-pictures // BATCH)))
 
 
 def logits(model: Any, pictures: np.ndarray) -> torch.Tensor:
@@ -168,7 +174,7 @@ def print_fine_tuned(name: str, data: TransferSet, file: Path) -> None:
     curve = np.mean(runs(name, None), 0)
     scratch = runs(RANDOM + name, None)
     reached = np.flatnonzero(curve >= np.mean([run[-1] for run in scratch])) if scratch else []
-    after = f" | {reached[0] + 1} of {EPOCHS[None]} epochs" if len(reached) else " | "
+    after = f" | {reached[0] + 1} of {len(curve)} epochs" if len(reached) else " | "
     print(f"| {data.name} | {name} | fine-tuned | {' | '.join(cells)}{after} |", flush=True)
 
 

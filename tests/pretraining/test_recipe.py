@@ -34,7 +34,7 @@ def sized(*phases: dict) -> PretrainRecipe:
 
 def test_sizes_follow_each_other():
     training = sized({"start": 0.0, "size": 32}, {"start": 0.5, "size": 64}).training
-    assert [training.size_at(share) for share in (0.0, 0.49, 0.5, 1.0)] == [32, 32, 64, 64]
+    assert [training.phase_at(share).size for share in (0.0, 0.49, 0.5, 1.0)] == [32, 32, 64, 64]
 
 
 @pytest.mark.parametrize(

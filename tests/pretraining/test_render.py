@@ -86,6 +86,16 @@ def test_pictures_are_made_on_the_accelerator():
     assert labels.is_cuda
 
 
+def test_no_shape_is_smaller_than_was_asked():
+    renderer = PictureRenderer(CLASSES, seed=0, empty=0.0)
+    wide = {}
+    for smallest in (0.1, 0.6):
+        masks = renderer.batch(0, 200, 32, smallest).mask > 0.05
+        wide[smallest] = torch.maximum(masks.any(1).sum(1), masks.any(2).sum(1)) / 32
+    assert wide[0.1].quantile(0.05) < 0.25
+    assert wide[0.6].quantile(0.05) > 0.45
+
+
 def test_the_mask_says_where_the_picture_differs_from_its_ground():
     pictures, labels, mask = PictureRenderer(CLASSES, seed=2).batch(0, 200, 32)
     assert mask.shape == (200, 32, 32)
