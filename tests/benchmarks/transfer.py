@@ -33,7 +33,7 @@ SEEDS = (0, 1, 2)
 SHOTS = (10, 50, None)
 BATCH = 32
 RANDOM = "random:"
-STEPS, EPOCHS = 300, 8
+STEPS, EPOCHS = 200, 8
 """Fine-tuning takes at least so many of either: few pictures need more epochs."""
 RATES = {"pretrained": 5e-4, "random": 1e-3}
 
