@@ -81,6 +81,9 @@ class PretrainingConfig(Section):
     )
     ema_decay: float = Field(0.998, ge=0.0, lt=1.0)
     clip_gradient: PositiveFloat = 1.0
+    transfer: list[Literal["demo", "digits"]] = Field(
+        [], description="Pictures on which evaluations score a linear probe of the features."
+    )
     evaluate_every: PositiveInt = Field(250, description="Steps between evaluations, checkpoints.")
 
     @field_validator("sizes")

@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import EvalPrediction
+from transformers.trainer_utils import EvalLoopOutput
 
 from hf_vft.pretraining.learner import coverage_loss
 from hf_vft.pretraining.recipe import PretrainingConfig
 from hf_vft.pretraining.render import NO_TEXTURE, PictureRenderer
 from hf_vft.pretraining.teacher import Teacher, imitation_loss
+from hf_vft.pretraining.transfer import TRANSFER_SETS, TransferSet, probe_score
 from hf_vft.training.trainer import VisionTrainer
 
 HELD_OUT = 2**40
@@ -84,6 +86,7 @@ class PretrainTrainer(VisionTrainer):
         self.config = config
         self.shapes = shapes
         self.teacher = teacher
+        self._transfer: list[TransferSet] = []
         super().__init__(**kwargs, compute_metrics=self._scores)
 
     def compute_loss(
@@ -115,6 +118,24 @@ class PretrainTrainer(VisionTrainer):
                 shown = self.teacher(inputs["pixel_values"])
             loss = loss + self.config.teacher_weight * imitation_loss(answers["imitation"], shown)
         return (loss, {"logits": logits}) if return_outputs else loss
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """As in the Trainer, with a linear probe's score on each of ``config.transfer``."""
+        output: EvalLoopOutput = super().evaluation_loop(*args, **kwargs)
+        if self.is_world_process_zero() and output.metrics is not None:
+            output.metrics.update(self._transfer_scores(kwargs.get("metric_key_prefix", "eval")))
+        return output
+
+    def _transfer_scores(self, prefix: str) -> dict[str, float]:
+        if not self._transfer:
+            size = self.config.phase_at(1.0).size
+            self._transfer = [TRANSFER_SETS[name](size) for name in self.config.transfer]
+        classifier: Any = self.accelerator.unwrap_model(self.model)
+        dtype = torch.bfloat16 if self.args.bf16 else None
+        return {
+            f"{prefix}_{data.name}": probe_score(classifier.classifier, data, dtype)
+            for data in self._transfer
+        }
 
     def _scores(self, prediction: EvalPrediction) -> dict[str, float]:
         logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)

@@ -24,10 +24,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 from transformers import AutoConfig, AutoModelForImageClassification
 
-from hf_vft.models.features import head_inputs
 from hf_vft.models.probe import fit_linear_probe
+from hf_vft.pretraining.transfer import TransferSet, features, normalised
 from hf_vft.training.feature_cache import default_cache
-from tests.benchmarks.transfer_data import TransferSet, transfer_sets
+from tests.benchmarks.transfer_data import transfer_sets
 
 SEEDS = (0, 1, 2)
 SHOTS = (10, 50, None)
@@ -62,18 +62,6 @@ def keep_statistics(model: Any) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
-
-
-def normalised(pictures: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def features(model: Any, pictures: np.ndarray) -> np.ndarray:
-    batches = (
-        {"pixel_values": normalised(pictures[i : i + BATCH])}
-        for i in range(0, len(pictures), BATCH)
-    )
-    return head_inputs(model, batches).flatten(1).numpy()
 
 
 def probe_and_neighbours(name: str, data: TransferSet) -> dict[str, dict[int | None, list[float]]]:

@@ -194,3 +194,15 @@ def test_the_command_trains_and_says_what_is_next(tmp_path):
     assert result.exit_code == 0, result.output
     assert "hf-vft fit" in result.stdout
     assert (out / "model" / "README.md").is_file()
+
+
+def test_the_log_says_what_a_probe_makes_of_other_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr("hf_vft.pretraining.transfer.DEMO", 60)
+    values = recipe(steps=2).model_dump()
+    values["training"] |= {"transfer": ["demo", "digits"], "evaluate_every": 1}
+    out = pretrain(PretrainRecipe.model_validate(values), tmp_path).parent
+    rows = [row for row in log(out) if "eval_loss" in row]
+    assert len(rows) == 2
+    assert all(row["eval_digits"] > 0.3 for row in rows)
+    assert all(0.0 <= row["eval_demo"] < 0.9 for row in rows)
+    assert "on other pictures (demo, digits)" in (out / "model" / "README.md").read_text()
