@@ -94,6 +94,9 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
     epochs = epochs_of(len(chosen))
     steps = epochs * -(-len(chosen) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    # As the probe does: each class weighs the same, however few its pictures.
+    weights = 1 / np.bincount(data.train_y[chosen], minlength=data.classes)
+    balance = torch.from_numpy(weights / weights.mean()).float()
     rng, scores = np.random.default_rng(seed), []
     for epoch in range(epochs):
         model.train()
@@ -103,7 +106,8 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             labels = torch.from_numpy(data.train_y[batch])
-            torch.nn.functional.cross_entropy(logits(model, data.train_x[batch]), labels).backward()
+            answers = logits(model, data.train_x[batch])
+            torch.nn.functional.cross_entropy(answers, labels, balance).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()

@@ -12,7 +12,7 @@ from transformers import AutoModelForImageClassification
 from hf_vft.models.backbones import choose_checkpoint, embedded
 from hf_vft.models.load import load_model
 from hf_vft.models.lora import add_lora
-from hf_vft.pretraining.recipe import load_pretrain_recipe
+from hf_vft.pretraining.recipe import load_pretrain_recipe, pretrain_recipes
 from hf_vft.recipe import LoraRecipe
 
 MEGABYTE = 1_000_000
@@ -61,7 +61,9 @@ def test_it_says_how_it_was_made(name):
     card = (folder / "README.md").read_text()
     assert "## How it was made" in card
     assert "## What it scores" in card
-    assert load_pretrain_recipe(folder / "recipe.yaml").backbone.name == name
+    recipe = load_pretrain_recipe(folder / "recipe.yaml")
+    assert recipe.backbone.name == name
+    assert recipe in [load_pretrain_recipe(named) for named in pretrain_recipes()]
     rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["step"] > 0
     assert any("eval_shape" in row for row in rows)
