@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from hf_vft.run import write_text
+
 LOG_FILE = "log.jsonl"
 
 
@@ -64,7 +66,7 @@ class LogFile(TrainerCallback):
             return
         kept = [row for row in self.rows() if row["step"] <= state.global_step]
         self.before = kept[-1]["seconds"] if kept else 0.0
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def on_log(
         self,
