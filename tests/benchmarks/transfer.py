@@ -1,11 +1,12 @@
 """What pre-trained weights are worth on pictures they never saw.
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.transfer CHECKPOINT... [--random CHECKPOINT] \
-        [--fine-tune ROWS.jsonl] [--size 96] [--sets demo ...] [--cache DIR]
+        [--fine-tune ROWS.jsonl] [--size 96] [--sets demo ...] [--shots 10 50 all] [--draws 3] \
+        [--cache DIR]
 
 Macro F1 of a linear probe and of kNN on cached features, or with ``--fine-tune`` of training
-everything, with 10 and 50 training pictures a class and with all; the mean of three seeds, which
-choose the pictures and the head (with all pictures, probe and kNN have nothing to choose).
+everything, with ``--shots`` training pictures a class; the mean of ``--draws`` seeds, which choose
+the pictures and the head (with all pictures, probe and kNN have nothing to choose).
 ``--random`` adds the architecture of a checkpoint with random weights, as transformers draws them.
 Fine-tuning writes a line a run to ``ROWS.jsonl``, and goes on from what is there.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,6 @@ from hf_vft.pretraining.transfer import TransferSet, features, normalised
 from hf_vft.training.feature_cache import default_cache
 from tests.benchmarks.transfer_data import transfer_sets
 
-SEEDS = (0, 1, 2)
-SHOTS = (10, 50, None)
 BATCH = 32
 RANDOM = "random:"
 STEPS, EPOCHS = 200, 8
@@ -64,12 +64,14 @@ def keep_statistics(model: Any) -> None:
             module.eval()
 
 
-def probe_and_neighbours(name: str, data: TransferSet) -> dict[str, dict[int | None, list[float]]]:
+def probe_and_neighbours(
+    name: str, data: TransferSet, shots_of: Sequence[int | None], draws: int
+) -> dict[str, dict[int | None, list[float]]]:
     model = load(name, data.classes, 0)
     train, test = features(model, data.train_x), features(model, data.test_x)
     found: dict[str, dict[int | None, list[float]]] = {"probe": {}, "kNN": {}}
-    for shots in SHOTS:
-        for seed in SEEDS if shots else SEEDS[:1]:
+    for shots in shots_of:
+        for seed in range(draws if shots else 1):
             chosen = data.subset(shots, seed)
             x, y = train[chosen], data.train_y[chosen]
             probe = fit_linear_probe(x, y, num_classes=data.classes)
@@ -138,10 +140,12 @@ def tested(model: Any, data: TransferSet) -> float:
     return float(f1_score(data.test_y, torch.cat(parts), average="macro"))
 
 
-def fine_tune_all(names: list[str], data: TransferSet, file: Path) -> None:
+def fine_tune_all(
+    names: list[str], data: TransferSet, shots_of: Sequence[int | None], draws: int, file: Path
+) -> None:
     """Every run that ``file`` lacks, the shortest first."""
-    for shots in SHOTS:
-        for seed in SEEDS:
+    for shots in shots_of:
+        for seed in range(draws):
             for name in names:
                 key = {"data": data.name, "weights": name, "shots": shots, "seed": seed}
                 if any(key.items() <= row.items() for row in rows(file)):
@@ -155,16 +159,22 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
 
 
-def print_fine_tuned(name: str, data: TransferSet, file: Path) -> None:
+def print_fine_tuned(
+    name: str, data: TransferSet, shots_of: Sequence[int | None], draws: int, file: Path
+) -> None:
     """A line of the table; last, the epochs until random weights' final score is reached."""
 
     def runs(weights: str, shots: int | None) -> list[list[float]]:
         wanted = {"data": data.name, "weights": weights, "shots": shots}
-        return [row["f1_macro"] for row in rows(file) if wanted.items() <= row.items()]
+        return [
+            row["f1_macro"]
+            for row in rows(file)
+            if wanted.items() <= row.items() and row["seed"] < draws
+        ]
 
-    cells = [cell([run[-1] for run in runs(name, shots)]) for shots in SHOTS]
-    curve = np.mean(runs(name, None), 0)
-    scratch = runs(RANDOM + name, None)
+    cells = [cell([run[-1] for run in runs(name, shots)]) for shots in shots_of]
+    scratch = runs(RANDOM + name, None) if None in shots_of else []
+    curve = np.mean(runs(name, None), 0) if scratch else []
     reached = np.flatnonzero(curve >= np.mean([run[-1] for run in scratch])) if scratch else []
     after = f" | {reached[0] + 1} of {len(curve)} epochs" if len(reached) else " | "
     print(f"| {data.name} | {name} | fine-tuned | {' | '.join(cells)}{after} |", flush=True)
@@ -182,21 +192,26 @@ def main() -> None:
     parser.add_argument("--fine-tune", type=Path, metavar="ROWS.jsonl")
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--sets", nargs="*", help="Default: all that are there.")
+    parser.add_argument("--shots", nargs="+", default=["10", "50", "all"], help="A number or all.")
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=default_cache() / "transfer")
     options = parser.parse_args()
     names = [*options.checkpoints, *(RANDOM + name for name in options.random)]
-    print("| pictures | weights | how | 10 a class | 50 a class | all |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    shots_of = [None if shots == "all" else int(shots) for shots in options.shots]
+    columns = [f"{shots} a class" if shots else "all" for shots in shots_of]
+    print(f"| pictures | weights | how | {' | '.join(columns)} |")
+    print("| --- " * (3 + len(columns)) + "|")
     for data in transfer_sets(options.size, options.cache):
         if options.sets and data.name not in options.sets:
             continue
         if options.fine_tune:
-            fine_tune_all(names, data, options.fine_tune)
+            fine_tune_all(names, data, shots_of, options.draws, options.fine_tune)
         for name in names:
             if options.fine_tune:
-                print_fine_tuned(name, data, options.fine_tune)
+                print_fine_tuned(name, data, shots_of, options.draws, options.fine_tune)
                 continue
-            for how, found in probe_and_neighbours(name, data).items():
+            answers = probe_and_neighbours(name, data, shots_of, options.draws)
+            for how, found in answers.items():
                 row = " | ".join(cell(scores) for scores in found.values())
                 print(f"| {data.name} | {name} | {how} | {row} |", flush=True)
 
