@@ -65,12 +65,12 @@ def keep_statistics(model: Any) -> None:
 
 
 def probe_and_neighbours(
-    name: str, data: TransferSet, shots_of: Sequence[int | None], draws: int
+    name: str, data: TransferSet, shot_counts: Sequence[int | None], draws: int
 ) -> dict[str, dict[int | None, list[float]]]:
     model = load(name, data.classes, 0)
     train, test = features(model, data.train_x), features(model, data.test_x)
     found: dict[str, dict[int | None, list[float]]] = {"probe": {}, "kNN": {}}
-    for shots in shots_of:
+    for shots in shot_counts:
         for seed in range(draws if shots else 1):
             chosen = data.subset(shots, seed)
             x, y = train[chosen], data.train_y[chosen]
@@ -141,10 +141,10 @@ def tested(model: Any, data: TransferSet) -> float:
 
 
 def fine_tune_all(
-    names: list[str], data: TransferSet, shots_of: Sequence[int | None], draws: int, file: Path
+    names: list[str], data: TransferSet, shot_counts: Sequence[int | None], draws: int, file: Path
 ) -> None:
     """Every run that ``file`` lacks, the shortest first."""
-    for shots in shots_of:
+    for shots in shot_counts:
         for seed in range(draws):
             for name in names:
                 key = {"data": data.name, "weights": name, "shots": shots, "seed": seed}
@@ -160,7 +160,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
 
 
 def print_fine_tuned(
-    name: str, data: TransferSet, shots_of: Sequence[int | None], draws: int, file: Path
+    name: str, data: TransferSet, shot_counts: Sequence[int | None], draws: int, file: Path
 ) -> None:
     """A line of the table; last, the epochs until random weights' final score is reached."""
 
@@ -172,12 +172,12 @@ def print_fine_tuned(
             if wanted.items() <= row.items() and row["seed"] < draws
         ]
 
-    cells = [cell([run[-1] for run in runs(name, shots)]) for shots in shots_of]
-    scratch = runs(RANDOM + name, None) if None in shots_of else []
+    cells = [cell([run[-1] for run in runs(name, shots)]) for shots in shot_counts]
+    scratch = runs(RANDOM + name, None) if None in shot_counts else []
     curve = np.mean(runs(name, None), 0) if scratch else []
     reached = np.flatnonzero(curve >= np.mean([run[-1] for run in scratch])) if scratch else []
-    after = f" | {reached[0] + 1} of {len(curve)} epochs" if len(reached) else " | "
-    print(f"| {data.name} | {name} | fine-tuned | {' | '.join(cells)}{after} |", flush=True)
+    after = f"{reached[0] + 1} of {len(curve)} epochs" if len(reached) else ""
+    print(f"| {data.name} | {name} | fine-tuned | {' | '.join([*cells, after])} |", flush=True)
 
 
 def cell(scores: list[float]) -> str:
@@ -197,20 +197,22 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=default_cache() / "transfer")
     options = parser.parse_args()
     names = [*options.checkpoints, *(RANDOM + name for name in options.random)]
-    shots_of = [None if shots == "all" else int(shots) for shots in options.shots]
-    columns = [f"{shots} a class" if shots else "all" for shots in shots_of]
+    shot_counts = [None if shots == "all" else int(shots) for shots in options.shots]
+    columns = [f"{shots} a class" if shots else "all" for shots in shot_counts]
+    if options.fine_tune:
+        columns.append("as good as random weights at their end after")
     print(f"| pictures | weights | how | {' | '.join(columns)} |")
     print("| --- " * (3 + len(columns)) + "|")
     for data in transfer_sets(options.size, options.cache):
         if options.sets and data.name not in options.sets:
             continue
         if options.fine_tune:
-            fine_tune_all(names, data, shots_of, options.draws, options.fine_tune)
+            fine_tune_all(names, data, shot_counts, options.draws, options.fine_tune)
         for name in names:
             if options.fine_tune:
-                print_fine_tuned(name, data, shots_of, options.draws, options.fine_tune)
+                print_fine_tuned(name, data, shot_counts, options.draws, options.fine_tune)
                 continue
-            answers = probe_and_neighbours(name, data, shots_of, options.draws)
+            answers = probe_and_neighbours(name, data, shot_counts, options.draws)
             for how, found in answers.items():
                 row = " | ".join(cell(scores) for scores in found.values())
                 print(f"| {data.name} | {name} | {how} | {row} |", flush=True)
