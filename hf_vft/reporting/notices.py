@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hf_vft.evaluation.gaps import describe_gap, error_gaps
 from hf_vft.evaluation.results import EvalReport, SplitResult
@@ -49,6 +50,19 @@ def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice
     for stage, sentences in facts.warnings.items():
         grave += [Notice("warning", f"Stage {stage}: {sentence}") for sentence in sentences]
     return sorted(grave, key=lambda notice: notice.severity != "error")
+
+
+def leaks(findings: Sequence[Mapping[str, Any]]) -> list[Notice]:
+    """What an audit found in two splits at once: nothing makes scores look better than they are.
+
+    Args:
+        findings: Of ``audit.json``.
+    """
+    return [
+        Notice(found["severity"], found["sentence"])
+        for found in findings
+        if str(found.get("kind")).endswith("_across")
+    ]
 
 
 def _not_pretrained(facts: ReportFacts) -> Notice | None:

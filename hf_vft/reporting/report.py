@@ -22,7 +22,7 @@ from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.leaderboards import leaderboard_parts
 from hf_vft.reporting.mistakes import Mistake
-from hf_vft.reporting.notices import FEW_IMAGES, notices
+from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
 from hf_vft.reporting.pages import picture_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.reporting.pr_plots import pr_plot
@@ -114,6 +114,8 @@ def render_report(
         ) from None
     facts = facts or ReportFacts.from_summary(_optional(run, run.summary_file, {}))
     history = _optional(run, run.history_file, [])
+    audit = _optional(run, run.audit_file, None)
+    findings = audit.get("findings", []) if isinstance(audit, dict) else []
     write_text(
         run.report_file,
         render_page(
@@ -122,12 +124,13 @@ def render_report(
             version=facts.version or __version__,
             facts=facts,
             choices=grouped_choices(_optional(run, run.choices_file, [])),
-            audit=_optional(run, run.audit_file, None),
+            audit=audit,
+            notices=leaks(findings) + notices(report, facts),
             boxes=boxes or {},
             mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
             robustness=_robustness(run),
             **leaderboard_parts(_optional(run, run.leaderboard_file, None)),
-            **_verdict_parts(report, facts),
+            **_verdict_parts(report),
             **_class_parts(report),
             **_score_parts(report),
             **_curve_parts(history, report.primary),
@@ -149,12 +152,11 @@ def _robustness(run: RunDirectory) -> dict[str, Any] | None:
     return {"found": measured, "sentence": sentence, "name": words.metric_name(measured.metric)}
 
 
-def _verdict_parts(report: EvalReport, facts: ReportFacts) -> dict[str, Any]:
+def _verdict_parts(report: EvalReport) -> dict[str, Any]:
     return {
         "headline": words.headline(report),
         "details": " ".join(words.details(report)),
         "tone": words.tone(report),
-        "notices": notices(report, facts),
     }
 
 

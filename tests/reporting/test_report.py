@@ -268,3 +268,14 @@ def test_choices_of_one_section_and_reason_are_told_together():
         "reason": "Part of it.",
     }
     assert found[2] == last
+
+
+def test_pictures_in_two_splits_are_said_before_the_scores(tmp_path, report):
+    run = made.made_run(tmp_path / "run", report)
+    leak = {"severity": "warning", "sentence": "78 pictures of test are also in train."}
+    findings = [{**leak, "kind": "near_across"}, {**leak, "sentence": "Dark.", "kind": "dark"}]
+    put(run, "audit", {"findings": findings})
+    text = Page(render_report(run, mistakes=[]).read_text()).text
+    before = text[text.index("Before you rely") : text.index("What it is worth")]
+    assert leak["sentence"] in before
+    assert "Dark." not in before
