@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hf_vft.data.textfiles import read_columns
+from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.data.wording import counted
 from hf_vft.errors import LogError
 from hf_vft.records import ProductionLog

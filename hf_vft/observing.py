@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 import torch
 
-from hf_vft.data.folders import is_picture_name, visible_files
-from hf_vft.data.metadata import has_metadata
-from hf_vft.data.sources import describe_source, read_source
-from hf_vft.data.stored import is_saved
-from hf_vft.data.table import Table, image_rows
+from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.metadata import has_metadata
+from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.stored import is_saved
+from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.verify import image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.recipe import DataConfig

@@ -12,12 +12,12 @@ import datasets
 import numpy as np
 
 from hf_vft.data.boxes import clean_objects, refuse_format
-from hf_vft.data.columns import FROM_SOURCE
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
-from hf_vft.data.sources import describe_source, read_source
+from hf_vft.data.sources.columns import FROM_SOURCE
+from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
-from hf_vft.data.table import Table
 from hf_vft.data.verify import Check, Progress, verify_images
 from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError

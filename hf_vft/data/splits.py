@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.data.stratify import divide, merge_units
-from hf_vft.data.table import SPLIT_NAMES
 from hf_vft.data.wording import counted, few, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig

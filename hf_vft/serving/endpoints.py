@@ -12,8 +12,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.archives import unpack
-from hf_vft.data.folders import is_picture_name, visible_files
+from hf_vft.data.sources.archives import unpack
+from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.errors import DataError, ModelError
 from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.service import Service

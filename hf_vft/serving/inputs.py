@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.folders import is_picture_name, visible_files
+from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.serving import figures
 from hf_vft.serving.service import Service
 from hf_vft.serving.tools import describe_slices

@@ -13,8 +13,8 @@ import torch
 from accelerate import PartialState
 from PIL import Image
 
-from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.data.images import decode_image
+from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.errors import DataError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.export.onnx import open_export

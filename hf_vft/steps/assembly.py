@@ -10,8 +10,8 @@ import datasets
 import pandas as pd
 
 from hf_vft.data.load import ImageData
+from hf_vft.data.sources.table import image_rows
 from hf_vft.data.splits import SPLITS
-from hf_vft.data.table import image_rows
 from hf_vft.errors import DataError
 from hf_vft.run import write_folder
 

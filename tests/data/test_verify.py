@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hf_vft.data import verify
-from hf_vft.data.table import image_rows
+from hf_vft.data.sources.table import image_rows
 from hf_vft.data.verify import verify_images
 from tests.data.zoo_sources import folders
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hf_vft.data.images import IMAGE_SUFFIXES
-from hf_vft.data.table import Table, canonical_split, image_rows
+from hf_vft.data.sources.table import Table, canonical_split, image_rows
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 

@@ -8,9 +8,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.annotations import Folder, Marked, marked_table, split_in_name, split_in_path
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.table import Table
+from hf_vft.data.sources.annotations import (
+    Folder,
+    Marked,
+    marked_table,
+    split_in_name,
+    split_in_path,
+)
+from hf_vft.data.sources.table import Table
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 

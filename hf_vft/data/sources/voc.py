@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from hf_vft.data.annotations import Folder, Marked, marked_table, split_in_path
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.table import Table, canonical_split
+from hf_vft.data.sources.annotations import Folder, Marked, marked_table, split_in_path
+from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 

@@ -10,7 +10,7 @@ import datasets
 import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
-from hf_vft.data.table import canonical_split
+from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 

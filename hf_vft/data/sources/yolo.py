@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from hf_vft.data.annotations import Folder, Marked, marked_table, split_in_path
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.table import Table
+from hf_vft.data.sources.annotations import Folder, Marked, marked_table, split_in_path
+from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
 
 _NAME_FILES = ("classes.txt", "obj.names", "labels.txt")

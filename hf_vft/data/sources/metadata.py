@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.columns import find_columns
-from hf_vft.data.folders import find_split_folders, is_picture_name, visible_files
-from hf_vft.data.table import Table
-from hf_vft.data.tabular import rows_to_table
-from hf_vft.data.textfiles import read_columns, to_rows
+from hf_vft.data.sources.columns import find_columns
+from hf_vft.data.sources.folders import find_split_folders, is_picture_name, visible_files
+from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tabular import rows_to_table
+from hf_vft.data.sources.textfiles import read_columns, to_rows
 from hf_vft.data.wording import counted
 from hf_vft.recipe import DataConfig
 

@@ -12,10 +12,10 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_vft.data.columns import Columns, box_columns, find_columns, require_label
 from hf_vft.data.kinds import KINDS
-from hf_vft.data.label_columns import Labels, read_labels, text_values, with_flags
-from hf_vft.data.table import Table, canonical_split, image_rows
+from hf_vft.data.sources.columns import Columns, box_columns, find_columns, require_label
+from hf_vft.data.sources.label_columns import Labels, read_labels, text_values, with_flags
+from hf_vft.data.sources.table import Table, canonical_split, image_rows
 from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
@@ -37,7 +37,7 @@ def rows_to_table(
 
     Args:
         rows: One row per picture.
-        config: Which columns; see :func:`hf_vft.data.columns.find_columns`.
+        config: Which columns; see :func:`hf_vft.data.sources.columns.find_columns`.
         base: Folder that file names are relative to; None where there is none.
         contained: Whether no row may name a file outside ``base``.
         splits: Split of each row where the source itself is divided.

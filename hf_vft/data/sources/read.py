@@ -10,18 +10,18 @@ from typing import TypeAlias
 import datasets
 from huggingface_hub.constants import HF_HOME
 
-from hf_vft.data.annotations import Folder
-from hf_vft.data.archives import unpack
-from hf_vft.data.coco import coco_files, load_coco, read_coco
-from hf_vft.data.columns import NONE, refuse_columns
-from hf_vft.data.folders import read_class_folders, visible_entries, visible_folders
-from hf_vft.data.metadata import has_metadata, read_metadata
-from hf_vft.data.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
-from hf_vft.data.table import Table, canonical_split
-from hf_vft.data.tabular import rows_to_table
-from hf_vft.data.textfiles import TEXT_SUFFIXES, read_columns, to_rows
-from hf_vft.data.voc import read_voc, voc_files
-from hf_vft.data.yolo import has_names, read_yolo, yolo_labels
+from hf_vft.data.sources.annotations import Folder
+from hf_vft.data.sources.archives import unpack
+from hf_vft.data.sources.coco import coco_files, load_coco, read_coco
+from hf_vft.data.sources.columns import NONE, refuse_columns
+from hf_vft.data.sources.folders import read_class_folders, visible_entries, visible_folders
+from hf_vft.data.sources.metadata import has_metadata, read_metadata
+from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
+from hf_vft.data.sources.table import Table, canonical_split
+from hf_vft.data.sources.tabular import rows_to_table
+from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, read_columns, to_rows
+from hf_vft.data.sources.voc import read_voc, voc_files
+from hf_vft.data.sources.yolo import has_names, read_yolo, yolo_labels
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 

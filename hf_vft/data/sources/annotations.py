@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from hf_vft.data.boxes import Objects
-from hf_vft.data.folders import is_picture_name, visible_files
 from hf_vft.data.kinds import KINDS
-from hf_vft.data.table import Table, canonical_split, image_rows
+from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.table import Table, canonical_split, image_rows
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 

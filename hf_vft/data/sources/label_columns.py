@@ -10,8 +10,8 @@ import datasets
 import pandas as pd
 
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.columns import FROM_SOURCE, NONE, Columns, box_fields, item_of
 from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.sources.columns import FROM_SOURCE, NONE, Columns, box_fields, item_of
 from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig

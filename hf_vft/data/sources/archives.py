@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from hf_vft.data.folders import is_visible
+from hf_vft.data.sources.folders import is_visible
 from hf_vft.errors import DataError
 
 MAX_FILES = 2_000_000

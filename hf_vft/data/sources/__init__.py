@@ -1,0 +1,1 @@
+"""Sources of labelled images: what a folder, file or dataset is, and reading it into one table."""
