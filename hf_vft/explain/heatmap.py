@@ -13,8 +13,6 @@ deeper one knows what, the other knows where.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ import torch
 from torch import nn
 
 from hf_vft.errors import ModelError
+from hf_vft.models.private_copy import private_copy
 from hf_vft.models.structure import anatomy
 
 RESOLUTIONS = 2
@@ -34,6 +33,8 @@ _PREFIX_TOKENS = 6
 
 def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     """What of a picture speaks for a class.
+
+    Threads may share the model: its modules are not touched.
 
     Args:
         model: A classifier in eval mode.
@@ -48,8 +49,10 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     """
     device = next(model.parameters()).device
     shown = pixels.detach().to(device, torch.float32)[None].requires_grad_()
-    with torch.enable_grad(), _block_outputs(model) as outputs:
-        score = model(pixel_values=shown).logits[0, target]
+    watched = private_copy(model)
+    outputs = _block_outputs(watched)
+    with torch.enable_grad():
+        score = watched(pixel_values=shown).logits[0, target]
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     maps: dict[tuple[int, int], np.ndarray] = {}
     for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
@@ -69,9 +72,12 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     return _unit_array(np.mean(list(maps.values()), axis=0))
 
 
-@contextmanager
-def _block_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
-    """What each block gives, in the order in which the picture passes them."""
+def _block_outputs(model: nn.Module) -> list[torch.Tensor]:
+    """A list that fills with what each block gives, in the order in which the image passes them.
+
+    Args:
+        model: The caller's own; its hooks stay.
+    """
     outputs: list[torch.Tensor] = []
 
     def catch(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -79,14 +85,9 @@ def _block_outputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
         if isinstance(first, torch.Tensor) and first.requires_grad:
             outputs.append(first)
 
-    hooks = [
-        model.get_submodule(name).register_forward_hook(catch) for name in anatomy(model).blocks
-    ]
-    try:
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for name in anatomy(model).blocks:
+        model.get_submodule(name).register_forward_hook(catch)
+    return outputs
 
 
 def _attribution(output: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:

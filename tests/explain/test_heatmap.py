@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -93,3 +94,19 @@ def test_cold_parts_of_the_picture_stay_as_they_were() -> None:
     shown = np.asarray(overlay(image, heat, side=400))
     assert (shown[:, :280] == (10, 120, 200)).all()
     assert np.abs(shown[:, 320:].astype(int) - (10, 120, 200)).mean() > 30
+
+
+@pytest.mark.parametrize("name", ["vit", "convnext", "swin"])
+def test_maps_of_threads_that_share_a_model_are_those_of_a_lone_caller(name: str) -> None:
+    torch.manual_seed(0)
+    model = ALL[name]().eval()
+    images = torch.rand(24, 3, SIZE, SIZE)
+
+    def explained(i: int) -> np.ndarray:
+        return heat_map(model, images[i], target=i % 2)
+
+    alone = [explained(i) for i in range(len(images))]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(explained, range(len(images))))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+    assert not any(module._forward_hooks for module in model.modules())
