@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from torch import nn
+from transformers.backbone_utils import BackboneMixin
 
 from hf_vft.errors import ModelError
 
@@ -188,7 +189,7 @@ def _outside_backbone(core: nn.Module) -> list[str]:
     All of it counts as the head: neck, encoder, decoder and the two classifiers learn at a rate of
     their own, above that of the backbone (Carion et al. 2020).
     """
-    backbone = next((n for n, _ in core.named_modules() if n.rpartition(".")[2] == "backbone"), "")
+    backbone = next((name for name, m in core.named_modules() if isinstance(m, BackboneMixin)), "")
     if not backbone or next(_chains(core.get_submodule(backbone)), None) is None:
         return []
     # Detectors share weights between their decoder and their heads: all names count.
