@@ -7,7 +7,7 @@ starts with ``scratch:`` has random weights: the last resort where nothing pre-t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,13 @@ from transformers import ConvNextV2Config, PreTrainedConfig, ResNetConfig, ViTIm
 from transformers.image_processing_utils import BaseImageProcessor
 
 from hf_vft.errors import HubError, ModelError
-from hf_vft.models.hub_models import cached_folder, cached_image_models, check_files, check_hub
+from hf_vft.models.hub_models import (
+    cached_folder,
+    cached_image_models,
+    check_files,
+    check_hub,
+    download,
+)
 from hf_vft.models.mini_detectors import MINI_DETECTORS
 
 HUB_DEFAULTS = (
@@ -122,6 +128,19 @@ def choose_checkpoint(
             f"model.candidates names {len(candidates)} models: name one, or leave it on auto."
         )
     return _named(candidates[0], offline)
+
+
+def fetched(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint as a folder: what is on the Hub is fetched into the local cache.
+
+    Raises:
+        ModelError: If the model's files will not do.
+        HubError: If the Hub does not answer.
+    """
+    if checkpoint.path in SCRATCH or Path(checkpoint.path).is_dir():
+        return checkpoint
+    folder = cached_folder(checkpoint.path) or download(checkpoint.path)
+    return replace(checkpoint, path=str(folder))
 
 
 def _named(name: str, offline: bool) -> Checkpoint:

@@ -26,7 +26,7 @@ from hf_vft.models.adjustments import (
     adjust_drop_path,
     adjust_dropout,
 )
-from hf_vft.models.backbones import Checkpoint
+from hf_vft.models.backbones import Checkpoint, fetched
 from hf_vft.models.fresh_weights import PRIOR, draw_weights, thaw_batch_norm
 from hf_vft.models.input_size import try_size
 from hf_vft.models.load import (
@@ -103,6 +103,7 @@ def load_detector(
         )
     with one_line(checkpoint), quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        checkpoint = fetched(checkpoint)
         config, processor = config_and_processor(checkpoint)
         is_detector = type(config) in AutoModelForObjectDetection._model_mapping
         if not is_detector:
@@ -203,9 +204,7 @@ def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
     if config.model_type == "mobilenet_v2":
         state = backbone_weights(checkpoint.path, target)
     else:
-        source = AutoModel.from_pretrained(
-            checkpoint.path, use_safetensors=True, trust_remote_code=False
-        )
+        source = AutoModel.from_pretrained(checkpoint.path, trust_remote_code=False)
         state = source.state_dict()
     known = target.state_dict()
     lost = [n for n in known if n not in state and not n.endswith("num_batches_tracked")]

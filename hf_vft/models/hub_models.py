@@ -1,13 +1,26 @@
-"""Which models can be had from the Hub and from its local cache."""
+"""Which models can be had from the Hub and from its local cache, and reading their files.
+
+Weights are read from ``model.safetensors``. Many older repositories have only a pickle,
+``pytorch_model.bin``; ``torch.load(weights_only=True)`` reads it, which runs no code of the file.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-from huggingface_hub import CacheNotFound, HfApi, scan_cache_dir, try_to_load_from_cache
+import transformers
+from huggingface_hub import (
+    CacheNotFound,
+    HfApi,
+    scan_cache_dir,
+    snapshot_download,
+    try_to_load_from_cache,
+)
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from huggingface_hub.errors import HTTPError as ClientError  # type: ignore[attr-defined]
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
@@ -17,9 +30,27 @@ from hf_vft.errors import HubError, ModelError
 TIMEOUT = 5.0
 """Seconds after which the Hub counts as out of reach."""
 
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+FORMATS = ("model.safetensors", "pytorch_model.bin")
+"""Files of weights that are read, the first choice first."""
+
+INDEX = ".index.json"
+"""What the name of a file of weights is followed by where they are in several files."""
+
+SHARD = "-?????-of-?????"
+"""What stands before the ending of such a file."""
+
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-PICKLES = (".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt")
+
+FOREIGN = {
+    ".h5": "TensorFlow",
+    ".msgpack": "Flax",
+    ".pt": "another program",
+    ".pth": "another program",
+    ".ckpt": "another program",
+    ".onnx": "ONNX Runtime",
+    ".gguf": "llama.cpp",
+}
+"""Endings of weights that are not read, and what they are for."""
 
 
 def cached_folder(repo_id: str) -> Path | None:
@@ -34,9 +65,15 @@ def cached_folder(repo_id: str) -> Path | None:
 
 
 def _has_weights(folder: Path) -> bool:
-    whole, index = (folder / name for name in WEIGHTS)
-    shards = set(_json(index).get("weight_map", {}).values())
-    return whole.is_file() or (bool(shards) and all((folder / name).is_file() for name in shards))
+    return any(_is_whole(folder / name) for name in FORMATS)
+
+
+def _is_whole(weights: Path) -> bool:
+    """Whether a file of weights is there, or all files that its index names."""
+    shards = set(_json(weights.with_name(weights.name + INDEX)).get("weight_map", {}).values())
+    return weights.is_file() or (
+        bool(shards) and all((weights.parent / name).is_file() for name in shards)
+    )
 
 
 def _has_processor(folder: Path) -> bool:
@@ -64,26 +101,33 @@ def check_hub(repo_id: str) -> None:
     try:
         info = HfApi().model_info(repo_id, timeout=TIMEOUT)
     except GatedRepoError:
-        raise ModelError(
-            f"{repo_id}: the Hub wants you to accept this model's terms on its page, and to log "
-            "in with `hf auth login`."
-        ) from None
+        raise _terms(repo_id) from None
     except RepositoryNotFoundError:
         raise ModelError(
             f"{repo_id}: neither a local folder nor a model on the Hub. If it is private, log in "
             "with `hf auth login`."
         ) from None
     except (ClientError, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise HubError(f"the Hub cannot be reached ({reason[:80]})") from None
+        raise HubError(f"the Hub cannot be reached ({_reason(error)})") from None
     check_files(repo_id, [file.rfilename for file in info.siblings or []])
 
 
+def _terms(repo_id: str) -> ModelError:
+    return ModelError(
+        f"{repo_id}: the Hub wants you to accept this model's terms on its page, and to log in "
+        "with `hf auth login`."
+    )
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:80]
+
+
 def check_files(name: str, files: Iterable[str]) -> None:
-    """Whether a model's files are what is needed, and safe to read.
+    """Whether a model's files are what is needed, and in a format that is read.
 
     Raises:
-        ModelError: If there is no configuration, no weights, or only pickled ones.
+        ModelError: If there is no configuration, or there are no weights that can be read.
     """
     files = list(files)
     if "config.json" not in files:
@@ -91,14 +135,73 @@ def check_files(name: str, files: Iterable[str]) -> None:
             "adapter_config.json" in files
         )
         raise ModelError(f"{name}: no config.json, so this is not a transformers model.{adapter}")
-    if any(file in WEIGHTS for file in files):
+    if _weights_of(files):
         return
-    if any(file.endswith(PICKLES) for file in files):
-        raise ModelError(
-            f"{name}: only pickled weights, which can run code when read; save them again with "
-            "`save_pretrained` as model.safetensors."
-        )
+    wanted = "save the model with `save_pretrained`, or name one that has model.safetensors."
+    for file in files:
+        if reader := FOREIGN.get(Path(file).suffix):
+            raise ModelError(f"{name}: its weights are for {reader} alone ({file}); {wanted}")
     raise ModelError(f"{name}: a config.json but no weights (model.safetensors).")
+
+
+def _weights_of(files: Iterable[str]) -> str | None:
+    """The first of ``FORMATS`` that is among the files, whole or in several files."""
+    files = set(files)
+    return next((name for name in FORMATS if files & {name, name + INDEX}), None)
+
+
+def download(repo_id: str) -> Path:
+    """The folder of the local cache with what is needed of a model, fetched if need be.
+
+    Left on the Hub are weights in other formats, tokenizers and whatever else lies there. That
+    transformers then reads a folder also keeps it from asking the Hub for a conversion to
+    safetensors, a pull request in the user's name, where there is only a pickle.
+
+    Raises:
+        ModelError: If the model's files will not do.
+        HubError: If the Hub does not answer, or the transfer breaks.
+    """
+    try:
+        info = HfApi().model_info(repo_id, timeout=TIMEOUT)
+        files = [file.rfilename for file in info.siblings or []]
+        check_files(repo_id, files)
+        weights = Path(_weights_of(files) or FORMATS[0])
+        whole = weights.name in files
+        shards = f"{weights.stem}{SHARD}{weights.suffix}"
+        wanted = [weights.name] if whole else [weights.name + INDEX, shards]
+        folder = snapshot_download(repo_id, allow_patterns=["config.json", *PROCESSORS, *wanted])
+    except GatedRepoError:
+        # The Hub describes such a model to everybody, and only keeps back its files.
+        raise _terms(repo_id) from None
+    except (ClientError, OSError) as error:
+        raise HubError(f"{repo_id}: could not be fetched ({_reason(error)}).") from None
+    return Path(folder)
+
+
+def read_processor(folder: Path) -> Any:
+    """The image processor of a checkpoint's folder.
+
+    Checkpoints of transformers 4.25 and 4.26 name it as the feature extractor that it was before,
+    in a field where transformers 5 no longer looks for one.
+
+    Raises:
+        OSError: If the folder holds none.
+        ValueError: If transformers knows no processor of that name.
+    """
+    auto: Any = transformers.AutoImageProcessor
+    kind = str(_json(folder / PROCESSORS[0]).get("image_processor_type", ""))
+    today = kind.replace("FeatureExtractor", "ImageProcessor")
+    reader = getattr(transformers, today, auto) if today != kind else auto
+    return reader.from_pretrained(folder, trust_remote_code=False)
+
+
+def refused_pickle(error: UnpicklingError | EOFError) -> str:
+    """Why ``torch.load(weights_only=True)`` did not read a pickle, as the rest of a sentence."""
+    if isinstance(error, EOFError):
+        return f"{FORMATS[1]} ends too soon; fetch it again"
+    wanted = re.search(r"GLOBAL (\S+)", str(error))
+    what = f"calls {wanted[1]}, which could run code" if wanted else "holds more than weights"
+    return f"{FORMATS[1]} {what}, so it was not read; name a model that has {FORMATS[0]}"
 
 
 def cached_image_models() -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoImageProcessor, PreTrainedModel
+from transformers import AutoConfig, PreTrainedModel
 from transformers.image_processing_utils import BaseImageProcessor
 from transformers.utils import logging as transformers_logging
 
@@ -22,7 +24,8 @@ from hf_vft.models.adjustments import (
     adjust_drop_path,
     adjust_dropout,
 )
-from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint
+from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, fetched
+from hf_vft.models.hub_models import read_processor, refused_pickle
 from hf_vft.models.input_size import resize_input
 from hf_vft.models.processors import input_side, reframe
 from hf_vft.models.structure import anatomy, last_linear
@@ -90,6 +93,7 @@ def load_model(
     """
     with one_line(checkpoint), quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        checkpoint = fetched(checkpoint)
         config, processor = config_and_processor(checkpoint)
         _check_head(checkpoint, config, auto_class)
         known = dict(config.id2label)
@@ -126,8 +130,7 @@ def config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcesso
     if checkpoint.path in SCRATCH:
         return SCRATCH[checkpoint.path]()
     config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
-    auto_processor: Any = AutoImageProcessor
-    return config, auto_processor.from_pretrained(checkpoint.path, trust_remote_code=False)
+    return config, read_processor(Path(checkpoint.path))
 
 
 def _check_head(checkpoint: Checkpoint, config: Any, auto_class: Any) -> None:
@@ -158,7 +161,6 @@ def weights_of(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrain
         config=config,
         dtype=torch.float32,
         ignore_mismatched_sizes=True,
-        use_safetensors=True,
         trust_remote_code=False,
         output_loading_info=True,
     )
@@ -196,7 +198,7 @@ def _copy_head(
 ) -> None:
     """Give each class that the checkpoint knows its row of the last layer."""
     before = auto_class.from_pretrained(
-        checkpoint.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+        checkpoint.path, dtype=torch.float32, trust_remote_code=False
     )
     old, new = last_linear(before), last_linear(model)
     place = {name: number for number, name in known.items()}
@@ -220,6 +222,8 @@ def one_line(checkpoint: Checkpoint) -> Iterator[None]:
         yield
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(f"{checkpoint.name}: cannot be loaded ({_first_line(error)}).") from error
+    except (UnpicklingError, EOFError) as error:
+        raise ModelError(f"{checkpoint.name}: {refused_pickle(error)}.") from error
     except StrictDataclassError as error:
         raise ModelError(f"{checkpoint.name}: config.json: {_first_line(error)}.") from error
 

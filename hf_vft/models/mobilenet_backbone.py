@@ -49,7 +49,7 @@ def backbone_weights(path: str, target: Any) -> dict[str, torch.Tensor]:
     Raises:
         ModelError: If the layers differ.
     """
-    source = AutoModel.from_pretrained(path, use_safetensors=True, trust_remote_code=False)
+    source = AutoModel.from_pretrained(path, trust_remote_code=False)
     given = [(n, t) for n, t in source.state_dict().items() if n.endswith(PARTS)]
     wanted = [(n, t) for n, t in target.state_dict().items() if n.endswith(PARTS)]
     found = {}

@@ -11,7 +11,8 @@ from torch import nn
 from transformers import AutoModel
 
 from hf_vft.errors import RecipeError
-from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.models.backbones import choose_checkpoint, fetched
+from hf_vft.models.load import one_line, quiet
 from hf_vft.pretraining.response import quicken_norms
 
 STAGES = 2
@@ -33,6 +34,7 @@ class Teacher(nn.Module):
         sides: That pictures will have, in pixels.
 
     Raises:
+        ModelError: If it cannot be had or read.
         RecipeError: If its features have no places, as those of a transformer on patches, or the
             pictures do not divide into the squares that these stand for.
     """
@@ -41,7 +43,11 @@ class Teacher(nn.Module):
         super().__init__()
         auto_class: Any = AutoModel
         checkpoint = choose_checkpoint([name])
-        self.backbone = auto_class.from_pretrained(checkpoint.path, dtype=torch.float32)
+        with one_line(checkpoint), quiet():
+            checkpoint = fetched(checkpoint)
+            self.backbone = auto_class.from_pretrained(
+                checkpoint.path, dtype=torch.float32, trust_remote_code=False
+            )
         quicken_norms(self.backbone)
         self.requires_grad_(False)
         self.eval()

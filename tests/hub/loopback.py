@@ -12,17 +12,21 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 import yaml
 
 KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
-BINARY = (".safetensors", ".onnx", ".parquet", ".png", ".zip", ".arrow")
+BINARY = (
+    ".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".parquet", ".png", ".zip", ".arrow",
+)  # fmt: skip
 WRITE, READ, STRANGER = "hf_" + "w" * 34, "hf_" + "r" * 34, "hf_" + "s" * 34
 USERS = {WRITE: ("maker", "write"), READ: ("maker", "read"), STRANGER: ("stranger", "write")}
 
@@ -70,6 +74,8 @@ class Repo:
     private: bool
     created_with: dict[str, Any]
     commits: list[Commit] = field(default_factory=list)
+    refs: dict[str, Commit] = field(default_factory=dict)
+    """Pull requests, by ``refs/pr/1`` and so on."""
 
     @property
     def files(self) -> dict[str, Blob]:
@@ -78,12 +84,22 @@ class Repo:
     def at(self, revision: str) -> Commit | None:
         if revision in ("main", "HEAD"):
             return self.commits[-1]
-        return next((c for c in self.commits if c.oid == revision), None)
+        if revision in self.refs:
+            return self.refs[revision]
+        known = [*self.commits, *self.refs.values()]
+        return next((c for c in known if c.oid == revision), None)
 
     def commit(self, message: str, files: dict[str, Blob]) -> Commit:
         oid = hashlib.sha1(f"{self.id}{len(self.commits)}{message}".encode()).hexdigest()
         self.commits.append(Commit(oid, message, files))
         return self.commits[-1]
+
+    def propose(self, message: str, files: dict[str, Blob]) -> str:
+        """Open a pull request that changes these files; its ref."""
+        ref = f"refs/pr/{len(self.refs) + 1}"
+        oid = hashlib.sha1(f"{self.id}{ref}{message}".encode()).hexdigest()
+        self.refs[ref] = Commit(oid, message, self.files | files)
+        return ref
 
 
 @dataclass
@@ -164,10 +180,49 @@ class LoopbackHub:
         """A repository, for a test to look into."""
         return self.repos[kind, repo_id]
 
+    def host(
+        self,
+        repo_id: str,
+        files: Mapping[str, bytes],
+        *,
+        proposed: Mapping[str, bytes] | None = None,
+    ) -> Repo:
+        """A public model that somebody else has put here.
+
+        Args:
+            repo_id: Owner and name.
+            files: Name and content of each.
+            proposed: What an open pull request would add.
+        """
+        repo = self.repos["model", repo_id] = Repo("model", repo_id, False, {})
+        repo.commit("initial commit", {".gitattributes": Blob(b"*.bin filter=lfs\n", lfs=False)})
+        repo.commit("Upload files", repo.files | _blobs(files))
+        if proposed:
+            repo.propose("Adding `safetensors` variant of this model", _blobs(proposed))
+        return repo
+
     def edit(self, repo_id: str, path: str, text: str, kind: str = "model") -> None:
         """What a person does on the Hub's page."""
         repo = self.repo(repo_id, kind)
         repo.commit("Update on the page", repo.files | {path: Blob(text.encode(), lfs=False)})
+
+
+def _blobs(files: Mapping[str, bytes]) -> dict[str, Blob]:
+    return {name: Blob(content, name.endswith(BINARY)) for name, content in files.items()}
+
+
+@contextmanager
+def asked(hub: LoopbackHub, cache: Path) -> Iterator[None]:
+    """What this process asks the Hub goes to this one, and what it fetches into ``cache``."""
+    with pytest.MonkeyPatch.context() as patch:
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        for name, value in {
+            "ENDPOINT": hub.url,
+            "HUGGINGFACE_CO_URL_TEMPLATE": template,
+            "HF_HUB_CACHE": str(cache),
+        }.items():
+            patch.setattr(f"huggingface_hub.constants.{name}", value)
+        yield
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -444,12 +499,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _REPO = r"(?P<plural>models|datasets|spaces)/(?P<repo_id>[^/]+/[^/]+)"
+_REVISION = r"(?P<revision>refs/pr/\d+|[^/]+)"
 ROUTES = [
     (r"GET /api/whoami-v2", "whoami"),
     (r"POST /api/repos/create", "create"),
     (r"POST /api/validate-yaml", "validate"),
-    (rf"POST /api/{_REPO}/preupload/(?P<revision>[^/]+)", "preupload"),
-    (rf"POST /api/{_REPO}/commit/(?P<revision>[^/]+)", "commit"),
+    (rf"POST /api/{_REPO}/preupload/{_REVISION}", "preupload"),
+    (rf"POST /api/{_REPO}/commit/{_REVISION}", "commit"),
     (
         r"POST /(?P<prefix>datasets/|spaces/)?(?P<repo_id>[^/]+/[^/]+)\.git/info/lfs/objects/batch",
         "batch",
@@ -457,12 +513,12 @@ ROUTES = [
     (r"PUT /lfs/(?P<oid>\w+)", "store"),
     (r"(GET|HEAD) /lfs/(?P<oid>\w+)", "fetch"),
     (rf"(GET|HEAD) /api/{_REPO}", "info"),
-    (rf"(GET|HEAD) /api/{_REPO}/revision/(?P<revision>[^/]+)", "info"),
-    (rf"GET /api/{_REPO}/tree/(?P<revision>[^/]+)(/(?P<path>.*))?", "tree"),
-    (rf"POST /api/{_REPO}/paths-info/(?P<revision>[^/]+)", "paths"),
+    (rf"(GET|HEAD) /api/{_REPO}/revision/{_REVISION}", "info"),
+    (rf"GET /api/{_REPO}/tree/{_REVISION}(/(?P<path>.*))?", "tree"),
+    (rf"POST /api/{_REPO}/paths-info/{_REVISION}", "paths"),
     (
         r"(GET|HEAD) /(?P<plural>datasets/|spaces/)?(?P<repo_id>[^/]+/[^/]+)"
-        r"/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        rf"/resolve/{_REVISION}/(?P<path>.+)",
         "resolve",
     ),
 ]

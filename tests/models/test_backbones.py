@@ -81,10 +81,10 @@ def test_a_named_one_that_cannot_be_had_is_a_line_with_what_can(
 
 def test_a_named_folder_is_looked_into(world: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "pytorch_model.bin").write_text("")
-    with pytest.raises(ModelError, match="pickled"):
+    (tmp_path / "tf_model.h5").write_text("")
+    with pytest.raises(ModelError, match="for TensorFlow alone"):
         choose_checkpoint([str(tmp_path)], offline=True)
-    (tmp_path / "model.safetensors").write_text("")
+    (tmp_path / "pytorch_model.bin").write_text("")
     assert choose_checkpoint([str(tmp_path)], offline=True).path == str(tmp_path)
 
 

@@ -60,6 +60,14 @@ def test_a_timm_model_needs_no_processor(cache: Path) -> None:
     assert cached_folder("me/model") == cache
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_are_read_from_either_format(name: str, cache: Path) -> None:
+    fill(cache, "config.json", "preprocessor_config.json", name)
+    assert cached_folder("me/model") == cache
+    check_files("me/model", ["config.json", name])
+    check_files("me/model", ["config.json", f"{name}.index.json"])
+
+
 def test_every_shard_has_to_be_there(cache: Path) -> None:
     fill(cache, "config.json", "preprocessor_config.json", SHARDS[0])
     (cache / "model.safetensors.index.json").write_text(INDEX)
@@ -73,7 +81,10 @@ def test_every_shard_has_to_be_there(cache: Path) -> None:
     [
         (["model.safetensors"], "no config.json"),
         (["adapter_config.json"], "name its base model"),
-        (["config.json", "pytorch_model.bin"], "pickled weights, which can run code"),
+        (["config.json", "tf_model.h5"], r"weights are for TensorFlow alone \(tf_model.h5\)"),
+        (["config.json", "flax_model.msgpack"], "weights are for Flax alone"),
+        (["config.json", "last.pt"], "weights are for another program alone"),
+        (["config.json", "onnx/model.onnx"], "weights are for ONNX Runtime alone"),
         (["config.json"], "no weights"),
     ],
 )
@@ -135,12 +146,6 @@ def test_what_the_hub_refuses_is_a_line_of_its_own(
     status: int, code: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hub(status, X_Error_Code=code) as url, pytest.raises(ModelError, match=message):
-        ask(url, monkeypatch)
-
-
-def test_pickled_weights_on_the_hub_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    files = described("config.json", "pytorch_model.bin")
-    with hub(200, files) as url, pytest.raises(ModelError, match="pickled"):
         ask(url, monkeypatch)
 
 
