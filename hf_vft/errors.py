@@ -29,6 +29,18 @@ class MissingColumnError(DataError):
         self.column = column
 
 
+class AmbiguousSourceError(DataError):
+    """The data could be read in several ways, and which is meant is for a person to say.
+
+    Attributes:
+        options: Of each way, what it would be and the setting that chooses it.
+    """
+
+    def __init__(self, message: str, options: list[tuple[str, str]]) -> None:
+        super().__init__(message)
+        self.options = options
+
+
 class ModelError(VftError):
     """The model cannot be had, or cannot do what was asked of it."""
 

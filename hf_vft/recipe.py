@@ -29,6 +29,21 @@ class DataConfig(Section):
 
     path: str | None = None
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
+    format: str = Field(
+        "auto", description="folders, table, coco, voc, yolo, ...: what a folder is read as."
+    )
+    table: str = Field("auto", description="The file in a folder that describes its images.")
+    class_level: PositiveInt | Auto = Field(
+        "auto",
+        description="Of class folders within folders, which level names the class; 1 is the "
+        "outermost that is no split.",
+    )
+    leave_out: list[str] | Auto = Field(
+        "auto",
+        description="Patterns of folders and files that are not read (*_mask*); auto leaves out "
+        "masks, annotations and copies of the data within itself, [] nothing.",
+    )
+    encoding: str = Field("auto", description="Of text files that are not UTF-8, such as cp1252.")
     image_column: str = "auto"
     label_column: str = Field(
         "auto", description="A class, a list of classes, or boxes with classes, for each picture."
@@ -40,6 +55,12 @@ class DataConfig(Section):
         None,
         description="What stands between several labels in a text; none: a text is one label. "
         "Left out, | and ; are taken for separators.",
+    )
+    missing_labels: list[str] | Auto = Field(
+        "auto", description="Texts that mean no label; auto: nan, NA, null and the like."
+    )
+    uncertain_labels: Literal["ask", "negative", "positive", "leave_out"] = Field(
+        "ask", description="What -1 means in columns of 0 and 1; leave_out drops the images."
     )
     box_format: Literal["xywh", "xyxy"] = Field(
         "xywh", description="Boxes of a table: corner and size as in COCO, or two corners."

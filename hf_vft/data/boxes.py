@@ -32,12 +32,15 @@ class Objects:
         categories: A class name for each box.
         size: Width and height of the picture in pixels; (0, 0) until it is known.
         relative: Whether the boxes still wait for the size.
+        declared: Width and height that the annotations give for the picture; None where they do
+            not, and once the boxes fit it.
     """
 
     boxes: tuple[Box, ...]
     categories: tuple[str, ...]
     size: tuple[int, int] = (0, 0)
     relative: bool = False
+    declared: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if len(self.boxes) != len(self.categories):
@@ -85,6 +88,52 @@ def clean_objects(
     return cleaned, notes
 
 
+def fit_declared(
+    objects: Sequence[Objects | None], sizes: Sequence[tuple[int, int] | None]
+) -> tuple[list[Objects | None], list[str]]:
+    """Bring boxes to images that were resized after they were annotated.
+
+    Where the annotations give another width and height than the image has, in the same shape, the
+    boxes are scaled. Width and height that are only swapped are left to who turns images upright.
+
+    Args:
+        objects: Of each image; ``declared`` is what its annotations say.
+        sizes: Width and height in pixels; None where an image cannot be read.
+
+    Raises:
+        DataError: If an image has another shape than its annotations say.
+    """
+    fitted: list[Objects | None] = []
+    scaled = 0
+    for found, size in zip(objects, sizes, strict=True):
+        if found is None or size is None or found.relative or not _differs(found.declared, size):
+            fitted.append(found)
+            continue
+        width, height = found.declared or size
+        across, down = size[0] / width, size[1] / height
+        if abs(width * down - size[0]) > max(2.0, 0.02 * size[0]):
+            raise DataError(
+                f"The annotations are of an image of {width} × {height} pixels, the file has "
+                f"{size[0]} × {size[1]}: another shape, so the boxes do not fit; give the images "
+                "that were annotated."
+            )
+        boxes = tuple((x * across, y * down, w * across, h * down) for x, y, w, h in found.boxes)
+        fitted.append(replace(found, boxes=boxes, declared=None))
+        scaled += 1
+    if not scaled:
+        return fitted, []
+    return fitted, [
+        f"Boxes were scaled, because {counted(scaled, 'image')} of {len(objects):,} "
+        f"{'has' if scaled == 1 else 'have'} another size than the annotations say."
+    ]
+
+
+def _differs(declared: tuple[int, int] | None, size: tuple[int, int]) -> bool:
+    if declared is None or declared == size or declared == size[::-1]:
+        return False
+    return abs(declared[0] - size[0]) > 1 or abs(declared[1] - size[1]) > 1
+
+
 def refuse_format(
     objects: Sequence[Objects | None], sizes: Sequence[tuple[int, int] | None]
 ) -> None:
@@ -118,7 +167,9 @@ def _clean(found: Objects, size: tuple[int, int], faults: Counter[str]) -> Objec
             faults["name a box once more, and are left out"] += 1
         kept[mended, category] = None
     boxes, categories = tuple(box for box, _ in kept), tuple(name for _, name in kept)
-    return replace(found, boxes=boxes, categories=categories, size=size, relative=False)
+    return replace(
+        found, boxes=boxes, categories=categories, size=size, relative=False, declared=None
+    )
 
 
 def _scaled(box: Box, size: tuple[int, int]) -> Box:

@@ -11,10 +11,11 @@ from typing import Any
 import datasets
 import numpy as np
 
-from hf_vft.data.boxes import clean_objects, refuse_format
+from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources.columns import FROM_SOURCE
+from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
@@ -55,6 +56,7 @@ class ImageData:
             was none.
         hashes: SHA-256 of each picture's file, by split, in the order of the rows.
         kind: What a label is.
+        reading: What the source was taken for.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -66,6 +68,7 @@ class ImageData:
     columns: dict[str, Any] = field(default_factory=dict)
     hashes: dict[str, list[str]] = field(default_factory=dict)
     kind: LabelKind = KINDS["class"]
+    reading: Reading | None = None
 
     def members(self, split: str) -> np.ndarray:
         """How often each picture of a split holds each class, ``int [N, C]``."""
@@ -81,12 +84,14 @@ class LabelledPictures:
         rejected: What was left out.
         notes: One plain line per doubtful thing.
         hashes: SHA-256 of each picture's file, in the order of the rows.
+        reading: What the source was taken for.
     """
 
     pictures: datasets.Dataset
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
+    reading: Reading | None = None
 
     def select(self, rows: Sequence[int]) -> LabelledPictures:
         """Only these pictures; what was left out and noted stays."""
@@ -165,6 +170,7 @@ def load_data(
         }
         | {"label_columns": table.flags},
         kind=table.kind,
+        reading=table.reading,
     )
 
 
@@ -211,7 +217,7 @@ def load_labelled(
         )
     pictures = _with_columns(table, list(labels), config).select(kept)
     hashes = [str(checks[row].sha256) for row in kept]
-    return LabelledPictures(pictures, rejected, list(table.notes), hashes)
+    return LabelledPictures(pictures, rejected, list(table.notes), hashes, table.reading)
 
 
 def _usable(
@@ -247,9 +253,10 @@ def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
     if table.kind.name != "boxes":
         return table
     sizes = [check.size for check in checks]
-    refuse_format(table.labels, sizes)
-    labels, notes = clean_objects(table.labels, sizes)
-    return replace(table, labels=labels, notes=[*table.notes, *notes])
+    labels, scaled = fit_declared(table.labels, sizes)
+    refuse_format(labels, sizes)
+    labels, notes = clean_objects(labels, sizes)
+    return replace(table, labels=labels, notes=[*table.notes, *scaled, *notes])
 
 
 def _unseen_notes(table: Table, classes: list[str]) -> list[str]:

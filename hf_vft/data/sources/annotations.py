@@ -1,137 +1,160 @@
-"""Folders of pictures with the files of annotation tools: which format it is, and reading it."""
+"""What all formats of annotation tools share: finding images, and one table of all of them."""
 
 from __future__ import annotations
 
-import posixpath
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
-from hf_vft.data.boxes import Objects
-from hf_vft.data.kinds import KINDS
-from hf_vft.data.sources.folders import is_picture_name, visible_files
-from hf_vft.data.sources.table import Table, canonical_split, image_rows
+from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.sources.listing import Listing, Match, split_of_path
+from hf_vft.data.sources.plan import LeftOut, Reading
+from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 
 
 @dataclass(frozen=True)
 class Marked:
-    """What an annotation file says of one picture.
+    """What an annotation file says of one image.
 
     Attributes:
-        path: Of the picture.
-        objects: What is marked in it.
+        file: Of the image, from the root.
+        label: `Objects` that are marked in it, a class, several classes, or None.
         split: Train, validation or test; None where nothing says so.
     """
 
-    path: Path
-    objects: Objects
+    file: str
+    label: Any
     split: str | None = None
 
 
-class Folder:
-    """The files below a folder, to be found by the names that annotations call them.
+def image_named(
+    listing: Listing,
+    name: str,
+    annotation: str,
+    hints: Sequence[str] = (),
+    split: str | None = None,
+) -> Match:
+    """The image that an annotation file means.
 
     Args:
-        root: The folder.
+        listing: The folder.
+        name: As written there.
+        annotation: The file, from the root.
+        hints: Folders that it may be in, from the root or the folder of the file.
+        split: Of the file, which tells apart images of the same name.
+
+    Raises:
+        DataError: If several images could be meant.
     """
+    folder = annotation.rpartition("/")[0]
+    found = listing.find(name, folder, hints)
+    if found.how == "several" and split is not None:
+        among = [file for file in listing.named(name) if split_of_path(file.split("/")) == split]
+        if len(among) == 1:
+            return Match(among[0], "tail")
+    if found.how == "several":
+        raise DataError(
+            f"{annotation}: {found.others} pictures could be {name!r}; name the folder."
+        )
+    return found
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.files = sorted(visible_files(root))
 
-    def ending(self, *suffixes: str) -> list[Path]:
-        """The files whose names end so."""
-        return [file for file in self.files if file.suffix.casefold() in suffixes]
+class Missing:
+    """Counts the images that annotations name and that are not there."""
 
-    @cached_property
-    def pictures(self) -> list[Path]:
-        """The files whose names end like those of pictures."""
-        return [file for file in self.files if is_picture_name(file)]
+    def __init__(self, listing: Listing) -> None:
+        self.listing = listing
+        self.names: list[tuple[str, str]] = []
 
-    @cached_property
-    def _by_name(self) -> dict[str, list[Path]]:
-        found: dict[str, list[Path]] = defaultdict(list)
-        for file in self.pictures:
-            found[file.name].append(file)
-            found[file.stem].append(file)
-        return found
+    def add(self, annotation: str, name: str) -> None:
+        """One more that is not there."""
+        self.names.append((annotation, name))
 
-    def picture(self, name: str, annotation: Path, hints: Sequence[str] = ()) -> Path:
-        """The picture that an annotation file means.
-
-        Args:
-            name: As written there.
-            annotation: The file.
-            hints: Folders that it may be in, from the root or the folder of the file.
+    def left_out(self, found: int) -> list[LeftOut]:
+        """What to say of them.
 
         Raises:
-            DataError: If there is none below the root, or several that could be meant.
+            DataError: If no image at all was found.
         """
-        plain = posixpath.normpath(name.strip().replace("\\", "/"))
-        for folder in (annotation.parent, self.root):
-            for hint in ("", *hints):
-                path = folder / hint / plain
-                if ".." not in Path(plain).parts and not plain.startswith("/") and path.is_file():
-                    return path
-        found = self._by_name.get(posixpath.basename(plain), [])
-        if len(found) == 1:
-            return found[0]
-        where = annotation.relative_to(self.root).as_posix()
-        if found:
-            raise DataError(f"{where}: {len(found)} pictures could be {name!r}; name the folder.")
-        raise DataError(f"{where}: there is no picture {name!r}.")
-
-
-def split_in_name(name: str) -> str | None:
-    """The split that a file's name tells of, such as ``instances_val2017``."""
-    words = "".join(c if c.isalpha() else " " for c in name).split()
-    found = {split for word in words if (split := canonical_split(word)) is not None}
-    return found.pop() if len(found) == 1 else None
-
-
-def split_in_path(path: Path, root: Path) -> str | None:
-    """The split that the folders of a file tell of, the outermost first."""
-    parts = path.relative_to(root).parts[:-1]
-    return next((s for part in parts if (s := canonical_split(part)) is not None), None)
+        if not self.names:
+            return []
+        annotation, name = self.names[0]
+        if not found:
+            raise DataError(
+                f"{annotation}: there is no picture {name!r} in {self.listing.name}, nor any "
+                f"other of the {len(self.names)} it names."
+                if len(self.names) > 1
+                else f"{annotation}: there is no picture {name!r}."
+            )
+        return [LeftOut(f"{name!r} of {annotation} and the like", "not there", len(self.names))]
 
 
 def marked_table(
-    root: Path, marked: Iterable[Marked], class_names: list[str] | None, notes: list[str]
+    listing: Listing,
+    marked: Iterable[Marked],
+    class_names: list[str] | None,
+    notes: list[str],
+    reading: Reading,
+    kind: LabelKind = KINDS["boxes"],
 ) -> Table:
     """The one form of a table, from what an annotation format says.
 
     Raises:
-        DataError: If a picture is named twice, or only some of them have a split.
+        DataError: If an image is named twice, or only some of them have a split.
     """
-    rows = sorted(marked, key=lambda one: one.path)
+    rows = sorted(marked, key=lambda one: one.file)
     if not rows:
-        raise DataError(f"{root} holds annotations, but they name no picture.")
-    twice = next((a.path for a, b in pairwise(rows) if a.path == b.path), None)
+        raise DataError(f"{listing.name} holds annotations, but they name no picture.")
+    twice = next((a.file for a, b in pairwise(rows) if a.file == b.file), None)
     if twice is not None:
-        raise DataError(f"{_relative(twice, root)} is annotated twice: keep one.")
+        raise DataError(f"{twice} is annotated twice: keep one.")
     splits = [row.split for row in rows if row.split is not None]
     if splits and len(splits) < len(rows):
-        without = next(row.path for row in rows if row.split is None)
+        without = next(row.file for row in rows if row.split is None)
         number = counted(len(rows) - len(splits), "picture")
         raise DataError(
-            f"{number} without a split, e.g. {_relative(without, root)}, though others have one: "
+            f"{number} without a split, e.g. {without}, though others have one: "
             "set data.split_column to 'none' to divide anew."
         )
+    notes = notes + [
+        f"Not used: {one.what} ({counted(one.count, one.noun)}: {one.reason})."
+        for one in reading.left_out
+    ]
     return Table(
-        images=image_rows([row.path for row in rows]),
-        files=[_relative(row.path, root) for row in rows],
-        labels=[row.objects for row in rows],
+        images=image_rows([listing.path(row.file) for row in rows]),
+        files=[row.file for row in rows],
+        labels=[row.label for row in rows],
         splits=splits or None,
         class_names=class_names,
         notes=notes,
-        kind=KINDS["boxes"],
+        kind=kind,
+        reading=reading,
     )
 
 
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+def without_unmarked_splits(
+    marked: Sequence[Marked], labelled: set[str]
+) -> tuple[list[Marked], list[LeftOut]]:
+    """Leave out the splits in which not one image has a file of labels.
+
+    Args:
+        marked: All images.
+        labelled: Those that have one.
+    """
+    total = Counter(one.split for one in marked)
+    there = {one.split for one in marked if one.file in labelled}
+    gone = [split for split in total if split not in there] if len(total) > 1 else []
+    left_out = [
+        LeftOut(split or "images without a split", "not one has a label file", total[split])
+        for split in gone
+    ]
+    return [one for one in marked if one.split not in gone], left_out
+
+
+def with_guesses(reading: Reading, *guesses: Any) -> Reading:
+    """The same reading with more that was concluded."""
+    return replace(reading, guesses=(*reading.guesses, *guesses))

@@ -1,34 +1,37 @@
-"""Reads the annotations of COCO: one JSON file, or one for each split."""
+"""Reads the annotations of COCO: one JSON file, or one for each split; boxes or classes."""
 
 from __future__ import annotations
 
 import json
 import math
+import posixpath
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.sources.annotations import (
-    Folder,
-    Marked,
-    marked_table,
-    split_in_name,
-    split_in_path,
-)
+from hf_vft.data.kinds import KINDS
+from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, split_of_path
+from hf_vft.data.sources.plan import LeftOut, Reading
 from hf_vft.data.sources.table import Table
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 
 _KEYS = ("images", "annotations", "categories")
+_CLASSES_FROM = 0.5
+"""Annotations without boxes are classes if at least this share of the images has one."""
 
 
-def coco_files(folder: Folder) -> dict[Path, Any]:
+def coco_files(listing: Listing, how: How) -> dict[str, Any]:
     """The JSON files with ``images``, ``annotations`` and ``categories``, and their content."""
     found = {}
-    for file in folder.ending(".json"):
-        content = load_coco(file)
-        if content is not None:
+    for file in listing.ending(".json"):
+        content = load_coco(listing.path(file))
+        if content is not None and how.takes(_kinds(content)):
             found[file] = content
     return found
 
@@ -36,69 +39,208 @@ def coco_files(folder: Folder) -> dict[Path, Any]:
 def load_coco(file: Path) -> Any | None:
     """What a file of COCO annotations holds; None if it is something else."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError):
         return None
     whole = isinstance(content, dict) and all(isinstance(content.get(k), list) for k in _KEYS)
     return content if whole else None
 
 
-def read_coco(folder: Folder, files: dict[Path, Any]) -> Table:
-    """Read every picture that the files name; pictures without boxes are kept as such.
+def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
+    """Read every image that the files name; images without boxes are kept as such.
 
-    Regions of crowds are left out and counted. Classes keep the order of their ids.
+    Regions of crowds are left out and counted. Classes keep the order of their ids. Where no
+    annotation has a box, the categories are classes of the images.
 
     Raises:
-        DataError: If a box is of an unknown category, a picture is missing, or the files of
-            several splits do not tell which.
+        DataError: If a box is of an unknown category, no image is there, or the files do not
+            tell their splits.
     """
-    marked: list[Marked] = []
-    names: dict[str, None] = {}
-    crowds = strays = 0
-    for file, content in files.items():
-        split = split_in_path(file, folder.root) or split_in_name(file.stem)
-        if split is None and len(files) > 1:
-            raise DataError(
-                f"{file.relative_to(folder.root)}: does not tell its split, and there are "
-                f"{len(files)} annotation files; put train, val or test into its name."
-            )
-        categories = _categories(content, file)
-        names |= dict.fromkeys(categories[key] for key in sorted(categories))
-        boxes: dict[Any, list[tuple[Box, str]]] = defaultdict(list)
-        for annotation in content["annotations"]:
-            if annotation.get("iscrowd"):
-                crowds += 1
-                continue
-            boxes[annotation.get("image_id")].append(_box(annotation, categories, file))
-        hints = ["images", *(p for p in (file.stem, split) if p)]
-        for image in content["images"]:
-            found = boxes.pop(image.get("id"), [])
-            path = folder.picture(str(image.get("file_name")), file, hints)
-            objects = Objects(tuple(b for b, _ in found), tuple(name for _, name in found))
-            marked.append(Marked(path, objects, split if len(files) > 1 else None))
-        strays += sum(map(len, boxes.values()))
+    del how
+    chosen, left_out = _of_one_kind(files)
+    splits = {file: _split(file) for file in chosen}
+    _refuse_unclear(splits)
+    divided = len(chosen) > 1 and any(splits.values())
+    read = _Read(listing, boxes=not all(_is_classes(content) for content in chosen.values()))
+    for file, content in chosen.items():
+        read.add(file, content, splits[file], divided=divided)
+    left_out += read.missing.left_out(len(read.marked))
     notes = [
         f"Not used: {counted(n, what)}."
-        for n, what in ((crowds, "crowd region"), (strays, "annotation of unlisted picture"))
+        for n, what in (
+            (read.crowds, "crowd region"),
+            (read.strays, "annotation of unlisted picture"),
+        )
         if n
     ]
-    return marked_table(folder.root, marked, list(names), notes)
+    several = any(isinstance(one.label, tuple) and len(one.label) != 1 for one in read.marked)
+    kind = KINDS["boxes"] if read.boxes else KINDS["classes" if several else "class"]
+    marked = read.marked
+    if kind.name == "class":
+        marked = [Marked(m.file, m.label[0] if m.label else None, m.split) for m in marked]
+    names = ", ".join(posixpath.basename(file) for file in chosen)
+    reading = Reading(
+        "COCO" if read.boxes else "COCO without boxes",
+        f"the categories of {names}",
+        "the names of these files" if divided else "",
+        left_out=tuple(left_out),
+    )
+    return marked_table(listing, marked, list(read.names), notes, reading, kind)
 
 
-def _categories(content: Any, file: Path) -> dict[Any, str]:
+@dataclass
+class _Read:
+    """What was read of all files so far."""
+
+    listing: Listing
+    boxes: bool
+    marked: list[Marked] = field(default_factory=list)
+    names: dict[str, None] = field(default_factory=dict)
+    crowds: int = 0
+    strays: int = 0
+
+    def __post_init__(self) -> None:
+        self.missing = Missing(self.listing)
+
+    def add(self, file: str, content: Any, split: str | None, *, divided: bool) -> None:
+        """Read one file."""
+        categories = _categories(content, file)
+        self.names |= dict.fromkeys(categories[key] for key in sorted(categories, key=_order))
+        found: dict[Any, list[Any]] = defaultdict(list)
+        for annotation in content["annotations"]:
+            if annotation.get("iscrowd"):
+                self.crowds += 1
+                continue
+            one = (
+                _box(annotation, categories, file)
+                if self.boxes
+                else _category(annotation, categories, file)
+            )
+            found[annotation.get("image_id")].append(one)
+        hints = [
+            "images",
+            *(p for p in (posixpath.splitext(posixpath.basename(file))[0], split) if p),
+        ]
+        for image in content["images"]:
+            labels = found.pop(image.get("id"), [])
+            name = _file_name(image)
+            match = image_named(self.listing, name, file, hints, split)
+            if match.file is None:
+                self.missing.add(file, name)
+                continue
+            label = self._label(labels, image)
+            self.marked.append(Marked(match.file, label, split if divided else None))
+        self.strays += sum(map(len, found.values()))
+
+    def _label(self, labels: list[Any], image: Any) -> Any:
+        if not self.boxes:
+            return tuple(dict.fromkeys(labels)) or None
+        return Objects(
+            tuple(b for b, _ in labels), tuple(name for _, name in labels), declared=_size(image)
+        )
+
+
+def _of_one_kind(files: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut]]:
+    """Of a whole download, what is about objects: not captions, key points and the like."""
+    rest = {f: c for f, c in files.items() if not _is_captions(c)}
+    instances = {f: c for f, c in rest.items() if "instances" in posixpath.basename(f).casefold()}
+    chosen = instances if instances and len(rest) > len(instances) else rest
+    if not chosen:
+        raise DataError(f"{next(iter(files))}: its annotations have no categories.")
+    gone = [file for file in files if file not in chosen]
+    return dict(chosen), [LeftOut(file, "other annotations of the same images") for file in gone]
+
+
+def _is_captions(content: Any) -> bool:
+    annotations = content["annotations"]
+    return bool(annotations) and all("category_id" not in one for one in annotations[:100])
+
+
+def _kinds(content: Any) -> frozenset[str]:
+    return frozenset({"class", "classes"}) if _is_classes(content) else frozenset({"boxes"})
+
+
+def _is_classes(content: Any) -> bool:
+    """Whether the annotations say what is in an image, and not where."""
+    annotations = content["annotations"]
+    without = {one.get("image_id") for one in annotations if not one.get("bbox")}
+    few_boxes = sum(bool(one.get("bbox")) for one in annotations) * 2 < len(annotations)
+    return few_boxes and len(without) >= _CLASSES_FROM * len(content["images"])
+
+
+def _split(file: str) -> str | None:
+    folder, name = posixpath.split(file)
+    return split_of_path(folder.split("/")) or split_of_path([posixpath.splitext(name)[0]])
+
+
+def _refuse_unclear(splits: Mapping[str, str | None]) -> None:
+    unclear = [file for file, split in splits.items() if split is None]
+    if unclear and len(unclear) < len(splits):
+        raise DataError(
+            f"{unclear[0]}: does not tell its split, and there are {len(splits)} annotation "
+            "files; put train, val or test into its name."
+        )
+
+
+def _categories(content: Any, file: str) -> dict[Any, str]:
+    used = {one.get("category_id") for one in content["annotations"]}
     categories = {one.get("id"): str(one.get("name")) for one in content["categories"]}
-    if len(set(categories.values())) < len(content["categories"]):
-        raise DataError(f"{file.name}: two categories have the same id or name.")
+    twins = defaultdict(list)
+    for key, name in categories.items():
+        twins[name].append(key)
+    for keys in twins.values():  # a project's own name stands among its categories
+        for key in keys if len(keys) > 1 else []:
+            if key not in used:
+                del categories[key]
+    distinct = len(set(categories.values())) == len(categories)
+    if not distinct or len({one.get("id") for one in content["categories"]}) < len(
+        content["categories"]
+    ):
+        raise DataError(f"{file}: two categories have the same id or name.")
     return categories
 
 
-def _box(annotation: Any, categories: dict[Any, str], file: Path) -> tuple[Box, str]:
-    where = f"{file.name}: annotation {annotation.get('id')}"
+def _order(key: Any) -> tuple[int, float, str]:
+    return (0, key, "") if isinstance(key, int | float) else (1, 0.0, str(key))
+
+
+def _file_name(image: Any) -> str:
+    return str(image.get("file_name") or posixpath.basename(str(image.get("coco_url") or "")))
+
+
+def _size(image: Any) -> tuple[int, int] | None:
+    width, height = image.get("width"), image.get("height")
+    known = isinstance(width, int | float) and isinstance(height, int | float)
+    return (int(width), int(height)) if known and width > 0 and height > 0 else None
+
+
+def _category(annotation: Any, categories: dict[Any, str], file: str) -> str:
     category = annotation.get("category_id")
     if category not in categories:
-        raise DataError(f"{where} has category {category!r}, which is none of its categories.")
+        raise DataError(
+            f"{posixpath.basename(file)}: annotation {annotation.get('id')} has category "
+            f"{category!r}, which is none of its categories."
+        )
+    return categories[category]
+
+
+def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, str]:
+    name = _category(annotation, categories, file)
     try:
         x, y, w, h = (math.nan if side is None else float(side) for side in annotation["bbox"])
     except (KeyError, TypeError, ValueError):
-        raise DataError(f"{where} has no bbox of four numbers.") from None
-    return (x, y, w, h), categories[category]
+        raise DataError(
+            f"{posixpath.basename(file)}: annotation {annotation.get('id')} has no bbox of four "
+            "numbers."
+        ) from None
+    attributes = annotation.get("attributes")
+    turned = attributes.get("rotation") if isinstance(attributes, dict) else None
+    return (_turned((x, y, w, h), float(turned)) if turned else (x, y, w, h)), name
+
+
+def _turned(box: Box, degrees: float) -> Box:
+    """The upright box around one that CVAT has turned around its centre."""
+    x, y, w, h = box
+    sine, cosine = abs(math.sin(math.radians(degrees))), abs(math.cos(math.radians(degrees)))
+    wide, high = w * cosine + h * sine, w * sine + h * cosine
+    return (x + (w - wide) / 2, y + (h - high) / 2, wide, high)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hf_vft.data.sources.columns import find_columns
-from hf_vft.data.sources.folders import find_split_folders, is_picture_name, visible_files
-from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.data.sources.tabular import rows_to_table
 from hf_vft.data.sources.textfiles import read_columns, to_rows
 from hf_vft.data.wording import counted
@@ -17,51 +19,35 @@ from hf_vft.recipe import DataConfig
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 
 
-def has_metadata(root: Path) -> bool:
+def has_metadata(listing: Listing) -> bool:
     """Whether the folder, or a split folder in it, has a metadata file."""
-    return _file_in(root) is not None or bool(_files_in_splits(root))
+    return _file_in(listing) is not None or bool(_files_in_splits(listing))
 
 
-def read_metadata(
-    root: Path,
-    config: DataConfig,
-    *,
-    contained: bool = False,
-    kind: str | None = None,
-    labelled: bool = True,
-) -> Table:
+def read_metadata(listing: Listing, how: How) -> Table:
     """Read the rows of the metadata file at the root, or of those in the split folders.
-
-    Args:
-        root: The folder.
-        config: Which columns.
-        contained: Whether file names may not lead out of ``root``.
-        kind: What the labels have to be; None takes what is there.
-        labelled: Whether labels have to be there.
 
     Raises:
         DataError: If a file cannot be read or lacks a column.
     """
-    file = _file_in(root)
+    root = listing.root
+    file = _file_in(listing)
     if file is not None:
-        columns, splits = read_columns(file), None
+        columns, splits = read_columns(root / file), None
     else:
-        columns, splits = _read_split_files(_files_in_splits(root), config)
+        files = {split: root / name for split, name in _files_in_splits(listing).items()}
+        columns, splits = _read_split_files(files, how.config)
     table = rows_to_table(
         to_rows(columns),
-        config,
+        how.config,
         base=root,
-        contained=contained,
+        contained=how.contained,
         splits=splits,
-        kind=kind,
-        needs_labels=labelled,
+        kind=how.kind,
+        needs_labels=how.labelled,
     )
     named = set(table.files)
-    unnamed = [
-        path.relative_to(root).as_posix()
-        for path in visible_files(root)
-        if is_picture_name(path) and path.relative_to(root).as_posix() not in named
-    ]
+    unnamed = [image for image in listing.images if image not in named]
     if not unnamed:
         return table
     number = counted(len(unnamed), "picture")
@@ -69,14 +55,16 @@ def read_metadata(
     return replace(table, notes=[*table.notes, note])
 
 
-def _file_in(folder: Path) -> Path | None:
-    found = [folder / name for name in METADATA_NAMES if (folder / name).is_file()]
-    return found[0] if found else None
+def _file_in(listing: Listing, folder: str = "") -> str | None:
+    there = set(listing.by_folder.get(folder, []))
+    names = [posixpath.join(folder, name) for name in METADATA_NAMES]
+    return next((name for name in names if name in there), None)
 
 
-def _files_in_splits(root: Path) -> dict[str, Path]:
-    found = {split: _file_in(folder) for split, folder in find_split_folders(root).items()}
-    return {split: file for split, file in found.items() if file is not None}
+def _files_in_splits(listing: Listing) -> dict[str, str]:
+    tops = {file.split("/", 1)[0] for file in listing.files if "/" in file}
+    found = {top: _file_in(listing, top) for top in sorted(tops) if canonical_split(top)}
+    return {str(canonical_split(top)): file for top, file in found.items() if file is not None}
 
 
 def _read_split_files(

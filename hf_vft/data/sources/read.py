@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import datasets
 from huggingface_hub.constants import HF_HOME
 
-from hf_vft.data.sources.annotations import Folder
+from hf_vft.data.labels import natural_key
 from hf_vft.data.sources.archives import unpack
-from hf_vft.data.sources.coco import coco_files, load_coco, read_coco
+from hf_vft.data.sources.class_folders import read_class_folders
+from hf_vft.data.sources.coco import load_coco, read_coco
 from hf_vft.data.sources.columns import NONE, refuse_columns
-from hf_vft.data.sources.folders import read_class_folders, visible_entries, visible_folders
+from hf_vft.data.sources.decide_folders import decide_folders
+from hf_vft.data.sources.formats import format_names, recognised, unread
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.metadata import has_metadata, read_metadata
+from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
-from hf_vft.data.sources.table import Table, canonical_split
+from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import rows_to_table
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, read_columns, to_rows
-from hf_vft.data.sources.voc import read_voc, voc_files
-from hf_vft.data.sources.yolo import has_names, read_yolo, yolo_labels
-from hf_vft.errors import DataError
+from hf_vft.data.wording import quoted
+from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.recipe import DataConfig
 
 Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
@@ -58,13 +62,13 @@ def read_source(
     Raises:
         DataError: One line, if it is not there, not understood, or lacks what is needed.
     """
-    how = Reading(config, cache_dir, kind, labelled=labelled)
+    how = How(config, cache_dir, kind, labelled=labelled)
     if not isinstance(source, str | Path):
         table = _read_stored(source, how, base=None)
     else:
         path = Path(source).expanduser()
         if path.is_dir():
-            table = _read_folder(path, how)
+            table = _read_folder(Listing.of(path), how)
         elif path.is_file():
             table = _read_file(path, how)
         elif isinstance(source, str) and _HUB_ID.fullmatch(source):
@@ -78,70 +82,88 @@ def read_source(
         raise DataError(
             f"{describe_source(source)}: {table.kind.reason}, which does not fit the task."
         )
-    return replace(table, splits=None) if config.split_column == NONE else table
+    if config.split_column == NONE:
+        table = replace(table, splits=None)
+    return _described(table)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How a source is read.
-
-    Attributes:
-        config: Which columns.
-        cache_dir: Where archives are unpacked and datasets are kept.
-        kind: What the labels have to be; None takes what is there.
-        contained: Whether no file outside of the source may be named.
-        labelled: Whether labels have to be there.
-    """
-
-    config: DataConfig
-    cache_dir: Path | None
-    kind: str | None
-    contained: bool = False
-    labelled: bool = True
+def _described(table: Table) -> Table:
+    """With what was found in it told in its reading."""
+    if table.reading is None:
+        return table
+    there = {n for label in table.labels if label is not None for n in table.kind.names(label)}
+    fixed = [name for name in table.class_names or () if name in there]
+    classes = [*fixed, *sorted(there - set(fixed), key=natural_key)]
+    reading = table.reading.counted(classes, table.splits, len(table.files), table.kind)
+    return replace(table, reading=reading)
 
 
-def _read_folder(root: Path, how: Reading) -> Table:
-    if is_saved(root):
-        return _read_stored(load_saved(root), how, base=None)
-    if has_metadata(root):
-        return read_metadata(
-            root, how.config, contained=how.contained, kind=how.kind, labelled=how.labelled
+def _read_folder(whole: Listing, how: How) -> Table:
+    listing = unwrapped(whole)
+    if is_saved(listing.root):
+        return _read_stored(load_saved(listing.root), how, base=None)
+    if not listing.files and not listing.empty:
+        raise DataError(f"{listing.name} is empty.")
+    if how.config.format not in format_names():
+        raise DataError(
+            f"data.format: no format {how.config.format!r}; there are {quoted(format_names())}."
         )
-    folder = Folder(root)
-    if folder.ending(".parquet") and not folder.pictures:
-        return _read_stored(load_parquet(root, how.cache_dir), how, base=root)
-    inner = visible_entries(root)
-    wrapped = len(inner) == 1 and inner[0].is_dir() and canonical_split(inner[0].name) is None
-    if wrapped and visible_folders(inner[0]):
-        return _read_folder(inner[0], how)
-    marked = _read_annotations(folder) if how.kind in (None, "boxes") else None
+    if how.config.format in ("auto", "table") and has_metadata(listing):
+        return read_metadata(listing, how)
+    if listing.ending(".parquet") and not listing.images:
+        return _read_stored(load_parquet(listing.root, how.cache_dir), how, base=listing.root)
+    marked = _read_annotations(listing, how)
     if marked is not None:
-        refuse_columns(how.config, f"{root}, a folder of annotated pictures,")
+        refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
         return marked
-    refuse_columns(how.config, f"{root}, a folder of class folders,")
-    return read_class_folders(root)
+    return _read_class_folders(listing, how)
 
 
-def _read_annotations(folder: Folder) -> Table | None:
-    """Boxes from the files of an annotation tool; None where there are none."""
-    if coco := coco_files(folder):
-        return read_coco(folder, coco)
-    if voc := voc_files(folder):
-        return read_voc(folder, voc)
-    labels = yolo_labels(folder)
-    return read_yolo(folder, labels) if labels and has_names(folder) else None
+def _read_class_folders(listing: Listing, how: How) -> Table:
+    refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
+    try:
+        return read_class_folders(listing, decide_folders(listing, how.config))
+    except AmbiguousSourceError:
+        raise
+    except DataError:
+        known = unread(listing) if how.config.format == "auto" else None
+        if known is None:
+            raise
+    raise DataError(f"{listing.name}: {known}")
 
 
-def _read_file(path: Path, how: Reading) -> Table:
+def _read_annotations(listing: Listing, how: How) -> Table | None:
+    """What an annotation tool wrote; None where no tool did."""
+    found = recognised(listing, how)
+    if not found:
+        return None
+    (chosen, evidence), *others = found
+    table = chosen.read(listing, evidence, how)
+    if not others:
+        return table
+    titles = " and ".join(other.title for other, _ in others)
+    reason = f"Annotations of {chosen.title} are read, those of {titles} are not"
+    note = f"{reason}: set data.format={others[0][0].name} for the others."
+    reading = table.reading and replace(
+        table.reading,
+        guesses=(*table.reading.guesses, Guess("data.format", chosen.name, reason)),
+    )
+    return replace(table, notes=[*table.notes, note], reading=reading)
+
+
+def _read_file(path: Path, how: How) -> Table:
     suffix = path.suffix.casefold()
     if suffix == ".zip":
         store = (how.cache_dir or Path(HF_HOME) / "hf-vft") / "archives"
-        return _read_folder(unpack(path, store), replace(how, contained=True))
+        inside = Listing.of(unpack(path, store), shown=str(path))
+        return _read_folder(inside, replace(how, contained=True))
     coco = load_coco(path) if suffix == ".json" else None
     if coco is not None:
         # COCO itself has its files in a folder "annotations" beside the pictures.
         beside = path.parent.name.casefold() == "annotations"
-        return read_coco(Folder(path.parent.parent if beside else path.parent), {path: coco})
+        listing = Listing.of(path.parent.parent if beside else path.parent)
+        name = path.relative_to(listing.root).as_posix()
+        return read_coco(listing, {name: coco}, how)
     if suffix in TEXT_SUFFIXES:
         rows = to_rows(read_columns(path))
         return rows_to_table(
@@ -152,7 +174,7 @@ def _read_file(path: Path, how: Reading) -> Table:
     raise DataError(f"{path} is not a source of labelled pictures: give {_KINDS}.")
 
 
-def _read_stored(stored: Stored, how: Reading, *, base: Path | None) -> Table:
+def _read_stored(stored: Stored, how: How, *, base: Path | None) -> Table:
     rows, splits, notes = joined(stored)
     if not len(rows):
         raise DataError("The dataset has no rows.")

@@ -10,6 +10,7 @@ from typing import Any
 import datasets
 
 from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.sources.plan import Reading
 
 SPLIT_NAMES = {
     "train": ("train", "training"),
@@ -38,6 +39,7 @@ class Table:
         columns: The source's columns that were taken for ``image``, ``label`` and ``split``.
         flags: The source's columns of 0 and 1 that were taken for the labels.
         kind: What each label is.
+        reading: What the source was taken for.
     """
 
     images: datasets.Dataset
@@ -51,6 +53,7 @@ class Table:
     columns: dict[str, str] = field(default_factory=dict)
     flags: list[str] = field(default_factory=list)
     kind: LabelKind = KINDS["class"]
+    reading: Reading | None = None
 
     def select(self, rows: Sequence[int], note: str | None = None) -> Table:
         """The table with only ``rows``, and a note that says why where that is doubtful."""

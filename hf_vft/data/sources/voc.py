@@ -1,49 +1,84 @@
-"""Reads the annotations of Pascal VOC: an XML file for each picture."""
+"""Reads the annotations of Pascal VOC: an XML file for each image."""
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.sources.annotations import Folder, Marked, marked_table, split_in_path
+from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.encoding import read_text
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, Match, split_of_path
+from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_PICTURES = ("JPEGImages", "../JPEGImages", "images", "../images")
+_IMAGES = ("JPEGImages", "../JPEGImages", "images", "../images", "../../images")
 
 
-def voc_files(folder: Folder) -> list[Path]:
+def voc_files(listing: Listing, how: How) -> list[str]:
     """The XML files, if the first of them is an annotation of Pascal VOC."""
-    files = folder.ending(".xml")
-    return files if files and _root(files[0]).tag == "annotation" else []
+    del how
+    files = listing.ending(".xml")
+    if not files or not _is_annotation(_root(listing.path(files[0]))):
+        return []
+    return files
 
 
-def read_voc(folder: Folder, files: list[Path]) -> Table:
-    """Read every picture that has an XML file.
+def read_voc(listing: Listing, files: Sequence[str], how: How) -> Table:
+    """Read every image that has an XML file.
 
-    Splits are those of ``ImageSets/Main``, or of the folders. Pictures without a file are
-    left out and counted.
+    Splits are those of ``ImageSets/Main``, or of the folders. Images without a file are left out
+    and counted.
 
     Raises:
         DataError: If a file cannot be read, or a box is incomplete.
     """
-    sets = _sets(folder)
-    marked = []
+    sets = _sets(listing, how.config.encoding)
+    marked: list[Marked] = []
+    missing = Missing(listing)
     for file in files:
-        root = _root(file)
-        path = _picture(folder, file, root)
-        objects = [_object(one, file) for one in root.iter("object")]
-        split = sets.get(file.stem) if sets else split_in_path(path, folder.root)
+        root = _root(listing.path(file))
+        if root.tag != "annotation":
+            continue
+        stem = posixpath.splitext(posixpath.basename(file))[0]
+        split = sets.get(stem)
         if sets and split is None:
             continue  # the sets name what is to be used
-        boxes = Objects(tuple(b for b, _ in objects), tuple(name for _, name in objects))
-        marked.append(Marked(path, boxes, split))
-    unused = len(folder.pictures) - len(marked)
+        match = _image(listing, file, root)
+        if match.file is None:
+            missing.add(file, (root.findtext("filename") or stem).strip())
+            continue
+        objects = [_object(one, posixpath.basename(file)) for one in root.iter("object")]
+        boxes = Objects(
+            tuple(box for box, _ in objects),
+            tuple(name for _, name in objects),
+            declared=_size(root),
+        )
+        split = split or split_of_path(match.file.split("/")[:-1])
+        marked.append(Marked(match.file, boxes, split))
+    left_out = missing.left_out(len(marked))
+    unused = len(listing.images) - len(marked)
     notes = [f"Not used, because no annotation names them: {counted(unused, 'picture')}."]
-    return marked_table(folder.root, marked, None, notes if unused else [])
+    divided = any(one.split for one in marked)
+    source = "the lists of ImageSets" if sets else "the folders"
+    reading = Reading(
+        "Pascal VOC",
+        "the objects of the XML files",
+        source if divided else "",
+        left_out=tuple(left_out),
+    )
+    return marked_table(listing, marked, None, notes if unused else [], reading)
+
+
+def _is_annotation(root: ElementTree.Element) -> bool:
+    polygons = root.find("object/polygon") is not None and root.find("object/bndbox") is None
+    return root.tag == "annotation" and not polygons
 
 
 def _root(file: Path) -> ElementTree.Element:
@@ -54,36 +89,59 @@ def _root(file: Path) -> ElementTree.Element:
         raise DataError(f"{file.name}: not readable as XML ({error}).") from None
 
 
-def _picture(folder: Folder, file: Path, root: ElementTree.Element) -> Path:
+def _image(listing: Listing, file: str, root: ElementTree.Element) -> Match:
     """By the name in the file; by the file's own name where that is wrong or missing."""
-    named = (root.findtext("filename") or "").strip() or file.stem
-    for hint in ("", *_PICTURES):
-        path = file.parent / hint / Path(named.replace("\\", "/")).name
-        if path.is_file():
-            return folder.root / path.resolve().relative_to(folder.root.resolve())
-    return folder.picture(file.stem, file)
+    stem = posixpath.splitext(posixpath.basename(file))[0]
+    named = (root.findtext("filename") or "").strip().replace("\\", "/")
+    split = split_of_path(file.split("/")[:-1])
+    if named:
+        found = image_named(listing, posixpath.basename(named), file, _IMAGES, split)
+        if found.file is not None:
+            return found
+    return image_named(listing, stem, file, _IMAGES, split)
 
 
-def _object(one: ElementTree.Element, file: Path) -> tuple[Box, str]:
+def _size(root: ElementTree.Element) -> tuple[int, int] | None:
+    try:
+        width, height = (int(float(str(root.findtext(f"size/{s}")))) for s in ("width", "height"))
+    except ValueError:
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _object(one: ElementTree.Element, file: str) -> tuple[Box, str]:
     name = (one.findtext("name") or "").strip()
     if not name:
-        raise DataError(f"{file.name}: an object has no name.")
+        raise DataError(f"{file}: an object has no name.")
     found = one.find("bndbox")
     texts = [None if found is None else found.findtext(corner) for corner in _CORNERS]
     try:
         x1, y1, x2, y2 = (float(str(text)) for text in texts)
     except ValueError:
-        raise DataError(f"{file.name}: {name!r} has no box of four numbers.") from None
+        raise DataError(f"{file}: {name!r} has no box of four numbers.") from None
     return from_corners(x1, y1, x2, y2), name
 
 
-def _sets(folder: Folder) -> dict[str, str]:
-    """Name of a picture to its split, from the lists that divide all of them."""
+def _sets(listing: Listing, encoding: str) -> dict[str, str]:
+    """Name of an image to its split, from the lists that divide all of them.
+
+    ``trainval`` is train where there is no list of that name; lists of single classes
+    (``cat_train.txt``) are none of them.
+    """
+    lists: dict[str, str] = {}
+    for file in listing.ending(".txt"):
+        folders, name = file.split("/")[:-1], posixpath.splitext(posixpath.basename(file))[0]
+        if "ImageSets" in folders or folders[-1:] == ["Main"]:
+            split = canonical_split(name) or ("trainval" if name == "trainval" else None)
+            if split is not None:
+                lists[split] = file
+    whole = lists.pop("trainval", None)
+    if whole is not None and "train" not in lists:
+        lists["train"] = whole
     found: dict[str, str] = {}
-    for file in folder.ending(".txt"):
-        split = canonical_split(file.stem)
-        if split is not None and file.parent.name == "Main":
-            for line in file.read_text(encoding="utf-8").splitlines():
-                if line.strip():
-                    found[line.split()[0]] = split
+    for split, file in lists.items():
+        for line in read_text(listing.path(file), encoding, file).text.splitlines():
+            if line.strip():
+                name = posixpath.basename(line.split()[0].replace("\\", "/"))
+                found[posixpath.splitext(name)[0] if "." in name else name] = split
     return found

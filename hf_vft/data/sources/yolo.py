@@ -1,125 +1,161 @@
-"""Reads the annotations of YOLO: a text file for each picture, and a YAML file with the names."""
+"""Reads the annotations of YOLO: a text file for each image, and a file with the names."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-import yaml
+import posixpath
+from collections.abc import Mapping
 
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.sources.annotations import Folder, Marked, marked_table, split_in_path
+from hf_vft.data.sources.annotations import Marked, marked_table, without_unmarked_splits
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, split_of_path
+from hf_vft.data.sources.plan import LeftOut, Reading
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.yolo_config import YoloConfig, name_files
 from hf_vft.errors import DataError
 
-_NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
+_LARGEST_SHARE = 1.5
+"""Labels over this are pixels; boxes that reach over the edge of their image are below it."""
 
 
-def yolo_labels(folder: Folder) -> dict[Path, Path]:
-    """Text file of each picture that has one.
+def yolo_labels(listing: Listing, how: How) -> dict[str, str]:
+    """Text file of each image that has one, where the first of them hold labels of YOLO.
 
-    It lies beside the picture, or in a folder ``labels`` where the picture lies in ``images``.
+    It lies beside the image, or in a folder ``labels`` where the image lies in ``images``.
     """
-    texts = set(folder.ending(".txt"))
+    texts = set(listing.ending(".txt"))
+    texts -= name_files(texts)
+    if not texts:
+        return {}
     found = {}
-    for picture in folder.pictures:
-        candidates = (_elsewhere(picture, folder.root), picture.with_suffix(".txt"))
-        label = next((c for c in candidates if c is not None and c in texts), None)
-        if label is not None and label.name not in _NAME_FILES:
-            found[picture] = label
-    return found
+    for image in listing.images:
+        label = next((place for place in _places(image) if place in texts), None)
+        if label is not None:
+            found[image] = label
+    config = YoloConfig(listing, how.config.encoding)
+    return found if config.known or _look_like_labels(listing, list(found.values())) else {}
 
 
-def read_yolo(folder: Folder, labels: dict[Path, Path]) -> Table:
-    """Read every picture; one without a text file shows nothing, as YOLO has it.
+def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
+    """Read every image; one without a text file shows nothing, as YOLO has it.
 
-    The class names are those of a YAML file with ``names``, or of ``classes.txt``. Outlines of
-    segmentation become the boxes around them.
+    ``data.yaml`` is obeyed: class names, splits, key points. Without it the names are those of the
+    nearest list. Outlines of segmentation become the boxes around them.
 
     Raises:
-        DataError: If there are no class names, or a line does not fit.
+        DataError: If there are no class names, a line does not fit, or the numbers are pixels.
     """
-    names = _names(folder)
-    marked = [
-        Marked(
-            picture,
-            _objects(labels[picture], names) if picture in labels else Objects((), ()),
-            split_in_path(picture, folder.root),
-        )
-        for picture in folder.pictures
-    ]
-    return marked_table(folder.root, marked, list(names.values()), [])
-
-
-def has_names(folder: Folder) -> bool:
-    """Whether a file tells the names of the classes."""
-    return bool(_names_or_none(folder))
-
-
-def _elsewhere(picture: Path, root: Path) -> Path | None:
-    """The same path with the last ``images`` replaced by ``labels``."""
-    parts = list(picture.relative_to(root).parts)
-    if "images" not in parts[:-1]:
-        return None
-    last = len(parts) - 2 - parts[-2::-1].index("images")
-    parts[last] = "labels"
-    return root.joinpath(*parts).with_suffix(".txt")
-
-
-def _names(folder: Folder) -> dict[int, str]:
-    names = _names_or_none(folder)
-    if not names:
+    config = YoloConfig(listing, how.config.encoding)
+    said, source = config.splits()
+    names: dict[str, None] = {}
+    read: list[Marked] = []
+    pixels: list[str] = []
+    boxes = 0
+    for image in listing.images:
+        objects = Objects((), ())
+        if image in labels:
+            known = config.names_for(labels[image])
+            names |= dict.fromkeys(known.values())
+            objects = _objects(config, labels[image], known, pixels)
+            boxes += len(objects.boxes)
+        split = said.get(image) if said else split_of_path(image.split("/")[:-1])
+        read.append(Marked(image, objects, split))
+    if len(pixels) * 2 > boxes:
         raise DataError(
-            f"{folder.root}: nothing tells the names of the classes: add a data.yaml with names, "
-            "or a classes.txt with one a line."
+            f"{pixels[0]}: {len(pixels):,} of {boxes:,} boxes hold numbers over 1, which are "
+            "pixels; YOLO has shares of width and height: divide by the size of the image."
         )
-    if len(set(names.values())) < len(names):
-        raise DataError(f"{folder.root}: two classes have the same name.")
-    return names
+    marked, left_out = _divided(read, labels)
+    marked, unmarked = without_unmarked_splits(marked, set(labels))
+    if not source and any(one.split for one in marked):
+        source = "the folders"
+    reading = Reading(
+        "YOLO",
+        config.names_file,
+        source if any(one.split for one in marked) else "",
+        left_out=(*left_out, *unmarked),
+    )
+    return marked_table(listing, marked, list(names), list(config.notes), reading)
 
 
-def _names_or_none(folder: Folder) -> dict[int, str]:
-    for file in folder.ending(".yaml", ".yml"):
-        try:
-            content: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
+def _divided(marked: list[Marked], labels: Mapping[str, str]) -> tuple[list[Marked], list[LeftOut]]:
+    """Without stray images that have neither a split nor a label where others have a split."""
+    if all(one.split is None for one in marked):
+        return marked, []
+    strays = [one for one in marked if one.split is None and one.file not in labels]
+    if not strays:
+        return marked, []
+    kept = [one for one in marked if one.split is not None or one.file in labels]
+    return kept, [LeftOut(f"{strays[0].file} and the like", "neither split nor label", len(strays))]
+
+
+def _places(image: str) -> list[str]:
+    """Where the labels of an image may lie, the likeliest first."""
+    stem = posixpath.splitext(image)[0]
+    folders, name = stem.split("/")[:-1], stem.rpartition("/")[2]
+    places = []
+    for at in range(len(folders) - 1, -1, -1):
+        swapped = _labels_for(folders[at])
+        if swapped is not None:
+            places.append("/".join([*folders[:at], swapped, *folders[at + 1 :], name]))
+    places += [stem, "/".join([*folders, "labels", name])]
+    return [f"{place}.txt" for place in places]
+
+
+def _labels_for(folder: str) -> str | None:
+    """``labels`` for ``images``, ``train_labels`` for ``train_images``."""
+    for images, labels in (("images", "labels"), ("Images", "Labels"), ("image", "label"),
+                           ("IMAGES", "LABELS"), ("imgs", "labels"), ("img", "labels"),
+                           ("JPEGImages", "labels")):  # fmt: skip
+        if folder == images or folder.startswith(f"{images}_") or folder.endswith(f"_{images}"):
+            return folder.replace(images, labels)
+    return None
+
+
+def _look_like_labels(listing: Listing, files: list[str]) -> bool:
+    for file in files[:5]:
+        with listing.path(file).open(encoding="utf-8", errors="replace") as opened:
+            words = opened.readline(2000).split()
+        if not words:
             continue
-        names = content.get("names") if isinstance(content, dict) else None
-        if isinstance(names, list):
-            return {number: str(name) for number, name in enumerate(names)}
-        if isinstance(names, dict) and all(str(key).isdecimal() for key in names):
-            return {int(key): str(name) for key, name in sorted(names.items())}
-    for file in folder.files:
-        if file.name in _NAME_FILES:
-            lines = file.read_text(encoding="utf-8").splitlines()
-            return {n: line.strip() for n, line in enumerate(lines) if line.strip()}
-    return {}
+        try:
+            return len(words) >= 5 and all(float(word) >= 0 for word in words)
+        except ValueError:
+            return False
+    return False
 
 
-def _objects(file: Path, names: dict[int, str]) -> Objects:
+def _objects(config: YoloConfig, file: str, names: dict[int, str], pixels: list[str]) -> Objects:
     boxes: list[Box] = []
     categories: list[str] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(config.text(file).splitlines(), start=1):
         if not line.strip():
             continue
-        where = f"{file.name}, line {number}"
+        where = f"{posixpath.basename(file)}, line {number}"
         try:
             first, *values = map(float, line.split())
         except ValueError:
             raise DataError(f"{where}: not numbers ({line.strip()[:40]!r}).") from None
         if first not in names:
             raise DataError(f"{where}: class {first:g} has no name; there are {len(names)}.")
+        if config.key_points and len(values) >= 4 + config.key_points:
+            values = values[:4]
+        if max(values, default=0) > _LARGEST_SHARE:
+            pixels.append(where)
         boxes.append(_box(values, where))
         categories.append(names[int(first)])
     return Objects(tuple(boxes), tuple(categories), relative=True)
 
 
 def _box(values: list[float], where: str) -> Box:
-    """From centre and size, or from an outline, in shares of the picture."""
+    """From centre and size, or from an outline, in shares of the image."""
     if len(values) == 4:
         x, y, w, h = values
         return (x - w / 2, y - h / 2, w, h)
     if len(values) >= 6 and len(values) % 2 == 0:
         xs, ys = values[0::2], values[1::2]
         return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
-    raise DataError(f"{where}: {len(values)} numbers behind the class; a box has four.")
+    raise DataError(
+        f"{where}: {len(values)} numbers behind the class; a box has four, and where key points "
+        "follow, data.yaml has to give their kpt_shape."
+    )

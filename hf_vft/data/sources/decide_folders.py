@@ -1,0 +1,289 @@
+"""Decides what each level of a tree of folders means: split, class, or neither."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import is_container, is_part
+from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
+from hf_vft.data.sources.set_aside import SetAside, set_aside
+from hf_vft.data.sources.split_levels import SplitLevel, split_level
+from hf_vft.data.wording import counted, few
+from hf_vft.recipe import DataConfig
+
+_REPEATS = 0.5
+"""From this share of inner names under several outer folders on, the inner ones are classes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the images of one folder are.
+
+    Attributes:
+        folder: From the root.
+        label: Their class.
+        split: Their split; None where nothing is divided.
+        outer: The name of a level outside of the class, such as a site; None where there is none.
+    """
+
+    folder: str
+    label: str
+    split: str | None = None
+    outer: str | None = None
+
+
+@dataclass(frozen=True)
+class FolderPlan:
+    """How a tree of folders is read.
+
+    Attributes:
+        places: Every folder whose files are read.
+        labels: Which level names the classes, in words.
+        splits: The folders that divide the data; empty where there are none.
+        skipped: Files in those folders that are not read.
+        left_out: What else is not read.
+        guesses: What was concluded from evidence.
+        notes: One line per doubtful thing.
+    """
+
+    places: tuple[Place, ...]
+    labels: str
+    splits: str = ""
+    skipped: frozenset[str] = frozenset()
+    left_out: tuple[LeftOut, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Row:
+    """A folder of images on its way through the levels."""
+
+    folder: str
+    images: int
+    rest: tuple[str, ...]
+    names: list[str] = field(default_factory=list)
+    split: str | None = None
+    last: str = ""
+
+
+@dataclass
+class _Walk:
+    """What the levels were found to mean so far."""
+
+    rows: list[_Row]
+    split_names: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stripped: list[str] = field(default_factory=list)
+
+
+def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
+    """Find the level of the classes and that of the splits.
+
+    Of levels within each other, the inner one holds the classes where its names repeat below
+    several outer folders, and the outer one where they do not. Splits are taken at any level.
+    Folders of masks and annotations, without an image, or with the whole data once more, parts,
+    dates and folds are no classes.
+
+    Raises:
+        AmbiguousSourceError: If two levels could be the classes.
+        DataError: If no level names classes.
+    """
+    aside = set_aside(listing, config)
+    walk = _Walk([_row(folder, n) for folder, n in sorted(aside.images.items())])
+    _through_levels(walk, listing, config)
+    level, reason = _class_level(walk, listing, config)
+    return _planned(walk, level, reason, listing, aside)
+
+
+def _row(folder: str, images: int) -> _Row:
+    return _Row(folder, images, tuple(folder.split("/")) if folder else ())
+
+
+def _through_levels(walk: _Walk, listing: Listing, config: DataConfig) -> None:
+    """Give every level of folders, from the outermost inwards, its meaning."""
+    number = 0
+    while going := [row for row in walk.rows if row.rest]:
+        names = Counter(row.rest[0] for row in going)
+        deeper = {row.rest[0] for row in going if len(row.rest) > 1}
+        found = split_level(list(names), deeper, listing.name)
+        if found is not None and all(row.split is None for row in going):
+            _divide(walk, going, found)
+            continue
+        number += len(names) > 1
+        if _says_nothing(going, deeper, config):
+            walk.stripped += [name for name in names if name not in walk.stripped]
+            for row in going:
+                row.last, row.rest = row.rest[0], row.rest[1:]
+            continue
+        walk.numbers.append(number)
+        depth = len(walk.numbers)
+        for row in going:
+            row.names += [""] * (depth - 1 - len(row.names)) + [row.rest[0]]
+            row.last, row.rest = row.rest[0], row.rest[1:]
+
+
+def _divide(walk: _Walk, going: Sequence[_Row], found: SplitLevel) -> None:
+    others: dict[str, int] = defaultdict(int)
+    for row in going:
+        name = row.rest[0]
+        if name not in found.splits:
+            others[name] += row.images
+            walk.rows.remove(row)
+            continue
+        row.split = found.splits[name]
+        if found.classes:
+            row.names.append(found.classes[name])
+        if name not in walk.split_names:
+            walk.split_names.append(name)
+        row.last, row.rest = name, row.rest[1:]
+    if found.classes:
+        walk.numbers.append(1)
+    if others:
+        walk.notes.append(
+            f"Not used, because they are no split: folders {', '.join(sorted(others))}."
+        )
+        walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
+
+
+def _says_nothing(going: Sequence[_Row], deeper: set[str], config: DataConfig) -> bool:
+    """Whether a level only wraps, holds or numbers what is inside of it."""
+    names = {row.rest[0] for row in going}
+    if len(names) == 1:
+        return bool(deeper) or any(row.names for row in going)
+    if config.class_level != "auto":
+        return False
+    return all(
+        is_container(row.rest[0]) or is_part(row.rest[0]) or row.rest[0] == row.last
+        for row in going
+    )
+
+
+def _class_level(walk: _Walk, listing: Listing, config: DataConfig) -> tuple[int, str]:
+    """Which of the named levels holds the classes, counted from 0, and why in a sentence."""
+    depth = len(walk.numbers)
+    if not depth:
+        raise refuse(listing.name, _no_classes(walk, listing))
+    if config.class_level != "auto":
+        if config.class_level not in walk.numbers:
+            levels = ", ".join(map(str, walk.numbers))
+            raise refuse(
+                listing.name,
+                f"data.class_level: no level {config.class_level}; there are {levels}.",
+            )
+        return walk.numbers.index(config.class_level), ""
+    level = 0
+    for inner in range(1, depth):
+        share = _repeats(walk.rows, inner)
+        if share >= _REPEATS:
+            level = inner
+        elif share > 0:
+            raise ask(
+                listing.name,
+                "the names of the classes could be the outer or the inner folders.",
+                [_option(walk, inner - 1), _option(walk, inner)],
+            )
+    if depth == 1:
+        return 0, ""
+    outer, inner_names = _examples(walk.rows, 0), _examples(walk.rows, depth - 1)
+    why = "the inner names repeat" if level else "the inner names do not repeat"
+    return level, f"Folders lie within folders ({outer} over {inner_names}), and {why}"
+
+
+def _repeats(rows: Sequence[_Row], level: int) -> float:
+    """The share of the names of a level that lie below several different outer folders."""
+    below: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if len(row.names) > level and not _counts(row.names[level]):
+            below[row.names[level]].add(row.names[level - 1])
+    if len(below) < 2:
+        return 0.0
+    return sum(len(outers) > 1 for outers in below.values()) / len(below)
+
+
+def _counts(name: str) -> bool:
+    """Whether a folder is a number among others, as sequences are."""
+    return name.isdigit() or is_part(name)
+
+
+def _option(walk: _Walk, level: int) -> Option:
+    return Option(
+        f"classes {_examples(walk.rows, level)}", f"data.class_level={walk.numbers[level]}"
+    )
+
+
+def _examples(rows: Sequence[_Row], level: int) -> str:
+    names = dict.fromkeys(row.names[level] for row in rows if len(row.names) > level)
+    return few([name for name in names if name], 3)
+
+
+def _no_classes(walk: _Walk, listing: Listing) -> str:
+    if walk.stripped:
+        return (
+            f"no folder names a class: {few(walk.stripped, 4)} hold images, parts or copies; give "
+            "a table that names the images, one folder per class, or --set data.class_level=1 if "
+            "these are the classes."
+        )
+    if walk.split_names:
+        return (
+            f"{few(walk.split_names, 4)} are splits, but hold no class folders: give one folder "
+            "per class in each, or a table that names the images."
+        )
+    return "it holds no pictures in class folders (one folder per class)."
+
+
+def _planned(walk: _Walk, level: int, reason: str, listing: Listing, aside: SetAside) -> FolderPlan:
+    places: list[Place] = []
+    strays: dict[str, int] = defaultdict(int)
+    outer_level = level - 1 if level else None
+    for row in walk.rows:
+        label = row.names[level] if len(row.names) > level else ""
+        if not label:
+            strays[row.folder] += row.images
+            continue
+        outer = row.names[outer_level] if outer_level is not None else None
+        places.append(Place(row.folder, label, row.split, outer))
+    left_out = [*aside.left_out, *walk.left_out]
+    left_out += [
+        LeftOut(folder or "beside the folders", "without a class", n)
+        for folder, n in sorted(strays.items())
+        if n
+    ]
+    notes = [*aside.notes, *walk.notes, *_stray_notes(strays, listing, aside)]
+    guesses = []
+    if reason:
+        guesses.append(Guess("data.class_level", walk.numbers[level], reason))
+        depth = len(walk.numbers)
+        notes.append(
+            f"{reason}: the {'inner' if level else 'outer'} ones are the classes; set "
+            f"data.class_level={walk.numbers[0 if level else depth - 1]} for the others."
+        )
+    kept_splits = [n for n in walk.split_names if any(n in p.folder.split("/") for p in places)]
+    return FolderPlan(
+        tuple(places),
+        f"the {_which(level, len(walk.numbers), bool(walk.split_names))}folder names",
+        ", ".join(kept_splits),
+        aside.skipped,
+        tuple(left_out),
+        tuple(guesses),
+        tuple(notes),
+    )
+
+
+def _stray_notes(strays: dict[str, int], listing: Listing, aside: SetAside) -> list[str]:
+    number = sum(strays.values())
+    if not number:
+        return []
+    first = next(file for folder in sorted(strays) for file in aside.files_of(listing, folder))
+    return [f"Not used, because in no class folder: {counted(number, 'picture')}, e.g. {first}."]
+
+
+def _which(level: int, depth: int, divided: bool) -> str:
+    if depth > 1:
+        return "inner " if level else "outer "
+    return "inner " if divided else ""

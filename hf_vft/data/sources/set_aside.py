@@ -1,0 +1,190 @@
+"""Which folders and files among images are none of the data: masks, annotations, copies."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from hf_vft.data.sources.listing import Listing, has_image_suffix
+from hf_vft.data.sources.names import (
+    is_container,
+    is_mask_name,
+    mask_base,
+    split_in_words,
+    words_of,
+)
+from hf_vft.data.sources.plan import LeftOut
+from hf_vft.data.sources.table import canonical_split
+from hf_vft.data.wording import counted, few
+from hf_vft.recipe import DataConfig
+
+_MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIFF", b"P5", b"P6")
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """What is left to be read.
+
+    Attributes:
+        images: Images in each folder that is read; the root is the empty text.
+        skipped: Files in those folders that are not read.
+        left_out: What is not read.
+        notes: One line per doubtful thing.
+    """
+
+    images: dict[str, int]
+    skipped: frozenset[str]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+    def files_of(self, listing: Listing, folder: str) -> list[str]:
+        """The files of a folder that are read as images."""
+        files = [file for file in listing.by_folder.get(folder, []) if file not in self.skipped]
+        return files if folder else [file for file in files if has_image_suffix(file)]
+
+
+def set_aside(listing: Listing, config: DataConfig) -> SetAside:
+    """Leave out what ``data.leave_out`` says; by itself masks, annotations and copies."""
+    if config.leave_out != "auto":
+        skipped = frozenset(f for f in listing.files if left_out_by(f, config.leave_out))
+        gone = LeftOut("data.leave_out", "as asked", len(skipped), "file")
+        return _counted(listing, skipped, set(), [gone] if skipped else [], [])
+    left_out: list[LeftOut] = []
+    notes: list[str] = []
+    tree = _children(listing.by_folder)
+    folders = _mask_folders(listing, tree) | _copies(tree)
+    for folder, (reason, number) in sorted(_with_reasons(listing, folders).items()):
+        left_out.append(LeftOut(folder, reason, number, "image" if number else "file"))
+    masks = _masks_beside(listing)
+    if masks:
+        example = posixpath.basename(min(masks))
+        left_out.append(LeftOut(f"masks such as {example}", "named as another image", len(masks)))
+        notes.append(
+            f"Not used, because they are masks of other images: {counted(len(masks), 'file')}, "
+            f"e.g. {min(masks)}; set data.leave_out=[] to take them for images."
+        )
+    return _counted(listing, masks | _sidecars(listing), set(folders), left_out, notes)
+
+
+def left_out_by(file: str, patterns: Iterable[str]) -> bool:
+    """Whether a pattern fits a file, one of its folders, or the path to either."""
+    parts = file.split("/")
+    paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatch(text, pattern.rstrip("/")) for pattern in patterns for text in parts + paths)
+
+
+def _children(by_folder: Iterable[str]) -> dict[str, list[str]]:
+    """The folders right inside of each folder that has files somewhere below."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for folder in by_folder:
+        while folder:
+            outer, name = posixpath.split(folder)
+            found[outer].add(name)
+            folder = outer
+    return {folder: sorted(names) for folder, names in found.items()}
+
+
+def _mask_folders(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str]:
+    """Folders of masks or annotations, known by their names and by those beside them."""
+    found: dict[str, str] = {}
+    for outer, names in tree.items():
+        for name in names:
+            if is_mask_name(name) and any(_partners(name, other) for other in names):
+                found[posixpath.join(outer, name)] = "masks or annotations"
+    return found
+
+
+def _partners(name: str, other: str) -> bool:
+    """Whether ``name`` holds what belongs to the images of ``other``."""
+    if name == other or is_mask_name(other):
+        return False
+    of_name, of_other = split_in_words(name), split_in_words(other)
+    if of_name is not None and of_other is not None:
+        return of_name[0] == of_other[0] and (not of_other[1] or is_container(of_other[1]))
+    if not all(is_mask_name(word) or word.isdigit() for word in words_of(name)):
+        return False
+    return is_container(other)
+
+
+def _copies(tree: dict[str, list[str]]) -> dict[str, str]:
+    """Folders that hold the folders beside them once more."""
+    found: dict[str, str] = {}
+    for outer, names in tree.items():
+        for name in names:
+            sisters = {other.casefold() for other in names if other != name}
+            inner = {one.casefold() for one in tree.get(posixpath.join(outer, name), [])}
+            common = len(inner & sisters)
+            if canonical_split(name) is None and common >= 2 and common >= len(sisters) / 2:
+                found[posixpath.join(outer, name)] = "its folders are called as those beside it"
+    return found
+
+
+def _with_reasons(listing: Listing, folders: dict[str, str]) -> dict[str, tuple[str, int]]:
+    counts = dict.fromkeys(folders, 0)
+    for file in listing.images:
+        for folder in folders:
+            counts[folder] += file.startswith(f"{folder}/")
+    return {folder: (reason, counts[folder]) for folder, reason in folders.items()}
+
+
+def _masks_beside(listing: Listing) -> frozenset[str]:
+    """Images called like another one of their folder, with ``_mask`` or the like behind."""
+    found: set[str] = set()
+    for files in listing.by_folder.values():
+        stems = {posixpath.splitext(posixpath.basename(file))[0]: file for file in files}
+        for stem, file in stems.items():
+            base = mask_base(stem)
+            if base is not None and base in stems and has_image_suffix(file):
+                found.add(file)
+    return frozenset(found)
+
+
+def _sidecars(listing: Listing) -> frozenset[str]:
+    """Files beside an image that have its name and another ending: captions, annotations."""
+    found: set[str] = set()
+    for files in listing.by_folder.values():
+        stems = {posixpath.splitext(file)[0] for file in files if has_image_suffix(file)}
+        others = (file for file in files if not has_image_suffix(file))
+        found.update(file for file in others if posixpath.splitext(file)[0] in stems)
+    return frozenset(found)
+
+
+def _counted(
+    listing: Listing,
+    skipped: frozenset[str],
+    folders: set[str],
+    left_out: list[LeftOut],
+    notes: list[str],
+) -> SetAside:
+    images: dict[str, int] = {}
+    empty: dict[str, int] = {}
+    for folder, files in listing.by_folder.items():
+        if any(f"{folder}/".startswith(f"{one}/") for one in folders):
+            continue
+        kept = [file for file in files if file not in skipped]
+        number = sum(map(has_image_suffix, kept))
+        if not number and folder and any(_looks_like_image(listing, file) for file in kept[:3]):
+            number = len(kept)
+        if number:
+            images[folder] = number
+        elif folder and kept:
+            empty[folder] = len(kept)
+    known = set(images)
+    lone = {f: n for f, n in empty.items() if not any(k.startswith(f"{f}/") for k in known)}
+    notes = [*notes, *(f"Folder {folder} is empty." for folder in listing.empty)]
+    left_out += [LeftOut(f, "no images", n, "file") for f, n in sorted(lone.items())]
+    if lone:
+        notes.append(f"Not used, because without an image: folders {few(sorted(lone))}.")
+    return SetAside(images, skipped, tuple(left_out), tuple(notes))
+
+
+def _looks_like_image(listing: Listing, file: str) -> bool:
+    try:
+        with listing.path(file).open("rb") as opened:
+            head = opened.read(8)
+    except OSError:
+        return False
+    return head.startswith(_MAGIC)

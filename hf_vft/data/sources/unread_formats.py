@@ -1,0 +1,161 @@
+"""Formats that are known but not read, so that who has one is told which export to take."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from hf_vft.data.sources.listing import Listing
+
+_BOX_EXPORTS = "export COCO, Pascal VOC or YOLO from the tool"
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class UnreadFormat:
+    """A format that is not read.
+
+    Attributes:
+        title: For people.
+        recognise: The first file of it in a folder, from its root; None where there is none.
+        advice: What to do.
+    """
+
+    title: str
+    recognise: Callable[[Listing], str | None]
+    advice: str = _BOX_EXPORTS
+
+
+def first_json(suffix: str, fits: Callable[[Any], bool]) -> Callable[[Listing], str | None]:
+    """Looks for a JSON file of some content among the first few in every folder."""
+
+    def recognise(listing: Listing) -> str | None:
+        for file in _some(listing.ending(suffix)):
+            content = read_json(listing.path(file))
+            if content is not None and fits(content):
+                return file
+        return None
+
+    return recognise
+
+
+def read_json(file: Path) -> Any | None:
+    """The content of a JSON file; None where it is none or a very large one."""
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            return None
+        return json.loads(file.read_bytes().decode("utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+
+
+def first_xml(fits: Callable[[ElementTree.Element], bool]) -> Callable[[Listing], str | None]:
+    """Looks for an XML file of some content among the first few."""
+
+    def recognise(listing: Listing) -> str | None:
+        for file in _some(listing.ending(".xml")):
+            try:
+                root = ElementTree.parse(listing.path(file)).getroot()  # noqa: S314
+            except (OSError, ElementTree.ParseError):
+                continue
+            if fits(root):
+                return file
+        return None
+
+    return recognise
+
+
+def first_text(fits: Callable[[list[str]], bool]) -> Callable[[Listing], str | None]:
+    """Looks for a text file whose first line fits, among the first few."""
+
+    def recognise(listing: Listing) -> str | None:
+        for file in _some(listing.ending(".txt")):
+            try:
+                with listing.path(file).open(encoding="utf-8", errors="replace") as opened:
+                    words = opened.readline(2000).split()
+            except OSError:
+                continue
+            if words and fits(words):
+                return file
+        return None
+
+    return recognise
+
+
+def _some(files: list[str]) -> list[str]:
+    return files[:3] + files[len(files) // 2 :][:2]
+
+
+def _keys(content: Any) -> set[str]:
+    if isinstance(content, list):
+        content = next((one for one in content if isinstance(one, dict)), {})
+    return set(content) if isinstance(content, dict) else set()
+
+
+def _is_via(content: Any) -> bool:
+    if "_via_img_metadata" in _keys(content):
+        return True
+    first = next(iter(content.values()), None) if isinstance(content, dict) else None
+    return isinstance(first, dict) and {"filename", "regions"} <= set(first)
+
+
+def _is_createml(content: Any) -> bool:
+    return isinstance(content, list) and {"image", "annotations"} <= _keys(content)
+
+
+def _is_label_studio(content: Any) -> bool:
+    return isinstance(content, list) and {"data", "annotations"} <= _keys(content)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_kitti(words: list[str]) -> bool:
+    return len(words) in (15, 16) and not _is_number(words[0]) and all(map(_is_number, words[1:15]))
+
+
+def _is_dota(words: list[str]) -> bool:
+    return len(words) in (9, 10) and all(map(_is_number, words[:8])) and not _is_number(words[8])
+
+
+UNREAD: tuple[UnreadFormat, ...] = (
+    UnreadFormat(
+        "Label Studio's own JSON",
+        first_json(".json", _is_label_studio),
+        "export COCO, Pascal VOC, YOLO or JSON_MIN from Label Studio",
+    ),
+    UnreadFormat("CreateML's JSON", first_json(".json", _is_createml)),
+    UnreadFormat(
+        "a file of LabelMe",
+        first_json(".json", lambda content: {"shapes", "imagePath"} <= _keys(content)),
+        "convert it with labelme2coco, or export COCO or Pascal VOC",
+    ),
+    UnreadFormat("a project of VIA", first_json(".json", _is_via), "export COCO from VIA"),
+    UnreadFormat(
+        "a file of Supervisely",
+        first_json(".json", lambda content: {"objects", "size"} <= _keys(content)),
+        "export COCO, Pascal VOC or YOLO from Supervisely",
+    ),
+    UnreadFormat(
+        "CVAT's XML",
+        first_xml(lambda root: root.tag == "annotations"),
+        "export COCO, Pascal VOC or YOLO from CVAT",
+    ),
+    UnreadFormat(
+        "a description of segmentation (nnU-Net, MONAI)",
+        first_json("dataset.json", lambda content: "training" in _keys(content)),
+        "classes or boxes are learned, no masks",
+    ),
+    UnreadFormat("labels of KITTI", first_text(_is_kitti), "convert them to COCO or YOLO"),
+    UnreadFormat("labels of DOTA", first_text(_is_dota), "convert them to COCO or YOLO"),
+)
+"""The formats, the most specific first."""
