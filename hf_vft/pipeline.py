@@ -28,7 +28,7 @@ from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
 from hf_vft.steps.finishing import Finishing
-from hf_vft.steps.reading import look_at_pictures, read_pictures
+from hf_vft.steps.reading import look_at_pictures, read_pictures, settle_reading
 from hf_vft.steps.saving import save_model
 from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.display import Display, Silent
@@ -222,16 +222,17 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
     """Name the task that the labels are for, and the columns they were read from."""
     task = get_task(recipe.task) if recipe.task != "auto" else task_for(data.kind.name)
     decisions: list[tuple[str, Any, str]] = [("task", task.name, data.kind.reason)]
+    guessed = {one.field: one.reason for one in data.reading.guesses} if data.reading else {}
     for name, column in data.columns.items():
         missing = column in (FROM_SOURCE, [])
         how = "there is no such column" if missing else "by its type or usual name"
-        decisions.append((f"data.{name}", column, how))
+        decisions.append((f"data.{name}", column, guessed.get(f"data.{name}", how)))
     decisions += [
         ("training.metric", task.primary_metric, f"the usual score of {task.name}"),
         ("loss.name", task.losses[0], f"the usual loss of {task.name}"),
         *task.defaults,
     ]
-    choices: list[Choice] = []
+    recipe, choices = settle_reading(recipe, data.reading)
     for decision in decisions:
         recipe, made = decide(recipe, *decision)
         choices += made

@@ -29,21 +29,23 @@ class DataConfig(Section):
 
     path: str | None = None
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
-    format: str = Field(
-        "auto", description="folders, table, coco, voc, yolo, ...: what a folder is read as."
+    format: str | None = Field(
+        None, description="What a folder is read as: folders, table, coco, voc, yolo, ..."
     )
-    table: str = Field("auto", description="The file in a folder that describes its images.")
-    class_level: PositiveInt | Auto = Field(
-        "auto",
+    table: str | None = Field(None, description="The file of a folder that describes its images.")
+    class_level: PositiveInt | None = Field(
+        None,
         description="Of class folders within folders, which level names the class; 1 is the "
         "outermost that is no split.",
     )
-    leave_out: list[str] | Auto = Field(
-        "auto",
-        description="Patterns of folders and files that are not read (*_mask*); auto leaves out "
-        "masks, annotations and copies of the data within itself, [] nothing.",
+    leave_out: list[str] | None = Field(
+        None,
+        description="Patterns of folders and files that are not read, such as *_mask*. Left out, "
+        "these are masks, annotations and copies of the data within itself; [] is nothing.",
     )
-    encoding: str = Field("auto", description="Of text files that are not UTF-8, such as cp1252.")
+    encoding: str | None = Field(
+        None, description="Of text files that are not UTF-8, such as cp1252."
+    )
     image_column: str = "auto"
     label_column: str = Field(
         "auto", description="A class, a list of classes, or boxes with classes, for each picture."
@@ -56,8 +58,8 @@ class DataConfig(Section):
         description="What stands between several labels in a text; none: a text is one label. "
         "Left out, | and ; are taken for separators.",
     )
-    missing_labels: list[str] | Auto = Field(
-        "auto", description="Texts that mean no label; auto: nan, NA, null and the like."
+    missing_labels: list[str] | None = Field(
+        None, description="Texts that mean no label. Left out, nan, NA, null and the like."
     )
     uncertain_labels: Literal["ask", "negative", "positive", "leave_out"] = Field(
         "ask", description="What -1 means in columns of 0 and 1; leave_out drops the images."

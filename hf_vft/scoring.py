@@ -176,9 +176,10 @@ def _reading(
     One that was found in the training data may have another name here, or be none.
     """
     chosen = {choice["name"] for choice in run.read_json(run.choices_file)}
-    found = [name for name in type(recipe.data).model_fields if f"data.{name}" in chosen]
+    fields = type(recipe.data).model_fields
+    undone = {name: field.default for name, field in fields.items() if f"data.{name}" in chosen}
     changes = {"path": str(source), "slice_columns": list(by)}
-    return recipe.data.model_copy(update=changes | dict.fromkeys(found, "auto"))
+    return recipe.data.model_copy(update=undone | changes)
 
 
 def _groups(found: LabelledPictures) -> Sequence[Any] | None:

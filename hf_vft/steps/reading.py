@@ -8,7 +8,9 @@ from pathlib import Path
 from hf_vft.data.audit import quick_audit
 from hf_vft.data.audit_results import Audit
 from hf_vft.data.load import ImageData, LabelledPictures, load_data, load_labelled
-from hf_vft.recipe import DataConfig
+from hf_vft.data.sources.plan import Reading
+from hf_vft.recipe import Choice, DataConfig, Recipe
+from hf_vft.recipe_edit import get_value
 from hf_vft.training.display import Display
 from hf_vft.training.feature_cache import default_cache
 
@@ -79,7 +81,26 @@ def look_at_pictures(data: ImageData, *, max_pixels: int, display: Display) -> A
     )
 
 
+def settle_reading(recipe: Recipe, reading: Reading | None) -> tuple[Recipe, list[Choice]]:
+    """Write down what the source was read as, and set the fields that were concluded.
+
+    Columns that are on auto are left to who decides them.
+    """
+    if reading is None:
+        return recipe, []
+    path = recipe.data.path
+    choices = [Choice("data.path", path, path, reading.statement)]
+    for guess in reading.guesses:
+        was = get_value(recipe.model_dump(), guess.field)
+        if was is None:
+            choices.append(Choice(guess.field, was, guess.value, guess.reason))
+            recipe = recipe.replaced({guess.field: guess.value})
+    return recipe, choices
+
+
 def _tell(found: ImageData | LabelledPictures, display: Display) -> None:
+    if found.reading is not None:
+        display.say(found.reading.statement)
     for note in found.notes:
         display.warn(note)
     if found.rejected:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.names import is_container, is_part
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
-from hf_vft.data.sources.set_aside import SetAside, set_aside
+from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.split_levels import SplitLevel, split_level
 from hf_vft.data.wording import counted, few
 from hf_vft.recipe import DataConfig
@@ -95,9 +95,10 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
         DataError: If no level names classes.
     """
     aside = set_aside(listing, config)
-    walk = _Walk([_row(folder, n) for folder, n in sorted(aside.images.items())])
-    _through_levels(walk, listing, config)
-    level, reason = _class_level(walk, listing, config)
+    walk = _through_levels(aside, listing, strict=False)
+    if config.class_level is not None and config.class_level not in walk.numbers:
+        walk = _through_levels(aside, listing, strict=True)
+    level, reason = _class_level(walk, listing, aside, config)
     return _planned(walk, level, reason, listing, aside)
 
 
@@ -105,8 +106,15 @@ def _row(folder: str, images: int) -> _Row:
     return _Row(folder, images, tuple(folder.split("/")) if folder else ())
 
 
-def _through_levels(walk: _Walk, listing: Listing, config: DataConfig) -> None:
-    """Give every level of folders, from the outermost inwards, its meaning."""
+def _through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> _Walk:
+    """Give every level of folders, from the outermost inwards, its meaning.
+
+    Args:
+        aside: The folders that are read.
+        listing: All of them.
+        strict: Whether folders called ``images`` or ``part_1`` may name classes as well.
+    """
+    walk = _Walk([_row(folder, n) for folder, n in sorted(aside.images.items())])
     number = 0
     while going := [row for row in walk.rows if row.rest]:
         names = Counter(row.rest[0] for row in going)
@@ -116,7 +124,7 @@ def _through_levels(walk: _Walk, listing: Listing, config: DataConfig) -> None:
             _divide(walk, going, found)
             continue
         number += len(names) > 1
-        if _says_nothing(going, deeper, config):
+        if _says_nothing(going, deeper, strict=strict):
             walk.stripped += [name for name in names if name not in walk.stripped]
             for row in going:
                 row.last, row.rest = row.rest[0], row.rest[1:]
@@ -126,6 +134,7 @@ def _through_levels(walk: _Walk, listing: Listing, config: DataConfig) -> None:
         for row in going:
             row.names += [""] * (depth - 1 - len(row.names)) + [row.rest[0]]
             row.last, row.rest = row.rest[0], row.rest[1:]
+    return walk
 
 
 def _divide(walk: _Walk, going: Sequence[_Row], found: SplitLevel) -> None:
@@ -151,12 +160,12 @@ def _divide(walk: _Walk, going: Sequence[_Row], found: SplitLevel) -> None:
         walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
 
 
-def _says_nothing(going: Sequence[_Row], deeper: set[str], config: DataConfig) -> bool:
+def _says_nothing(going: Sequence[_Row], deeper: set[str], *, strict: bool) -> bool:
     """Whether a level only wraps, holds or numbers what is inside of it."""
     names = {row.rest[0] for row in going}
     if len(names) == 1:
         return bool(deeper) or any(row.names for row in going)
-    if config.class_level != "auto":
+    if strict:
         return False
     return all(
         is_container(row.rest[0]) or is_part(row.rest[0]) or row.rest[0] == row.last
@@ -164,12 +173,14 @@ def _says_nothing(going: Sequence[_Row], deeper: set[str], config: DataConfig) -
     )
 
 
-def _class_level(walk: _Walk, listing: Listing, config: DataConfig) -> tuple[int, str]:
+def _class_level(
+    walk: _Walk, listing: Listing, aside: SetAside, config: DataConfig
+) -> tuple[int, str]:
     """Which of the named levels holds the classes, counted from 0, and why in a sentence."""
     depth = len(walk.numbers)
     if not depth:
-        raise refuse(listing.name, _no_classes(walk, listing))
-    if config.class_level != "auto":
+        raise refuse(listing.name, _no_classes(walk, aside))
+    if config.class_level is not None:
         if config.class_level not in walk.numbers:
             levels = ", ".join(map(str, walk.numbers))
             raise refuse(
@@ -222,7 +233,14 @@ def _examples(rows: Sequence[_Row], level: int) -> str:
     return few([name for name in names if name], 3)
 
 
-def _no_classes(walk: _Walk, listing: Listing) -> str:
+def _no_classes(walk: _Walk, aside: SetAside) -> str:
+    masks = [one.what for one in aside.left_out if one.reason == MASKS_OR_ANNOTATIONS]
+    if masks:
+        return (
+            f"it holds images and, in {few(masks, 3)}, masks or annotations of the same images, "
+            "but nothing that names a class: give class folders, boxes, or a table that names the "
+            "images."
+        )
     if walk.stripped:
         return (
             f"no folder names a class: {few(walk.stripped, 4)} hold images, parts or copies; give "

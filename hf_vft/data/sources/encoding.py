@@ -36,12 +36,12 @@ class Text:
     guessed: str | None = None
 
 
-def read_text(file: Path, encoding: str = "auto", shown: str | None = None) -> Text:
+def read_text(file: Path, encoding: str | None = None, shown: str | None = None) -> Text:
     """Read a file that is UTF-8, UTF-16 or UTF-32, or plainly Windows-1252.
 
     Args:
         file: To read.
-        encoding: What the recipe says; ``auto`` finds out.
+        encoding: What the recipe says; None finds out.
         shown: What the file is called in messages.
 
     Raises:
@@ -54,14 +54,14 @@ def read_text(file: Path, encoding: str = "auto", shown: str | None = None) -> T
     return decode(data, str(shown or file), encoding)
 
 
-def decode(data: bytes, shown: str, encoding: str = "auto") -> Text:
+def decode(data: bytes, shown: str, encoding: str | None = None) -> Text:
     """The text of some bytes; see `read_text`."""
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     try:
         return Text(data.decode(marked or "utf-8"))
     except UnicodeDecodeError:
         pass
-    if encoding != "auto":
+    if encoding is not None:
         return _as_asked(data, shown, encoding)
     wide = _without_mark(data)
     if wide is not None:

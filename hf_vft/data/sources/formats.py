@@ -46,7 +46,7 @@ FORMATS: tuple[Format, ...] = (
 
 def recognised(listing: Listing, how: How) -> list[tuple[Format, Any]]:
     """The formats of annotations in a folder, with what was found of each."""
-    wanted = [f for f in FORMATS if how.config.format in ("auto", f.name) and how.takes(f.kinds)]
+    wanted = [f for f in FORMATS if how.config.format in (None, f.name) and how.takes(f.kinds)]
     found = [(one, one.recognise(listing, how)) for one in wanted]
     return [(one, evidence) for one, evidence in found if evidence]
 
@@ -62,4 +62,4 @@ def unread(listing: Listing) -> str | None:
 
 def format_names() -> list[str]:
     """The values of ``data.format``."""
-    return ["auto", "folders", "table", *(one.name for one in FORMATS)]
+    return ["folders", "table", *(one.name for one in FORMATS)]

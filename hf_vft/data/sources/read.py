@@ -104,11 +104,11 @@ def _read_folder(whole: Listing, how: How) -> Table:
         return _read_stored(load_saved(listing.root), how, base=None)
     if not listing.files and not listing.empty:
         raise DataError(f"{listing.name} is empty.")
-    if how.config.format not in format_names():
+    if how.config.format not in (None, *format_names()):
         raise DataError(
             f"data.format: no format {how.config.format!r}; there are {quoted(format_names())}."
         )
-    if how.config.format in ("auto", "table") and has_metadata(listing):
+    if how.config.format in (None, "table") and has_metadata(listing):
         return read_metadata(listing, how)
     if listing.ending(".parquet") and not listing.images:
         return _read_stored(load_parquet(listing.root, how.cache_dir), how, base=listing.root)
@@ -126,7 +126,7 @@ def _read_class_folders(listing: Listing, how: How) -> Table:
     except AmbiguousSourceError:
         raise
     except DataError:
-        known = unread(listing) if how.config.format == "auto" else None
+        known = unread(listing) if how.config.format is None else None
         if known is None:
             raise
     raise DataError(f"{listing.name}: {known}")

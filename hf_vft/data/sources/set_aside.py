@@ -21,6 +21,7 @@ from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.wording import counted, few
 from hf_vft.recipe import DataConfig
 
+MASKS_OR_ANNOTATIONS = "masks or annotations"
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIFF", b"P5", b"P6")
 
 
@@ -48,7 +49,7 @@ class SetAside:
 
 def set_aside(listing: Listing, config: DataConfig) -> SetAside:
     """Leave out what ``data.leave_out`` says; by itself masks, annotations and copies."""
-    if config.leave_out != "auto":
+    if config.leave_out is not None:
         skipped = frozenset(f for f in listing.files if left_out_by(f, config.leave_out))
         gone = LeftOut("data.leave_out", "as asked", len(skipped), "file")
         return _counted(listing, skipped, set(), [gone] if skipped else [], [])
@@ -93,7 +94,7 @@ def _mask_folders(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str
     for outer, names in tree.items():
         for name in names:
             if is_mask_name(name) and any(_partners(name, other) for other in names):
-                found[posixpath.join(outer, name)] = "masks or annotations"
+                found[posixpath.join(outer, name)] = MASKS_OR_ANNOTATIONS
     return found
 
 

@@ -122,7 +122,7 @@ def _object(one: ElementTree.Element, file: str) -> tuple[Box, str]:
     return from_corners(x1, y1, x2, y2), name
 
 
-def _sets(listing: Listing, encoding: str) -> dict[str, str]:
+def _sets(listing: Listing, encoding: str | None) -> dict[str, str]:
     """Name of an image to its split, from the lists that divide all of them.
 
     ``trainval`` is train where there is no list of that name; lists of single classes

@@ -30,7 +30,7 @@ class YoloConfig:
     """
 
     listing: Listing
-    encoding: str = "auto"
+    encoding: str | None = None
     notes: list[str] = field(default_factory=list)
 
     @cached_property
