@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from hf_vft.explain.overlay import SIDE, shown_scale, shown_size
 from hf_vft.tasks import DetectedObject
 
-SIDE = 900
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#56b4e9", "#7b3fa0", "#4d4d4d")
 """Told apart with colour blindness too (Okabe & Ito 2008, some darkened for white letters)."""
 
@@ -26,17 +26,19 @@ def draw_boxes(
     names: Sequence[str],
     *,
     side: int = SIDE,
+    size: tuple[int, int] | None = None,
 ) -> Image.Image:
     """The picture with boxes over it, the surest on top.
 
     Args:
         image: RGB.
-        objects: Boxes in pixels of the picture, the surest first.
+        objects: Boxes in pixels of ``size``, the surest first.
         names: All classes; each has its colour.
         side: Longest side of the result; small pictures are enlarged up to four times.
+        size: Width and height that the boxes belong to; by default those of the picture.
     """
-    scale = min(side / max(image.size), 4.0)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    scale = shown_scale(size or image.size, side)
+    size = shown_size(image.size, side)
     shown = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(shown)
     font = ImageFont.load_default(_LETTER)

@@ -83,6 +83,28 @@ def on_picture(heat: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndar
     return np.asarray(canvas)
 
 
+def reduced(image: Image.Image, *, side: int = SIDE) -> Image.Image:
+    """An RGB image no larger than what is shown of it, so that the whole need not be kept.
+
+    Args:
+        image: Left as it is.
+        side: Longest side of the result.
+    """
+    shown = shown_size(image.size, side)
+    return image.resize(shown, Image.Resampling.BICUBIC) if shown < image.size else image.copy()
+
+
+def shown_scale(size: tuple[int, int], side: int = SIDE) -> float:
+    """How much larger an image is shown than it is: small ones up to four times."""
+    return min(side / max(size), 4.0)
+
+
+def shown_size(size: tuple[int, int], side: int = SIDE) -> tuple[int, int]:
+    """Width and height at which an image of a size is shown."""
+    scale = shown_scale(size, side)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def overlay(image: Image.Image, heat: np.ndarray, *, side: int = SIDE) -> Image.Image:
     """The picture with the map over it; what is cold stays as it was.
 
@@ -91,8 +113,7 @@ def overlay(image: Image.Image, heat: np.ndarray, *, side: int = SIDE) -> Image.
         heat: ``[height, width]`` of the picture, from 0 to 1.
         side: Longest side of the result; small pictures are enlarged up to four times.
     """
-    scale = min(side / max(image.size), 4.0)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    size = shown_size(image.size, side)
     shown = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)
     warm = Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(warm), 0.0, 1.0)[..., None]

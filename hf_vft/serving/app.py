@@ -7,13 +7,16 @@ from typing import Any
 
 from hf_vft.imports import require_package
 from hf_vft.serving import page, tabs
-from hf_vft.serving.batcher import RateLimit
-from hf_vft.serving.endpoints import CONCURRENT, ZIP_BYTES, Endpoints
+from hf_vft.serving.arguments import checked_blocks
+from hf_vft.serving.endpoints import Endpoints
+from hf_vft.serving.gate import Gate, GateState
+from hf_vft.serving.limits import MB
+from hf_vft.serving.policy import Policy
 from hf_vft.serving.service import Service
+from hf_vft.serving.uploads import UploadFolder, upload_folder
 
-KEPT_UPLOADS = (300, 3600)
-"""Gradio keeps what is uploaded, and what is shown, on disk: it is looked through every so many
-seconds, and what is older than so many goes."""
+SWEEP = 60
+"""Seconds after which what Gradio keeps on disk is looked through again."""
 
 
 def build_app(
@@ -22,8 +25,7 @@ def build_app(
     title: str | None = None,
     examples: Path | None = None,
     reports: Path | None = None,
-    per_minute: int = 0,
-    behind_proxy: bool = False,
+    gate: GateState | None = None,
 ) -> Any:
     """The app of a service; `hf_vft.serving.launch.serve` launches it.
 
@@ -32,8 +34,7 @@ def build_app(
         title: Heading; the run's name by default.
         examples: A folder of pictures to try.
         reports: Where ``hf-vft monitor --out`` writes, or a folder above; the newest is shown.
-        per_minute: Most requests a minute of one caller; 0 is no limit.
-        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
+        gate: What stands in front of it, and knows who asks.
 
     Returns:
         ``gradio.Blocks`` with the endpoints ``/predict``, ``/explain``, ``/predict_batch`` and
@@ -43,11 +44,13 @@ def build_app(
         MissingDependencyError: If Gradio is not installed.
     """
     gr: Any = require_package("gradio", "serve")
-    limit = RateLimit(per_minute)
-    calls = Endpoints(gr, service, limit, behind_proxy=behind_proxy).functions()
+    limits, uploads = service.limits, upload_folder()
+    calls = Endpoints(gr, service, uploads, gate or GateState(limits)).functions()
     name = title or service.run.path.resolve().name
-    with gr.Blocks(
-        title=f"{name} · hf-vft", analytics_enabled=False, delete_cache=KEPT_UPLOADS
+    with checked_blocks(gr, uploads)(
+        title=f"{name} · hf-vft",
+        analytics_enabled=False,
+        delete_cache=(SWEEP, 60 * limits.upload_minutes),
     ) as app:
         what = "Tells apart" if service.abstention else "Finds"
         gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."), padding=False)
@@ -61,27 +64,43 @@ def build_app(
                 tabs.model_tab(gr, service.run)
             with gr.Tab("Monitoring", id="monitoring"):
                 tabs.monitoring_tab(gr, app, service, reports or service.run.path / "monitoring")
-    app.queue(default_concurrency_limit=CONCURRENT, max_size=1000)
+    app.queue(default_concurrency_limit=limits.images_at_a_time, max_size=limits.waiting_requests)
     return app
 
 
-def launch_options(*, login: tuple[str, str] | None = None) -> dict[str, Any]:
+def launch_options(
+    policy: Policy,
+    gate: GateState,
+    uploads: UploadFolder,
+    *,
+    login: tuple[str, str] | None = None,
+) -> dict[str, Any]:
     """What the app is launched with.
 
     Args:
+        policy: Who may ask, and from where.
+        gate: What the gate remembers.
+        uploads: Where uploads are kept.
         login: User and password. There are no MCP tools then: Gradio would name them, and with
             them the labels, to everybody, and could call them for nobody.
     """
     gr: Any = require_package("gradio", "serve")
+    from starlette.middleware import Middleware
+
     return {
         "theme": gr.themes.Soft(
             primary_hue="indigo", neutral_hue="slate", font=["system-ui", "sans-serif"]
         ),
         "css": page.CSS,
-        "max_file_size": ZIP_BYTES,
+        "max_file_size": policy.limits.upload_mb * MB,
         "auth": login,
         "mcp_server": login is None,
-        "show_error": True,
+        # What is meant for callers comes as a gr.Error; what a library says stays in our log.
+        "show_error": False,
+        "app_kwargs": {
+            "middleware": [Middleware(Gate, policy=policy, uploads=uploads, state=gate)]
+        },
+        "run_history": False,
         "footer_links": ["api"],
         "ssr_mode": False,
     }

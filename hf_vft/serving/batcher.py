@@ -85,6 +85,13 @@ class RateLimit:
         self._seen: dict[str, list[float]] = {}
         self._mutex = threading.Lock()
 
+    def below(self, caller: str) -> bool:
+        """Whether one more would be allowed; nothing is counted."""
+        now = time.monotonic()
+        with self._mutex:
+            recent = [moment for moment in self._seen.get(caller, []) if now - moment < 60]
+        return not self.per_minute or len(recent) < self.per_minute
+
     def allows(self, caller: str, cost: int = 1) -> bool:
         """Count a request; False if it is one too many."""
         if not self.per_minute:

@@ -5,27 +5,26 @@ Gradio shows one line of an argument, and joins those of ``Returns`` with commas
 
 from __future__ import annotations
 
+import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.sources.archives import unpack
+from hf_vft.data.sources.archives import count_images, unpack
 from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.errors import DataError, ModelError
+from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import RateLimit
+from hf_vft.serving.gate import GateState
+from hf_vft.serving.limits import MB
 from hf_vft.serving.service import Service
+from hf_vft.serving.uploads import UploadFolder
 
-CONCURRENT = 32
-"""Requests that are read and decoded at a time; the model sees them as batches."""
-
-MAX_FILES = 500
-"""Pictures of one batch."""
-
-ZIP_BYTES = 500 << 20
-"""Of an upload, and of what a zip may unpack to."""
+FAILED = "the server could not do that; its own log says why."
+_log = logging.getLogger(__name__)
 
 
 class Endpoints:
@@ -34,17 +33,17 @@ class Endpoints:
     Args:
         gr: Gradio.
         service: What answers.
-        limit: How much one caller may ask.
-        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
+        uploads: Where the files are that callers may name.
+        gate: Knows who asks.
     """
 
-    def __init__(
-        self, gr: Any, service: Service, limit: RateLimit, *, behind_proxy: bool = False
-    ) -> None:
+    def __init__(self, gr: Any, service: Service, uploads: UploadFolder, gate: GateState) -> None:
         self._gr = gr
         self._service = service
-        self._limit = limit
-        self._behind_proxy = behind_proxy
+        self._limits = service.limits
+        self._limit = RateLimit(service.limits.per_minute)
+        self._uploads = uploads
+        self._gate = gate
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """By name, what Gradio calls."""
@@ -53,6 +52,7 @@ class Endpoints:
             self.explain,
             self.predict_batch,
             self.feedback,
+            self.drawn,
         ]
         for call in found:  # Gradio hands the request to who asks for it by type
             call.__annotations__["request"] = self._gr.Request
@@ -76,7 +76,7 @@ class Endpoints:
             boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
         with self._asked(request):
-            return self._service.predict(_given(picture), slices).as_dict()
+            return self._service.predict(self._given(picture), slices).as_dict()
 
     def explain(self, picture: str, label: str | None = None, request: Any = None) -> Any:
         """Show why: which parts of a picture speak for a label, or the boxes that were found.
@@ -90,7 +90,7 @@ class Endpoints:
             The picture with a heat map or boxes over it.
         """
         with self._asked(request):
-            return self._service.explain(_given(picture), label or None)
+            return self._service.explain(self._given(picture), _text(label) or None)
 
     def predict_batch(
         self, files: list[str], slices: dict[str, Any] | None = None, request: Any = None
@@ -98,22 +98,24 @@ class Endpoints:
         """Say what many pictures show.
 
         Args:
-            files: Picture files, or zip files of pictures; at most 500 pictures.
+            files: Picture files, or zip files of pictures; the server limits how many.
             slices: Values of the run's slice columns, the same for all pictures.
             request: Who asks.
 
         Returns:
             A row a picture: file, and the fields of /predict, or error.
         """
-        with self._asked(request, 0), tempfile.TemporaryDirectory(prefix="hf-vft-") as scratch:
-            found = _pictures(files, Path(scratch))
-            self._count(request, len(found))
+        with (
+            self._asked(request, 0),
+            tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch,
+        ):
+            found = self._pictures(files, Path(scratch), request)
             answers = self._service.predict_many([path for _, path in found], slices)
-        return [
-            {"file": name}
-            | ({"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict())
-            for (name, _), answer in zip(found, answers, strict=True)
-        ]
+            return [
+                {"file": name}
+                | ({"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict())
+                for (name, _), answer in zip(found, answers, strict=True)
+            ]
 
     def feedback(self, request_id: str, label: Any, request: Any = None) -> str:
         """Say what a picture really shows; it becomes a label of the production log.
@@ -127,9 +129,19 @@ class Endpoints:
             A word of thanks.
         """
         with self._asked(request):
-            self._service.feedback(request_id or "", label or "")
-        told = label if isinstance(label, str) else ", ".join(label or ())
+            several = isinstance(label, list | tuple)
+            given = [_text(one) for one in label] if several else _text(label)
+            self._service.feedback(_text(request_id), given)
+        told = given if isinstance(given, str) else ", ".join(given)
         return f"Thank you: kept as {escape(told or 'none of the labels')}."
+
+    def drawn(
+        self, picture: str, answer: Any, threshold: float | None, only: str, request: Any = None
+    ) -> Any:
+        """Boxes of an answer over its picture, from a score on; for the page alone."""
+        with self._asked(request):
+            boxes = [one for one in over(boxes_of(answer), threshold) if only in ("", one.label)]
+            return self._service.drawn(self._given(picture), boxes)
 
     @contextmanager
     def _asked(self, request: Any, cost: int = 1) -> Iterator[None]:
@@ -138,37 +150,67 @@ class Endpoints:
             yield
         except (DataError, ModelError) as error:
             raise self._gr.Error(escape(str(error)), print_exception=False) from None
+        except Exception:  # noqa: BLE001  # told in our log, in no words of a library to callers
+            _log.exception("A request failed.")
+            raise self._gr.Error(FAILED, print_exception=False) from None
 
     def _count(self, request: Any, cost: int) -> None:
-        if cost and not self._limit.allows(self._caller(request), cost):
+        caller = self._gate.caller(getattr(request, "headers", {}))
+        if cost and not self._limit.allows(caller, cost):
             raise DataError(f"too many requests: {self._limit.per_minute} a minute are allowed.")
 
-    def _caller(self, request: Any) -> str:
-        """The address that asks; behind a proxy, which asks for everybody, the one it names."""
-        named = request.headers.get("x-forwarded-for", "") if request is not None else ""
-        if self._behind_proxy and named:
-            return str(named).split(",")[0].strip()
-        return getattr(getattr(request, "client", None), "host", "?")
+    def _given(self, path: str | None) -> Path:
+        if not path:
+            raise DataError("there is no picture.")
+        return self._uploads.admitted(path)
+
+    def _pictures(
+        self, files: Sequence[str] | None, scratch: Path, request: Any
+    ) -> list[tuple[str, Path]]:
+        """Name and path of every image; zip files are unpacked once their images are counted."""
+        given = [self._uploads.admitted(file) for file in files or []]
+        most = self._limits.batch_images
+        zips = {file for file in given if file.suffix.lower() == ".zip"}
+        with _named(zips, scratch):
+            expected = sum(count_images(file) if file in zips else 1 for file in given)
+            if not expected:
+                raise DataError("there are no pictures.")
+            if expected > most:
+                raise DataError(f"{expected:,} pictures are too many; the limit is {most}.")
+            self._count(request, expected)
+            found: list[tuple[str, Path]] = []
+            for file in given:
+                if file in zips:
+                    folder = unpack(
+                        file, scratch, max_bytes=self._limits.upload_mb * MB, max_files=4 * most
+                    )
+                    inside = [path for path in visible_files(folder) if is_picture_name(path)]
+                    found += [(str(path.relative_to(folder)), path) for path in inside]
+                else:
+                    found.append((file.name, file))
+        return found
 
 
-def _given(path: str | None) -> str:
-    if not path:
-        raise DataError("there is no picture.")
-    return path
+@contextmanager
+def _named(files: Iterable[Path], scratch: Path) -> Iterator[None]:
+    """Within, an error calls files by their names: where they lie here is nobody's business."""
+    try:
+        yield
+    except DataError as error:
+        text = str(error).replace(str(scratch), "the server")
+        for file in files:
+            text = text.replace(str(file), file.name)
+        raise DataError(text) from None
 
 
-def _pictures(files: Sequence[str] | None, scratch: Path) -> list[tuple[str, Path]]:
-    """Name and path of every picture; zip files are unpacked within their limits."""
-    found: list[tuple[str, Path]] = []
-    for file in map(Path, files or []):
-        if file.suffix.lower() == ".zip":
-            folder = unpack(file, scratch, max_bytes=ZIP_BYTES, max_files=4 * MAX_FILES)
-            inside = [path for path in visible_files(folder) if is_picture_name(path)]
-            found += [(str(path.relative_to(folder)), path) for path in inside]
-        else:
-            found.append((file.name, file))
-    if not found:
-        raise DataError("there are no pictures.")
-    if len(found) > MAX_FILES:
-        raise DataError(f"{len(found):,} pictures are too many; the limit is {MAX_FILES}.")
-    return found
+def _text(given: Any) -> str:
+    """An argument that has to be text.
+
+    Raises:
+        DataError: If it is something else.
+    """
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise DataError("a label or a request_id is a text.")
+    return given

@@ -24,7 +24,7 @@ def picture_input(gr: Any) -> Any:
         height=340,
         alt_text="The picture to be labelled",
     )
-    # Gradio has checked by then that the path is one of its uploads.
+    # The endpoints check that it is one of the uploads.
     picture.preprocess = lambda payload: None if payload is None else payload.path
     return picture
 

@@ -6,15 +6,22 @@ import logging
 import os
 import signal
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
-from hf_vft.serving.app import build_app, launch_options
+from hf_vft.serving.app import SWEEP, build_app, launch_options
+from hf_vft.serving.connections import IdleConnections
+from hf_vft.serving.gate import GateState
+from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.policy import LOOPBACK, Policy
 from hf_vft.serving.service import Service
-from hf_vft.serving.tools import translate_lists
+from hf_vft.serving.tools import take_data
+from hf_vft.serving.uploads import upload_folder
 
 LOG_REPO = "HF_VFT_LOG_REPO"
 """Environment variable: the dataset on the Hub that a Space sends its log to."""
@@ -25,7 +32,14 @@ AUTH = "HF_VFT_AUTH"
 RATE = "HF_VFT_RATE"
 """Environment variable: requests a minute of each visitor of a Space."""
 
+PROXIES = "HF_VFT_PROXIES"
+"""Environment variable: proxies in front of a Space, whose X-Forwarded-For is believed."""
+
+HUB = "https://huggingface.co"
+"""Shows a Space in a frame."""
+
 COMMIT_MINUTES = 5
+_QUIET = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -38,11 +52,14 @@ class Server:
         url: Where it is reached from this machine.
     """
 
-    def __init__(self, app: Any, service: Service, sender: Any = None) -> None:
+    def __init__(self, app: Any, service: Service, gate: GateState, sender: Any = None) -> None:
         self.app = app
         self.service = service
         self.url: str = app.local_url
+        self._gate = gate
         self._sender = sender
+        self._closed = threading.Event()
+        threading.Thread(target=self._tidy, name="hf-vft-tidy", daemon=True).start()
 
     def __enter__(self) -> Server:
         return self
@@ -58,7 +75,8 @@ class Server:
     def wait(self) -> None:
         """Serve until Ctrl-C, or until the machine stops the process (SIGTERM); then close.
 
-        For the main thread, which is where signals arrive.
+        For the main thread, which is where signals arrive. What has been asked by then is
+        answered, for as long as `Limits.stop_seconds`; what is asked after it is refused.
         """
 
         def stop(number: int, frame: Any) -> None:
@@ -70,11 +88,16 @@ class Server:
         except KeyboardInterrupt:
             _log.info("Stopped.")
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being stopped already
             self.close()
             signal.signal(signal.SIGTERM, before)
 
     def close(self) -> None:
         """Take no more requests, finish the log, and send the rest of it."""
+        self._gate.stopping = True
+        self._finish(time.monotonic() + self.service.limits.stop_seconds)
+        self._closed.set()
+        self.app.server.config.timeout_graceful_shutdown = 1  # pages that are left open
         self.app.close(verbose=False)
         self.service.close()
         if self._sender is not None:
@@ -84,6 +107,22 @@ class Server:
                 _log.exception("The rest of the production log could not be sent to the Hub.")
             self._sender.stop()
 
+    def _finish(self, deadline: float) -> None:
+        """Wait until no request has been under way for a moment."""
+        quiet = time.monotonic()
+        while time.monotonic() < deadline and time.monotonic() - quiet < _QUIET:
+            if self._gate.under_way:
+                quiet = time.monotonic()
+            time.sleep(_QUIET / 10)
+
+    def _tidy(self) -> None:
+        """Drop what callers have begun and left, until the server is closed."""
+        limits = self.service.limits
+        connections = IdleConnections(self.app.server, limits.idle_seconds)
+        while not self._closed.wait(min(SWEEP, limits.idle_seconds)):
+            connections.close_idle()
+            upload_folder().remove_broken_off(2.0 * limits.idle_seconds, time.time())
+
 
 def serve(
     run_path: str | Path,
@@ -92,8 +131,10 @@ def serve(
     host: str = "127.0.0.1",
     port: int | None = None,
     auth: str | None = None,
-    per_minute: int = 0,
-    behind_proxy: bool = False,
+    limits: Limits = Limits(),  # noqa: B008  # frozen
+    proxies: int = 0,
+    origins: Sequence[str] = (),
+    frames: Sequence[str] = (),
     keep_images: bool = False,
     embeddings: float = 1.0,
     examples: Path | None = None,
@@ -108,8 +149,11 @@ def serve(
         host: Address to listen on.
         port: None takes a free one from 7860 on.
         auth: ``user:password``; default: the environment variable ``HF_VFT_AUTH``.
-        per_minute: Most requests a minute of one caller; 0 is no limit.
-        behind_proxy: Whether callers are told apart by the X-Forwarded-For of a proxy.
+        limits: How much callers may ask.
+        proxies: Proxies in front of the server, each of which appends to X-Forwarded-For the
+            address that it was asked from; callers are told apart by what the outermost appended.
+        origins: Other origins whose pages may ask, such as ``https://app.example.com``.
+        frames: Other origins whose pages may show the app in a frame.
         keep_images: Whether pictures are kept beside the log.
         embeddings: Share of the pictures whose embedding is logged.
         examples: A folder of pictures to try.
@@ -124,30 +168,39 @@ def serve(
     """
     login = _login(auth or os.environ.get(AUTH))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    # Who asks is told by the gate; the server would believe whoever connects from this machine.
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
     service = Service(
-        RunDirectory.open(run_path), log=log, keep_images=keep_images, embeddings=embeddings
+        RunDirectory.open(run_path),
+        log=log,
+        keep_images=keep_images,
+        embeddings=embeddings,
+        limits=limits,
     )
     sender = _sender(log)
-    app = build_app(
-        service,
-        examples=examples,
-        reports=reports,
-        per_minute=per_minute,
-        behind_proxy=behind_proxy,
+    uploads, gate = upload_folder(), GateState(limits)
+    policy = Policy(
+        limits=limits,
+        proxies=proxies,
+        login=login is not None,
+        local=host in LOOPBACK,
+        origins=tuple(origins),
+        frames=tuple(frames),
     )
+    app = build_app(service, examples=examples, reports=reports, gate=gate)
     try:
         app.launch(
             server_name=host,
             server_port=port,
             prevent_thread_lock=True,
             quiet=True,
-            **launch_options(login=login),
+            **launch_options(policy, gate, uploads, login=login),
         )
     except OSError as error:
         raise VftError(f"port {port}: {error}; choose another --port.") from None
     if app.mcp_server:
-        translate_lists(app)
-    return Server(app, service, sender)
+        take_data(app, uploads, limits.file_mb * MB)
+    return Server(app, service, gate, sender)
 
 
 def serve_space(folder: Path) -> None:
@@ -164,8 +217,9 @@ def serve_space(folder: Path) -> None:
         host="0.0.0.0",  # noqa: S104  # a Space is reached from outside
         port=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
         examples=examples if examples.is_dir() else None,
-        per_minute=int(os.environ.get(RATE, "120")),
-        behind_proxy=True,
+        limits=Limits(per_minute=int(os.environ.get(RATE, "120"))),
+        proxies=int(os.environ.get(PROXIES, "1")),
+        frames=(HUB,),
     ).wait()
 
 
@@ -195,10 +249,22 @@ def _sender(log: Path | None) -> Any:
         raise HubError(f"{LOG_REPO}={repo}: the log cannot be sent there ({reason}).") from None
 
 
+def read_login(file: Path) -> str:
+    """The ``user:password`` that a file holds: unlike an option, no list of processes shows it.
+
+    Raises:
+        VftError: If it cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise VftError(f"--auth-file {file}: cannot be read.") from None
+
+
 def _login(auth: str | None) -> tuple[str, str] | None:
     if not auth:
         return None
     user, colon, password = auth.partition(":")
     if not (user and colon and password):
-        raise VftError("--auth: write user:password.")
+        raise VftError("the login has to be user:password (--auth-file, HF_VFT_AUTH or --auth).")
     return user, password

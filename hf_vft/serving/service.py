@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -20,20 +19,18 @@ from hf_vft.data.images import decode_image, read_image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
-from hf_vft.explain.overlay import on_picture, overlay, seen_frame
+from hf_vft.explain.overlay import on_picture, overlay, reduced, seen_frame
 from hf_vft.records import LogWriter, ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
 from hf_vft.serving.answer import Served
 from hf_vft.serving.batcher import Batcher
+from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.memory import DecodingMemory, return_freed_memory
 from hf_vft.serving.predictor import Outputs, Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
 
-MAX_BYTES = 50 << 20
-"""Of an uploaded picture."""
-
-MAX_PIXELS = 50_000_000
 _LONGEST_VALUE = 200
 _SOURCE = "feedback"
 _REQUEST = re.compile(r"[0-9a-f]{32}")
@@ -60,6 +57,7 @@ class Service:
         embeddings: Share of the pictures whose embedding is logged, 0 to 1; the monitor compares
             at most 3,000 of a window.
         top: Labels of an answer.
+        limits: How much memory and time images may take.
     """
 
     def __init__(
@@ -70,7 +68,9 @@ class Service:
         keep_images: bool = False,
         embeddings: float = 1.0,
         top: int = 5,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
+        self.limits = limits
         self.run = run
         self.predictor = Predictor(run)
         self.task = self.predictor.task
@@ -83,8 +83,9 @@ class Service:
         self.log = ProductionLog(log) if log else None
         self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
         self._recorder = Recorder(self.predictor, sample=embeddings)
-        # A decoded picture can take 150 MB, and more at a time than there are cores gain nothing.
-        self._room = BoundedSemaphore(os.cpu_count() or 1)
+        self._decoding = DecodingMemory(limits.decoding_mb * MB, wait=limits.wait_seconds)
+        self._maps = BoundedSemaphore(limits.maps_at_a_time)
+        return_freed_memory()
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
         self._batcher: Batcher[_Asked, Served] = Batcher(self._answer)
@@ -128,22 +129,35 @@ class Service:
             DataError: If the file is no picture, or there is no such label.
             ModelError: If the model keeps no map of the picture.
         """
-        image = self._decode(_content(path))
         if label:
             self._check_labels([label])
-        predictor = self.predictor
+        predictor, content = self.predictor, self._content(path)
+        with self._decoding.room_for(content):
+            image = self._decode(content)
+            pixels, size = predictor.transform(image), image.size
+            image = reduced(image)  # from here on only what is shown is kept
+            frame = seen_frame(predictor.transform, predictor.processor, size)
+        outputs = predictor.outputs_of([pixels])
         if self.finds_boxes:
-            found = predictor.predictions([image])[0].answered
+            found = predictor.answers(outputs, [size])[0].answered
             shown = [one for one in found if label in (None, "", one.label)]
-            return draw_boxes(image, shown, self.labels)
-        target = self.labels.index(label) if label else int(predictor.logits([image])[0].argmax())
-        heat = heat_map(predictor.model, predictor.transform(image), target)
-        frame = seen_frame(predictor.transform, predictor.processor, image.size)
-        return overlay(image, on_picture(heat, frame, image.size))
+            return draw_boxes(image, shown, self.labels, size=size)
+        target = self.labels.index(label) if label else int(outputs.logits[0].argmax())
+        with self._maps:
+            heat = heat_map(predictor.model, pixels, target)
+        scale = image.width / size[0], image.height / size[1]
+        left, top, right, bottom = frame
+        there = (left * scale[0], top * scale[1], right * scale[0], bottom * scale[1])
+        return overlay(image, on_picture(heat, there, image.size))
 
     def drawn(self, path: str | Path, objects: Sequence[DetectedObject]) -> Image.Image:
         """The picture with boxes over it."""
-        return draw_boxes(self._decode(_content(path)), objects, self.labels)
+        content = self._content(path)
+        with self._decoding.room_for(content):
+            image = self._decode(content)
+            size = image.size
+            image = reduced(image)
+        return draw_boxes(image, objects, self.labels, size=size)
 
     def feedback(self, request_id: str, label: str | Sequence[str]) -> None:
         """Take what a person says is true; it is a delayed label of the log.
@@ -180,8 +194,8 @@ class Service:
 
     def _asked(self, path: str | Path, slices: Mapping[str, str]) -> _Asked:
         since = time.monotonic()
-        content = _content(path)
-        with self._room:
+        content = self._content(path)
+        with self._decoding.room_for(content):
             image = self._decode(content)
             pixels = self.predictor.transform(image)
             shown = Shown.of(image, content, file=Path(path).name[:_LONGEST_VALUE], slices=slices)
@@ -207,8 +221,12 @@ class Service:
             if label not in self.labels:
                 raise DataError(f"there is no label {label[:100]!r}; there are {len(self.labels)}.")
 
+    def _content(self, path: str | Path) -> bytes:
+        return read_image_bytes(path, max_bytes=self.limits.file_mb * MB)
+
     def _decode(self, content: bytes) -> Image.Image:
-        limit = min(MAX_PIXELS, self.predictor.recipe.data.max_pixels)
+        most = self.limits.image_megapixels * 1_000_000
+        limit = min(most, self.predictor.recipe.data.max_pixels)
         return decode_image(content, max_pixels=limit)
 
     def _answer(self, asked: Sequence[_Asked]) -> list[Served]:
@@ -240,7 +258,3 @@ class Service:
         sure = found.confidence >= self.abstention.threshold
         reason = "" if sure else self.abstention.reason(found.confidence)
         return replace(answer, sure=sure, reason=reason)
-
-
-def _content(path: str | Path) -> bytes:
-    return read_image_bytes(path, max_bytes=MAX_BYTES)

@@ -13,15 +13,12 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
-from hf_vft.serving.endpoints import CONCURRENT, MAX_FILES
 from hf_vft.serving.inputs import HIDDEN, example_inputs, picture_input, slice_inputs
 from hf_vft.serving.service import Service
 from hf_vft.serving.tools import describe_files
 from hf_vft.tasks.detection import FLOOR
 
 Calls = dict[str, Callable[..., Any]]
-EXPLAINING = 4
-"""Heat maps at a time: each holds a decoded picture and the gradients of a pass."""
 REFRESH = 30
 """Seconds after which an open page looks again."""
 
@@ -81,9 +78,6 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     def explained(path: str | None, target: str, request: Any) -> Any:
         return calls["explain"](path, target, request) if path else None
 
-    for call in (answered, explained):  # Gradio hands the request to who asks for it by type
-        call.__annotations__["request"] = gr.Request
-
     def show(found: dict[str, Any] | None) -> tuple[Any, ...]:
         found = found or {}
         said = [o.label for o in over(boxes_of(found), None)] or found.get("labels", [])
@@ -96,24 +90,24 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             gr.Slider(value=start),
         )
 
-    def redraw(path: str, found: dict[str, Any], threshold: float, only: str) -> tuple[Any, str]:
+    def redraw(
+        path: str, found: dict[str, Any], threshold: float, only: str, request: Any
+    ) -> tuple[Any, str]:
         """Other boxes of the same answer; the model is not asked again."""
         least = None if abs(threshold - start) < 1e-9 else threshold
-        boxes = [one for one in over(boxes_of(found or {}), least) if only in ("", one.label)]
-        image = service.drawn(path, boxes) if path and found else None
+        image = calls["drawn"](path, found, least, only, request) if path and found else None
         return image, page.answer_card(found, least)
 
+    for call in (answered, explained, redraw):  # Gradio tells who asks for it by its type
+        call.__annotations__["request"] = gr.Request
     endpoint = gr.Button(visible=False)
     endpoint.click(
         calls["predict"],
         [picture, slices],
         answer,
         api_name="predict",
-        concurrency_limit=CONCURRENT,
     )
-    endpoint.click(
-        calls["explain"], [picture, label], heat, api_name="explain", concurrency_limit=EXPLAINING
-    )
+    endpoint.click(calls["explain"], [picture, label], heat, api_name="explain")
     draw: Callable[..., Any]
     if service.finds_boxes:
         draw, given, drawn = redraw, [picture, answer, slider, label], [heat, card]
@@ -123,14 +117,14 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     for changed in again:
         changed(
             draw, given, drawn,
-            trigger_mode="always_last", concurrency_limit=EXPLAINING, **HIDDEN,
+            trigger_mode="always_last", **HIDDEN,
         )  # fmt: skip
     # Its input is told of before a picture that is taken away is gone; of examples there is none.
     (
         picture.change(answered, [picture, slices], answer, **HIDDEN)
         .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
         .success(lambda found: gr.Image(visible=_if(found)), answer, heat, **HIDDEN)
-        .success(draw, given, drawn, concurrency_limit=EXPLAINING, **HIDDEN)
+        .success(draw, given, drawn, **HIDDEN)
     )
     send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
 
@@ -138,7 +132,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
 def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
     """Many pictures: a table and a CSV file."""
     files = gr.File(
-        label=f"Up to {MAX_FILES} pictures, or a zip",
+        label=f"Up to {service.limits.batch_images} pictures, or a zip",
         file_count="multiple",
         type="filepath",
         elem_id="files",

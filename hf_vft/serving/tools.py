@@ -1,14 +1,17 @@
 """What an agent needs to call the endpoints as MCP tools, where Gradio falls short of it.
 
 Measured with Gradio 6.31: of any JSON it says what is no valid schema, and of a list of files what
-refers to definitions that are not there; MCP clients refuse both. In a list it leaves addresses as
-they are, where a single file is fetched. ``tests/serving/test_mcp.py`` holds that all this works.
+refers to definitions that are not there; MCP clients refuse both. It fetches addresses, where a
+server of images has no need to. ``tests/serving/test_mcp.py`` holds that all this works.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+
+from hf_vft.serving.arguments import admitted_file, without_files
+from hf_vft.serving.uploads import DATA, UploadFolder
 
 Position = list[str | int]
 
@@ -28,23 +31,26 @@ def describe_files(gr: Any, files: Any) -> None:
     files.api_info = lambda: {"type": "array", "items": one}
 
 
-def translate_lists(app: Any) -> None:
-    """Let tools of a launched app take lists of files, each treated as Gradio does a single one.
+def take_data(app: Any, uploads: UploadFolder, max_bytes: int) -> None:
+    """Let tools of a launched app take images as ``data:`` addresses, alone and in lists.
 
-    It is Gradio that fetches an address, within its limits, and that refuses a path.
+    Gradio calls its own server then, and uploads what a path names: it is checked before.
+
+    Args:
+        app: The running ``gradio.Blocks``.
+        uploads: Where the images are kept.
+        max_bytes: Of one.
     """
-    server = app.mcp_server_obj
-    convert = server.convert_strings_to_filedata
 
-    def convert_lists(arguments: dict[str, Any], positions: list[Position]) -> Any:
-        return convert(arguments, [one for found in positions for one in _each(arguments, found)])
+    def converted(arguments: dict[str, Any], positions: list[Position]) -> dict[str, Any]:
+        files = {position[0] for position in positions}
+        return {k: file(v) if k in files else without_files(v) for k, v in arguments.items()}
 
-    server.convert_strings_to_filedata = convert_lists
+    def file(given: Any) -> Any:
+        if isinstance(given, list):
+            return [file(one) for one in given]
+        if isinstance(given, str) and given.startswith(DATA):
+            given = uploads.keep_data(given, max_bytes=max_bytes)
+        return None if given is None else admitted_file(uploads, given)
 
-
-def _each(arguments: dict[str, Any], position: Position) -> list[Position]:
-    """The places that a place in the schema stands for."""
-    name, *inside = position
-    if inside == ["items"] and isinstance(arguments.get(str(name)), list):
-        return [[name, i] for i in range(len(arguments[str(name)]))]
-    return [position]
+    app.mcp_server_obj.convert_strings_to_filedata = converted

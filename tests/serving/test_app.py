@@ -17,10 +17,11 @@ pytest.importorskip("gradio", reason="needs hf-vft[serve]")
 
 from gradio.route_utils import delete_files_created_by_app  # noqa: E402
 
-from hf_vft.serving.app import KEPT_UPLOADS  # noqa: E402
 from hf_vft.serving.launch import Server, serve  # noqa: E402
+from hf_vft.serving.limits import Limits  # noqa: E402
 from tests.data.zoo_pictures import REJECTED  # noqa: E402
 from tests.serving import made  # noqa: E402
+from tests.serving.asking import file, raw_call  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -163,18 +164,21 @@ def test_a_login_keeps_strangers_out(fitted: Path, pictures: Path) -> None:
 def test_a_caller_is_limited_also_behind_a_proxy_and_uploads_do_not_stay(
     fitted: Path, pictures: Path
 ) -> None:
-    with serve(fitted, per_minute=2, behind_proxy=True) as server:
+    with serve(fitted, limits=Limits(per_minute=2), proxies=1) as server:
         picture = some(pictures, 1)[0]
         hasty, other = (
-            connected(server, headers={"X-Forwarded-For": f"203.0.113.{i}, 10.0.0.1"})
+            connected(server, headers={"X-Forwarded-For": f"192.0.2.{9 - i}, 203.0.113.{i}"})
             for i in range(2)
         )
         for _ in range(2):
             hasty.predict(picture, api_name="/predict")
-        with pytest.raises(gradio_client.exceptions.AppError, match="too many requests"):
+        with pytest.raises(httpx.HTTPStatusError, match="429"):  # before anything is on disk
             hasty.predict(picture, api_name="/predict")
+        kept = file(next(iter(server.app.upload_file_set)))
+        hers = {"X-Forwarded-For": "198.51.100.7, 203.0.113.0"}  # written by her, and by the proxy
+        assert "too many requests" in raw_call(server.url, "predict", kept, None, **hers)
         assert other.predict(picture, api_name="/predict")["label"]
-        assert server.app.delete_cache == KEPT_UPLOADS
+        assert server.app.delete_cache[1] == 60 * Limits().upload_minutes
         uploads = set(server.app.upload_file_set)
         assert uploads
         delete_files_created_by_app(server.app, age=0)  # as it does every few minutes

@@ -16,9 +16,23 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     log: Annotated[Path | None, typer.Option(help="Folder of the production log.")] = None,
     auth: Annotated[
-        str | None, typer.Option(help="user:password; better in the variable HF_VFT_AUTH.")
+        str | None,
+        typer.Option(
+            help="user:password; lists of processes show it: better --auth-file or HF_VFT_AUTH."
+        ),
     ] = None,
+    auth_file: Annotated[Path | None, typer.Option(help="A file that holds user:password.")] = None,
     rate: Annotated[int, typer.Option(min=0, help="Requests a minute for each caller.")] = 0,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="Another limit than the one that is printed."),
+    ] = None,
+    proxies: Annotated[
+        int, typer.Option(min=0, help="Proxies in front, whose X-Forwarded-For is believed.")
+    ] = 0,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Another origin whose pages may ask.")
+    ] = None,
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
     ] = False,
@@ -35,22 +49,28 @@ def serve(
     Example: hf-vft serve run/ --log production-log/ --port 8080
     """
     from hf_vft.cli.display import quiet_libraries
+    from hf_vft.serving.launch import read_login
     from hf_vft.serving.launch import serve as start
+    from hf_vft.serving.limits import Limits
 
     quiet_libraries()
+    limits = Limits(per_minute=rate).changed(limit or ())
     server = start(
         run,
         log=log,
         host=host,
         port=port,
-        auth=auth,
-        per_minute=rate,
+        auth=read_login(auth_file) if auth_file else auth,
+        limits=limits,
+        proxies=proxies,
+        origins=origin or (),
         keep_images=keep_images,
         embeddings=embeddings,
         examples=examples,
         reports=reports,
     )
     tools = ", MCP: gradio_api/mcp" if server.app.mcp_server else ""
+    typer.echo(f"Limits: {limits}.")
     typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
     server.wait()
 

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from hf_vft.data.sources.folders import is_visible
+from hf_vft.data.sources.folders import is_picture_name, is_visible
 from hf_vft.errors import DataError
 
 MAX_FILES = 2_000_000
@@ -64,6 +64,19 @@ def unpack(
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise DataError(f"{archive} cannot be unpacked: {' '.join(str(error).split())}.") from None
     return target
+
+
+def count_images(archive: Path) -> int:
+    """Images in a zip file by their names, told from its directory alone.
+
+    Raises:
+        DataError: If it is no zip file, or holds what :func:`unpack` refuses.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            return sum(is_picture_name(Path(name)) for name in _members(archive, opened))
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        raise DataError(f"{archive} is not a zip file, or is cut short.") from None
 
 
 def _members(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
