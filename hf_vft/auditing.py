@@ -61,13 +61,11 @@ def audit_data(
         raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
     kind = kind_of(recipe.task)
     data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
-    audit = look_at_pictures(data, max_pixels=recipe.data.max_pixels, display=display)
+    audit = look_at_pictures(data, display=display)
     if labels:
         audit = _with_labels(audit, data, recipe, display)
     write_json(folder / RESULTS, audit.model_dump(mode="json"))
-    page = render_audit(
-        audit, data, folder / PAGE, max_pixels=recipe.data.max_pixels, name=Path(data.source).name
-    )
+    page = render_audit(audit, data, folder / PAGE, name=Path(data.source).name)
     return Audited(audit, page)
 
 
@@ -146,5 +144,5 @@ def _dataset(split: str, data: ImageData, loaded: LoadedModel, recipe: Recipe) -
         data.splits[split],
         eval_transform(loaded.processor),
         seed=recipe.seed,
-        max_pixels=recipe.data.max_pixels,
+        decoder=data.decoder,
     )

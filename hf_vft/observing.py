@@ -81,13 +81,14 @@ def observe(
     slices, times = _columns(table, display)
     log = ProductionLog(log_folder)
     rejected: dict[str, str] = {}
+    noted: dict[str, str] = {}
     done = labelled = 0
     total = len(table.files)
     display.start("scoring pictures", total)
     with log.writer(slices=list(slices)) as writer:
         for start in range(0, total, BATCH):
             rows = range(start, min(start + BATCH, total))
-            shown = list(_shown(table, rows, slices, times, predictor, rejected))
+            shown = list(_shown(table, rows, slices, times, predictor, rejected, noted))
             if shown:
                 outputs = predictor.outputs_of([pixels for _, pixels, _ in shown])
                 writer.append(recorder.rows([one for _, _, one in shown], outputs))
@@ -102,6 +103,9 @@ def observe(
         display.warn(
             f"{len(rejected)} unusable pictures are left out, {name} ({reason}) the first."
         )
+    if noted:
+        name, note = next(iter(noted.items()))
+        display.warn(f"Of {len(noted)} images values were cut off; {name}, the first: {note}.")
     return Observed(log, done, rejected, labelled)
 
 
@@ -132,6 +136,7 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
     path = Path(source).expanduser()
     reading = DataConfig(
         max_pixels=config.max_pixels,
+        bit_depth=config.bit_depth,
         box_format=config.box_format,
         label_separator=config.label_separator,
     )
@@ -174,22 +179,25 @@ def _shown(
     times: list[datetime | None],
     predictor: Predictor,
     rejected: dict[str, str],
+    noted: dict[str, str],
 ) -> Iterator[tuple[int, torch.Tensor, Shown]]:
     for row, image in zip(rows, table.images[rows.start : rows.stop]["image"], strict=True):
         name = table.files[row]
         try:
             content = image_bytes(image)
-            decoded = predictor.decode(content)
+            decoded = predictor.read(content)
         except DataError as error:
             rejected[name] = str(error)
             continue
+        if decoded.note:
+            noted[name] = decoded.note
         # The same picture under the same name is the same request.
         identity = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0" + content)
         yield (
             row,
-            predictor.transform(decoded),
+            predictor.transform(decoded.image),
             Shown.of(
-                decoded,
+                decoded.image,
                 content,
                 file=name,
                 slices={key: values[row] for key, values in slices.items()},

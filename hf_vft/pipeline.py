@@ -187,7 +187,7 @@ def _audit(recipe: Recipe, data: ImageData, display: Display) -> Audit | None:
     """Say what is wrong with the pictures; one process looks."""
     audit = None
     if PartialState().is_main_process:
-        audit = look_at_pictures(data, max_pixels=recipe.data.max_pixels, display=display)
+        audit = look_at_pictures(data, display=display)
         for finding in audit.findings:
             if finding.kind not in TOLD_BEFORE:
                 tell = display.say if finding.severity == "info" else display.warn
@@ -228,6 +228,7 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         how = "there is no such column" if missing else "by its type or usual name"
         decisions.append((f"data.{name}", column, guessed.get(f"data.{name}", how)))
     decisions += [
+        ("data.bit_depth", data.decoder.bit_depth, data.bit_depth_reason),
         ("training.metric", task.primary_metric, f"the usual score of {task.name}"),
         ("loss.name", task.losses[0], f"the usual loss of {task.name}"),
         *task.defaults,

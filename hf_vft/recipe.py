@@ -82,6 +82,10 @@ class DataConfig(Section):
     max_pixels: PositiveInt = Field(
         100_000_000, description="Larger pictures are refused (decompression bombs)."
     )
+    bit_depth: Annotated[int, Field(ge=8, le=16)] | Auto = Field(
+        "auto",
+        description="How many bits the values of images with more than 8 bits a channel use.",
+    )
     strict: bool = Field(False, description="Stop at the first unusable picture.")
 
 

@@ -179,7 +179,6 @@ def _assembled(
         old,
         known,
         group=group,
-        max_pixels=recipe.data.max_pixels,
         seed=recipe.seed,
         display=display,
     )

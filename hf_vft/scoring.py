@@ -78,7 +78,7 @@ def evaluate_run(
         predictor.task.dataset(
             found.pictures,
             predictor.task.plain(predictor.processor),
-            max_pixels=recipe.data.max_pixels,
+            decoder=predictor.decoder,
         ),
         predictor.task,
         batch_size=per_process(recipe.training.eval_batch_size, PartialState().num_processes),

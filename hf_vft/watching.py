@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hf_vft.data.images import Decoder
 from hf_vft.errors import HubError
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.bias import bias_findings
@@ -171,7 +172,7 @@ def _pictures(
         "Now": picture_paths(theirs, log, folder),
         "Now, least like training": picture_paths(strangest, log, folder),
     }
-    return [row_of_pictures(title, paths, data.max_pixels) for title, paths in rows.items()]
+    return [row_of_pictures(title, paths, Decoder.of(data)) for title, paths in rows.items()]
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:

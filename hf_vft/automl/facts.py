@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import statistics
 from collections.abc import Sequence
@@ -11,8 +10,8 @@ from dataclasses import dataclass
 import datasets
 import torch
 from accelerate import PartialState
-from PIL import Image
 
+from hf_vft.data.images import image_header
 from hf_vft.data.load import ImageData
 
 SAMPLE = 200
@@ -82,7 +81,5 @@ def _sizes(split: datasets.Dataset) -> Sequence[tuple[int, int]]:
     step = max(1, len(split) // SAMPLE)
     sizes = []
     for row in split.select(range(0, len(split), step))["image"]:
-        source = io.BytesIO(row["bytes"]) if row["bytes"] else row["path"]
-        with Image.open(source) as image:
-            sizes.append(image.size)
+        sizes.append(image_header(row["bytes"] or row["path"])[1])
     return sizes

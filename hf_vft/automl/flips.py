@@ -76,8 +76,9 @@ def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
     content = "train" if len(split) < LIMIT else f"train, {LIMIT} of seed {tuning.recipe.seed}"
 
     def features(transform: PictureTransform, change: str = "") -> np.ndarray:
-        limit = tuning.recipe.data.max_pixels
-        dataset = VisionDataset(split, transform, seed=tuning.recipe.seed, max_pixels=limit)
+        dataset = VisionDataset(
+            split, transform, seed=tuning.recipe.seed, decoder=tuning.data.decoder
+        )
         return tuning.probe_features(dataset, content + change)
 
     plain = features(tuning.plain)

@@ -9,7 +9,6 @@ from hf_vft.data.audit_duplicates import described_sets, duplicate_findings, fin
 from hf_vft.data.audit_measure import measure_pictures
 from hf_vft.data.audit_outliers import find_outliers, spreads
 from hf_vft.data.audit_results import Audit, Finding, gravest_first
-from hf_vft.data.images import MAX_PIXELS
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress
 
@@ -19,7 +18,6 @@ __all__ = ["Audit", "Finding", "quick_audit"]
 def quick_audit(
     data: ImageData,
     *,
-    max_pixels: int = MAX_PIXELS,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> Audit:
@@ -30,14 +28,13 @@ def quick_audit(
 
     Args:
         data: Divided pictures.
-        max_pixels: As in the recipe.
         cache_dir: Where what was measured is kept.
         progress: Told the number of pictures done and of all.
 
     Raises:
         DataError: If a picture has become unreadable since it was loaded.
     """
-    measures = measure_pictures(data, max_pixels=max_pixels, cache_dir=cache_dir, progress=progress)
+    measures = measure_pictures(data, cache_dir=cache_dir, progress=progress)
     counts = count_pictures(data)
     sets = find_duplicates(measures)
     outliers, odd = find_outliers(measures)

@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from hf_vft.data.image_properties import contrast_and_sharpness, perceptual_hash, reduced
-from hf_vft.data.images import MAX_PIXELS, decode_image
+from hf_vft.data.images import Decoder
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress, image_bytes
 from hf_vft.run import write_file
@@ -28,13 +28,12 @@ PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
 
 _BATCH = 64  # pictures in memory at a time
-_VERSION = 2  # raise it when a measure changes its meaning
+_VERSION = 3  # raise it when a measure changes its meaning
 
 
 def measure_pictures(
     data: ImageData,
     *,
-    max_pixels: int = MAX_PIXELS,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -42,7 +41,6 @@ def measure_pictures(
 
     Args:
         data: Pictures that all decode.
-        max_pixels: See :func:`hf_vft.data.images.decode_image`.
         cache_dir: Where the numbers are kept, by the fingerprint of the data.
         progress: Told the number of pictures done and of all.
 
@@ -56,7 +54,7 @@ def measure_pictures(
         DataError: If a picture has become unreadable since it was loaded.
     """
     known = _described(data)
-    cache = cache_dir / f"audit-{_VERSION}-{data.fingerprint}.parquet" if cache_dir else None
+    cache = _cache_file(data, cache_dir) if cache_dir else None
     if cache is not None and data.fingerprint and cache.is_file():
         cached = pd.read_parquet(cache)
         if cached["file"].tolist() == known["file"].tolist():
@@ -64,7 +62,7 @@ def measure_pictures(
     measures: list[dict[str, Any]] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for batch in _batches(data):
-            measures += pool.map(lambda image: measure(image_bytes(image), max_pixels), batch)
+            measures += pool.map(lambda image: measure(image_bytes(image), data.decoder), batch)
             if progress is not None:
                 progress(len(measures), len(known))
     found = pd.DataFrame(measures)
@@ -74,11 +72,16 @@ def measure_pictures(
     return pd.concat([known, found], axis=1)
 
 
-def measure(content: bytes, max_pixels: int = MAX_PIXELS) -> dict[str, Any]:
+def _cache_file(data: ImageData, folder: Path) -> Path:
+    depth = data.decoder.bit_depth  # what deep images look like depends on it
+    return folder / f"audit-{_VERSION}-{data.fingerprint}-{depth}.parquet"
+
+
+def measure(content: bytes, decoder: Decoder) -> dict[str, Any]:
     """What the audit keeps of one picture file."""
     from cleanvision.issue_managers.duplicate_issue_manager import get_hash
 
-    image = decode_image(content, max_pixels=max_pixels)
+    image = decoder(content)
     size = image.size
     pixel_hash = get_hash(image, {"hash_type": "md5"}) + f"-{size[0]}x{size[1]}"
     image = reduced(image)

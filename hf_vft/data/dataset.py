@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
-from hf_vft.data.images import MAX_PIXELS, decode_image
+from hf_vft.data.images import Decoder
 from hf_vft.data.transforms import PictureTransform
 from hf_vft.errors import DataError
 
@@ -28,7 +28,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
         split: With a column ``image`` of ``datasets.Image(decode=False)`` and ``label``.
         transform: From an RGB picture to ``[C, H, W]``.
         seed: Start of all random changes.
-        max_pixels: Larger pictures raise a DataError.
+        decoder: From a file to an RGB image; what it refuses raises a DataError.
         disturb: What happens to a picture before ``transform`` sees it.
     """
 
@@ -38,14 +38,14 @@ class VisionDataset(Dataset[dict[str, Any]]):
         transform: PictureTransform,
         *,
         seed: int = 0,
-        max_pixels: int = MAX_PIXELS,
+        decoder: Decoder = Decoder(),  # noqa: B008 - it is frozen
         disturb: Callable[[Image.Image], Image.Image] | None = None,
     ) -> None:
         self.split = split.select_columns(["image", "label"])
         self.transform = transform
         self.disturb = disturb
         self.seed = seed
-        self.max_pixels = max_pixels
+        self.decoder = decoder
         # In shared memory, so that workers that stay alive over epochs see it change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
 
@@ -64,7 +64,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.split[index]
         source = row["image"]["bytes"] or row["image"]["path"]
-        image = decode_image(source, max_pixels=self.max_pixels)
+        image = self.decoder(source)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_seed(self.seed, int(self._epoch), index))
             if self.disturb is not None:

@@ -1,205 +1,252 @@
-"""The one decoder: whatever a picture file holds becomes 8-bit RGB by fixed rules.
+"""The one decoder: whatever an image file holds becomes 8-bit RGB by fixed rules.
 
-Training, evaluation and serving all come through :func:`decode_image`, so a model never meets
-a picture that was converted in another way than those it learned from. No rule looks at the
-range of values of the single picture, because then two photographs of the same thing could be
-scaled differently.
+Training, evaluation and serving all come through `Decoder`, so a model never meets an image that
+was converted in another way than those it learned from. No rule looks at the range of values of a
+single image, because then two photographs of the same thing could be scaled differently: how many
+bits are in use is decided for a whole data set, see `hf_vft.data.bit_depth`.
 """
 
 from __future__ import annotations
 
-import io
-import stat
-import struct
-import zlib
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps
 
+from hf_vft.data.decoding.colour import to_srgb
+from hf_vft.data.decoding.dicom import dicom_size, is_dicom, read_dicom
+from hf_vft.data.decoding.files import (
+    BROKEN_FILE,
+    IMAGE_SUFFIXES,
+    broken,
+    one_line,
+    open_image,
+    read_image_bytes,
+)
+from hf_vft.data.decoding.samples import Samples, read_samples
+from hf_vft.data.decoding.tiff import white_is_zero
 from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_PIXELS",
+    "Decoded",
+    "Decoder",
+    "decode_image",
+    "image_header",
+    "read_image_bytes",
+]
 
 MAX_PIXELS = 100_000_000
 """Pictures with more pixels than this are refused before they are decoded."""
 
-MAX_FILE_BYTES = 1 << 30
-"""Files larger than this are refused before they are read."""
 
-FORMATS = (
-    "JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "QOI",
-)  # fmt: skip
-"""What is opened. Formats that start other programs (EPS) or that accept nearly any file (TGA)
-are left out on purpose."""
+@dataclass(frozen=True)
+class Decoded:
+    """An image and what was seen while it was decoded.
 
-IMAGE_SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jfif", ".jpe", ".mpo", ".png", ".apng", ".webp", ".avif", ".gif", ".tif",
-    ".tiff", ".bmp", ".dib", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".ico",
-    ".qoi", ".heic", ".heif",
-})  # fmt: skip
-"""File name endings of pictures; used only to tell people about pictures lying astray."""
+    Attributes:
+        image: RGB, 8 bits a channel, upright.
+        highest: The greatest stored value; None for files of 8 bits a channel.
+        stated_bits: How many bits such a file says that it uses; None where it does not.
+        above: Share of its values, in [0, 1], that were too great for the bit depth and were cut
+            off there.
+        pages: How many images the file holds, at least: 2 where there are several.
+    """
 
-_NOT_AN_IMAGE = "not an image that Pillow can read"
-_BROKEN_FILE = (
-    OSError,
-    EOFError,
-    SyntaxError,  # Pillow raises it for broken PNG chunks
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
+    image: Image.Image
+    highest: int | None = None
+    stated_bits: int | None = None
+    above: float = 0.0
+    pages: int = 1
+
+    @property
+    def note(self) -> str:
+        """What a person should know; empty for nearly every image."""
+        if not self.above:
+            return ""
+        return (
+            f"{self.above:.1%} of its values are above the bit depth that the model has learned "
+            f"from (the greatest is {self.highest:,}); they were cut off"
+        )
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How the image files of one data set, and of what is learned from it, are decoded.
+
+    The rules, the same for every image:
+
+    * the orientation in the EXIF data is applied;
+    * of an animation or a file of several pages the first image is taken;
+    * more than 8 bits a channel: the upper 8 of the ``bit_depth`` bits in use, for grey and colour
+      alike; what the values mean is read from the file where its format says it (the greatest
+      value of a PGM, sBIT of a PNG, white-is-zero of a TIFF). Greater values are cut off and
+      counted. Values outside 0..65535 are refused;
+    * floating point: 0..1 becomes 0..255. Values outside, or NaN, are refused;
+    * colour profiles: converted to sRGB;
+    * transparency, in whatever form, is laid on white;
+    * palette, grey, 1-bit, CMYK, YCbCr and the like become RGB;
+    * DICOM and HEIC where their extras are installed.
+
+    Attributes:
+        max_pixels: Limit on width × height, checked before anything is decoded.
+        bit_depth: How many bits the values of deep files use, 8 to 16.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    bit_depth: int = 16
+
+    @classmethod
+    def of(cls, config: DataConfig) -> Decoder:
+        """As a recipe says; a bit depth that was never decided is all 16 bits."""
+        return cls(config.max_pixels, 16 if config.bit_depth == "auto" else config.bit_depth)
+
+    def __call__(self, source: bytes | str | Path | Image.Image) -> Image.Image:
+        """The image alone; see `read`."""
+        return self.read(source).image
+
+    def read(self, source: bytes | str | Path | Image.Image) -> Decoded:
+        """Decode an image.
+
+        Args:
+            source: The bytes of a file, its path, or a Pillow image (which is left unchanged).
+
+        Raises:
+            DataError: With a short reason that does not name the file: empty, truncated, not an
+                image, too many pixels, unusable pixel values, a package that is missing.
+        """
+        if isinstance(source, Image.Image):
+            data = _unread_file(source)
+            if data is None:
+                return self._decoded(source, None)
+        else:
+            data = source if isinstance(source, bytes) else read_image_bytes(source)
+        if not data:
+            raise DataError("the file is empty")
+        if is_dicom(data):
+            return self._dicom(data)
+        try:
+            with open_image(data) as image:
+                return self._decoded(image, data)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+            # Pillow's own limit belongs to the whole process, so it is not ours to move.
+            limit = min(self.max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or self.max_pixels))
+            raise DataError(f"too many pixels (the limit is {limit:,})") from None
+        except BROKEN_FILE as error:
+            raise DataError(broken(error)) from None
+
+    def _decoded(self, image: Image.Image, data: bytes | None) -> Decoded:
+        width, height = image.size
+        if width * height > self.max_pixels:
+            limit = f"the limit is {self.max_pixels:,}"
+            raise DataError(f"too many pixels ({width} × {height}; {limit})")
+        if width == 0 or height == 0:
+            raise DataError(f"no pixels ({width} × {height})")
+        pages = 2 if image.format == "TIFF" and getattr(image, "is_animated", False) else 1
+        profile = image.info.get("icc_profile")
+        try:
+            samples = read_samples(image, data)
+            if samples is None:
+                image.load()
+        except BROKEN_FILE as error:
+            raise DataError(broken(error)) from None
+        try:
+            if samples is None:
+                plain = image if image.mode != "F" else _from_floats(image)
+                return Decoded(_to_rgb(_upright(plain, image), profile), pages=pages)
+            levels = _upright(samples.to_image(self.bit_depth), image)
+            return self._of_samples(samples, _to_rgb(levels, profile), pages)
+        except BROKEN_FILE as error:
+            reason = f"mode {image.mode} cannot be converted: {one_line(error)}"
+            raise DataError(reason) from None
+
+    def _dicom(self, data: bytes) -> Decoded:
+        found, pages = read_dicom(data, self.max_pixels)
+        if isinstance(found, Samples):
+            return self._of_samples(found, _to_rgb(found.to_image(self.bit_depth)), pages)
+        return Decoded(_to_rgb(found), pages=pages)
+
+    def _of_samples(self, samples: Samples, image: Image.Image, pages: int) -> Decoded:
+        above = samples.above(self.bit_depth)
+        return Decoded(image, samples.highest, samples.stated, above, pages)
 
 
 def decode_image(
-    source: bytes | str | Path | Image.Image, *, max_pixels: int = MAX_PIXELS
+    source: bytes | str | Path | Image.Image, *, max_pixels: int = MAX_PIXELS, bit_depth: int = 16
 ) -> Image.Image:
-    """Decode a picture to RGB, 8 bits per channel.
-
-    The rules, the same for every picture:
-
-    * the orientation in the EXIF data is applied;
-    * of an animation or a multi-page file the first picture is taken;
-    * 16 bits per channel: the high byte, which is what Pillow does for colour and is done here
-      for grey too. Integer pixels outside 0..65535 are refused;
-    * floating point: 0..1 becomes 0..255. Values outside, or NaN, are refused;
-    * transparency, in whatever form, is laid on white;
-    * palette, grey, 1-bit, CMYK, YCbCr and the like through Pillow's ``convert("RGB")``; colour
-      profiles are not applied.
+    """Decode an image to RGB, 8 bits a channel, by the rules of `Decoder`.
 
     Args:
         source: The bytes of a file, its path, or a Pillow image (which is left unchanged).
         max_pixels: Limit on width × height, checked before anything is decoded.
+        bit_depth: How many bits the values of deep files use, 8 to 16.
 
     Returns:
         A new image of mode ``RGB``.
 
     Raises:
-        DataError: With a short reason that does not name the file: empty, truncated, not an
-            image, too many pixels, unusable pixel values.
+        DataError: With a short reason that does not name the file.
     """
-    if isinstance(source, Image.Image):
-        return _to_rgb(source, max_pixels)
-    data = source if isinstance(source, bytes) else read_image_bytes(source)
-    if not data:
-        raise DataError("the file is empty")
-    try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            return _to_rgb(image, max_pixels)
-    except UnidentifiedImageError:
-        raise DataError(_NOT_AN_IMAGE + _hint(data)) from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        # Pillow's own limit belongs to the whole process, so it is not ours to move.
-        limit = min(max_pixels, 2 * (Image.MAX_IMAGE_PIXELS or max_pixels))
-        raise DataError(f"too many pixels (the limit is {limit:,})") from None
-    except _BROKEN_FILE as error:
-        raise DataError(_broken(error)) from None
+    return Decoder(max_pixels, bit_depth)(source)
 
 
-def read_image_bytes(path: str | Path, *, max_bytes: int | None = None) -> bytes:
-    """The content of a picture file.
+def image_header(source: bytes | str | Path) -> tuple[str | None, tuple[int, int]]:
+    """The format of an image file, and its width and height as stored; nothing is decoded.
 
     Raises:
-        DataError: With a short reason: missing, a folder, not a regular file, too large, not
-            readable.
+        DataError: If it is no image.
     """
+    data = source if isinstance(source, bytes) else read_image_bytes(source)
+    if is_dicom(data):
+        return "DICOM", dicom_size(data)
+    with open_image(data) as image:
+        return image.format, image.size
+
+
+def _unread_file(image: Image.Image) -> bytes | None:
+    """The bytes behind a Pillow image that was opened and not yet loaded."""
+    stream = getattr(image, "fp", None)
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile or stream is None:
+        return None
+    if image.tell() != 0 or not stream.seekable():
+        return None
+    place = stream.tell()
+    stream.seek(0)
+    data: bytes = stream.read()
+    stream.seek(place)
+    return data
+
+
+def _upright(pixels: Image.Image, opened: Image.Image) -> Image.Image:
+    """A copy turned as the EXIF data of the file want it; unreadable EXIF data say nothing."""
     try:
-        status = Path(path).stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise DataError("a folder, not a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError("not a regular file")
-        limit = MAX_FILE_BYTES if max_bytes is None else max_bytes
-        if status.st_size > limit:
-            raise DataError(f"the file is too large ({status.st_size:,} bytes)")
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        broken_link = Path(path).is_symlink()
-        raise DataError("a link to a missing file" if broken_link else "no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        raise DataError(f"cannot be read: {_one_line(error)}") from None
+        if pixels is not opened:
+            turn = opened.getexif().get(ExifTags.Base.Orientation)
+            if turn is None:
+                return pixels
+            pixels.getexif()[ExifTags.Base.Orientation] = turn
+        return ImageOps.exif_transpose(pixels)
+    except BROKEN_FILE:
+        return pixels.copy()
 
 
-@cache
-def _formats() -> tuple[str, ...]:
-    """The formats that this build of Pillow has."""
-    Image.init()
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-def _to_rgb(image: Image.Image, max_pixels: int) -> Image.Image:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise DataError(f"too many pixels ({width} × {height}; the limit is {max_pixels:,})")
-    if width == 0 or height == 0:
-        raise DataError(f"no pixels ({width} × {height})")
-    try:
-        image.load()
-    except _BROKEN_FILE as error:
-        raise DataError(_broken(error)) from None
-    try:
-        return _flatten(_upright(image))
-    except _BROKEN_FILE as error:
-        raise DataError(f"mode {image.mode} cannot be converted: {_one_line(error)}") from None
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture as its EXIF orientation wants it; unreadable EXIF data says nothing."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except _BROKEN_FILE:
-        return image.copy()
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return _from_integers(np.asarray(image))
-    if image.mode == "F":
-        return _from_floats(np.asarray(image))
+def _to_rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
     if image.has_transparency_data:
-        overlay = image.convert("RGBA")
+        overlay = to_srgb(image.convert("RGBA"), profile)
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), overlay).convert("RGB")
+    if image.mode == "P":
+        image = image.convert("RGB")
+    image = to_srgb(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_integers(pixels: np.ndarray) -> Image.Image:
-    low, high = int(pixels.min()), int(pixels.max())
-    if low < 0 or high > 65535:
-        raise DataError(f"pixel values from {low} to {high}, outside 0..65535")
-    return Image.fromarray((pixels.astype(np.uint16) >> 8).astype(np.uint8)).convert("RGB")
-
-
-def _from_floats(pixels: np.ndarray) -> Image.Image:
+def _from_floats(image: Image.Image) -> Image.Image:
+    pixels = np.asarray(image)
     low, high = float(pixels.min()), float(pixels.max())  # NaN if any pixel is
     if not (low >= 0.0 and high <= 1.0):
         raise DataError(f"floating-point pixel values from {low:g} to {high:g}, outside 0..1")
-    return Image.fromarray(np.rint(pixels * 255.0).astype(np.uint8)).convert("RGB")
-
-
-def _broken(error: BaseException) -> str:
-    text = _one_line(error)
-    truncated = isinstance(error, EOFError) or "truncated" in text.lower()
-    return "the file is truncated" if truncated else f"the file is damaged ({text})"
-
-
-def _hint(data: bytes) -> str:
-    """What the file seems to be, for the kinds people often meet."""
-    head = data[:512].lstrip().lower()
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-        return " (HEIC: convert it to JPEG or PNG)"
-    if head.startswith(b"%pdf"):
-        return " (a PDF)"
-    if head.startswith((b"<svg", b"<?xml")) and b"<svg" in head:
-        return " (an SVG drawing)"
-    if head.startswith((b"<!doctype html", b"<html")):
-        return " (a web page)"
-    return ""
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    levels = np.rint(pixels * 255.0).astype(np.uint8)
+    return Image.fromarray(255 - levels if white_is_zero(image) else levels)

@@ -11,7 +11,9 @@ from typing import Any
 import datasets
 import numpy as np
 
+from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
 from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
+from hf_vft.data.images import Decoder
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources.columns import FROM_SOURCE
@@ -57,6 +59,8 @@ class ImageData:
         hashes: SHA-256 of each picture's file, by split, in the order of the rows.
         kind: What a label is.
         reading: What the source was taken for.
+        decoder: How the files are decoded, here and wherever a model of these images is used.
+        bit_depth_reason: Why at that bit depth.
     """
 
     splits: dict[str, datasets.Dataset]
@@ -69,6 +73,8 @@ class ImageData:
     hashes: dict[str, list[str]] = field(default_factory=dict)
     kind: LabelKind = KINDS["class"]
     reading: Reading | None = None
+    decoder: Decoder = field(default_factory=Decoder)
+    bit_depth_reason: str = ""
 
     def members(self, split: str) -> np.ndarray:
         """How often each picture of a split holds each class, ``int [N, C]``."""
@@ -152,6 +158,9 @@ def load_data(
         splits=[table.splits[row] for row in kept] if table.splits is not None else None,
     )
     splits, notes = complete_splits(rows, config, seed)
+    usable = [checks[row] for row in kept]
+    depth = settle_bit_depth(usable, config.bit_depth)
+    notes += [*page_notes(usable), *depth.notes]
     rows_of = {
         split: [row for row, name in zip(kept, splits, strict=True) if name == split]
         for split in SPLITS
@@ -171,6 +180,8 @@ def load_data(
         | {"label_columns": table.flags},
         kind=table.kind,
         reading=table.reading,
+        decoder=replace(Decoder.of(config), bit_depth=depth.bits),
+        bit_depth_reason=depth.reason,
     )
 
 
@@ -217,7 +228,9 @@ def load_labelled(
         )
     pictures = _with_columns(table, list(labels), config).select(kept)
     hashes = [str(checks[row].sha256) for row in kept]
-    return LabelledPictures(pictures, rejected, list(table.notes), hashes, table.reading)
+    cut_off = above_notes([checks[row] for row in kept], Decoder.of(config).bit_depth)
+    notes = [*table.notes, *cut_off]
+    return LabelledPictures(pictures, rejected, notes, hashes, table.reading)
 
 
 def _usable(
@@ -225,7 +238,7 @@ def _usable(
 ) -> tuple[Sequence[Check], list[Rejected], list[int]]:
     """What checking found, what is left out, and the rows that are kept, by name."""
     checks = verify_images(
-        table.images, max_pixels=config.max_pixels, cache_dir=cache_dir, progress=progress
+        table.images, decoder=Decoder.of(config), cache_dir=cache_dir, progress=progress
     )
     rejected = _rejected(table, checks)
     if rejected and config.strict:

@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 
-from hf_vft.data.images import decode_image, read_image_bytes
+from hf_vft.data.images import Decoder, read_image_bytes
 from hf_vft.errors import DataError
 from hf_vft.run import write_text
 
@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
 
 _BATCH = 64  # pictures in memory at a time
-_CACHE_FILE = "verified-images-2.json"  # the number changes with what is kept
+_CACHE_FILE = "verified-images-3.json"  # the number changes with what is kept
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,18 @@ class Check:
         reason: Why it is unusable.
         width: Of the picture as the model sees it, turned upright, in pixels.
         height: The same.
+        highest: The greatest stored value; None for files of 8 bits a channel.
+        stated_bits: How many bits such a file says that it uses.
+        pages: How many images the file holds; 2 stands for several.
     """
 
     sha256: str | None
     reason: str | None = None
     width: int | None = None
     height: int | None = None
+    highest: int | None = None
+    stated_bits: int | None = None
+    pages: int = 1
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -49,7 +55,7 @@ class Check:
 def verify_images(
     images: datasets.Dataset,
     *,
-    max_pixels: int,
+    decoder: Decoder,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Check]:
@@ -57,7 +63,7 @@ def verify_images(
 
     Args:
         images: Has the column ``image``, not decoded.
-        max_pixels: See :func:`hf_vft.data.images.decode_image`.
+        decoder: Of which only the limit on pixels matters here.
         cache_dir: Where results are kept, by path, size and time of change of the file, so
             that an unchanged folder is not decoded again.
         progress: Told how far it is.
@@ -65,11 +71,11 @@ def verify_images(
     Returns:
         One check per row.
     """
-    cache = _Cache(cache_dir, max_pixels)
+    cache = _Cache(cache_dir, decoder)
     checks: list[Check] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for batch in _batches(images):
-            checks += pool.map(lambda image: cache.check(image, max_pixels), batch)
+            checks += pool.map(cache.check, batch)
             if progress is not None:
                 progress(len(checks), len(images))
     cache.save()
@@ -81,14 +87,14 @@ def _batches(images: datasets.Dataset) -> Iterator[Sequence[dict[str, Any]]]:
         yield images[start : start + _BATCH]["image"]
 
 
-def _check(image: dict[str, Any] | None, max_pixels: int) -> Check:
+def _check(image: dict[str, Any] | None, decoder: Decoder) -> Check:
     try:
         data = image_bytes(image)
         digest = hashlib.sha256(data).hexdigest()
-        picture = decode_image(data, max_pixels=max_pixels)
+        found = decoder.read(data)
     except DataError as error:
         return Check(None, str(error))
-    return Check(digest, None, picture.width, picture.height)
+    return Check(digest, None, *found.image.size, found.highest, found.stated_bits, found.pages)
 
 
 def image_bytes(image: dict[str, Any] | None) -> bytes:
@@ -103,23 +109,26 @@ def image_bytes(image: dict[str, Any] | None) -> bytes:
 
 
 class _Cache:
-    """Checks of picture files by path, size and time of change."""
+    """Checks of usable image files by path, size and time of change.
 
-    def __init__(self, folder: Path | None, max_pixels: int) -> None:
+    What is unusable is looked at again: a package that was missing may be installed by then.
+    """
+
+    def __init__(self, folder: Path | None, decoder: Decoder) -> None:
         self.file = folder / _CACHE_FILE if folder is not None else None
-        self.max_pixels = max_pixels
+        self.decoder = decoder
         self.known: dict[str, list[Any]] = {}
         self.changed = False
         if self.file is not None and self.file.is_file():
             self.known = _read_json(self.file)
 
-    def check(self, image: dict[str, Any] | None, max_pixels: int) -> Check:
+    def check(self, image: dict[str, Any] | None) -> Check:
         key = self._key(image)
         if key is not None and key in self.known:
             return Check(*self.known[key])
-        check = _check(image, max_pixels)
-        if key is not None:
-            self.known[key] = [check.sha256, check.reason, check.width, check.height]
+        check = _check(image, self.decoder)
+        if key is not None and check.reason is None:
+            self.known[key] = list(astuple(check))
             self.changed = True
         return check
 
@@ -136,7 +145,7 @@ class _Cache:
         except (OSError, ValueError):
             return None
         path = os.path.abspath(image["path"])  # noqa: PTH100 - a link is not followed
-        return f"{self.max_pixels}|{status.st_size}|{status.st_mtime_ns}|{path}"
+        return f"{self.decoder.max_pixels}|{status.st_size}|{status.st_mtime_ns}|{path}"
 
 
 def _read_json(file: Path) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from hf_vft.data.images import decode_image
+from hf_vft.data.images import Decoder
 from hf_vft.errors import DataError
 from hf_vft.reporting.pages import picture_uri
 
@@ -18,14 +18,14 @@ Row = tuple[str, list[str]]
 """A title, and pictures as ``data:`` addresses."""
 
 
-def row_of_pictures(title: str, paths: Iterable[Path | None], max_pixels: int) -> Row:
+def row_of_pictures(title: str, paths: Iterable[Path | None], decoder: Decoder) -> Row:
     """The first `IN_A_ROW` pictures that are there and can be read."""
     shown: list[str] = []
     for path in paths:
         if path is None or not path.is_file():
             continue
         try:
-            shown.append(picture_uri(decode_image(path, max_pixels=max_pixels)))
+            shown.append(picture_uri(decoder(path)))
         except DataError:
             continue
         if len(shown) == IN_A_ROW:

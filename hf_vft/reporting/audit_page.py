@@ -10,7 +10,6 @@ from typing import Any
 
 from hf_vft import __version__
 from hf_vft.data.audit_results import Audit, DuplicateSet, Outlier
-from hf_vft.data.images import MAX_PIXELS, decode_image
 from hf_vft.data.load import ImageData
 from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
@@ -45,7 +44,6 @@ def render_audit(
     page: Path,
     *,
     name: str,
-    max_pixels: int = MAX_PIXELS,
 ) -> Path:
     """Write the page of an audit.
 
@@ -54,9 +52,8 @@ def render_audit(
         data: The pictures that it was found in.
         page: The file to write; it fetches nothing.
         name: Of the data, for people.
-        max_pixels: As in the recipe.
     """
-    album = _Album(data, max_pixels)
+    album = _Album(data)
     unexpected = [one for one in audit.duplicates if not one.expected]
     most = max((sum(found.values()) for found in audit.counts.classes.values()), default=0)
     classes = [
@@ -109,9 +106,8 @@ def headline(audit: Audit) -> str:
 class _Album:
     """Thumbnails by the name of the picture."""
 
-    def __init__(self, data: ImageData, max_pixels: int) -> None:
+    def __init__(self, data: ImageData) -> None:
         self.data = data
-        self.max_pixels = max_pixels
         self.place = {
             file: (split, row)
             for split, table in data.splits.items()
@@ -131,9 +127,7 @@ class _Album:
         split, row = self.place[file]
         stored = self.data.splits[split][row]["image"]
         try:
-            return picture_uri(
-                decode_image(stored["bytes"] or stored["path"], max_pixels=self.max_pixels)
-            )
+            return picture_uri(self.data.decoder(stored["bytes"] or stored["path"]))
         except DataError:
             return None
 

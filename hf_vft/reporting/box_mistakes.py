@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from hf_vft.data.images import MAX_PIXELS
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.boxes import box_iou
 from hf_vft.evaluation.results import EvalReport
@@ -55,7 +54,6 @@ def report_boxes(
     limit: int = 8,
     *,
     split: str = "test",
-    max_pixels: int = MAX_PIXELS,
 ) -> dict[str, list[Seen]]:
     """Pictures with their boxes for the report, by heading; none where answers are no boxes.
 
@@ -64,7 +62,6 @@ def report_boxes(
         data: What the run was fitted on; pictures are found in it by their name.
         limit: Pictures under each heading.
         split: Of which split.
-        max_pixels: As in the recipe.
 
     Raises:
         RunError: If the predictions cannot be read.
@@ -88,7 +85,7 @@ def report_boxes(
     for heading, ones in chosen.items():
         found[heading] = []
         for one in ones[:limit]:
-            image = picture_of(data, split, number.get(one.file), max_pixels, side=None)
+            image = picture_of(data, split, number.get(one.file), side=None)
             if image is not None:
                 found[heading].append(Seen(_drawn(image, one), one.file, _words(one)))
     return found

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from hf_vft.data.images import MAX_PIXELS, decode_image
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError, RunError
 from hf_vft.reporting.pages import THUMBNAIL
@@ -77,7 +76,6 @@ def report_mistakes(
     limit: int = 12,
     *,
     split: str = "test",
-    max_pixels: int = MAX_PIXELS,
 ) -> list[Mistake]:
     """The worst mistakes of a run, with their pictures; none where answers are boxes.
 
@@ -86,7 +84,6 @@ def report_mistakes(
         data: What the run was fitted on; pictures are found in it by their name.
         limit: At most so many; a picture that is no longer there makes room for the next.
         split: Of which split.
-        max_pixels: As in the recipe.
 
     Raises:
         RunError: If the predictions cannot be read.
@@ -99,7 +96,7 @@ def report_mistakes(
     for wrong in worst_mistakes(predictions, split=split, labels=data.labels).itertuples():
         if len(found) == limit:
             break
-        image = picture_of(data, split, rows.get(str(wrong.file)), max_pixels)
+        image = picture_of(data, split, rows.get(str(wrong.file)))
         if image is not None:
             found.append(
                 Mistake(
@@ -134,7 +131,6 @@ def picture_of(
     data: ImageData,
     split: str,
     row: int | None,
-    max_pixels: int,
     *,
     side: int | None = 2 * THUMBNAIL,
 ) -> Image.Image | None:
@@ -143,7 +139,7 @@ def picture_of(
         return None
     stored = data.splits[split][row]["image"]
     try:
-        image = decode_image(stored["bytes"] or stored["path"], max_pixels=max_pixels)
+        image = data.decoder(stored["bytes"] or stored["path"])
     except DataError:
         return None
     if side is not None:

@@ -22,6 +22,7 @@ class Served:
         sure: Whether the confidence reaches the abstention threshold; None where thresholds of the
             classes decide.
         reason: Why it is not sure; empty if it is.
+        note: What was noticed while the image was decoded; mostly empty.
     """
 
     request_id: str
@@ -30,10 +31,12 @@ class Served:
     objects: tuple[DetectedObject, ...] | None = None
     sure: bool | None = None
     reason: str = ""
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As the endpoints answer."""
         named: dict[str, Any] = {"request_id": self.request_id}
+        named |= {"note": self.note} if self.note else {}
         if self.objects is not None:
             return named | {"objects": [_box(found) for found in self.objects]}
         scores = [{"label": name, "score": round(score, 6)} for name, score in self.scores]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import io
 import platform
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
+from hf_vft.data.images import image_header
 from hf_vft.errors import DataError
 
 BYTES_A_PIXEL = 12
@@ -72,8 +70,8 @@ def decoded_bytes(content: bytes) -> int:
     What is no image takes nothing: it is refused before it is decoded.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.width * image.height * BYTES_A_PIXEL
+        _, (width, height) = image_header(content)
+        return width * height * BYTES_A_PIXEL
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the decoder says it in words
         return 0
 

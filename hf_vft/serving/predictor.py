@@ -13,7 +13,7 @@ import torch
 from accelerate import PartialState
 from PIL import Image
 
-from hf_vft.data.images import decode_image
+from hf_vft.data.images import Decoded, Decoder
 from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.errors import DataError
 from hf_vft.evaluation.results import EvalReport
@@ -33,6 +33,7 @@ class Answer:
         error: Why there is no answer, or None.
         fields: The answer for machines; empty on an error.
         text: The answer in a line; empty on an error.
+        note: What was noticed while the image was decoded; mostly empty.
     """
 
     file: str
@@ -40,12 +41,13 @@ class Answer:
     error: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     text: str = ""
+    note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """As ``hf-vft predict --json`` writes it."""
         if self.error is not None:
             return {"file": self.file, "error": self.error}
-        return {"file": self.file, **self.fields}
+        return {"file": self.file, **self.fields} | ({"note": self.note} if self.note else {})
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Predictor:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self.recipe = run.recipe()
+        self.decoder = Decoder.of(self.recipe.data)
         self.task = get_task(self.recipe.task)
         report = EvalReport.model_validate(run.read_json(run.metrics_file))
         self.metric = report.primary
@@ -90,12 +93,20 @@ class Predictor:
         self._run = self._runner()
 
     def decode(self, source: bytes | str | Path | Image.Image) -> Image.Image:
-        """A picture as the model may see it.
+        """An image as the model may see it.
 
         Raises:
             DataError: If it is none, or too large.
         """
-        return decode_image(source, max_pixels=self.recipe.data.max_pixels)
+        return self.read(source).image
+
+    def read(self, source: bytes | str | Path | Image.Image) -> Decoded:
+        """The same, with what was noticed while it was decoded.
+
+        Raises:
+            DataError: If it is none, or too large.
+        """
+        return self.decoder.read(source)
 
     def logits(self, images: Sequence[Image.Image]) -> Any:
         """RGB pictures to logits ``[N, C]``, as the model gives them; with boxes beside them."""
@@ -152,24 +163,26 @@ class Predictor:
             yield from self._answers(batch, top)
 
     def _answers(self, files: Sequence[Path], top: int) -> Iterator[Answer]:
-        images: dict[Path, Image.Image] = {}
+        found: dict[Path, Decoded] = {}
         errors: dict[Path, str] = {}
         for file in files:
             try:
-                images[file] = self.decode(file)
+                found[file] = self.read(file)
             except DataError as error:
                 errors[file] = str(error)
-        found = dict(zip(images, self.predictions(list(images.values())), strict=True))
+        predictions = self.predictions([one.image for one in found.values()])
+        answers = dict(zip(found, predictions, strict=True))
         for file in files:
             if file in errors:
                 yield Answer(str(file), error=errors[file])
             else:
-                one = found[file]
+                one = answers[file]
                 yield Answer(
                     str(file),
                     one,
                     fields=self.task.as_dict(one, self.labels, top),
                     text=self.task.as_text(one, self.labels, top),
+                    note=found[file].note,
                 )
 
 

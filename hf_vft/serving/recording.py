@@ -7,7 +7,6 @@ what is compared was measured in the same way.
 from __future__ import annotations
 
 import hashlib
-import io
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from PIL import Image
 from scipy.special import entr, logsumexp
 
 from hf_vft.data.image_properties import image_properties
+from hf_vft.data.images import image_header
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES
 from hf_vft.serving.predictor import Outputs, Predictor
@@ -82,7 +82,9 @@ class Recorder:
         self._predictor = predictor
         self.identity = {
             "model_hash": predictor.run.model_hash(),
-            "preprocessing_hash": preprocessing_hash(predictor.run.model, predictor.processor),
+            "preprocessing_hash": preprocessing_hash(
+                predictor.run.model, predictor.processor, predictor.decoder.bit_depth
+            ),
             "task": predictor.task.name,
         }
 
@@ -185,8 +187,7 @@ def file_columns(content: bytes | None) -> dict[str, Any]:
     """Size and format of a picture file that was decoded already."""
     if content is None:
         return {}
-    with Image.open(io.BytesIO(content)) as image:
-        return {"bytes": len(content), "format": image.format}
+    return {"bytes": len(content), "format": image_header(content)[0]}
 
 
 def reduce_embeddings(embeddings: np.ndarray) -> np.ndarray:
@@ -209,8 +210,12 @@ def is_sampled(request_id: str, share: float) -> bool:
     return zlib.crc32(request_id.encode()) < share * 2**32
 
 
-def preprocessing_hash(folder: Path, processor: Any) -> str:
-    """Of the processor's settings and of the library that does the work: answers differ by both."""
+def preprocessing_hash(folder: Path, processor: Any, bit_depth: int) -> str:
+    """Of the processor's settings, the library that does the work and the bit depth of the files.
+
+    Answers differ by each of them.
+    """
     settings = (folder / "preprocessor_config.json").read_bytes()
     backend = str(getattr(processor, "backend", "")).encode()
-    return f"p{hashlib.sha256(settings + b'|' + backend).hexdigest()[:16]}"
+    depth = b"" if bit_depth == 16 else f"|{bit_depth}".encode()
+    return f"p{hashlib.sha256(settings + b'|' + backend + depth).hexdigest()[:16]}"

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from hf_vft.data.images import decode_image, read_image_bytes
+from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
@@ -45,6 +45,7 @@ class _Asked:
     shown: Shown
     since: float
     content: bytes | None = None
+    note: str = ""
 
 
 class Service:
@@ -133,7 +134,7 @@ class Service:
             self._check_labels([label])
         predictor, content = self.predictor, self._content(path)
         with self._decoding.room_for(content):
-            image = self._decode(content)
+            image = self._read(content).image
             pixels, size = predictor.transform(image), image.size
             image = reduced(image)  # from here on only what is shown is kept
             frame = seen_frame(predictor.transform, predictor.processor, size)
@@ -154,7 +155,7 @@ class Service:
         """The picture with boxes over it."""
         content = self._content(path)
         with self._decoding.room_for(content):
-            image = self._decode(content)
+            image = self._read(content).image
             size = image.size
             image = reduced(image)
         return draw_boxes(image, objects, self.labels, size=size)
@@ -196,10 +197,11 @@ class Service:
         since = time.monotonic()
         content = self._content(path)
         with self._decoding.room_for(content):
-            image = self._decode(content)
-            pixels = self.predictor.transform(image)
-            shown = Shown.of(image, content, file=Path(path).name[:_LONGEST_VALUE], slices=slices)
-        return _Asked(pixels, shown, since, content if self.keep_images else None)
+            found = self._read(content)
+            pixels = self.predictor.transform(found.image)
+            name = Path(path).name[:_LONGEST_VALUE]
+            shown = Shown.of(found.image, content, file=name, slices=slices)
+        return _Asked(pixels, shown, since, content if self.keep_images else None, found.note)
 
     def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
         """Slice values as the log takes them.
@@ -224,10 +226,10 @@ class Service:
     def _content(self, path: str | Path) -> bytes:
         return read_image_bytes(path, max_bytes=self.limits.file_mb * MB)
 
-    def _decode(self, content: bytes) -> Image.Image:
-        most = self.limits.image_megapixels * 1_000_000
-        limit = min(most, self.predictor.recipe.data.max_pixels)
-        return decode_image(content, max_pixels=limit)
+    def _read(self, content: bytes) -> Decoded:
+        decoder = self.predictor.decoder
+        most = min(self.limits.image_megapixels * 1_000_000, decoder.max_pixels)
+        return replace(decoder, max_pixels=most).read(content)
 
     def _answer(self, asked: Sequence[_Asked]) -> list[Served]:
         outputs = self.predictor.outputs_of([one.pixels for one in asked])
@@ -251,7 +253,11 @@ class Service:
 
     def _served(self, asked: _Asked, found: Prediction) -> Served:
         answer = Served(
-            asked.shown.request_id, found.labels, found.best(self.labels, self.top), found.objects
+            asked.shown.request_id,
+            found.labels,
+            found.best(self.labels, self.top),
+            found.objects,
+            note=asked.note,
         )
         if self.abstention is None:
             return answer

@@ -12,6 +12,7 @@ from accelerate import PartialState
 from PIL import Image
 
 from hf_vft.data.disturbances import DISTURBANCES, SEVERITIES
+from hf_vft.data.images import Decoder
 from hf_vft.data.transforms import input_size
 from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.robustness import Robustness
@@ -65,7 +66,7 @@ def measure_robustness(
             pictures,
             task.plain(processor),
             seed=recipe.seed,
-            max_pixels=recipe.data.max_pixels,
+            decoder=Decoder.of(recipe.data),
             disturb=disturb,
         )
         outputs, _ = predict_logits(

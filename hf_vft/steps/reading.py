@@ -70,12 +70,11 @@ def read_labelled(
     return found
 
 
-def look_at_pictures(data: ImageData, *, max_pixels: int, display: Display) -> Audit:
+def look_at_pictures(data: ImageData, *, display: Display) -> Audit:
     """What the pictures alone give away, before time is spent on them."""
     display.start("auditing pictures", 1)
     return quick_audit(
         data,
-        max_pixels=max_pixels,
         cache_dir=default_cache() / "data",
         progress=lambda done, total: display.advance(done, total=total),
     )

@@ -97,7 +97,6 @@ def divide_recent(
     known_splits: dict[str, str],
     *,
     group: str | None,
-    max_pixels: int,
     seed: int,
     display: Display,
 ) -> Recent:
@@ -108,14 +107,13 @@ def divide_recent(
         old: The pictures that the champion was made with.
         known_splits: Their splits by SHA-256, as the champion had them.
         group: Column whose values pictures of one part, patient or place share.
-        max_pixels: As in the recipe.
         seed: Of the validation pictures.
         display: Where progress is shown.
 
     Raises:
         DataError: If too few are left.
     """
-    frame, numbers, repeats = _fresh(frame, old, group, max_pixels, display)
+    frame, numbers, repeats = _fresh(frame, old, group, display)
     notes = []
     if repeats:
         notes.append(
@@ -192,18 +190,18 @@ def _listed(root: Path) -> dict[str, str]:
 
 
 def _fresh(
-    frame: pd.DataFrame, old: ImageData, group: str | None, max_pixels: int, display: Display
+    frame: pd.DataFrame, old: ImageData, group: str | None, display: Display
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64], int]:
     """Rows that show something new, the unit of each, and how many do not."""
     display.start("looking at new pictures", len(frame))
     measures = []
     for row, path in enumerate(frame["path"]):
         try:
-            measures.append(measure(Path(path).read_bytes(), max_pixels))
+            measures.append(measure(Path(path).read_bytes(), old.decoder))
         except DataError as error:
             raise DataError(f"{path}: {error}.") from None
         display.advance(row + 1, total=len(frame))
-    known = measure_pictures(old, max_pixels=max_pixels, cache_dir=default_cache() / "data")
+    known = measure_pictures(old, cache_dir=default_cache() / "data")
     both = pd.concat([known, pd.DataFrame(measures)], ignore_index=True)
     groups = pd.Series([None] * len(both), dtype="object")
     if group is not None and group in frame:

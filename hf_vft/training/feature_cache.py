@@ -126,7 +126,7 @@ def cached_features(
     made_by = (__version__, *VERSIONS, device, backbone_fingerprint(model))
     done = []
     for view in range(views):
-        key = (*made_by, content, len(dataset), dataset.seed, view, str(dtype))
+        key = (*made_by, content, len(dataset), dataset.seed, dataset.decoder, view, str(dtype))
         path = folder / f"{_digest(repr(key).encode())}.safetensors"
         features = _read(path)
         # All processes compute together, or none does.

@@ -141,7 +141,7 @@ class FineTuning:
             self.data.splits[split],
             transform or self.plain,
             seed=self.recipe.seed,
-            max_pixels=self.recipe.data.max_pixels,
+            decoder=self.data.decoder,
         )
 
     def _probes(self) -> bool:

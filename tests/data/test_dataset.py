@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from hf_vft.data.dataset import BalancedSampler, VisionDataset
+from hf_vft.data.images import Decoder
 from hf_vft.data.transforms import STRENGTHS, eval_transform, train_transform
 from hf_vft.errors import DataError
 from hf_vft.recipe import AugmentConfig
@@ -55,7 +56,7 @@ def test_workers_that_stay_alive_see_the_epoch_change() -> None:
 
 
 def test_too_large_a_picture_is_refused() -> None:
-    data = VisionDataset(picture_rows(1), eval_transform(processor()), max_pixels=100)
+    data = VisionDataset(picture_rows(1), eval_transform(processor()), decoder=Decoder(100))
     with pytest.raises(DataError, match="pixels"):
         data[0]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hf_vft.data import images
+from hf_vft.data.decoding import files
 from hf_vft.data.images import decode_image
 from hf_vft.errors import DataError
 from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture, encoded, png_header, scene
@@ -110,7 +110,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_huge_files_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
     (tmp_path / "a.png").write_bytes(b"\0" * 1001)
     with pytest.raises(DataError, match=r"too large \(1,001 bytes\)"):
         decode_image(tmp_path / "a.png")

@@ -200,7 +200,7 @@ REJECTED = [
     Picture("PDF named .jpg", "a.jpg", content(b"%PDF-1.7\n" + b"x" * 99), reason="(a PDF)"),
     Picture("web page named .jpg", "a.jpg", content(b"<!DOCTYPE html><p>404"), reason="a web page"),
     Picture("SVG", "a.svg", content(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), reason="SVG"),
-    Picture("HEIC", "a.heic", content(b"\0\0\0\x18ftypheic" + bytes(40)), reason="HEIC: conv"),
+    Picture("HEIC", "a.heic", content(b"\0\0\0\x18ftypheic" + bytes(40)), reason="HEIC"),
     Picture("EPS", "a.eps", content(encoded(scene(), "EPS")), reason=NOT_AN_IMAGE),
     Picture("PNG bomb, 60000 × 60000", "a.png", bomb(60000), reason="too many"),
     Picture("PNG bomb, 12000 × 12000", "a.png", bomb(12000), reason="too many"),

@@ -53,7 +53,7 @@ def rows(folder: Path, n: int = 60, **columns: Any) -> pd.DataFrame:
 
 
 def divided(frame: pd.DataFrame, old: ImageData, **options: Any) -> Any:
-    given = {"group": None, "max_pixels": 10**6, "seed": 0, "display": Silent()} | options
+    given = {"group": None, "seed": 0, "display": Silent()} | options
     return divide_recent(frame, old, {}, **given)
 
 

@@ -40,5 +40,7 @@ def predict(
             typer.secho(f"{answer.file}: {answer.error}", fg="red", err=True)
         else:
             typer.echo(f"{answer.file}: {answer.text}")
+            if answer.note:
+                typer.secho(f"{answer.file}: {answer.note}.", fg="yellow", err=True)
     if failed:
         raise typer.Exit(1)
