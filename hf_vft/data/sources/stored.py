@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import glob
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import datasets
 import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
+from hf_vft.data.sources.folders import visible_files
+from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 
 Stored: TypeAlias = datasets.Dataset | datasets.DatasetDict
+
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\S*\.parquet")
+"""The Hub's name for a part of a split."""
 
 _FAILURES = (
     OSError,  # also the Hub's own errors, and a connection that fails
@@ -35,20 +43,101 @@ def is_saved(folder: Path) -> bool:
 
 
 def load_saved(folder: Path) -> Stored:
-    """Open what ``save_to_disk`` wrote; the pictures stay on disk."""
+    """Open what ``save_to_disk`` wrote; the pictures stay on disk.
+
+    Raises:
+        DataError: If it is damaged, or names files that are not in it.
+    """
+    _check_saved(folder)
     return _loaded(lambda: datasets.load_from_disk(str(folder)), f"{folder} cannot be opened")
 
 
 def load_parquet(path: Path, cache_dir: Path | None) -> Stored:
-    """Open a Parquet file, or a folder of them laid out as on the Hub."""
+    """Open a Parquet file, or a folder of them laid out as on the Hub.
+
+    Of a folder, the Parquet files that are seen in it are read and nothing else: given the folder,
+    ``datasets`` would read and fetch whatever a README in it says.
+    """
     cache = str(cache_dir / "datasets") if cache_dir else None
+    files = _by_split(path) if path.is_dir() else [path]
 
     def load() -> Stored:
-        if path.is_dir():
-            return datasets.load_dataset(str(path), cache_dir=cache)
-        return datasets.load_dataset("parquet", data_files=str(path), cache_dir=cache)
+        names: Any = (
+            {split: [_literal(file) for file in found] for split, found in files.items()}
+            if isinstance(files, dict)
+            else [_literal(file) for file in files]
+        )
+        return datasets.load_dataset("parquet", data_files=names, cache_dir=cache)
 
     return _loaded(load, f"{path} cannot be read as Parquet")
+
+
+def _by_split(folder: Path) -> dict[str, list[Path]]:
+    """The Parquet files of a folder by the split that their names tell, as on the Hub."""
+    found: dict[str, list[Path]] = {}
+    for file in visible_files(folder):
+        if file.suffix.casefold() == ".parquet":
+            found.setdefault(_split_of(file.relative_to(folder)), []).append(file)
+    return found
+
+
+def _split_of(file: Path) -> str:
+    if shard := _SHARD.fullmatch(file.name):
+        return shard[1]
+    told = (split_in_words(part) for part in (file.stem, *reversed(file.parent.parts)))
+    return next((found[0] for found in told if found), "train")
+
+
+def _literal(file: Path) -> str:
+    """A path in which nothing is a pattern, or an address, to ``datasets``.
+
+    Raises:
+        DataError: If it would be an address however it is written.
+    """
+    if "::" in str(file) or "://" in str(file):
+        raise DataError(f"{file}: rename it; a Parquet file's name may not look like an address.")
+    return glob.escape(str(file.absolute()))
+
+
+def _check_saved(folder: Path) -> None:
+    """Refuse a saved dataset whose lists of files lead out of its folder.
+
+    Raises:
+        DataError: If they do, or cannot be read.
+    """
+    splits: Any = [""]  # a dataset without splits lies in the folder itself
+    if (folder / "dataset_dict.json").is_file():
+        splits = _listed(_json(folder / "dataset_dict.json"), "splits")
+    for split in splits:
+        files = _listed(_json(folder / split / "state.json"), "_data_files", "filename")
+        if not _is_name(split) or not all(map(_is_name, files)):
+            raise DataError(f"{folder}: names files outside of its folder; refused.")
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text names something in a folder, and nothing elsewhere."""
+    return Path(text).name == text and text != ".." and "\0" not in text
+
+
+def _listed(tree: Any, key: str, field: str | None = None) -> list[str]:
+    """The texts of a list in a JSON object, or those of a field of each of its entries.
+
+    Raises:
+        DataError: If they are not there.
+    """
+    found = tree.get(key) if isinstance(tree, dict) else None
+    if field is not None and isinstance(found, list):
+        found = [one.get(field) if isinstance(one, dict) else None for one in found]
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise DataError(f"a saved dataset has no list {key!r} of texts.")
+    return found
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise DataError(f"{file} cannot be read.") from None
 
 
 def load_hub(repo_id: str, subset: str | None, cache_dir: Path | None) -> Stored:
