@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 import torch
 
+from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.metadata import has_metadata
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.stored import is_saved
 from hf_vft.data.sources.table import Table, image_rows
@@ -144,7 +144,7 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
     cache = default_cache() / "data"
     if path.is_dir() and (path / LABELS_FILE).is_file():
         return read_source(path / LABELS_FILE, reading, cache, **how)
-    if not path.is_dir() or has_metadata(Listing.of(path)) or is_saved(path):
+    if not path.is_dir() or metadata_files(Listing.of(path)) or is_saved(path):
         return read_source(source, reading, cache, **how)
     files = [file for file in visible_files(path) if is_picture_name(file)]
     if not files:

@@ -22,7 +22,7 @@ from hf_vft.automl.prepare import Prepared, Workplace
 from hf_vft.automl.resolve import decide, resolve
 from hf_vft.data.audit_results import Audit
 from hf_vft.data.load import ImageData
-from hf_vft.data.sources.columns import FROM_SOURCE
+from hf_vft.data.sources.decide_columns import FROM_SOURCE
 from hf_vft.errors import DataError, RecipeError, RunError, VftError
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten

@@ -16,7 +16,7 @@ from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.images import Decoder
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
-from hf_vft.data.sources.columns import FROM_SOURCE
+from hf_vft.data.sources.decide_columns import FROM_SOURCE
 from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.table import Table

@@ -100,6 +100,8 @@ def settle_reading(recipe: Recipe, reading: Reading | None) -> tuple[Recipe, lis
 def _tell(found: ImageData | LabelledPictures, display: Display) -> None:
     if found.reading is not None:
         display.say(found.reading.statement)
+        for line in found.reading.guessed(found.notes):
+            display.say(line)
     for note in found.notes:
         display.warn(note)
     if found.rejected:

@@ -17,7 +17,7 @@ import pandas as pd
 from hf_vft.data.audit_duplicates import find_duplicates, units
 from hf_vft.data.audit_measure import measure, measure_pictures
 from hf_vft.data.load import ImageData
-from hf_vft.data.sources.metadata import METADATA_NAMES
+from hf_vft.data.sources.folder_tables import METADATA_NAMES
 from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.data.stratify import divide
 from hf_vft.data.wording import counted, few

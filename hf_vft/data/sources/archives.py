@@ -20,6 +20,8 @@ MAX_RATIO = 200
 _SMALL = 100 << 20  # a ratio alone is no danger below this unpacked size
 _NESTED = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _CHUNK = 1 << 20
+_UTF8_FLAG = 0x800
+_VERSION = 2  # changes with what becomes of the names in an archive
 
 
 def unpack(
@@ -46,7 +48,7 @@ def unpack(
     if not zipfile.is_zipfile(archive):
         raise DataError(f"{archive} is not a zip file, or is cut short.")
     with archive.open("rb") as file:
-        target = folder / hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        target = folder / f"{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}-{_VERSION}"
     if target.is_dir():
         return target
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +89,7 @@ def _members(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     """
     members: dict[str, zipfile.ZipInfo] = {}
     for info in opened.infolist():
-        name = info.filename.replace("\\", "/")  # some Windows programs write it so
+        name = _name(info).replace("\\", "/")  # some Windows programs write it so
         path = PurePosixPath(name)
         mode = info.external_attr >> 16
         if path.is_absolute() or ".." in path.parts or name[1:2] == ":" or "\0" in name:
@@ -106,6 +108,20 @@ def _members(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
     if not members:
         raise DataError(f"{archive} is empty.")
     return members
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name of an entry; without the flag for UTF-8 it may be UTF-8 all the same.
+
+    The Mac's Archive Utility writes it so. What is no UTF-8 is left in code page 437, which is
+    what the format says.
+    """
+    if info.flag_bits & _UTF8_FLAG:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _refuse_bomb(

@@ -102,6 +102,22 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
     return _planned(walk, level, reason, listing, aside)
 
 
+def places_of(listing: Listing) -> dict[str, tuple[str, str | None]]:
+    """Class and split of each folder of images, nothing left out; the class may be empty.
+
+    Raises:
+        DataError: If two folders are the same split, or two levels could be the classes.
+    """
+    config = DataConfig(leave_out=[])
+    aside = set_aside(listing, config)
+    walk = _through_levels(aside, listing, strict=False)
+    level = _class_level(walk, listing, aside, config)[0] if walk.numbers else 0
+    return {
+        row.folder: (row.names[level] if len(row.names) > level else "", row.split)
+        for row in walk.rows
+    }
+
+
 def _row(folder: str, images: int) -> _Row:
     return _Row(folder, images, tuple(folder.split("/")) if folder else ())
 

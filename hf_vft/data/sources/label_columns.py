@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import datasets
@@ -11,14 +12,14 @@ import pandas as pd
 
 from hf_vft.data.boxes import Box, Objects, from_corners
 from hf_vft.data.kinds import KINDS, LabelKind
-from hf_vft.data.sources.columns import FROM_SOURCE, NONE, Columns, box_fields, item_of
-from hf_vft.data.wording import quoted
+from hf_vft.data.sources.box_columns import box_fields, item_of
+from hf_vft.data.sources.column_facts import TRUE, UNCERTAIN, ColumnFacts
+from hf_vft.data.sources.decide_columns import Columns
+from hf_vft.data.sources.label_writing import Writing, decide_writing, is_k_hot, parsed_list
+from hf_vft.data.sources.plan import Guess
+from hf_vft.data.wording import few, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
-
-SEPARATORS = ("|", ";")
-_TRUE = {"1", "true", "yes"}
-_FALSE = {"0", "false", "no", ""}
 
 
 @dataclass(frozen=True)
@@ -29,46 +30,40 @@ class Labels:
         kind: What each of them is.
         values: One for each row; None where there is none.
         class_names: The order of the classes, where the source fixes one.
+        guesses: What was concluded about how they are written.
+        notes: One line per doubtful thing.
     """
 
     kind: LabelKind
     values: list[Any]
     class_names: list[str] | None = None
-
-
-def with_flags(
-    rows: datasets.Dataset, columns: Columns, config: DataConfig, kind: str | None
-) -> Columns:
-    """Take columns of 0 and 1 for the labels where no other column holds them.
-
-    Only where there are two or more of them, and where the recipe leaves the labels open.
-    """
-    asked = config.label_columns == "auto" and config.label_column in ("auto", FROM_SOURCE)
-    if columns.label is not None or columns.flags or not asked or kind not in (None, "classes"):
-        return columns
-    played = {columns.image, columns.split, columns.group, *config.slice_columns}
-    flags = [name for name in rows.column_names if name not in played and _is_flag(rows, name)]
-    return replace(columns, flags=tuple(flags)) if len(flags) >= 2 else columns
+    guesses: tuple[Guess, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 def read_labels(
-    rows: datasets.Dataset, columns: Columns, config: DataConfig, kind: str | None
+    rows: datasets.Dataset,
+    columns: Columns,
+    facts: Mapping[str, ColumnFacts],
+    config: DataConfig,
+    kind: str | None,
 ) -> Labels:
     """Read the labels of every row.
 
     Args:
         rows: The table.
         columns: With ``label`` or ``flags``.
-        config: Separator and format of boxes.
+        facts: Of the columns.
+        config: Separator, missing and uncertain labels, format of boxes.
         kind: A key of `KINDS` that the labels have to be of; None takes what is there.
 
     Raises:
         DataError: If a value is of another kind.
     """
     if columns.flags:
-        found = _from_flags(rows, columns.flags)
+        found = _from_flags(rows, columns.flags, facts, config, kind)
     else:
-        found = _from_column(rows, str(columns.label), config, kind)
+        found = _from_column(rows, str(columns.label), facts, config, kind)
     if kind is not None and kind != found.kind.name:
         where = quoted(columns.flags) if columns.flags else repr(columns.label)
         raise DataError(f"Column {where}: {found.kind.reason}, which does not fit the task.")
@@ -89,37 +84,58 @@ def _text(value: Any, feature: Any) -> str | None:
     return None if value is None or str(value).strip() == "" else str(value)
 
 
-def _from_flags(rows: datasets.Dataset, names: Sequence[str]) -> Labels:
-    table = {name: rows[name][:] for name in names}
+def _from_flags(
+    rows: datasets.Dataset,
+    names: Sequence[str],
+    facts: Mapping[str, ColumnFacts],
+    config: DataConfig,
+    kind: str | None,
+) -> Labels:
     for name in names:
-        if not _is_flag(rows, name):
+        if not (facts[name].is_flag or facts[name].is_uncertain_flag):
             raise DataError(f"data.label_columns: column {name!r} holds more than 0 and 1.")
-    values = [
-        tuple(name for name in names if _raised(table[name][row])) for row in range(len(rows))
-    ]
-    return Labels(KINDS["classes"], values, list(names))
-
-
-def _is_flag(rows: datasets.Dataset, column: str) -> bool:
-    feature = rows.features[column]
-    if not isinstance(feature, datasets.Value) or "binary" in feature.dtype:
-        return False
-    found = {_flag_text(value) for value in rows[column][:]}
-    return found <= _TRUE | _FALSE and bool(found & _TRUE) and bool(found - _TRUE)
+    uncertain = [name for name in names if facts[name].is_uncertain_flag]
+    rule = config.uncertain_labels
+    if uncertain and rule == "ask":
+        raise DataError(
+            f"Columns {few([repr(name) for name in uncertain], 4)} hold -1 (uncertain) beside 0 "
+            "and 1: say what it means with --set data.uncertain_labels=negative, positive or "
+            "leave_out."
+        )
+    table = {name: [_flag_text(value) for value in rows[name][:]] for name in names}
+    raised = TRUE | ({UNCERTAIN} if rule == "positive" else set())
+    values: list[Any] = []
+    for row in range(len(rows)):
+        unsure = rule == "leave_out" and any(table[n][row] == UNCERTAIN for n in uncertain)
+        values.append(None if unsure else tuple(n for n in names if table[n][row] in raised))
+    one_each = all(value is None or len(value) == 1 for value in values)
+    if one_each and kind == "class":
+        return Labels(KINDS["class"], [value and value[0] for value in values], list(names))
+    notes = []
+    if one_each:
+        notes.append(
+            f"Exactly one of {len(names)} columns of 0 and 1 is set for every image: where that is "
+            "so by nature, set task=image-classification."
+        )
+    blank = [name for name in names if facts[name].missing]
+    if blank:
+        notes.append(f"Blank values of columns {few([repr(n) for n in blank], 4)} are taken for 0.")
+    return Labels(KINDS["classes"], values, list(names), (), notes)
 
 
 def _flag_text(value: Any) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:g}"
-    return "" if value is None else str(value).strip().casefold()
-
-
-def _raised(value: Any) -> bool:
-    return _flag_text(value) in _TRUE
+    text = "" if value is None else str(value).strip().casefold()
+    return text.removesuffix(".0")
 
 
 def _from_column(
-    rows: datasets.Dataset, column: str, config: DataConfig, kind: str | None
+    rows: datasets.Dataset,
+    column: str,
+    facts: Mapping[str, ColumnFacts],
+    config: DataConfig,
+    kind: str | None,
 ) -> Labels:
     feature = rows.features[column]
     if box_fields(feature) is not None:
@@ -131,35 +147,48 @@ def _from_column(
     texts = text_values(rows, column)
     if isinstance(feature, datasets.ClassLabel):
         return Labels(KINDS["class"], texts, list(feature.names))
-    separator = _separator(texts, config, kind)
-    if separator is None:
-        return Labels(KINDS["class"], texts)
-    parts = [
-        None if text is None else tuple(dict.fromkeys(p.strip() for p in text.split(separator)))
-        for text in texts
+    counts = facts[column].counts
+    if len(counts) < facts[column].distinct:
+        counts = Counter(text.strip() for text in texts if text is not None)
+    return _written(texts, column, decide_writing(column, counts, config, kind))
+
+
+def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
+    notes = list(how.notes)
+    kept = [None if text is None or text.strip() in how.missing else text for text in texts]
+    if how.form == "one":
+        return Labels(KINDS["class"], kept, None, how.guesses, notes)
+    if how.form == "list":
+        lists = [None if text is None else parsed_list(text) for text in kept]
+        found = _plain_lists(lists, datasets.Value("string"), column)
+        return Labels(found.kind, found.values, found.class_names, how.guesses, notes + found.notes)
+    parts = [None if text is None else text.split(how.separator) for text in kept]
+    cut = [
+        None if one is None else tuple(dict.fromkeys(filter(None, (p.strip() for p in one))))
+        for one in parts
     ]
-    cut = [None if found is None else tuple(filter(None, found)) for found in parts]
-    return Labels(KINDS["classes"], cut)
-
-
-def _separator(texts: Sequence[str | None], config: DataConfig, kind: str | None) -> str | None:
-    if config.label_separator == NONE or kind == "class":
-        return None
-    if config.label_separator is not None:
-        return config.label_separator
-    usual = (*SEPARATORS, ",") if kind == "classes" else SEPARATORS
-    used = [sign for sign in usual if any(sign in text for text in texts if text is not None)]
-    if len(used) > 1:
-        raise DataError(
-            f"The labels hold {quoted(used)}: say with data.label_separator which of them stands "
-            "between two labels, or 'none'."
-        )
-    return used[0] if used else "|" if kind == "classes" else None
+    return Labels(KINDS["classes"], cut, None, how.guesses, notes)
 
 
 def _lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
     if not isinstance(inner, datasets.Value | datasets.ClassLabel):
         raise DataError(f"Column {column!r} holds lists of {inner}: give lists of labels.")
+    return _plain_lists(values, inner, column)
+
+
+def _plain_lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
+    length = 0 if isinstance(inner, datasets.ClassLabel) else is_k_hot(values)
+    if length:
+        names = [str(number) for number in range(length)]
+        marked = [
+            None if one is None else tuple(n for n, v in zip(names, one, strict=True) if v)
+            for one in values
+        ]
+        note = (
+            f"Column {column!r} holds vectors of {length} values 0 and 1, so each place is a "
+            f"class, named by its number from 0."
+        )
+        return Labels(KINDS["classes"], marked, names, (), [note])
     names = list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
     labels = [
         None

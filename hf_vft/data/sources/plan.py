@@ -101,10 +101,13 @@ class Reading:
             parts.append(f"left out: {few(shown, _SHOWN_LEFT_OUT)}")
         return f"Read as {self.format}: {'; '.join(filter(None, parts))}."
 
-    def guessed(self) -> list[str]:
-        """One line for each guess, with the setting that changes it."""
+    def guessed(self, notes: Iterable[str] = ()) -> list[str]:
+        """One line for each guess that no note tells of, with the setting that changes it."""
+        told = list(notes)
         return [
-            f"{guess.reason}; set {guess.field} to have it otherwise." for guess in self.guesses
+            f"{guess.reason}; set {guess.field} to have it otherwise."
+            for guess in self.guesses
+            if not any(guess.reason in note for note in told)
         ]
 
     def counted(

@@ -12,21 +12,21 @@ from huggingface_hub.constants import HF_HOME
 
 from hf_vft.data.labels import natural_key
 from hf_vft.data.sources.archives import unpack
-from hf_vft.data.sources.class_folders import read_class_folders
 from hf_vft.data.sources.coco import load_coco, read_coco
-from hf_vft.data.sources.columns import NONE, refuse_columns
-from hf_vft.data.sources.decide_folders import decide_folders
-from hf_vft.data.sources.formats import format_names, recognised, unread
+from hf_vft.data.sources.decide_columns import NONE, refuse_columns
+from hf_vft.data.sources.described import given_of_file, read_described
+from hf_vft.data.sources.finder import Finder
+from hf_vft.data.sources.folder_tables import metadata_files
+from hf_vft.data.sources.formats import format_names, recognised
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
-from hf_vft.data.sources.metadata import has_metadata, read_metadata
 from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
-from hf_vft.data.sources.tabular import rows_to_table
-from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, read_columns, to_rows
+from hf_vft.data.sources.tabular import Given, rows_to_table
+from hf_vft.data.sources.textfiles import TEXT_SUFFIXES
 from hf_vft.data.wording import quoted
-from hf_vft.errors import AmbiguousSourceError, DataError
+from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
 Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
@@ -108,28 +108,15 @@ def _read_folder(whole: Listing, how: How) -> Table:
         raise DataError(
             f"data.format: no format {how.config.format!r}; there are {quoted(format_names())}."
         )
-    if how.config.format in (None, "table") and has_metadata(listing):
-        return read_metadata(listing, how)
-    if listing.ending(".parquet") and not listing.images:
+    if listing.ending(".parquet") and not listing.images and not metadata_files(listing):
         return _read_stored(load_parquet(listing.root, how.cache_dir), how, base=listing.root)
-    marked = _read_annotations(listing, how)
-    if marked is not None:
-        refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
-        return marked
-    return _read_class_folders(listing, how)
-
-
-def _read_class_folders(listing: Listing, how: How) -> Table:
-    refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
-    try:
-        return read_class_folders(listing, decide_folders(listing, how.config))
-    except AmbiguousSourceError:
-        raise
-    except DataError:
-        known = unread(listing) if how.config.format is None else None
-        if known is None:
-            raise
-    raise DataError(f"{listing.name}: {known}")
+    asked = how.config.table is not None or how.config.format == "table"
+    if not asked and not metadata_files(listing):
+        marked = _read_annotations(listing, how)
+        if marked is not None:
+            refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
+            return marked
+    return read_described(listing, how)
 
 
 def _read_annotations(listing: Listing, how: How) -> Table | None:
@@ -165,10 +152,7 @@ def _read_file(path: Path, how: How) -> Table:
         name = path.relative_to(listing.root).as_posix()
         return read_coco(listing, {name: coco}, how)
     if suffix in TEXT_SUFFIXES:
-        rows = to_rows(read_columns(path))
-        return rows_to_table(
-            rows, how.config, base=path.parent, kind=how.kind, needs_labels=how.labelled
-        )
+        return rows_to_table(given_of_file(path, how), how)
     if suffix == ".parquet":
         return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
     raise DataError(f"{path} is not a source of labelled pictures: give {_KINDS}.")
@@ -178,13 +162,6 @@ def _read_stored(stored: Stored, how: How, *, base: Path | None) -> Table:
     rows, splits, notes = joined(stored)
     if not len(rows):
         raise DataError("The dataset has no rows.")
-    table = rows_to_table(
-        rows,
-        how.config,
-        base=base,
-        contained=how.contained,
-        splits=splits,
-        kind=how.kind,
-        needs_labels=how.labelled,
-    )
-    return replace(table, notes=notes + table.notes)
+    given = Given(rows, "the dataset", Finder(base, contained=how.contained) if base else None)
+    given = replace(given, splits=splits, split_source="its own splits", notes=tuple(notes))
+    return rows_to_table(given, how)

@@ -1,11 +1,11 @@
-"""Brings a table of any make into the one form: which row is which picture, of which class."""
+"""Brings a table of any make into the one form: which row is which image, of which class."""
 
 from __future__ import annotations
 
 import posixpath
-import unicodedata
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import datasets
@@ -13,75 +13,96 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hf_vft.data.kinds import KINDS
-from hf_vft.data.sources.columns import Columns, box_columns, find_columns, require_label
-from hf_vft.data.sources.label_columns import Labels, read_labels, text_values, with_flags
+from hf_vft.data.sources.box_columns import box_struct, read_box_rows
+from hf_vft.data.sources.column_facts import ColumnFacts, gather
+from hf_vft.data.sources.decide_columns import (
+    FOLDER,
+    Columns,
+    decide_columns,
+    image_column,
+    require_label,
+)
+from hf_vft.data.sources.finder import Finder, Found, short_names
+from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
+from hf_vft.data.sources.plan import Guess, LeftOut, Reading
+from hf_vft.data.sources.repeats import one_row_each
 from hf_vft.data.sources.table import Table, canonical_split, image_rows
-from hf_vft.data.wording import counted, quoted
+from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
 
 _RESERVED = ("image", "label", "file", "group")  # columns of the result
+_SAMPLE = 50
 
 
-def rows_to_table(
-    rows: datasets.Dataset,
-    config: DataConfig,
-    *,
-    base: Path | None,
-    contained: bool = False,
-    splits: list[str] | None = None,
-    kind: str | None = None,
-    needs_labels: bool = True,
-) -> Table:
+@dataclass(frozen=True)
+class Given:
+    """A table before it is understood.
+
+    Attributes:
+        rows: One row for each image, label or box.
+        where: What it is called in messages.
+        finder: Finds the files that it names; None where it holds the images.
+        splits: Split of each row where the source itself is divided.
+        split_source: What says so.
+        notes: What is doubtful about how it was read.
+        left_out: What is not read besides.
+    """
+
+    rows: datasets.Dataset
+    where: str
+    finder: Finder | None = None
+    splits: list[str] | None = None
+    split_source: str = ""
+    notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Images:
+    """The images of the rows, and what their places tell."""
+
+    rows: datasets.Dataset
+    files: list[str]
+    matched: str = ""
+    roles: FolderRoles | None = None
+
+
+def rows_to_table(given: Given, how: How) -> Table:
     """Bring a table into the one form.
 
     Args:
-        rows: One row per picture.
-        config: Which columns; see :func:`hf_vft.data.sources.columns.find_columns`.
-        base: Folder that file names are relative to; None where there is none.
-        contained: Whether no row may name a file outside ``base``.
-        splits: Split of each row where the source itself is divided.
-        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
-            what is there.
-        needs_labels: Whether a table without labels is an error; if not, its labels are None.
+        given: The table.
+        how: Which columns; see :func:`hf_vft.data.sources.decide_columns.decide_columns`.
 
     Raises:
         DataError: One line about the column or value that does not fit.
     """
-    boxes = None if kind is None else kind == "boxes"
-    columns = find_columns(rows.features, config, boxes=boxes)
-    columns = with_flags(rows, columns, config, kind)
-    if columns.split is not None:
-        splits = _split_values(rows, columns.split)
-    named = base is not None and _is_text(rows.features[columns.image])
-    labelled = columns.label is not None or bool(columns.flags)
-    if needs_labels and not labelled and (not named or kind not in (None, "class")):
-        require_label([name for name in rows.column_names if name != columns.image])
-    if base is not None and named:
-        files, images = _named_images(rows, columns.image, base, contained)
-    else:
-        images = _held_images(rows, columns.image, contained)
-        files = _row_names(images, splits)
-    notes = []
-    if labelled:
-        labels = read_labels(rows, columns, config, kind)
-    elif not needs_labels:
-        labels = Labels(KINDS["class"], [None] * len(files))
-    else:
-        labels = Labels(KINDS["class"], [*_labels_from_folders(files, rows.column_names)])
-        notes.append("No column holds labels, so the names of the folders are the labels.")
-    if splits is None and named:
-        splits = _splits_from_folders(files)
+    rows, config = given.rows, how.config
+    facts = gather(rows)
+    share = _share_of_files(facts, given.finder)
+    chosen = image_column(facts, config, share)
+    named = given.finder is not None and facts[chosen.name].is_scalar
+    images = _named(given, chosen.name) if named else _held(given, chosen.name, how)
+    folders = images.roles.classes if images.roles is not None else []
+    columns = decide_columns(
+        facts, config, chosen, kind=how.kind, where=given.where, folders=folders
+    )
+    splits, split_source = _splits(given, columns, images)
+    labels, source = _labels(given, how, columns, facts, images)
     extras, unused = _extra_columns(rows, columns)
+    notes = [*given.notes, *labels.notes]
     if columns.label is not None and labels.kind.name != "boxes":
-        marked = [name for name in box_columns(rows.features) if name in unused]
-        unused = [name for name in unused if name not in marked]
-        notes += [_boxes_too(name, columns.label) for name in marked]
+        struct = box_struct(rows.features)
+        notes += [_boxes_too(name, columns.label) for name in struct if name in unused]
+        unused = [name for name in unused if name not in struct]
     if unused:
         notes.append(f"Not used: columns {quoted(unused)}.")
+    guesses = (*columns.guesses, *labels.guesses)
     table = Table(
-        images=images,
-        files=files,
+        images=images.rows,
+        files=images.files,
         labels=labels.values,
         kind=labels.kind,
         splits=splits,
@@ -89,81 +110,67 @@ def rows_to_table(
         extras=extras,
         class_names=labels.class_names,
         notes=notes,
-        columns={
-            role: name
-            for role in ("image", "label", "split")
-            if (name := getattr(columns, role)) is not None
-        },
+        columns=_roles(columns, source),
         flags=list(columns.flags),
+        reading=Reading(given.where, source, split_source, images.matched, given.left_out, guesses),
     )
-    return _without_repeats(table)
+    return one_row_each(table, how.kind)
 
 
-def _is_text(feature: Any) -> bool:
-    return isinstance(feature, datasets.Value) and feature.dtype in ("string", "large_string")
+def table_in(file: Path | str) -> str:
+    """What a table is called in the statement of what was read."""
+    return f"the table {posixpath.basename(str(file))}"
 
 
-def _named_images(
-    rows: datasets.Dataset, column: str, base: Path, contained: bool
-) -> tuple[list[str], datasets.Dataset]:
-    """Names and pictures of rows that name files."""
-    given = rows[column][:]
-    if None in given:
-        raise DataError(f"Column {column!r}, row {given.index(None) + 1}: no file is named.")
-    if contained:
-        for name in given:
-            if _leads_out(name):
-                raise DataError(f"{name!r} leads out of the archive; refused.")
-    paths = [_locate(name, base) for name in given]
-    return _short_names(paths, base), image_rows(paths)
+def _share_of_files(facts: Mapping[str, ColumnFacts], finder: Finder | None) -> Any:
+    if finder is None:
+        return None
+    return lambda name: finder.share(list(facts[name].counts)[:_SAMPLE])
 
 
-def _leads_out(name: str) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.is_absolute() or ".." in path.parts or "\0" in name
+def _roles(columns: Columns, source: str) -> dict[str, str]:
+    roles = {
+        role: name
+        for role in ("image", "label", "split")
+        if (name := getattr(columns, role)) is not None
+    }
+    return roles | ({"label": FOLDER} if source == "the folder names" else {})
 
 
-def _locate(name: str, base: Path) -> Path:
-    """The file that a table means: as written, else with other slashes or composed accents."""
-    written = base / name
-    others = [
-        name.strip(),
-        name.strip().replace("\\", "/"),
-        unicodedata.normalize("NFC", name),
-        unicodedata.normalize("NFD", name),
-    ]
-    if "\0" in name or written.exists():
-        return written
-    return next((base / other for other in others if (base / other).exists()), written)
+def _named(given: Given, column: str) -> _Images:
+    """Files and images of rows that name files."""
+    names = text_values(given.rows, column)
+    if None in names:
+        raise DataError(f"Column {column!r}, row {names.index(None) + 1}: no file is named.")
+    texts = [str(name) for name in names]
+    finder = given.finder or Finder(Path())
+    found: Found = finder.all(texts)
+    finder.refuse_if_none(found, texts, given.where)
+    files = short_names(found.paths, finder.base.as_posix())
+    for row in found.missing:  # as written, which is what a person looks for
+        files[row] = files[row] if not files[row].startswith("../") else texts[row]
+    roles = roles_of(files)
+    return _Images(image_rows([Path(path) for path in found.paths]), files, found.matched, roles)
 
 
-def _short_names(paths: Sequence[Path], base: Path) -> list[str]:
-    """Names that do not say where the data lies: relative to the table or to what they share."""
-    relative = [posixpath.relpath(path.as_posix(), base.as_posix()) for path in paths]
-    if not all(name.startswith("../") for name in relative):
-        return relative
-    shared = posixpath.commonpath([posixpath.dirname(name) for name in relative])
-    return [posixpath.relpath(name, shared) for name in relative]
-
-
-def _held_images(rows: datasets.Dataset, column: str, contained: bool) -> datasets.Dataset:
-    """The picture column alone, not decoded."""
-    images = rows.select_columns([column])
+def _held(given: Given, column: str, how: How) -> _Images:
+    """The image column alone, not decoded."""
+    images = given.rows.select_columns([column])
     if column != "image":
         images = images.rename_column(column, "image")
     try:
         images = images.cast_column("image", datasets.Image(decode=False))
     except (pa.ArrowException, TypeError, ValueError, KeyError):
         raise DataError(
-            f"Column {column!r} holds no pictures but {rows.features[column]}."
+            f"Column {column!r} holds no pictures but {given.rows.features[column]}."
         ) from None
-    if contained and _fields(images, "bytes", pc.is_null).count(True):
+    if how.contained and _fields(images, "bytes", pc.is_null).count(True):
         raise DataError("The dataset names files outside the archive; refused.")
-    return images
+    return _Images(images, _row_names(images, given.splits))
 
 
 def _fields(images: datasets.Dataset, field: str, function: Any = None) -> list[Any]:
-    """One field of every picture, or a function of it, without holding all pictures at once."""
+    """One field of every image, or a function of it, without holding all images at once."""
     found: list[Any] = []
     for batch in images.with_format("arrow").iter(1000):
         values = pc.struct_field(batch["image"], field)
@@ -176,26 +183,20 @@ def _row_names(images: datasets.Dataset, splits: Sequence[str] | None) -> list[s
     paths = _fields(images, "path")
     if None not in paths and len(set(paths)) == len(paths):
         absolute = all(posixpath.isabs(path) for path in paths)
-        return _short_names([Path(path) for path in paths], Path("/")) if absolute else paths
+        return short_names(paths, "/") if absolute else paths
     prefixes = splits or ["row"] * len(paths)
     return [f"{prefix}/{row:07d}" for row, prefix in enumerate(prefixes)]
 
 
-def _labels_from_folders(files: Sequence[str], names: Sequence[str]) -> list[str | None]:
-    """The folder right below the root or the split, as for a folder of class folders."""
-    folders = [PurePosixPath(file).parts[:-1] for file in files]
-    if all(parts and canonical_split(parts[0]) for parts in folders):
-        folders = [parts[1:] for parts in folders]
-    if not all(parts and parts[0] != ".." for parts in folders):
-        require_label(names)
-    return [parts[0] for parts in folders]
-
-
-def _splits_from_folders(files: Sequence[str]) -> list[str] | None:
-    parts = [PurePosixPath(file).parts for file in files]
-    splits = [canonical_split(part[0]) if len(part) > 1 else None for part in parts]
-    found = [split for split in splits if split is not None]
-    return found if len(found) == len(files) and "train" in found else None
+def _splits(given: Given, columns: Columns, images: _Images) -> tuple[list[str] | None, str]:
+    """The split of each row, and what says so."""
+    if columns.split is not None:
+        return _split_values(given.rows, columns.split), f"column {columns.split!r}"
+    if given.splits is not None:
+        return given.splits, given.split_source
+    if images.roles is not None and images.roles.splits is not None:
+        return images.roles.splits, "the folders"
+    return None, ""
 
 
 def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
@@ -207,6 +208,35 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
             "validation, test: name another data.split_column, or 'none' to divide anew."
         )
     return [str(canonical_split(value)) for value in values]
+
+
+def _labels(
+    given: Given, how: How, columns: Columns, facts: Mapping[str, ColumnFacts], images: _Images
+) -> tuple[Labels, str]:
+    """The label of each row, and where it comes from, in words."""
+    rows = given.rows
+    if columns.boxes is not None:
+        names = text_values(rows, columns.boxes.label)
+        boxes = read_box_rows(rows, columns.boxes, images.files, names, how.config)
+        values = [boxes[file] for file in images.files]
+        corners = ", ".join(columns.boxes.corners)
+        source = f"column {columns.boxes.label!r}, with corners in {corners}"
+        return Labels(KINDS["boxes"], values, None), source
+    if columns.labelled:
+        what = f"column {columns.label!r}" if columns.label else "columns of 0 and 1"
+        return read_labels(rows, columns, facts, how.config, how.kind), what
+    others = [name for name in rows.column_names if name != columns.image]
+    roles = images.roles
+    from_folders = roles is not None and roles.labels is not None and how.kind in (None, "class")
+    if from_folders and roles is not None and (how.labelled or how.config.label_column == FOLDER):
+        note = "No column holds labels, so the names of the folders are the labels."
+        guess = Guess("data.label_column", FOLDER, note.removesuffix("."))
+        said = [] if how.config.label_column == FOLDER else [note]
+        found = Labels(KINDS["class"], list(roles.labels or []), None, (guess,), said)
+        return found, "the folder names"
+    if how.labelled:
+        require_label(others)
+    return Labels(KINDS["class"], [None] * len(images.files)), ""
 
 
 def _boxes_too(boxes: str, label: str) -> str:
@@ -222,8 +252,11 @@ def _extra_columns(
     """The plain columns that play no other part, and the names of those that are not used."""
     extras: dict[str, list[Any]] = {}
     unused = []
+    played = {columns.image, columns.label, columns.split, *columns.flags}
+    if columns.boxes is not None:
+        played |= {*columns.boxes.corners, columns.boxes.label, *(columns.boxes.size or ())}
     for name, feature in rows.features.items():
-        if name in (columns.image, columns.label, columns.split, *columns.flags):
+        if name in played:
             continue
         if name == columns.group and name in _RESERVED:
             continue  # the result has it as "group"
@@ -236,25 +269,3 @@ def _extra_columns(
         else:
             unused.append(name)
     return extras, unused
-
-
-def _without_repeats(table: Table) -> Table:
-    """Leave out rows that say of the same file the same once more.
-
-    Raises:
-        DataError: If two rows say different things of one file.
-    """
-    first: dict[str, int] = {}
-    for row, file in enumerate(table.files):
-        earlier = first.setdefault(file, row)
-        for column in (table.labels, table.splits, table.groups):
-            if column is not None and column[earlier] != column[row]:
-                raise DataError(
-                    f"{file} is named twice, once with {column[earlier]!r} and once with "
-                    f"{column[row]!r}: keep one row."
-                )
-    if len(first) == len(table.files):
-        return table
-    repeats = counted(len(table.files) - len(first), "row")
-    note = f"Not used, because they name a file once more: {repeats}."
-    return table.select(list(first.values()), note)

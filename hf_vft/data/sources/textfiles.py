@@ -4,15 +4,39 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 
+from hf_vft.data.sources.encoding import guess_note, read_text
+from hf_vft.data.sources.listing import has_image_suffix
 from hf_vft.errors import DataError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+_RETINANET = ("image", "x1", "y1", "x2", "y2", "class")
+_AUTOML = ("split", "image", "label", "x1", "y1", "", "", "x2", "y2", "", "")
+
+
+@dataclass(frozen=True)
+class FileTable:
+    """What a file holds as a table.
+
+    Attributes:
+        columns: Name to values; a missing value is None.
+        notes: What is doubtful about how it was read.
+    """
+
+    columns: dict[str, list[Any]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values()), []))
 
 
 def read_columns(file: Path) -> dict[str, list[Any]]:
@@ -24,17 +48,28 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
     Raises:
         DataError: If it cannot be read; names the line where it can.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{file} is not UTF-8 text: save it as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}.") from None
+    return read_file_table(file).columns
+
+
+def read_file_table(file: Path, encoding: str | None = None, shown: str | None = None) -> FileTable:
+    """Read a CSV, TSV, JSON Lines or JSON file, with what was concluded on the way.
+
+    Args:
+        file: To read.
+        encoding: What the recipe says; None finds out.
+        shown: What it is called in messages.
+
+    Raises:
+        DataError: If it cannot be read; names the line where it can.
+    """
+    name = shown or str(file)
+    read = read_text(file, encoding, name)
     is_csv = file.suffix.casefold() in (".csv", ".tsv")
-    columns = _parse_csv(text, file) if is_csv else _parse_json(text, file)
-    if not columns or not next(iter(columns.values())):
-        raise DataError(f"{file} has no rows.")
-    return columns
+    found = _parse_csv(read.text, name) if is_csv else FileTable(_parse_json(read.text, file, name))
+    if not found.rows:
+        raise DataError(f"{name} has no rows.")
+    note = guess_note(name, read)
+    return FileTable(found.columns, (*found.notes, *([note] if note else [])))
 
 
 def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
@@ -42,7 +77,7 @@ def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
     return datasets.Dataset(pa.table({name: _array(values) for name, values in columns.items()}))
 
 
-def _parse_csv(text: str, file: Path) -> dict[str, list[Any]]:
+def _parse_csv(text: str, file: str) -> FileTable:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
@@ -51,32 +86,86 @@ def _parse_csv(text: str, file: Path) -> dict[str, list[Any]]:
         records = [(reader.line_num, record) for record in reader if record]
     except csv.Error as error:
         raise DataError(f"{file}, line {reader.line_num}: {error}.") from None
-    if len(set(names)) < len(names):
-        raise DataError(f"{file}: two columns have the same name.")
+    notes: tuple[str, ...] = ()
+    if any(has_image_suffix(name) for name in names):
+        records = [(1, names), *records]
+        names = _names_without_header(names)
+        notes = (
+            f"{file} seems to have no header: its first line names an image, so its columns are "
+            f"taken for {', '.join(filter(None, names))}.",
+        )
+    _refuse_twins(names, file)
+    width = len(names)
     for line, record in records:
-        if len(record) != len(names):
-            raise DataError(
-                f"{file}, line {line}: {len(record)} values for {len(names)} columns; values that "
-                f"contain {delimiter!r} need quotes."
-            )
-    return {
-        name: [record[column] or None for _, record in records] for column, name in enumerate(names)
+        if len(record) != width:
+            _refuse_width(record, width, f"{file}, line {line}", delimiter)
+    columns = {
+        name: [(record[at] or None) if at < len(record) else None for _, record in records]
+        for at, name in enumerate(names)
+        if name
     }
+    return FileTable(columns, notes)
 
 
-def _parse_json(text: str, file: Path) -> dict[str, list[Any]]:
+def _names_without_header(first: Sequence[str]) -> list[str]:
+    if len(first) == len(_RETINANET) and has_image_suffix(first[0]):
+        return list(_RETINANET)
+    if len(first) == len(_AUTOML) and has_image_suffix(first[1]):
+        return list(_AUTOML)
+    image = next(at for at, value in enumerate(first) if has_image_suffix(value))
+    if len(first) == 2:
+        return ["image", "label"] if image == 0 else ["label", "image"]
+    return ["image" if at == image else f"column {at + 1}" for at in range(len(first))]
+
+
+def _refuse_twins(names: Sequence[str], file: str) -> None:
+    given = [name for name in names if name]
+    if not given:
+        raise DataError(f"{file}: no column has a name.")
+    if len(set(given)) < len(given):
+        raise DataError(f"{file}: two columns have the same name.")
+
+
+def _refuse_width(record: Sequence[str], width: int, where: str, delimiter: str) -> None:
+    """Rows may be shorter or longer by empty values at the end, and by nothing else."""
+    if len(record) > width and not any(value.strip() for value in record[width:]):
+        return
+    raise DataError(
+        f"{where}: {len(record)} values for {width} columns; values that contain {delimiter!r} "
+        "need quotes."
+    )
+
+
+def _parse_json(text: str, file: Path, name: str) -> dict[str, list[Any]]:
     if file.suffix.casefold() == ".json":
-        records = _json(text, str(file))
+        records = _records(_json(text, name))
     else:
         records = [
-            _json(line, f"{file}, line {number}")
+            _json(line, f"{name}, line {number}")
             for number, line in enumerate(text.split("\n"), start=1)
             if line.strip()
         ]
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise DataError(f'{file}: every row must be an object such as {{"file_name": …}}.')
+        raise DataError(f'{name}: every row must be an object such as {{"file_name": …}}.')
     names = list(dict.fromkeys(name for record in records for name in record))
-    return {name: [record.get(name) for record in records] for name in names}
+    return {name: _choices([record.get(name) for record in records]) for name in names}
+
+
+def _records(content: Any) -> Any:
+    """Rows; an object from names of images to their labels is a table, too."""
+    if isinstance(content, dict) and content and all(map(has_image_suffix, content)):
+        plain = (str, int, list)
+        if all(isinstance(value, plain) for value in content.values()):
+            return [{"image": image, "label": label} for image, label in content.items()]
+    return content
+
+
+def _choices(values: list[Any]) -> list[Any]:
+    """Label Studio's ``{"choices": [...]}`` beside single texts: lists of labels."""
+    if not any(isinstance(value, dict) and set(value) == {"choices"} for value in values):
+        return values
+    plain = [v["choices"] if isinstance(v, dict) and set(v) == {"choices"} else v for v in values]
+    return [[value] if isinstance(value, str) else value for value in plain]
 
 
 def _json(text: str, where: str) -> Any:

@@ -65,6 +65,7 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
             f"{pixels[0]}: {len(pixels):,} of {boxes:,} boxes hold numbers over 1, which are "
             "pixels; YOLO has shares of width and height: divide by the size of the image."
         )
+    config.note_differing_lists()
     marked, left_out = _divided(read, labels)
     marked, unmarked = without_unmarked_splits(marked, set(labels))
     if not source and any(one.split for one in marked):

@@ -84,6 +84,17 @@ class YoloConfig:
             )
         return self._list_names(file)
 
+    def note_differing_lists(self) -> None:
+        """Say so where the lists of several folders number the classes in different orders."""
+        if self._yaml[1]:
+            return
+        lists = {file: tuple(self._list_names(file).items()) for file in self._lists.values()}
+        if len(set(lists.values())) > 1:
+            files = " and ".join(sorted(lists)[:3])
+            self.notes.append(
+                f"{files} number the classes differently, so each counts for its own folder."
+            )
+
     @cached_property
     def _yaml_names(self) -> dict[int, str]:
         file, content = self._yaml

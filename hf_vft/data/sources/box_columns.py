@@ -1,0 +1,226 @@
+"""Tables with a row for each box: which columns are its corners, and reading them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+
+from hf_vft.data.boxes import Box, Objects, from_corners
+from hf_vft.data.sources.column_facts import ColumnFacts
+from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
+from hf_vft.data.sources.label_writing import parsed_list
+from hf_vft.data.wording import quoted
+from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
+
+BOX_NAMES = ("objects", "annotations", "boxes")
+_PREFIXES = ("bbox", "box", "roi", "gt", "rect")
+_ORDERS: tuple[tuple[str, tuple[str, str, str, str]], ...] = (
+    ("xyxy", ("xmin", "ymin", "xmax", "ymax")),
+    ("xyxy", ("minx", "miny", "maxx", "maxy")),
+    ("xyxy", ("x1", "y1", "x2", "y2")),
+    ("xyxy", ("x0", "y0", "x1", "y1")),
+    ("xyxy", ("left", "top", "right", "bottom")),
+    ("xyxy", ("startx", "starty", "endx", "endy")),
+    ("xyxy", ("xtl", "ytl", "xbr", "ybr")),
+    ("cxcywh", ("xcenter", "ycenter", "width", "height")),
+    ("cxcywh", ("centerx", "centery", "width", "height")),
+    ("cxcywh", ("cx", "cy", "w", "h")),
+    ("xywh", ("x", "y", "width", "height")),
+    ("xywh", ("x", "y", "w", "h")),
+    ("xywh", ("left", "top", "width", "height")),
+    ("xywh", ("xmin", "ymin", "width", "height")),
+)
+_TEXTS = frozenset({"bbox", "box", "boxes", "boundingbox"})
+_CLASS_NAMES = (*sorted(LABEL_NAMES), "labelname", "classid", "classes", "name", "type", "object")
+
+
+@dataclass(frozen=True)
+class BoxColumns:
+    """The columns of a table of boxes.
+
+    Attributes:
+        corners: Four columns, in the order that ``order`` says; or one with a list as text.
+        order: ``xyxy``, ``xywh`` or ``cxcywh``.
+        label: The class.
+        size: Width and height of the image, where columns give them.
+    """
+
+    corners: tuple[str, ...]
+    order: str
+    label: str
+    size: tuple[str, str] | None = None
+
+
+def box_columns_of(facts: Mapping[str, ColumnFacts], label: str | None) -> BoxColumns | None:
+    """The columns of boxes, by their names; None where the table holds none.
+
+    Args:
+        facts: Of each column.
+        label: The column of classes, where it is known.
+
+    Raises:
+        DataError: If there are boxes, but not one column that could be their class.
+    """
+    corners = _corners(facts)
+    if corners is None:
+        return None
+    order, names = corners
+    by_name = {fact.plain: name for name, fact in facts.items()}
+    size = (by_name.get("width", ""), by_name.get("height", ""))
+    sized = order == "xyxy" and all(size)
+    return BoxColumns(names, order, label or _class(facts, names), size if sized else None)
+
+
+def _corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]] | None:
+    numbers = {_bare(f.name): name for name, f in facts.items() if f.is_number or not f.counts}
+    for order, wanted in _ORDERS:
+        if all(name in numbers for name in wanted):
+            return order, tuple(numbers[name] for name in wanted)
+    for name, fact in facts.items():
+        lists = [parsed_list(value) for value in list(fact.counts)[:50]]
+        if fact.plain in _TEXTS and lists and all(one and len(one) == 4 for one in lists):
+            return "", (name,)
+    return None
+
+
+def _bare(name: str) -> str:
+    plain = plain_name(name)
+    for prefix in _PREFIXES:
+        if plain.startswith(prefix) and len(plain) > len(prefix):
+            return plain.removeprefix(prefix)
+    return plain
+
+
+def _class(facts: Mapping[str, ColumnFacts], corners: Sequence[str]) -> str:
+    by_name = {fact.plain: name for name, fact in facts.items() if name not in corners}
+    usual = next((by_name[name] for name in _CLASS_NAMES if name in by_name), None)
+    if usual is not None:
+        return usual
+    others = [
+        name
+        for name, fact in facts.items()
+        if fact.is_text and not fact.is_number and not is_attribute(name) and name not in corners
+        and fact.distinct * 2 <= fact.rows
+    ]  # fmt: skip
+    if len(others) == 1:
+        return others[0]
+    raise DataError(
+        f"Columns {quoted(corners)} are boxes, but no column is known to hold their classes: set "
+        f"data.label_column to one of {quoted(name for name in facts if name not in corners)}."
+    )
+
+
+def read_box_rows(
+    rows: datasets.Dataset,
+    columns: BoxColumns,
+    files: Sequence[str],
+    labels: Sequence[str | None],
+    config: DataConfig,
+) -> dict[str, Objects]:
+    """The boxes of each image, from a row for each box.
+
+    Rows whose corners are empty name an image without objects. Corners that are all between 0
+    and 1 are shares of the image.
+
+    Args:
+        rows: The table.
+        columns: Which of its columns are what.
+        files: The image of each row.
+        labels: The class of each row.
+        config: ``box_format`` says what four numbers in a text are.
+
+    Raises:
+        DataError: If a value is no number, or a box has no class.
+    """
+    boxes = _boxes(rows, columns, config)
+    relative = _are_shares(boxes)
+    sizes = _sizes(rows, columns, len(files))
+    found: dict[str, tuple[list[Box], list[str], tuple[int, int] | None]] = {}
+    for file, box, label, size in zip(files, boxes, labels, sizes, strict=True):
+        placed = found.setdefault(file, ([], [], size))
+        if box is None:
+            continue
+        if label is None:
+            raise DataError(f"{file}: a box has no class: give every box one, or leave it out.")
+        placed[0].append(box)
+        placed[1].append(label)
+    return {
+        file: Objects(tuple(b), tuple(names), relative=relative, declared=size)
+        for file, (b, names, size) in found.items()
+    }
+
+
+def _boxes(rows: datasets.Dataset, columns: BoxColumns, config: DataConfig) -> list[Box | None]:
+    if len(columns.corners) == 1:
+        order = config.box_format
+        values = [None if v is None else parsed_list(v) for v in rows[columns.corners[0]][:]]
+        quadruples: list[Any] = [v or (None,) * 4 for v in values]
+    else:
+        order = columns.order
+        quadruples = list(zip(*(rows[name][:] for name in columns.corners), strict=True))
+    return [_box(four, order, row) for row, four in enumerate(quadruples, start=1)]
+
+
+def _box(four: Sequence[Any], order: str, row: int) -> Box | None:
+    if all(value is None or str(value).strip() == "" for value in four):
+        return None
+    try:
+        a, b, c, d = (math.nan if value is None else float(value) for value in four)
+    except ValueError:
+        raise DataError(f"Row {row}: {quoted(four)} are not four numbers of a box.") from None
+    if all(math.isnan(value) for value in (a, b, c, d)):
+        return None
+    if order == "xyxy":
+        return from_corners(a, b, c, d)
+    return (a - c / 2, b - d / 2, c, d) if order == "cxcywh" else (a, b, c, d)
+
+
+def _are_shares(boxes: Sequence[Box | None]) -> bool:
+    sides = [value for box in boxes if box is not None for value in box if not math.isnan(value)]
+    return bool(sides) and max(sides) <= 1.0 and any(0 < value < 1 for value in sides)
+
+
+def _sizes(rows: datasets.Dataset, columns: BoxColumns, total: int) -> list[tuple[int, int] | None]:
+    if columns.size is None:
+        return [None] * total
+    found: list[tuple[int, int] | None] = []
+    for pair in zip(*(rows[name][:] for name in columns.size), strict=True):
+        try:
+            width, height = (int(float(value)) for value in pair)
+        except (TypeError, ValueError):
+            found.append(None)
+            continue
+        found.append((width, height) if width > 0 and height > 0 else None)
+    return found
+
+
+def box_struct(features: Mapping[str, Any]) -> list[str]:
+    """Columns whose values are boxes with classes, those with a usual name first."""
+    found = [name for name, feature in features.items() if box_fields(feature) is not None]
+    return sorted(found, key=lambda name: name.strip().casefold() not in BOX_NAMES)
+
+
+def box_fields(feature: Any) -> tuple[str, str] | None:
+    """Which fields of a column hold the boxes and their classes; None if it is none of boxes.
+
+    Understood are ``{"bbox": [[…]], "category": […]}`` and ``[{"bbox": […], "category": …}]``.
+    """
+    fields = item_of(feature) or feature
+    if not isinstance(fields, dict):
+        return None
+    box = next((name for name in ("bbox", "boxes", "box") if name in fields), None)
+    kinds = ("category", "categories", "category_id", "label", "labels", "classes")
+    category = next((name for name in kinds if name in fields), None)
+    return None if box is None or category is None else (box, category)
+
+
+def item_of(feature: Any) -> Any:
+    """What a list of a table is a list of; None where the column holds no lists."""
+    if isinstance(feature, list):
+        return feature[0]
+    return feature.feature if isinstance(feature, datasets.List) else None

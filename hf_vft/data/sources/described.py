@@ -1,0 +1,129 @@
+"""Folders without annotations of a tool: tables that name the images, or class folders."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+from pathlib import Path
+
+from hf_vft.data.sources.class_folders import read_class_folders
+from hf_vft.data.sources.decide_columns import refuse_columns
+from hf_vft.data.sources.decide_folders import FolderPlan, decide_folders
+from hf_vft.data.sources.finder import Finder
+from hf_vft.data.sources.folder_tables import (
+    FolderTables,
+    find_tables,
+    given_of,
+    metadata_files,
+)
+from hf_vft.data.sources.formats import unread
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import is_mask_name
+from hf_vft.data.sources.plan import LeftOut, Option, ask
+from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tabular import Given, rows_to_table, table_in
+from hf_vft.data.sources.textfiles import read_file_table, to_rows
+from hf_vft.data.wording import counted, few
+from hf_vft.errors import AmbiguousSourceError, DataError
+
+_ASIDE = frozenset({"csv", "csvs", "meta", "metadata", "tables", "lists", "splits"})
+_AS_FOLDERS = "data.format=folders"
+
+
+def read_described(listing: Listing, how: How) -> Table:
+    """Read a folder by the tables in it, or as class folders.
+
+    Where both are there and say different things, the person is asked.
+
+    Raises:
+        AmbiguousSourceError: If tables and folders could both hold the labels.
+        DataError: If neither does.
+    """
+    form = how.config.format
+    tables = find_tables(listing, how) if form in (None, "table") else None
+    if form == "table" and (tables is None or not tables.tables):
+        raise DataError(f"{listing.name}: no table in it names its images.")
+    if tables is None or not tables.tables:
+        return _class_folders(listing, how, tables)
+    plan = None
+    if form is None and how.config.table is None and not metadata_files(listing):
+        plan = _plan_or_none(listing, how)
+    if plan is None or len({place.label for place in plan.places}) < 2:
+        return _with_unnamed(rows_to_table(given_of(tables, listing, how), how), listing)
+    return _one_of_both(listing, tables, plan, how)
+
+
+def given_of_file(path: Path, how: How) -> Given:
+    """The rows of one file, whose images lie below it, or beside its folder of tables."""
+    content = read_file_table(path, how.config.encoding)
+    base = path.parent
+    finder = Finder(base, contained=how.contained)
+    if is_mask_name(base.name) or base.name.casefold() in _ASIDE:
+        finder = Finder(base, Listing.of(base.parent), base.name, how.contained)
+    return Given(to_rows(content.columns), table_in(path), finder, notes=content.notes)
+
+
+def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> Table:
+    refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
+    try:
+        plan = decide_folders(listing, how.config)
+        if len({place.label for place in plan.places}) > 1 or unread(listing) is None:
+            return read_class_folders(listing, plan)
+    except AmbiguousSourceError:
+        raise
+    except DataError:
+        if how.config.format is not None or unread(listing) is None:
+            raise
+    del tables
+    raise DataError(f"{listing.name}: {unread(listing)}")
+
+
+def _plan_or_none(listing: Listing, how: How) -> FolderPlan | None:
+    try:
+        return decide_folders(listing, how.config)
+    except DataError:
+        return None
+
+
+def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: How) -> Table:
+    """The table where the folders say the same or the table is not about them; else a question."""
+    names = ", ".join(posixpath.basename(table.file) for table in tables.tables)
+    classes = sorted({place.label for place in plan.places})
+    folders = Option(f"class folders {few(classes, 3)}", _AS_FOLDERS)
+    try:
+        table = rows_to_table(given_of(tables, listing, how), how)
+    except AmbiguousSourceError as error:
+        options = [Option(title, setting) for title, setting in error.options]
+        question = f"{names} and the folders could both hold the labels."
+        raise ask(listing.name, question, [*options, folders]) from None
+    label_of = {place.folder: place.label for place in plan.places}
+    by_folder = [label_of.get(posixpath.dirname(file)) for file in table.files]
+    if len(table.files) * 2 < len(listing.images) or all(one is None for one in table.labels):
+        found = read_class_folders(listing, plan)
+        aside = LeftOut(names, "names few of the images", len(table.files), "row")
+        reading = found.reading and replace(
+            found.reading, left_out=(*found.reading.left_out, aside)
+        )
+        return replace(found, reading=reading)
+    pairs = {(str(a), b) for a, b in zip(table.labels, by_folder, strict=True) if a is not None}
+    same = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+    if same:
+        return _with_unnamed(table, listing)
+    column = table.reading.labels if table.reading is not None else "a column"
+    raise ask(
+        listing.name,
+        f"{names} and the folders both hold labels, and they differ.",
+        [Option(f"{column} of {names}", "data.format=table"), folders],
+    )
+
+
+def _with_unnamed(table: Table, listing: Listing) -> Table:
+    """With a note on images that the table does not name."""
+    named = set(table.files)
+    unnamed = [image for image in listing.images if image not in named]
+    if not unnamed:
+        return table
+    number = counted(len(unnamed), "picture")
+    note = f"Not used, because the metadata does not name them: {number}, e.g. {min(unnamed)}."
+    return replace(table, notes=[*table.notes, note])

@@ -1,0 +1,255 @@
+"""The tables in a folder that describe its images, such as labels.csv or one for each split."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hf_vft.data.sources.column_facts import gather
+from hf_vft.data.sources.column_names import LABEL_NAMES
+from hf_vft.data.sources.decide_columns import decide_columns, image_column
+from hf_vft.data.sources.finder import Finder
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, split_of_path
+from hf_vft.data.sources.plan import LeftOut, Option, ask
+from hf_vft.data.sources.tabular import Given, table_in
+from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
+from hf_vft.data.wording import quoted
+from hf_vft.errors import AmbiguousSourceError, DataError
+
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+_MOST_TABLES = 60
+_SAMPLE = 40
+_ARE_FILES = 0.5
+
+
+@dataclass(frozen=True)
+class FolderTable:
+    """A file with a row for each image, label or box.
+
+    Attributes:
+        file: From the root.
+        content: Its columns.
+        image: The column that names the images.
+        split: What its name or folder tells; None where they do not.
+        labelled: Whether a column holds labels, as far as can be told.
+        certain: Whether the label column has a usual name.
+    """
+
+    file: str
+    content: FileTable
+    image: str
+    split: str | None
+    labelled: bool
+    certain: bool = False
+
+
+@dataclass(frozen=True)
+class FolderTables:
+    """The tables that are read, and those that are not.
+
+    Attributes:
+        tables: One, or one for each split.
+        left_out: Others that name images.
+    """
+
+    tables: tuple[FolderTable, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def certain(self) -> bool:
+        """Whether usual names say which column holds the labels."""
+        return all(table.certain for table in self.tables)
+
+
+def metadata_files(listing: Listing) -> list[str]:
+    """The ``metadata.csv`` or ``metadata.jsonl`` of the folder, or of its split folders."""
+    there = set(listing.files)
+    root = [name for name in METADATA_NAMES if name in there]
+    if root:
+        return root[:1]
+    found: dict[str, str] = {}
+    for file in listing.files:
+        folder, name = posixpath.split(file)
+        split = split_of_path([folder]) if folder and "/" not in folder else None
+        if name in METADATA_NAMES and split is not None:
+            found.setdefault(split, file)
+    return list(found.values())
+
+
+def find_tables(listing: Listing, how: How) -> FolderTables | None:
+    """The tables of a folder that name its images; None where there are none.
+
+    Raises:
+        AmbiguousSourceError: If several tables could be meant.
+        DataError: If the table that the recipe names cannot be read.
+    """
+    files, asked = _candidates(listing, how)
+    found: list[FolderTable] = []
+    for file in files:
+        table = _opened(listing, file, how, asked=asked)
+        if table is not None:
+            found.append(table)
+    if not found:
+        return None
+    return _chosen(found, listing, asked=asked)
+
+
+def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
+    if how.config.table is not None:
+        wanted = how.config.table
+        files = [f for f in listing.files if f == wanted or posixpath.basename(f) == wanted]
+        if not files:
+            raise DataError(f"data.table: there is no {wanted!r} in {listing.name}.")
+        return files, True
+    named = metadata_files(listing)
+    if named:
+        return named, True
+    files = [f for f in listing.ending(*TEXT_SUFFIXES) if f.count("/") <= 3]
+    return (files if len(files) <= _MOST_TABLES else [f for f in files if "/" not in f]), False
+
+
+def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTable | None:
+    """A file as a table of images; None where it is something else."""
+    try:
+        content = read_file_table(listing.path(file), how.config.encoding, shown=file)
+    except DataError:
+        if asked:
+            raise
+        return None
+    facts = gather(to_rows(content.columns))
+    finder = finder_for(listing, file, how)
+
+    def share(name: str) -> float:
+        return finder.share(list(facts[name].counts)[:_SAMPLE])
+
+    try:
+        image = image_column(facts, how.config, share)
+    except DataError:
+        if asked:
+            raise
+        return None
+    if not asked and share(image.name) < _ARE_FILES:
+        return None
+    usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
+    labelled = usual or how.config.label_column != "auto"
+    if not labelled:
+        try:
+            labelled = decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
+        except AmbiguousSourceError:
+            labelled = True
+        except DataError:
+            labelled = False
+    folder, name = posixpath.split(file)
+    split = split_of_path(folder.split("/")) or split_of_path([posixpath.splitext(name)[0]])
+    return FolderTable(file, content, image.name, split, labelled, usual)
+
+
+def finder_for(listing: Listing, file: str, how: How) -> Finder:
+    """Finds images by names that are relative to the folder of a file."""
+    folder = posixpath.dirname(file)
+    split = split_of_path([posixpath.splitext(posixpath.basename(file))[0]])
+    hint = _folder_of_split(listing, split) if split is not None else ""
+    return Finder(listing.path(folder), listing, folder, how.contained, hint)
+
+
+def _folder_of_split(listing: Listing, split: str) -> str:
+    tops = sorted({file.split("/", 1)[0] for file in listing.images if "/" in file})
+    found = [top for top in tops if split_of_path([top]) == split]
+    return found[0] if len(found) == 1 else ""
+
+
+def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> FolderTables:
+    labelled = [t for t in found if asked or (t.labelled and not _is_sample(t.file))]
+    rest = [table for table in found if table not in labelled]
+    left_out = tuple(
+        LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest
+    )
+    if not labelled:
+        return FolderTables((), left_out)
+    if len(labelled) == 1:
+        table = labelled[0]
+        return FolderTables((table,), left_out)
+    splits = Counter(table.split for table in labelled)
+    if None not in splits and max(splits.values()) == 1:
+        return FolderTables(tuple(labelled), left_out)
+    raise ask(
+        listing.name,
+        f"{len(labelled)} tables name its images.",
+        [
+            Option(f"{table.content.rows:,} rows", f"data.table={table.file}")
+            for table in labelled[:6]
+        ],
+    )
+
+
+def _is_sample(file: str) -> bool:
+    name = posixpath.basename(file).casefold()
+    return "submission" in name or name.startswith("sample_sub")
+
+
+def given_of(found: FolderTables, listing: Listing, how: How) -> Given:
+    """The tables as one, with names from the root and the split of each row."""
+    notes = tuple(note for table in found.tables for note in table.content.notes)
+    if len(found.tables) == 1:
+        [table] = found.tables
+        return Given(
+            to_rows(table.content.columns),
+            table_in(table.file),
+            finder_for(listing, table.file, how),
+            notes=notes,
+            left_out=found.left_out,
+        )
+    columns, splits = _together(found.tables, listing, how)
+    return Given(
+        to_rows(columns),
+        f"the tables {', '.join(table.file for table in found.tables)}",
+        Finder(listing.root, listing, "", how.contained),
+        splits,
+        "the names of these files",
+        notes,
+        found.left_out,
+    )
+
+
+def _together(
+    tables: Sequence[FolderTable], listing: Listing, how: How
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """The columns of all tables under each other; names of images are from the root."""
+    order = list(dict.fromkeys(name for table in tables for name in table.content.columns))
+    joined: dict[str, list[Any]] = defaultdict(list)
+    splits: list[str] = []
+    for table in tables:
+        columns: Mapping[str, list[Any]] = table.content.columns
+        names = _from_root(table, listing, how)
+        for name in order:
+            part = names if name == table.image else columns.get(name)
+            joined[name] += part if part is not None else [None] * table.content.rows
+        splits += [str(table.split)] * table.content.rows
+    images = {table.image for table in tables}
+    if len(images) > 1:
+        raise DataError(
+            f"{listing.name}: the tables of the splits name the images in {quoted(images)}: use "
+            "one name."
+        )
+    return dict(joined), splits
+
+
+def _from_root(table: FolderTable, listing: Listing, how: How) -> list[str | None]:
+    finder = finder_for(listing, table.file, how)
+    folder = posixpath.dirname(table.file)
+    names: list[str | None] = []
+    prefix = listing.root.as_posix().rstrip("/") + "/"
+    for value in table.content.columns[table.image]:
+        if value is None:
+            names.append(None)
+            continue
+        match = finder.one(str(value))
+        inside = match.file is not None and match.file.startswith(prefix)
+        joined = posixpath.normpath(posixpath.join(folder, str(value)))
+        names.append(match.file[len(prefix) :] if inside and match.file else joined)
+    return names

@@ -1,0 +1,193 @@
+"""Decides how the labels of one column are written: one name, several in a text, a vector."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hf_vft.data.sources.column_names import plain_name
+from hf_vft.data.sources.plan import Guess
+from hf_vft.data.wording import quoted
+from hf_vft.errors import DataError
+from hf_vft.recipe import DataConfig
+
+SEPARATORS = ("|", ";")
+_LATER = (",", " ")
+_PLURAL = frozenset({"tags", "labels", "classes", "categories", "attributes", "findings"})
+MISSING = frozenset({
+    "nan", "na", "n/a", "<na>", "null", "nat", "#n/a", "#na", "nil",
+})  # fmt: skip
+"""Texts in lower case that programs write for a missing value."""
+SINGLE = "none"
+"""As ``data.label_separator``: every text is one label."""
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How labels are written.
+
+    Attributes:
+        form: ``one``, ``several`` (a text with a separator), ``list`` (a list as text).
+        separator: Of ``several``.
+        missing: Values that mean no label.
+        guesses: What was concluded.
+        notes: One line per doubtful thing.
+    """
+
+    form: str
+    separator: str | None = None
+    missing: frozenset[str] = frozenset()
+    guesses: tuple[Guess, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def decide_writing(
+    column: str, counts: Counter[str], config: DataConfig, kind: str | None
+) -> Writing:
+    """Find out how the texts of a column are written, from how they recombine.
+
+    A sign stands between labels where what it parts occurs by itself or with others, too:
+    ``a``, ``b``, ``a|b``. Commas and blanks need more evidence, because names hold them.
+
+    Args:
+        column: Its name.
+        counts: How often each text occurs.
+        config: What the recipe says of separators and missing labels.
+        kind: What the labels have to be; None takes what is there.
+
+    Raises:
+        DataError: If two separators are in use.
+    """
+    missing, guesses, notes = _missing(column, counts, config)
+    texts = Counter({text: n for text, n in counts.items() if text not in missing})
+    if texts and all(parsed_list(text) is not None for text in texts):
+        return Writing("list", None, missing, guesses, notes)
+    if config.label_separator == SINGLE or kind == "class":
+        return Writing("one", None, missing, guesses, notes)
+    if config.label_separator is not None:
+        return Writing("several", config.label_separator, missing, guesses, notes)
+    separator, why, doubts = _separator(column, texts, kind)
+    if why:
+        guesses = (*guesses, Guess("data.label_separator", separator, why))
+        notes = (*notes, f"{why}; set data.label_separator=none to take each text for one label.")
+    form = "one" if separator is None else "several"
+    return Writing(form, separator, missing, guesses, (*notes, *doubts))
+
+
+def parsed_list(text: str) -> list[Any] | None:
+    """The list that a text such as ``['a', 'b']`` or ``[0 1 1]`` writes down, or None."""
+    text = text.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+        return list(found) if isinstance(found, list) else None
+    words = text[1:-1].split()  # as numpy prints
+    return words if words and all(word.strip(".").isdigit() for word in words) else None
+
+
+def is_k_hot(lists: Iterable[Sequence[Any] | None]) -> int:
+    """The length of vectors of 0 and 1; 0 where the lists are something else."""
+    length = 0
+    sums: set[int] = set()
+    for one in lists:
+        if one is None:
+            continue
+        if len(one) < 2 or (length and len(one) != length):
+            return 0
+        if any(value not in (0, 1) or isinstance(value, str) for value in one):
+            return 0
+        length = len(one)
+        sums.add(int(sum(one)))
+    return length if sums != {length} else 0
+
+
+def _missing(
+    column: str, counts: Counter[str], config: DataConfig
+) -> tuple[frozenset[str], tuple[Guess, ...], tuple[str, ...]]:
+    if config.missing_labels is not None:
+        return frozenset(config.missing_labels), (), ()
+    found = {text for text in counts if text.casefold() in MISSING}
+    found |= {"-1"} & set(counts) if _is_numbered(counts) else set()
+    if not found:
+        return frozenset(), (), ()
+    number = sum(counts[text] for text in found)
+    listed = sorted(found)
+    held = f"Column {column!r} holds {quoted(listed)} in {number:,} rows"
+    if len(counts) - len(found) < 2:
+        setting = f"data.missing_labels={_listed(listed)}"
+        note = f"{held}, taken for a class; set {setting} if it means no label."
+        return frozenset(), (), (note,)
+    reason = f"{held}, taken for no label"
+    guess = Guess("data.missing_labels", listed, reason)
+    return frozenset(found), (guess,), (f"{reason}; set data.missing_labels=[] to have a class.",)
+
+
+def _is_numbered(counts: Counter[str]) -> bool:
+    """Whether the labels are 0, 1, 2, ... beside -1."""
+    rest = set(counts) - {"-1"}
+    return len(rest) >= 2 and all(text.isdecimal() for text in rest)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _separator(
+    column: str, counts: Counter[str], kind: str | None
+) -> tuple[str | None, str, tuple[str, ...]]:
+    """The separator, why it is one in a sentence, and doubts."""
+    used = [sign for sign in SEPARATORS if any(sign in text for text in counts)]
+    if len(used) > 1:
+        raise DataError(
+            f"The labels hold {quoted(used)}: say with data.label_separator which of them stands "
+            "between two labels, or 'none'."
+        )
+    doubts: list[str] = []
+    for sign in (*used, *_LATER):
+        holding = sum(n for text, n in counts.items() if sign in text.strip())
+        if not holding:
+            continue
+        of = f"{holding:,} of {counts.total():,} labels of column {column!r} hold {sign!r}"
+        if _parts_recombine(column, counts, sign, kind):
+            return sign, f"{of}, and their parts occur in other labels, too", tuple(doubts)
+        if sign in used or (sign == "," and _repeats(counts, sign)):
+            doubts.append(
+                f"{of}, taken as part of the name, because the parts do not occur by themselves; "
+                f"set data.label_separator to {sign!r} if several labels are meant."
+            )
+    return ("|" if kind == "classes" else None), "", tuple(doubts)
+
+
+def _parts_recombine(column: str, counts: Counter[str], sign: str, kind: str | None) -> bool:
+    whole = {text.strip() for text in counts if sign not in text.strip()}
+    joined = [parts for text in counts if sign in text.strip() for parts in [_parts(text, sign)]]
+    if kind == "classes" and sign != " ":
+        return True
+    seen = Counter(part for parts in joined for part in parts)
+    known = [part for part in seen if part in whole or seen[part] > 1]
+    alone = [part for part in seen if part in whole]
+    if sign in SEPARATORS:
+        return not seen or ((bool(alone) or len(known) > 1) and len(known) * 2 >= len(seen))
+    plural = plain_name(column) in _PLURAL
+    if sign == ",":
+        return len(known) * 2 > len(seen) and (len(alone) > 1 or (plural and len(known) > 1))
+    return (
+        plural and len(known) * 2 > len(seen) and (plain_name(column) == "tags" or len(alone) > 1)
+    )
+
+
+def _repeats(counts: Counter[str], sign: str) -> bool:
+    seen = Counter(part for text in counts if sign in text for part in _parts(text, sign))
+    return any(n > 1 for n in seen.values())
+
+
+def _parts(text: str, sign: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(sign) if part.strip()))
