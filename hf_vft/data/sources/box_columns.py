@@ -157,7 +157,7 @@ def read_box_rows(
 
 def _boxes(rows: datasets.Dataset, columns: BoxColumns, config: DataConfig) -> list[Box | None]:
     if len(columns.corners) == 1:
-        order = config.box_format
+        order: str = config.box_format
         values = [None if v is None else parsed_list(v) for v in rows[columns.corners[0]][:]]
         quadruples: list[Any] = [v or (None,) * 4 for v in values]
     else:

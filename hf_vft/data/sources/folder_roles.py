@@ -32,10 +32,10 @@ class FolderRoles:
 
 def roles_of(files: Sequence[str]) -> FolderRoles | None:
     """The roles of the folders of some files, from a common root; None where there are none."""
-    folders = {posixpath.dirname(file) for file in files}
-    if folders == {""} or any(folder.startswith(("..", "/")) for folder in folders):
+    folders = {posixpath.dirname(file): file for file in files}
+    if list(folders) == [""] or any(folder.startswith(("..", "/")) for folder in folders):
         return None
-    listing = Listing(Path(), tuple(dict.fromkeys(files)))
+    listing = Listing(Path(), tuple(folders.values()))
     try:
         places = places_of(listing)
     except DataError:

@@ -179,16 +179,16 @@ def _lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
 def _plain_lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
     length = 0 if isinstance(inner, datasets.ClassLabel) else is_k_hot(values)
     if length:
-        names = [str(number) for number in range(length)]
+        places = [str(number) for number in range(length)]
         marked = [
-            None if one is None else tuple(n for n, v in zip(names, one, strict=True) if v)
+            None if one is None else tuple(n for n, v in zip(places, one, strict=True) if v)
             for one in values
         ]
         note = (
             f"Column {column!r} holds vectors of {length} values 0 and 1, so each place is a "
             f"class, named by its number from 0."
         )
-        return Labels(KINDS["classes"], marked, names, (), [note])
+        return Labels(KINDS["classes"], marked, places, (), [note])
     names = list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
     labels = [
         None

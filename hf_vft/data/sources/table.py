@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow as pa
 
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.sources.plan import Reading
@@ -19,6 +20,7 @@ SPLIT_NAMES = {
 }
 """The three splits, in their order, and what people call them."""
 
+_FIELDS = ["bytes", "path"]
 _CANONICAL = {alias: name for name, aliases in SPLIT_NAMES.items() for alias in aliases}
 
 
@@ -78,9 +80,9 @@ def canonical_split(name: object) -> str | None:
     return _CANONICAL.get(str(name).strip().casefold())
 
 
-def image_rows(paths: Sequence[Path]) -> datasets.Dataset:
-    """A dataset that names picture files without reading them."""
-    return datasets.Dataset.from_dict(
-        {"image": [{"path": str(path), "bytes": None} for path in paths]},
-        features=datasets.Features({"image": datasets.Image(decode=False)}),
-    )
+def image_rows(paths: Sequence[str | Path]) -> datasets.Dataset:
+    """A dataset that names image files without reading them."""
+    names = pa.array([str(path) for path in paths], pa.string())
+    column = pa.StructArray.from_arrays([pa.nulls(len(names), pa.binary()), names], _FIELDS)
+    features = datasets.Features({"image": datasets.Image(decode=False)})
+    return datasets.Dataset(pa.table({"image": column}), datasets.DatasetInfo(features=features))

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import datasets
 import pyarrow as pa
@@ -142,7 +142,7 @@ def _named(given: Given, column: str) -> _Images:
     names = text_values(given.rows, column)
     if None in names:
         raise DataError(f"Column {column!r}, row {names.index(None) + 1}: no file is named.")
-    texts = [str(name) for name in names]
+    texts = cast("list[str]", names)
     finder = given.finder or Finder(Path())
     found: Found = finder.all(texts)
     finder.refuse_if_none(found, texts, given.where)
@@ -150,7 +150,7 @@ def _named(given: Given, column: str) -> _Images:
     for row in found.missing:  # as written, which is what a person looks for
         files[row] = files[row] if not files[row].startswith("../") else texts[row]
     roles = roles_of(files)
-    return _Images(image_rows([Path(path) for path in found.paths]), files, found.matched, roles)
+    return _Images(image_rows(found.paths), files, found.matched, roles)
 
 
 def _held(given: Given, column: str, how: How) -> _Images:
