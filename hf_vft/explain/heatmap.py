@@ -13,6 +13,7 @@ deeper one knows what, the other knows where.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from hf_vft.models.structure import anatomy
 RESOLUTIONS = 2
 VANISHED = 0.05
 """Below this share of its parts the sum over channels is what rounding leaves of zero."""
+
+_STRETCH = 1.5
+"""A map may differ so much from the image's proportions: strides and margins round."""
 
 _PREFIX_TOKENS = 6
 """Class, distillation and register tokens stand before the patches; so many at most."""
@@ -50,13 +54,13 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     device = next(model.parameters()).device
     shown = pixels.detach().to(device, torch.float32)[None].requires_grad_()
     watched = private_copy(model)
-    outputs = _block_outputs(watched)
+    outputs = _block_outputs(watched, anatomy(model).blocks)
     with torch.enable_grad():
         score = watched(pixel_values=shown).logits[0, target]
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     maps: dict[tuple[int, int], np.ndarray] = {}
     for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
-        found = None if gradient is None else _as_map(_attribution(output, gradient))
+        found = None if gradient is None else _as_map(_attribution(output, gradient), pixels)
         if found is None or not _reaches_the_head(gradient):
             continue
         side = (found.shape[0], found.shape[1])
@@ -72,11 +76,12 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     return _unit_array(np.mean(list(maps.values()), axis=0))
 
 
-def _block_outputs(model: nn.Module) -> list[torch.Tensor]:
+def _block_outputs(model: nn.Module, blocks: Sequence[str]) -> list[torch.Tensor]:
     """A list that fills with what each block gives, in the order in which the image passes them.
 
     Args:
         model: The caller's own; its hooks stay.
+        blocks: Names of its blocks.
     """
     outputs: list[torch.Tensor] = []
 
@@ -85,7 +90,7 @@ def _block_outputs(model: nn.Module) -> list[torch.Tensor]:
         if isinstance(first, torch.Tensor) and first.requires_grad:
             outputs.append(first)
 
-    for name in anatomy(model).blocks:
+    for name in blocks:
         model.get_submodule(name).register_forward_hook(catch)
     return outputs
 
@@ -98,12 +103,12 @@ def _attribution(output: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     return product
 
 
-def _as_map(values: torch.Tensor) -> torch.Tensor | None:
+def _as_map(values: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor | None:
     """``[1, C, h, w]``, ``[1, h, w, C]`` or ``[1, T, C]`` summed over channels to ``[h, w]``."""
     if values.ndim == 4:
         _, a, b, c = values.shape
         summed = values[0].sum(-1) if a == b != c else values[0].sum(0)
-        return summed if min(summed.shape) > 1 else None
+        return summed if _is_grid(summed, pixels) else None
     if values.ndim != 3:
         return None
     side = math.isqrt(values.shape[1])
@@ -111,6 +116,13 @@ def _as_map(values: torch.Tensor) -> torch.Tensor | None:
     if side < 2 or prefix >= _PREFIX_TOKENS:
         return None
     return values[0, prefix:].sum(-1).reshape(side, side)
+
+
+def _is_grid(values: torch.Tensor, pixels: torch.Tensor) -> bool:
+    """Whether the two axes are those of the image, by its proportions, and not patches of it."""
+    height, width = values.shape
+    lengthened = height * pixels.shape[-1] / (width * pixels.shape[-2])
+    return min(height, width) > 1 and 1 / _STRETCH < lengthened < _STRETCH
 
 
 def _reaches_the_head(gradient: torch.Tensor) -> bool:

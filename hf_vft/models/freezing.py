@@ -65,6 +65,8 @@ def _lowest_depth(parts: Anatomy, train: str) -> int:
     word, _, count = train.partition(":")
     if word != "blocks" or not count.isdecimal() or int(count) == 0:
         raise ModelError(f"train={train!r}: write head, all, or blocks:K with K from 1 on.")
+    if not parts.blocks:
+        raise ModelError(f"train={train!r}: no blocks repeat in this model; train head or all.")
     if int(count) > len(parts.blocks):
         raise ModelError(
             f"train={train!r}: this model has {len(parts.blocks)} blocks; ask for fewer, or all."

@@ -103,13 +103,34 @@ def _fitted(name: str, value: torch.Tensor, target: torch.Tensor, size: int) -> 
     return fitted
 
 
+def check_logits(model: nn.Module, size: int, classes: int) -> None:
+    """Let one image through a classifier.
+
+    Raises:
+        ModelError: If it does not give a logit for each class.
+    """
+    logits = getattr(try_size(model, size), "logits", None)
+    if logits is None:
+        raise ModelError(f"{type(model).__name__} gives no logits; choose another model.")
+    if logits.shape != (1, classes):
+        raise ModelError(
+            f"{type(model).__name__} gives {tuple(logits.shape)} logits for one image and "
+            f"{classes} classes; choose another model."
+        )
+
+
 @torch.no_grad()
-def try_size(model: nn.Module, size: int) -> None:
-    """Let one picture through, so that a size that does not fit is found now."""
+def try_size(model: nn.Module, size: int) -> Any:
+    """Let one image through, so that a size that does not fit is found now.
+
+    Returns:
+        What the model answers.
+    """
     was_training = model.training
     try:
-        model.eval()(pixel_values=torch.zeros(1, 3, size, size))
-    except (RuntimeError, ValueError, AssertionError) as error:
+        return model.eval()(pixel_values=torch.zeros(1, 3, size, size))
+    # A family refuses a size in a way of its own.
+    except Exception as error:  # noqa: BLE001
         reason = " ".join(str(error).split())[:120]
         raise ModelError(f"image.size={size}: the model cannot take it ({reason}).") from None
     finally:

@@ -11,13 +11,12 @@ from typing import Any, Literal
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 from transformers.image_processing_utils import BaseImageProcessor
 from transformers.utils import logging as transformers_logging
 
-from hf_vft.errors import ModelError
+from hf_vft.errors import ModelError, VftError
 from hf_vft.models.adjustments import (
     Auto,
     adjust_batch_norm,
@@ -25,10 +24,11 @@ from hf_vft.models.adjustments import (
     adjust_dropout,
 )
 from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, fetched
+from hf_vft.models.blocks import owner
 from hf_vft.models.hub_models import read_processor, refused_pickle
-from hf_vft.models.input_size import resize_input
-from hf_vft.models.processors import input_side, reframe
-from hf_vft.models.structure import anatomy, last_linear
+from hf_vft.models.input_size import check_logits, resize_input
+from hf_vft.models.processors import check_inputs, input_side, reframe
+from hf_vft.models.structure import anatomy, is_linear, last_linear
 from hf_vft.recipe import Choice
 
 __all__ = ["Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
@@ -96,7 +96,8 @@ def load_model(
         checkpoint = fetched(checkpoint)
         config, processor = config_and_processor(checkpoint)
         _check_head(checkpoint, config, auto_class)
-        known = dict(config.id2label)
+        check_inputs(checkpoint.name, processor)
+        known = dict(config.id2label or {})
         set_labels(config, labels, problem_type)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
         model = weights_of(checkpoint, auto_class, config)
@@ -116,6 +117,7 @@ def load_model(
         )
         size = None if image_size == "auto" else image_size
         processor = reframe(processor, model.config, size, image_fit)
+        check_logits(model, input_side(processor), len(labels))
     model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
     return LoadedModel(model, processor, checkpoint, adjustments, _shapes(model) != shapes)
@@ -147,6 +149,8 @@ def set_labels(config: Any, labels: list[str], problem_type: str | None) -> None
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: index for index, label in enumerate(labels)}
     config.problem_type = problem_type
+    if config.num_labels != len(labels):  # PVT keeps a number of its own
+        config.num_labels = len(labels)
     if hasattr(config, "label_names"):  # timm's own list
         config.label_names = list(labels)
 
@@ -168,7 +172,7 @@ def weights_of(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrain
     lost = [
         name
         for name in (*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"]))
-        if 0 < parts.depth(name) <= len(parts.blocks) and name.startswith(parts.blocks)
+        if owner(name, parts.blocks or parts.stem)
     ]
     if lost:
         raise ModelError(
@@ -183,7 +187,7 @@ def _new_head(model: nn.Module, classes: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for name in anatomy(model).head:
         for layer in model.get_submodule(name).modules():
-            if isinstance(layer, nn.Linear) and layer.out_features == classes:
+            if is_linear(layer) and len(layer.weight) == classes:
                 nn.init.trunc_normal_(layer.weight, std=0.02, generator=generator)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
@@ -220,16 +224,22 @@ def one_line(checkpoint: Checkpoint) -> Iterator[None]:
     """What transformers says at length when a checkpoint is broken, in a line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        raise ModelError(f"{checkpoint.name}: cannot be loaded ({_first_line(error)}).") from error
+    except VftError:
+        raise
     except (UnpicklingError, EOFError) as error:
         raise ModelError(f"{checkpoint.name}: {refused_pickle(error)}.") from error
     except StrictDataclassError as error:
         raise ModelError(f"{checkpoint.name}: config.json: {_first_line(error)}.") from error
+    # A configuration that does not fit its family fails in as many ways as there are families.
+    except Exception as error:
+        raise ModelError(f"{checkpoint.name}: cannot be loaded ({_first_line(error)}).") from error
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()), "")
+    lines = (line.strip().rstrip(".") for line in str(error).splitlines())
+    said = next((line for line in lines if line), "")
+    explained = isinstance(error, OSError | ValueError | RuntimeError | ImportError)
+    return said if explained and said else f"{type(error).__name__}: {said}".rstrip(": ")
 
 
 @contextmanager

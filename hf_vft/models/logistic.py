@@ -47,11 +47,11 @@ class LinearProbe:
         """Features ``[N, D]`` to logits ``[N, C]``."""
         return np.asarray(features @ self.weight.T + self.bias)
 
-    def copy_to(self, linear: nn.Linear) -> None:
-        """Make ``linear`` compute the same logits."""
+    def copy_to(self, linear: nn.Linear | nn.Conv2d) -> None:
+        """Make ``linear``, which has a bias, compute the same logits."""
         with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(self.weight))
-            linear.bias.copy_(torch.from_numpy(self.bias))
+            linear.weight.copy_(torch.from_numpy(self.weight).reshape(linear.weight.shape))
+            linear.bias.copy_(torch.from_numpy(self.bias))  # type: ignore[union-attr]
 
 
 def converged_probe(

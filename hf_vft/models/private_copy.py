@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from itertools import chain
 from typing import TypeVar
 
+import torch
 from torch import nn
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def private_copy(model: Model) -> Model:
+def private_copy(
+    model: Model, tensor: Callable[[torch.Tensor], torch.Tensor] = lambda value: value
+) -> Model:
     """The modules of a model anew, over the same parameters and buffers.
 
     Hooks, the training mode and patched methods belong to the modules, so a caller that needs any
@@ -20,6 +24,7 @@ def private_copy(model: Model) -> Model:
 
     Args:
         model: Left as it is.
+        tensor: Gives what stands in the copy for a parameter or buffer, as it is by default.
     """
     tensors = chain(model.parameters(), model.buffers())
-    return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
+    return copy.deepcopy(model, {id(value): tensor(value) for value in tensors})

@@ -6,6 +6,8 @@ the same. Whether a processor can do what is asked is found by trying it on a pi
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +20,29 @@ from hf_vft.errors import ModelError
 Fit = Literal["processor", "squash", "pad"]
 
 TIMM_CROP_MODES = {"squash": "squash", "pad": "border"}
+
+
+def check_inputs(name: str, processor: Any) -> None:
+    """Whether a processor makes of an image what a trainer of images passes on.
+
+    Args:
+        name: Of the checkpoint, for the error.
+        processor: The checkpoint's own.
+
+    Raises:
+        ModelError: If it gives no ``pixel_values``, or the model wants more than these.
+    """
+    given = set(processor(_noise(64, 64), return_tensors="pt"))
+    if "pixel_values" not in given:
+        raise ModelError(
+            f"{name}: its processor makes {', '.join(sorted(given))} of an image, not "
+            "pixel_values; choose another model, such as a vit, convnext or resnet."
+        )
+    if more := sorted(given - {"pixel_values", "pixel_mask"}):
+        raise ModelError(
+            f"{name}: it takes {', '.join(more)} beside pixel_values, so its input is no plain "
+            "image of one size; choose a variant of fixed resolution, or another model."
+        )
 
 
 def input_side(processor: Any) -> int:
@@ -102,7 +127,8 @@ def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
     for width, height in ((96, 48), (48, 96)):
         try:
             pixels = _pixels(processor, _noise(width, height))
-        except (ValueError, TypeError, RuntimeError):
+        # Families refuse a size that they do not know in ways of their own.
+        except Exception:  # noqa: BLE001
             return False
         if pixels.shape[-2:] != (side, side):
             return False
@@ -119,6 +145,18 @@ def _same(processor: Any, other: Any, side: int) -> bool:
     first = _pixels(processor, picture, **skipped)
     second = _pixels(other, picture, do_resize=False, do_pad=False)
     return first.shape == second.shape and torch.allclose(first, second, atol=1e-5)
+
+
+def settings_of(folder: Path, processor: Any) -> bytes:
+    """The settings of a saved processor, as bytes that are equal where they are equal.
+
+    timm models have no file for them: they are part of config.json.
+    """
+    file = folder / "preprocessor_config.json"
+    if file.is_file():
+        return file.read_bytes()
+    settings = processor.to_dict() | {"image_processor_type": type(processor).__name__}
+    return json.dumps(settings, sort_keys=True, default=str).encode()
 
 
 def _pixels(processor: Any, picture: Image.Image, **options: Any) -> torch.Tensor:

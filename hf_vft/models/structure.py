@@ -1,25 +1,25 @@
 """Where a model's stem, blocks and head are, found by structure and never by a model's name.
 
-A *chain* is a sequence (``nn.ModuleList`` or ``nn.Sequential``) whose elements each do several
-matrix operations: the layers of a ViT, the stages of a Swin, the residual layers of a ResNet. A
-chain inside an element of a chain (the blocks of a stage) takes that element's place, so
-hierarchical models end up as one flat list of blocks from input to output.
+What is a block is said in ``blocks``; the order of the parts is that in which a forward pass calls
+them (``calls``), since many families register the stems of later stages before earlier blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
+from weakref import WeakKeyDictionary
 
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.backbone_utils import BackboneMixin
 
 from hf_vft.errors import ModelError
-
-SEQUENCES = (nn.ModuleList, nn.Sequential)
+from hf_vft.models.blocks import SEQUENCES, chains, find_blocks, join, operations, owner
+from hf_vft.models.calls import call_order
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Anatomy:
     Every parameter belongs to exactly one part; ``depth`` says to which.
 
     Attributes:
-        stem: What comes before the first block (patch embedding, position embedding).
+        stem: What comes before the first block (patch embedding, position embedding); the whole
+            backbone where nothing in it repeats.
         blocks: The repeated blocks, in the order in which the input passes them.
         tail: What comes after the last block and before the head (final norm).
         head: The modules that turn pooled features into logits.
@@ -84,21 +85,36 @@ def anatomy(model: nn.Module) -> Anatomy:
     attribute ``anatomy`` is taken at its word.
 
     Raises:
-        ModelError: If no head or no repeated blocks can be found.
+        ModelError: If no head can be found, or the model does not answer an image.
     """
     core, root = unwrap(model)
     if isinstance(known := getattr(core, "anatomy", None), Anatomy):
         return _under(root, known)
+    modules = tuple(name for name, _ in core.named_modules())
+    remembered = _REMEMBERED.get(core)
+    if remembered is None or remembered[0] != modules:
+        remembered = modules, _read(core)
+        _REMEMBERED[core] = remembered
+    return _under(root, remembered[1])
+
+
+_REMEMBERED: WeakKeyDictionary[nn.Module, tuple[tuple[str, ...], Anatomy]] = WeakKeyDictionary()
+"""What was found in a model, and the names of the modules that it had then."""
+
+
+def _read(core: nn.Module) -> Anatomy:
     heads = _outside_backbone(core) or _heads(core)
-    blocks = _blocks(core, heads) or _longest_sequence(core, heads)
-    if not blocks:
-        raise ModelError(
-            f"No repeated blocks found in {type(core).__name__}: this model cannot be frozen or "
-            "trained by blocks; choose another one."
-        )
-    return _place(
-        model, [_join(root, name) for name in blocks], [_join(root, name) for name in heads]
-    )
+    blocks = find_blocks(core, heads)
+    order = _order(core)
+    blocks = sorted((name for name in blocks if name in order), key=order.__getitem__)
+    return _place(core, blocks, heads, order)
+
+
+def _order(core: nn.Module) -> Mapping[str, int]:
+    """Ranks of the modules: by calls, or by registration where the input is no image."""
+    if isinstance(core, PreTrainedModel):
+        return call_order(core)
+    return {name: rank for rank, (name, _) in enumerate(core.named_modules())}
 
 
 def head_module(model: nn.Module) -> nn.Module:
@@ -117,22 +133,29 @@ def head_module(model: nn.Module) -> nn.Module:
     return core.get_submodule(heads[0])
 
 
-def last_linear(model: nn.Module) -> nn.Linear:
-    """The linear layer that gives the logits.
+def last_linear(model: nn.Module) -> nn.Linear | nn.Conv2d:
+    """The layer that gives the logits: linear, or a convolution of one pixel.
 
     Raises:
         ModelError: If the head holds none.
     """
     core, _ = unwrap(model)
-    linears = [
+    layers = [
         module
         for name in _heads(core)
         for module in core.get_submodule(name).modules()
-        if isinstance(module, nn.Linear)
+        if is_linear(module)
     ]
-    if not linears:
+    if not layers:
         raise ModelError(f"The head of {type(core).__name__} holds no linear layer.")
-    return linears[-1]
+    return layers[-1]
+
+
+def is_linear(module: nn.Module) -> TypeGuard[nn.Linear | nn.Conv2d]:
+    """Whether a layer multiplies pooled features by one matrix."""
+    if isinstance(module, nn.Conv2d):
+        return set(module.kernel_size) == {1} and module.groups == 1
+    return isinstance(module, nn.Linear)
 
 
 def unwrap(model: nn.Module) -> tuple[nn.Module, str]:
@@ -148,18 +171,6 @@ def unwrap(model: nn.Module) -> tuple[nn.Module, str]:
         else:
             break
     return core, next(name for name, module in model.named_modules() if module is core)
-
-
-def operations(module: nn.Module) -> int:
-    """How many matrix operations (linear layers, convolutions) a module holds.
-
-    A layer with an adapter counts once: the adapter stands beside the layer, not after it.
-    """
-    if hasattr(module, "base_layer"):
-        return 1
-    own = any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
-    inner = sum(operations(child) for child in module.children())
-    return inner or int(own and not isinstance(module, nn.Embedding))
 
 
 def _heads(core: nn.Module) -> list[str]:
@@ -190,102 +201,67 @@ def _outside_backbone(core: nn.Module) -> list[str]:
     their own, above that of the backbone (Carion et al. 2020).
     """
     backbone = next((name for name, m in core.named_modules() if isinstance(m, BackboneMixin)), "")
-    if not backbone or next(_chains(core.get_submodule(backbone)), None) is None:
+    if not backbone or next(chains(core.get_submodule(backbone)), None) is None:
         return []
     # Detectors share weights between their decoder and their heads: all names count.
     names = [name for name, _ in core.named_parameters(remove_duplicate=False)]
-    return _modules(core, [name for name in names if _owner(name, [backbone]) is None])
+    return _modules(core, [name for name in names if owner(name, [backbone]) is None])
 
 
 def _last_of_backbone(core: nn.Module, children: list[tuple[str, nn.Module]]) -> int:
     """Position of the last child that belongs to the backbone."""
     if isinstance(core, SEQUENCES):
         return len(children) - 2
-    with_blocks = [i for i, (_, child) in enumerate(children) if next(_chains(child), None)]
+    with_blocks = [i for i, (_, child) in enumerate(children) if next(chains(child), None)]
     counts = [operations(child) for _, child in children]
     return with_blocks[-1] if with_blocks else counts.index(max(counts))
 
 
-def _is_chain(module: nn.Module) -> bool:
-    """Whether most elements of a sequence do several matrix operations each.
-
-    Most, not all: some networks end their stages with a single convolution. A convolution with
-    its norm and activation is one operation, so the inside of a residual layer is no chain.
-    """
-    if not isinstance(module, SEQUENCES):
-        return False
-    counts = [n for n in map(operations, module) if n]
-    return sum(n >= 2 for n in counts) > len(counts) / 2
-
-
-def _chains(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The outermost chains in a module, itself included, in order of registration."""
-    if _is_chain(module):
-        yield name, module
-        return
-    for child_name, child in module.named_children():
-        yield from _chains(child, _join(name, child_name))
-
-
-def _blocks(module: nn.Module, heads: list[str], name: str = "") -> list[str]:
-    """Names of the innermost elements of all chains outside of the heads."""
-    found: list[str] = []
-    for chain_name, chain in _chains(module, name):
-        for index, element in chain.named_children():
-            element_name = _join(chain_name, index)
-            if operations(element) and _owner(element_name, heads) is None:
-                found += _blocks(element, heads, element_name) or [element_name]
-    return found
-
-
-def _longest_sequence(core: nn.Module, heads: list[str]) -> list[str]:
-    """Elements of the longest sequence, for networks that are a row of single convolutions."""
-    rows = [
-        [_join(name, index) for index, element in module.named_children() if operations(element)]
-        for name, module in core.named_modules()
-        if isinstance(module, SEQUENCES)
-    ]
-    rows = [[name for name in row if _owner(name, heads) is None] for row in rows]
-    longest = max(rows, key=len, default=[])
-    return longest if len(longest) >= 2 else []
-
-
-def _place(model: nn.Module, blocks: list[str], heads: list[str]) -> Anatomy:
-    """Give each parameter outside of blocks and heads its place, by order of registration."""
+def _place(
+    core: nn.Module, blocks: list[str], heads: list[str], order: Mapping[str, int]
+) -> Anatomy:
+    """Give each parameter outside of blocks and heads its place, by the order of the calls."""
     stem: list[str] = []
     tail: list[str] = []
     between: dict[int, list[str]] = {}
-    passed = 0
-    for name, _ in model.named_parameters():
-        block = _owner(name, blocks)
-        if block is not None:
-            passed = max(passed, blocks.index(block) + 1)
-        elif _owner(name, heads) is not None:
+    for name, _ in core.named_parameters():
+        if owner(name, [*blocks, *heads]) is not None:
             continue
-        elif passed == 0:
+        rank = _rank(name, order)
+        passed = sum(order[block] < rank for block in blocks)
+        if passed == 0:
             stem.append(name)
         elif passed == len(blocks):
             tail.append(name)
         else:
             before, after = (_common_parts(name, b) for b in blocks[passed - 1 : passed + 1])
             between.setdefault(passed if before >= after else passed + 1, []).append(name)
-    joints = {name: depth for depth, names in between.items() for name in _modules(model, names)}
+    joints = {name: depth for depth, names in between.items() for name in _modules(core, names)}
     return Anatomy(
-        stem=tuple(_modules(model, stem)),
+        stem=tuple(_modules(core, stem)),
         blocks=tuple(blocks),
-        tail=tuple(_modules(model, tail)),
+        tail=tuple(_modules(core, tail)),
         head=tuple(heads),
         joints=joints,
     )
 
 
+def _rank(name: str, order: Mapping[str, int]) -> int:
+    """The rank of the module that holds a parameter, or of the nearest one around it."""
+    while name:
+        name = name.rpartition(".")[0]
+        if name in order:
+            return order[name]
+    return 0
+
+
 def _under(root: str, parts: Anatomy) -> Anatomy:
     """The same parts of a model that lies at ``root`` inside wrappers."""
     stem, blocks, tail, head = (
-        tuple(_join(root, name) for name in names)
+        tuple(join(root, name) for name in names)
         for names in (parts.stem, parts.blocks, parts.tail, parts.head)
     )
-    joints = {_join(root, name): depth for name, depth in parts.joints.items()}
+    joints = {join(root, name): depth for name, depth in parts.joints.items()}
     return Anatomy(stem, blocks, tail, head, joints)
 
 
@@ -294,25 +270,14 @@ def _modules(model: nn.Module, parameters: list[str]) -> list[str]:
     remaining = list(parameters)
     covered: list[str] = []
     for name, module in model.named_modules():
-        inside = [
-            _join(name, inner) for inner, _ in module.named_parameters(remove_duplicate=False)
-        ]
+        inside = [join(name, inner) for inner, _ in module.named_parameters(remove_duplicate=False)]
         if inside and set(inside) <= set(remaining):
             covered.append(name)
             remaining = [parameter for parameter in remaining if parameter not in inside]
     return remaining + covered
 
 
-def _owner(name: str, prefixes: Iterable[str]) -> str | None:
-    """The first prefix that ``name`` is or lies under."""
-    return next((p for p in prefixes if name == p or name.startswith(f"{p}.")), None)
-
-
 def _common_parts(first: str, second: str) -> int:
     """How many leading parts two dotted names share."""
     pairs = zip(first.split("."), second.split("."), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-def _join(prefix: str, name: str) -> str:
-    return ".".join(part for part in (prefix, name) if part)

@@ -22,6 +22,7 @@ from scipy.special import entr, logsumexp
 from hf_vft.data.image_properties import image_properties
 from hf_vft.data.images import image_header
 from hf_vft.evaluation.calibration import probabilities
+from hf_vft.models.processors import settings_of
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES
 from hf_vft.serving.predictor import Outputs, Predictor
 from hf_vft.tasks import DetectedObject, Prediction
@@ -215,7 +216,7 @@ def preprocessing_hash(folder: Path, processor: Any, bit_depth: int) -> str:
 
     Answers differ by each of them.
     """
-    settings = (folder / "preprocessor_config.json").read_bytes()
+    settings = settings_of(folder, processor)
     backend = str(getattr(processor, "backend", "")).encode()
     depth = b"" if bit_depth == 16 else f"|{bit_depth}".encode()
     return f"p{hashlib.sha256(settings + b'|' + backend + depth).hexdigest()[:16]}"

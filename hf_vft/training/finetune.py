@@ -267,8 +267,9 @@ AUTOCAST: Mapping[str, torch.dtype | None] = {
 
 
 def _has_one_head(model: nn.Module) -> bool:
+    """Whether there is one feature to learn a head on, and one layer with a bias to copy it to."""
     try:
         head_module(model)
+        return last_linear(model).bias is not None
     except ModelError:
         return False
-    return True

@@ -11,7 +11,7 @@ from torch import nn
 
 from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import ModelError
-from hf_vft.explain.heatmap import heat_map
+from hf_vft.explain.heatmap import _as_map, heat_map
 from hf_vft.explain.overlay import on_picture, overlay, seen_frame
 from tests.models.tiny import ALL, SIZE
 from tests.pictures import processor
@@ -63,6 +63,16 @@ def test_a_model_without_a_map_says_so() -> None:
 
     with pytest.raises((ModelError, RuntimeError), match=r"no map|not require grad|empty"):
         heat_map(Flat(), torch.ones(3, SIZE, SIZE), target=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "side"),
+    [((2, 8, 8), 8), ((2, 7, 8), 7), ((2, 4, 16), None), ((8, 8, 2), 8), ((2, 1, 1), None)],
+)
+def test_a_map_has_the_proportions_of_the_image(shape: tuple[int, ...], side: int | None) -> None:
+    """A MobileViT V2 gives ``[N, C, 4, patches]``: parts of patches, and no rows."""
+    found = _as_map(torch.ones(1, *shape), torch.ones(3, SIZE, SIZE))
+    assert (None if found is None else len(found)) == side
 
 
 @pytest.mark.parametrize(

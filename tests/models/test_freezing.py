@@ -99,3 +99,11 @@ def test_unfreezing_later_frees_again() -> None:
 def test_what_cannot_be_trained_is_refused(train: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         set_trainable(tiny.tiny_vit(), train)
+
+
+def test_a_model_without_blocks_trains_its_head_or_all() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2))
+    assert set_trainable(model, "head") == ["2.weight", "2.bias"]
+    assert len(set_trainable(model, "all")) == 4
+    with pytest.raises(ModelError, match=r"train='blocks:1': no blocks repeat .* head or all"):
+        set_trainable(model, "blocks:1")

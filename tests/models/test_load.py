@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+import transformers as tf
 from transformers import AutoModelForImageClassification
 
 from hf_vft.errors import ModelError
@@ -90,3 +92,32 @@ def test_a_broken_checkpoint_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         load(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_every_head_gives_as_many_logits_as_there_are_classes(tmp_path: Path) -> None:
+    config = tf.PvtConfig(
+        image_size=32, hidden_sizes=[8] * 4, depths=[1] * 4, num_attention_heads=[1] * 4
+    )
+    save(tf.PvtForImageClassification(config), tmp_path)
+    assert load(tmp_path).model(torch.zeros(1, 3, 32, 32)).logits.shape == (1, 2)
+
+
+def test_a_model_that_answers_without_logits_is_refused(tmp_path: Path) -> None:
+    config = tf.PPLCNetConfig(scale=0.25, class_expand=16, hidden_act="relu")
+    save(tf.PPLCNetForImageClassification(config), tmp_path)
+    with pytest.raises(ModelError, match="PPLCNetForImageClassification gives no logits; choose"):
+        load(tmp_path)
+
+
+def test_what_a_family_cannot_build_is_one_line(tmp_path: Path) -> None:
+    folder = save_checkpoint("vit", tmp_path / "vit")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_act": "no such"}))
+    with pytest.raises(ModelError, match=r"cannot be loaded \(.+\)\.$") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def save(model: tf.PreTrainedModel, folder: Path) -> None:
+    model.save_pretrained(folder)
+    tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)

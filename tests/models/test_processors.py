@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 import transformers as tf
 from PIL import Image
 
-from hf_vft.models.processors import input_side, reframe
+from hf_vft.errors import ModelError
+from hf_vft.models.processors import check_inputs, input_side, reframe, settings_of
 from tests.models import tiny
 
 
@@ -22,6 +24,11 @@ def crops() -> Any:
 
 def squashes() -> Any:
     return tf.ViTImageProcessor(size={"height": 32, "width": 32})
+
+
+def warps_and_crops() -> Any:
+    """As ConvNeXt and ResNet do, and no size but a shortest edge is known to it."""
+    return tf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.875)
 
 
 def timm(config: Any) -> Any:
@@ -54,13 +61,35 @@ def test_left_as_it_is_it_is_the_same_object() -> None:
     assert input_side(processor) == 32
 
 
+def test_warps_and_crops_in_the_same_proportion() -> None:
+    changed = reframe(warps_and_crops(), tf.ConvNextConfig(), 64, "processor")
+    assert isinstance(changed, tf.ConvNextImageProcessor)
+    assert (input_side(changed), changed.crop_pct) == (64, 0.875)
+
+
+def test_a_processor_of_something_else_is_refused() -> None:
+    check_inputs("a", squashes())
+    patches = tf.Siglip2ImageProcessor(patch_size=16, max_num_patches=16)
+    with pytest.raises(ModelError, match="b: it takes pixel_attention_mask, spatial_shapes beside"):
+        check_inputs("b", patches)
+
+
+def test_settings_are_told_apart_with_and_without_a_file(tmp_path: Path) -> None:
+    config: Any = tiny.tiny_timm_resnet().config
+    before = settings_of(tmp_path, timm(config))
+    assert settings_of(tmp_path, timm(config)) == before
+    assert settings_of(tmp_path, reframe(timm(config), config, 64, "squash")) != before
+    squashes().save_pretrained(tmp_path)
+    assert b"ViTImageProcessor" in settings_of(tmp_path, squashes())
+
+
 def test_another_size_crops_in_the_same_proportion() -> None:
     changed = reframe(crops(), tf.ViTConfig(), 64, "processor")
     assert (changed.size.shortest_edge, changed.crop_size.height) == (80, 64)
     assert input_side(changed) == 64
 
 
-@pytest.mark.parametrize("build", [crops, squashes])
+@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops])
 def test_squashed_the_edges_are_still_to_be_seen(build: Any) -> None:
     changed = reframe(build(), tf.ViTConfig(), 32, "squash")
     pixels = shown(changed, edges())
@@ -70,7 +99,7 @@ def test_squashed_the_edges_are_still_to_be_seen(build: Any) -> None:
     assert pixels[:, :, 16].max() < 0.1
 
 
-@pytest.mark.parametrize("build", [crops, squashes])
+@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops])
 def test_padded_the_proportions_stay(build: Any) -> None:
     pixels = shown(reframe(build(), tf.ViTConfig(), 32, "pad"), edges())
     assert pixels.shape == (3, 32, 32)

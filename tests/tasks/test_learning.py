@@ -22,7 +22,7 @@ from tests.pictures import processor
 
 SIDE, COLOURS = 32, ((220, 40, 40), (40, 220, 40), (40, 40, 220))
 TASK = ObjectDetection()
-STEPS = {"resnet": 60, "yolos": 200}
+STEPS = {"resnet": 100, "yolos": 200}
 """Enough for each; the first is RT-DETR v2 on this backbone. ``tests.benchmarks.overfit_boxes`` has
 the other families."""
 
