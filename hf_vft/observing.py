@@ -16,6 +16,7 @@ import torch
 from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.stored import is_saved
 from hf_vft.data.sources.table import Table, image_rows
@@ -78,6 +79,8 @@ def observe(
     predictor = Predictor(RunDirectory.open(run_path))
     recorder = Recorder(predictor)
     table = _pictures(source, predictor.recipe.data, predictor.task.kind)
+    if table.reading is not None:
+        display.say(table.reading.statement)
     slices, times = _columns(table, display)
     log = ProductionLog(log_folder)
     rejected: dict[str, str] = {}
@@ -150,7 +153,8 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
     if not files:
         raise DataError(f"{path}: there is no picture in it, and it is no production log.")
     names = [file.relative_to(path).as_posix() for file in files]
-    return Table(image_rows(files), names, [None] * len(files))
+    reading = Reading("images without labels", counts=(("", len(files)),))
+    return Table(image_rows(files), names, [None] * len(files), reading=reading)
 
 
 def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list[datetime | None]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from hf_vft.data.dataset import VisionDataset
 from hf_vft.models.features import head_inputs
 from hf_vft.models.structure import head_module
 from hf_vft.run import write_file
+from hf_vft.utils.cache import default_cache as default_cache
 
 NAMES = ("_name_or_path", "id2label", "label2id", "label_names", "problem_type")
 
@@ -43,12 +43,6 @@ VERSIONS = tuple(
 )
 
 Collate = Callable[[Any], dict[str, Any]]
-
-
-def default_cache() -> Path:
-    """``$HF_VFT_CACHE``, or ``hf_vft`` in the user's cache folder."""
-    root = os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache"
-    return Path(os.environ.get("HF_VFT_CACHE", "") or Path(root) / "hf_vft")
 
 
 class CachedFeatures(Dataset[dict[str, Any]]):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hf_vft.cli.shortcuts import shortcuts
+
+if TYPE_CHECKING:
+    from hf_vft.auditing import Audited
+    from hf_vft.data.sources.preview import Preview
+    from hf_vft.recipe import Recipe
 
 
 def audit(
@@ -29,6 +36,13 @@ def audit(
         list[str] | None,
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column that holds the labels: data.label_column.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what the data would be read as; decode nothing."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> None:
     """Look for leaks, duplicates, wrong labels and odd pictures; write a page about them.
@@ -36,18 +50,28 @@ def audit(
     The exit status is 0 whatever is found.
 
     Example: hf-vft audit photos/ --out audit --set data.group_column=part
+
+    Example: hf-vft audit photos/ --dry-run
     """
-    from hf_vft.auditing import audit_data
-    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.cli.questions import asking
     from hf_vft.recipe import load_recipe
 
     chosen = load_recipe(recipe, change or [])
-    changes: dict[str, object] = {"data.path": data}
-    if model is not None:
-        changes["model.candidates"] = [model]
+    chosen = chosen.replaced({"data.path": data, **shortcuts(label, model)})
+    if dry_run:
+        print_preview(asking(chosen, _previewed), as_json=as_json)
+        return
+
+    from hf_vft.auditing import audit_data
+    from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+
     quiet_libraries()
-    with ConsoleDisplay() as display:
-        done = audit_data(chosen.replaced(changes), out, labels=not quick, display=display)
+
+    def audited(settled: Recipe) -> Audited:
+        with ConsoleDisplay() as display:
+            return audit_data(settled, out, labels=not quick, display=display)
+
+    done = asking(chosen, audited)
     if as_json:
         typer.echo(done.audit.model_dump_json(indent=2))
         return
@@ -57,3 +81,32 @@ def audit(
         typer.echo("Nothing to report.")
     typer.echo(done.audit.labels_note)
     typer.echo(f"Page: {done.page}")
+
+
+def _previewed(recipe: Recipe) -> Preview:
+    """Without the libraries of training, which take longer to import than this takes."""
+    from hf_vft.data.sources.preview import preview
+    from hf_vft.utils.cache import default_cache
+
+    kind = None
+    if recipe.task != "auto":
+        from hf_vft.tasks import kind_of
+
+        kind = kind_of(recipe.task)
+    cache = default_cache() / "data"
+    return preview(str(recipe.data.path), recipe.data, kind=kind, cache_dir=cache)
+
+
+def print_preview(found: Preview, *, as_json: bool) -> None:
+    """Show what the data would be read as, and the first images of each split."""
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        return
+    for line in found.lines:
+        typer.echo(line)
+    width = max((len(row.file) for row in found.rows), default=0)
+    for row in found.rows:
+        label = "(no label)" if row.label is None else row.label
+        typer.echo(f"  {row.split or '':<10} {row.file:<{width}}  {label}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hf_vft.cli.launch import is_first, launch
+from hf_vft.cli.shortcuts import shortcuts
+
+if TYPE_CHECKING:
+    from hf_vft.run import RunDirectory
 
 
 def fit(
@@ -24,6 +28,13 @@ def fit(
     change: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column that holds the labels: data.label_column.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The backbone, a Hub id or a folder: model.candidates."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("run"),
     time_budget: Annotated[
@@ -42,7 +53,7 @@ def fit(
 
     Example: hf-vft fit photos/ --time-budget 20m --set search.max_latency_ms=30
 
-    Example: hf-vft fit photos/ --set data.group_column=part --set model.candidates=[my/vit]
+    Example: hf-vft fit photos/ --label diagnosis --model my/vit --set data.group_column=part
     """
     if num_processes > 1 and "LOCAL_RANK" not in os.environ:
         words = _without_option(sys.argv[1:], "--num-processes")
@@ -51,19 +62,24 @@ def fit(
     from hf_vft.automl.clock import process_started
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
+    from hf_vft.cli.questions import asking
     from hf_vft.cli.scores import print_scores
     from hf_vft.pipeline import fit as run_fit
     from hf_vft.recipe import DEFAULT, Recipe, load_recipe
 
     chosen: Recipe | None = None
     budget = [f"search.time_budget={time_budget}"] if time_budget else []
-    if not resume or data or recipe or change or budget:
-        chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])])
-        chosen = chosen.replaced({"data.path": data}) if data else chosen
+    settings = shortcuts(label, model) | ({"data.path": data} if data else {})
+    if not resume or settings or recipe or change or budget:
+        chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])]).replaced(settings)
     quiet_libraries()
     suit_the_device()
-    with ConsoleDisplay() as display:
-        run = run_fit(chosen, out, resume=resume, display=display, started=process_started())
+
+    def fitted(settled: Recipe | None) -> RunDirectory:
+        with ConsoleDisplay() as display:
+            return run_fit(settled, out, resume=resume, display=display, started=process_started())
+
+    run = fitted(None) if chosen is None else asking(chosen, fitted)
     if is_first():
         print_scores(run, as_json=as_json)
 

@@ -90,4 +90,6 @@ def push_data(
             cache_dir=default_cache() / "data",
             progress=lambda done, total: display.advance(done, total=total),
         )
+        if pictures.reading is not None:
+            display.say(pictures.reading.statement)
     typer.echo(push_dataset(pictures, repo_id, private=private))

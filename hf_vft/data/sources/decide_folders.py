@@ -11,6 +11,7 @@ from hf_vft.data.sources.names import is_container, is_part
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.split_levels import SplitLevel, split_level
+from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.data.wording import counted, few
 from hf_vft.recipe import DataConfig
 
@@ -297,7 +298,7 @@ def _planned(walk: _Walk, level: int, reason: str, listing: Listing, aside: SetA
             f"{reason}: the {'inner' if level else 'outer'} ones are the classes; set "
             f"data.class_level={walk.numbers[0 if level else depth - 1]} for the others."
         )
-    kept_splits = [n for n in walk.split_names if any(n in p.folder.split("/") for p in places)]
+    kept_splits = _split_folders(walk.split_names, places)
     return FolderPlan(
         tuple(places),
         f"the {_which(level, len(walk.numbers), bool(walk.split_names))}folder names",
@@ -307,6 +308,14 @@ def _planned(walk: _Walk, level: int, reason: str, listing: Listing, aside: SetA
         tuple(guesses),
         tuple(notes),
     )
+
+
+def _split_folders(names: Sequence[str], places: Sequence[Place]) -> list[str]:
+    """The folders that divide what is read, in the order of the splits."""
+    order = {split: at for at, split in enumerate(SPLIT_NAMES)}
+    split_of = {part: p.split for p in places if p.split for part in p.folder.split("/")}
+    there = [name for name in names if name in split_of]
+    return sorted(there, key=lambda name: (order[str(split_of[name])], name))
 
 
 def _stray_notes(strays: dict[str, int], listing: Listing, aside: SetAside) -> list[str]:
