@@ -153,8 +153,8 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
     if not files:
         raise DataError(f"{path}: there is no picture in it, and it is no production log.")
     names = [file.relative_to(path).as_posix() for file in files]
-    reading = Reading("images without labels", counts=(("", len(files)),))
-    return Table(image_rows(files), names, [None] * len(files), reading=reading)
+    read_as = Reading("images without labels", counts=(("", len(files)),))
+    return Table(image_rows(files), names, [None] * len(files), reading=read_as)
 
 
 def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list[datetime | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from hf_vft.data.sources.listing import Listing
@@ -224,19 +224,27 @@ def _class_level(
 
 
 def _repeats(rows: Sequence[_Row], level: int) -> float:
-    """The share of the names of a level that lie below several different outer folders."""
+    """The share of the names of a level that lie below several different outer folders.
+
+    Parts and days never count; mere numbers are sequences, unless the outer folders are numbered
+    as well, as people or places are (``writer_1/7``).
+    """
     below: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if len(row.names) > level and not _counts(row.names[level]):
+        if len(row.names) > level and not is_part(row.names[level]):
             below[row.names[level]].add(row.names[level - 1])
     if len(below) < 2:
+        return 0.0
+    outer = {name for names in below.values() for name in names}
+    if all(name.isdigit() for name in below) and not _are_numbered(outer):
         return 0.0
     return sum(len(outers) > 1 for outers in below.values()) / len(below)
 
 
-def _counts(name: str) -> bool:
-    """Whether a folder is a number among others, as sequences are."""
-    return name.isdigit() or is_part(name)
+def _are_numbered(names: Collection[str]) -> bool:
+    """Whether names are one word with different numbers behind it."""
+    stems = {name.rstrip("0123456789") for name in names}
+    return len(stems) == 1 and stems != {""} and len(names) > 1
 
 
 def _option(walk: _Walk, level: int) -> Option:
