@@ -66,7 +66,7 @@ def box_columns_of(facts: Mapping[str, ColumnFacts], label: str | None) -> BoxCo
     Raises:
         DataError: If there are boxes, but not one column that could be their class.
     """
-    corners = _corners(facts)
+    corners = box_corners(facts)
     if corners is None:
         return None
     order, names = corners
@@ -76,7 +76,8 @@ def box_columns_of(facts: Mapping[str, ColumnFacts], label: str | None) -> BoxCo
     return BoxColumns(names, order, label or _class(facts, names), size if sized else None)
 
 
-def _corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]] | None:
+def box_corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]] | None:
+    """The order of four numbers, and the columns that hold them; None where there are none."""
     numbers = {_bare(f.name): name for name, f in facts.items() if f.is_number or not f.counts}
     for order, wanted in _ORDERS:
         if all(name in numbers for name in wanted):

@@ -180,8 +180,8 @@ def _divide(walk: _Walk, going: Sequence[_Row], found: SplitLevel) -> None:
 def _says_nothing(going: Sequence[_Row], deeper: set[str], *, strict: bool) -> bool:
     """Whether a level only wraps, holds or numbers what is inside of it."""
     names = {row.rest[0] for row in going}
-    if len(names) == 1:
-        return bool(deeper) or any(row.names for row in going)
+    if len(names) == 1 and (deeper or any(row.names for row in going)):
+        return True
     if strict:
         return False
     return all(

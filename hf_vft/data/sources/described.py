@@ -110,6 +110,12 @@ def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: 
     same = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
     if same:
         return _with_unnamed(table, listing)
+    if tables.certain:
+        note = (
+            f"The labels are those of {names}, not the folders ({few(classes, 3)}); set "
+            f"{_AS_FOLDERS} for the folders."
+        )
+        return _with_unnamed(replace(table, notes=[*table.notes, note]), listing)
     column = table.reading.labels if table.reading is not None else "a column"
     raise ask(
         listing.name,

@@ -103,9 +103,9 @@ class Finder:
         return Found(paths, how, missing)
 
     def share(self, names: Sequence[str]) -> float:
-        """The share of some names that are found."""
+        """The share of some names that are those of one image or several."""
         safe = [name for name in names if not (self.contained and _leads_out(name))]
-        found = sum(self.one(name).how in ("written", *_HOW) for name in safe)
+        found = sum(self.one(name).how != "none" for name in safe)
         return found / len(names) if names else 0.0
 
     def refuse_if_none(self, found: Found, names: Sequence[str], table: str) -> None:

@@ -18,7 +18,8 @@ class FolderRoles:
 
     Attributes:
         labels: The class of each file; None where not all of them have one.
-        splits: The split of each file; None where not all of them have one, or train is not there.
+        splits: The split of each file; None where not all of them have one, or they are of
+            one split, or none is train.
     """
 
     labels: list[str] | None
@@ -43,7 +44,7 @@ def roles_of(files: Sequence[str]) -> FolderRoles | None:
     at = [places.get(posixpath.dirname(file), ("", None)) for file in files]
     labels = [label for label, _ in at]
     splits = [split for _, split in at]
-    divided = "train" in splits and all(splits)
+    divided = "train" in splits and all(splits) and len(set(splits)) > 1
     return FolderRoles(
         labels if all(labels) else None,
         [str(split) for split in splits] if divided else None,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hf_vft.data.sources.box_columns import box_corners
 from hf_vft.data.sources.column_facts import gather
 from hf_vft.data.sources.column_names import LABEL_NAMES
 from hf_vft.data.sources.decide_columns import decide_columns, image_column
@@ -136,7 +137,7 @@ def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTabl
     if not asked and share(image.name) < _ARE_FILES:
         return None
     usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
-    labelled = usual or how.config.label_column != "auto"
+    labelled = usual or how.config.label_column != "auto" or box_corners(facts) is not None
     if not labelled:
         try:
             labelled = decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
