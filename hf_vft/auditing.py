@@ -20,6 +20,7 @@ from hf_vft.data.transforms import eval_transform
 from hf_vft.errors import DataError, ModelError
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
 from hf_vft.models.processors import Fit
+from hf_vft.outputs import claim
 from hf_vft.recipe import Recipe
 from hf_vft.reporting.audit_page import render_audit
 from hf_vft.run import write_json
@@ -56,9 +57,10 @@ def audit_data(
         VftError: One line on what is wrong with the data, the folder or a named model.
     """
     display = display or Silent()
-    folder = _folder(out)
+    folder = Path(out)
     if recipe.data.path is None:
         raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
+    claim(folder, (PAGE, RESULTS), command="audit")
     kind = kind_of(recipe.task)
     data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
     audit = look_at_pictures(data, display=display)
@@ -67,15 +69,6 @@ def audit_data(
     write_json(folder / RESULTS, audit.model_dump(mode="json"))
     page = render_audit(audit, data, folder / PAGE, name=Path(data.source).name)
     return Audited(audit, page)
-
-
-def _folder(out: str | Path) -> Path:
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}).") from None
-    return folder
 
 
 def _with_labels(audit: Audit, data: ImageData, recipe: Recipe, display: Display) -> Audit:

@@ -45,6 +45,10 @@ class ModelError(VftError):
     """The model cannot be had, or cannot do what was asked of it."""
 
 
+class OutputError(VftError):
+    """What would be written over is not ours, or cannot be written."""
+
+
 class RunError(VftError):
     """The run folder is missing, incomplete or in use."""
 

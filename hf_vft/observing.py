@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +21,10 @@ from hf_vft.data.sources.stored import is_saved
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.verify import image_bytes
 from hf_vft.errors import DataError, LogError
+from hf_vft.outputs import check_replaceable, mark_replaceable
 from hf_vft.recipe import DataConfig
 from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
-from hf_vft.run import RunDirectory
+from hf_vft.run import RunDirectory, write_folder
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.steps.truth import label_read
@@ -121,18 +121,25 @@ def log_of(
         run_path: Whose model answers pictures.
         log_path: A log, or pictures as for `observe`.
         scored: Where the log of pictures is written, anew each time, so that none counts twice.
+            A log that somebody keeps there is left alone.
         display: Where progress is shown.
 
     Raises:
-        VftError: As for `observe`; also for pictures where ``scored`` is None.
+        VftError: As for `observe`; also for pictures where ``scored`` is None or holds something
+            that this did not write.
     """
     if ProductionLog.is_log(log_path):
         return ProductionLog.open(log_path)
     if scored is None:
         raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
-    if scored.exists():
-        shutil.rmtree(scored)
-    return observe(run_path, log_path, scored, display=display).log
+    check_replaceable(scored, command="monitor")
+
+    def fill(folder: Path) -> None:
+        observe(run_path, log_path, folder, display=display)
+        mark_replaceable(folder, command="monitor")
+
+    write_folder(scored, fill)
+    return ProductionLog.open(scored)
 
 
 def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:

@@ -24,6 +24,7 @@ from hf_vft.data.audit_results import Audit
 from hf_vft.data.load import ImageData
 from hf_vft.data.sources.decide_columns import FROM_SOURCE
 from hf_vft.errors import DataError, RecipeError, RunError, VftError
+from hf_vft.outputs import MARK, claim
 from hf_vft.recipe import Choice, Recipe, load_recipe
 from hf_vft.recipe_edit import flatten
 from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
@@ -130,13 +131,14 @@ def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recip
         return _begun(given, run)
     if given is None or given.data.path is None:
         raise RecipeError("data.path: no pictures were named; give a folder, a file or a Hub id.")
-    if run.asked_file.is_file() or any(
-        path not in (run.path / LOCK, run.state, run.data) for path in run.path.iterdir()
-    ):
+    own = (run.path / LOCK, run.path / MARK, run.state, run.data)
+    if run.asked_file.is_file() or any(path not in own for path in run.path.iterdir()):
         raise RunError(
             f"{run.path}: there is a run already. Add --resume to go on with it, or choose "
             "another --out."
         )
+    if PartialState().is_main_process:
+        claim(run.path, (run.state.name, run.data.name), command="fit")
     PartialState().wait_for_everyone()
     return given
 

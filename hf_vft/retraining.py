@@ -23,6 +23,7 @@ from hf_vft.data.wording import quoted
 from hf_vft.errors import RunError
 from hf_vft.evaluation.comparison import Comparison, compare
 from hf_vft.observing import log_of
+from hf_vft.outputs import MARK, claim
 from hf_vft.pipeline import fit
 from hf_vft.recipe import Recipe
 from hf_vft.recipe_search import SearchConfig
@@ -164,9 +165,10 @@ def _assembled(
             raise RunError(f"{after.path}: a retraining was stopped there; add --resume.")
         return _Plan.model_validate(after.read_json(plan_file))
     if after.path.is_dir() and any(
-        path not in (after.state, after.data) for path in after.path.iterdir()
+        path not in (after.state, after.data, after.path / MARK) for path in after.path.iterdir()
     ):
         raise RunError(f"{after.path}: there is a run already; choose another --out.")
+    claim(after.path, (after.state.name, after.data.name), command="retrain")
     if not ProductionLog.is_log(log_path) and pictures is None:
         pictures = log_path
     log = log_of(before.path, log_path, after.state / "log", display)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from typing import Any
 
 from hf_vft.errors import RunError
 from hf_vft.recipe import Recipe, load_recipe
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}\.(tmp|old)")
+"""How the functions below call what they have not finished."""
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -79,6 +83,8 @@ def _let_read(folder: Path) -> None:
 def remove_leftovers(path: Path) -> None:
     """Delete what a killed process was writing in ``path`` with the functions above."""
     for leftover in [*path.rglob(".*.tmp"), *path.glob(".*.old")]:
+        if not _LEFTOVER.fullmatch(leftover.name):
+            continue  # somebody else's
         if leftover.is_dir():
             shutil.rmtree(leftover)
         else:

@@ -27,14 +27,15 @@ from hf_vft.monitoring.pictures import Row, row_of_pictures
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
-from hf_vft.monitoring.several import JOIN, doubt, left_out
+from hf_vft.monitoring.several import doubt, left_out
 from hf_vft.monitoring.several_labels import (
     picture_scores,
     several_bias_findings,
     several_label_findings,
 )
 from hf_vft.monitoring.trust import Trust
-from hf_vft.records import ProductionLog
+from hf_vft.outputs import claim
+from hf_vft.records import ProductionLog, join_names
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.display import Display, Silent
 
@@ -190,9 +191,23 @@ def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
         yield Window(whole.sample.take(np.arange(start, start + size)), whole.excluded)
 
 
+def claim_report(out: Path) -> None:
+    """Make sure, before the work begins, that the report replaces nothing but an older one.
+
+    Raises:
+        OutputError: If a file of one of its names is there that hf-vft did not write.
+    """
+    names = ("monitor.html", "verdict.json", "snapshot.json", TO_LABEL, "evidently.html")
+    claim(out, names, command="monitor")
+
+
 def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
-    """Write the report, the verdict and the pictures to label into ``out``."""
-    out.mkdir(parents=True, exist_ok=True)
+    """Write the report, the verdict and the pictures to label into ``out``.
+
+    Raises:
+        OutputError: As for `claim_report`.
+    """
+    claim_report(out)
     snapshot = write_report(
         watched.decision, out, name=name, over_time=watched.over_time, pictures=watched.pictures
     )
@@ -304,7 +319,7 @@ def _with_labels(window: Window, log: ProductionLog) -> Window:
 
 
 def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:
-    return JOIN.join(dict.fromkeys(str(box["label"]) for box in boxes))
+    return join_names(str(box["label"]) for box in boxes)
 
 
 def _doubt(frame: pd.DataFrame, reference: Reference) -> pd.Series:

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 from hf_vft.data.demo_production import write_production
-from hf_vft.errors import DataError, RunError
+from hf_vft.errors import DataError, OutputError, RunError
 from hf_vft.monitoring.drift import find_drift, read_window
 from hf_vft.monitoring.profile import Reference
-from hf_vft.observing import observe
+from hf_vft.observing import log_of, observe
 from hf_vft.pipeline import fit
+from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
+from hf_vft.training.display import Silent
 from tests.runs import PICTURE_SIZE
 
 
@@ -59,6 +61,22 @@ def test_pictures_of_the_reference_are_observed_as_the_reference_has_them(
     assert list(after["phash"]) == list(before["phash"])
     again = observe(fitted, folder, tmp_path / "again")
     assert set(again.log.read()["request_id"]) == set(now.frame["request_id"])
+
+
+def test_a_log_that_somebody_keeps_is_not_scored_over(
+    fitted: Path, pictures: Path, tmp_path: Path
+) -> None:
+    folder, scored = tmp_path / "new", tmp_path / "out" / "log"
+    folder.mkdir()
+    shutil.copy(sorted(pictures.rglob("*.jpg"))[0], folder)
+    first = log_of(fitted, folder, scored, Silent())
+    again = log_of(fitted, folder, scored, Silent())
+    assert len(first.read()) == len(again.read()) == 1
+    observe(fitted, folder, scored)  # from now on it is a log that is continued
+    rows = len(ProductionLog.open(scored).read())
+    with pytest.raises(OutputError, match="log: is not empty and was not made by"):
+        log_of(fitted, folder, scored, Silent())
+    assert len(ProductionLog.open(scored).read()) == rows
 
 
 def test_a_production_stream_brings_its_times_slices_and_labels(

@@ -16,7 +16,7 @@ import hf_vft.pipeline
 import hf_vft.steps.finishing
 import hf_vft.training.trainer
 from hf_vft.cli.launch import is_first
-from hf_vft.errors import DataError, ModelError, RecipeError, RunError
+from hf_vft.errors import DataError, ModelError, RecipeError, RunError, VftError
 from hf_vft.pipeline import fit
 from tests.runs import (
     KillAt,
@@ -268,6 +268,16 @@ class TestKillAndResume:
         (tmp_path / "run").write_text("")
         with pytest.raises(RunError, match="no folder can be made"):
             fit(small_recipe(pictures, convnext), tmp_path / "run")
+
+    @pytest.mark.parametrize("theirs", ["data", "state"])
+    def test_a_folder_of_the_same_name_is_not_taken_for_ours(
+        self, pictures: Path, convnext: Path, tmp_path: Path, theirs: str
+    ):
+        (tmp_path / theirs).mkdir()
+        (tmp_path / theirs / "photo.jpg").write_text("mine")
+        with pytest.raises(VftError, match="is there already"):
+            fit(small_recipe(pictures, convnext), tmp_path)
+        assert (tmp_path / theirs / "photo.jpg").is_file()
 
     def test_a_finished_run_is_not_overwritten(
         self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path

@@ -87,7 +87,7 @@ def test_darker_pictures_exit_with_3_name_the_cause_and_what_to_label(
     log, out = log_of(tmp_path / "log", brightness=-1.0), tmp_path / "out"
     words = ("--policy", policy, "--out", out, "--workspace", tmp_path / "workspace", "--json")
     assert status_of("monitor", run, log, *words) == 3
-    files = {path.name for path in out.iterdir()}
+    files = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert files == {"monitor.html", "verdict.json", "snapshot.json", "label-these.csv"}
     assert list((tmp_path / "workspace").iterdir())
     said = json.loads(capsys.readouterr().out)

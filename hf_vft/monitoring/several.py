@@ -1,6 +1,6 @@
 """Where a picture has several labels, or boxes: how the answers drift, and how often each occurs.
 
-An answer is a set of names, joined by ``|`` in the log; a detector's boxes count by their number,
+An answer is a set of names, joined in the log; a detector's boxes count by their number,
 scores and areas as well. What rests on one label a picture is not looked at, and says so.
 """
 
@@ -18,11 +18,11 @@ from hf_vft.monitoring.inputs import numeric_finding
 from hf_vft.monitoring.predictions import outputs_finding, probabilities
 from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference
+from hf_vft.records import split_names
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-JOIN = "|"
 NUMBERS = ("confidence", "count", "mean_score", "max_score", "box_area")
 DRAWS = 100
 _MIDDLE = 1  # of `area_quantiles`: the median
@@ -33,7 +33,7 @@ def presence(answers: pd.Series, labels: Sequence[str]) -> Flags:
     number = {name: k for k, name in enumerate(labels)}
     found = np.zeros((len(answers), len(labels)), dtype=bool)
     for row, text in enumerate(answers):
-        for name in str(text).split(JOIN):
+        for name in split_names(str(text)):
             if name in number:
                 found[row, number[name]] = True
     return found

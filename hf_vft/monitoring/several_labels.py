@@ -19,7 +19,7 @@ from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.bias import SHARE_AT_TRAINING
 from hf_vft.monitoring.findings import Finding, holm, insufficient
 from hf_vft.monitoring.labels import MIN_ROWS, RESAMPLES, SECTION, change_points
-from hf_vft.monitoring.several import JOIN
+from hf_vft.records import split_names
 
 F1 = "f1_picture"
 
@@ -205,7 +205,7 @@ def _boxes(rows: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxe
 
 
 def _names(text: str) -> set[str]:
-    return set(text.split(JOIN)) - {""}
+    return set(split_names(text))
 
 
 def _f1_picture(then: Floats, now: Floats, what: str) -> Finding:

@@ -19,9 +19,10 @@ from transformers import (
 )
 
 from hf_vft.errors import RecipeError
+from hf_vft.outputs import claim
 from hf_vft.pretraining.initial import spread_weights
 from hf_vft.pretraining.learner import FormulaLearner
-from hf_vft.pretraining.log import LogFile, TimeLimit
+from hf_vft.pretraining.log import LOG_FILE, LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainingConfig, PretrainRecipe
 from hf_vft.pretraining.render import PictureClasses, PictureRenderer
@@ -65,7 +66,7 @@ def pretrain(
     checkpoint = last_complete(out)
     if checkpoint is not None and not resume:
         raise RecipeError(f"{out} holds a training: add --resume, or give another folder.")
-    out.mkdir(parents=True, exist_ok=True)
+    claim(out, (RECIPE_FILE, MODEL_FOLDER, LOG_FILE, "checkpoint-*"), command="pretrain")
     discard_incomplete(out)
     log = LogFile(out)
     limits = [TimeLimit(seconds)] if seconds is not None else []

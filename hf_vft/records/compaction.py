@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from hf_vft.records.parts import Contents, Partition, contents, partitions, read
 from hf_vft.records.schema import TABLES
 
 LARGE = 100_000  # rows; larger parts are left as they are
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _STALE = 3600  # seconds after which an unfinished file has no writer any more
 
 
@@ -86,5 +88,5 @@ def _merge(root: Path, partition: Partition, there: Contents) -> int:
 
 def _remove_stale(root: Path) -> None:
     for path in root.rglob(".*.tmp"):
-        if time.time() - path.stat().st_mtime > _STALE:
+        if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > _STALE:
             path.unlink(missing_ok=True)

@@ -57,7 +57,7 @@ PREDICTIONS: Columns = {
     "image_entropy": (pa.float32(), "of the grey levels, in bits"),
     "aspect": (pa.float32(), "width by height"),
     "phash": (pa.string(), "64-bit perceptual hash, 16 hexadecimal digits"),
-    "predicted": (pa.string(), "the most probable label; of several labels, joined by |"),
+    "predicted": (pa.string(), "the most probable label; of several labels, see `join_names`"),
     "confidence": (pa.float32(), "calibrated probability of `predicted`"),
     "margin": (pa.float32(), "lead over the second most probable label"),
     "entropy": (pa.float32(), "of the calibrated probabilities, in nats"),
@@ -88,7 +88,7 @@ EMBEDDINGS: Columns = {
 LABELS: Columns = {
     "request_id": (pa.string(), "of the prediction"),
     "ts_utc": (_TIME, "when the label was given; a later one replaces an earlier one"),
-    "label": (pa.string(), "the truth; of several labels, joined by |"),
+    "label": (pa.string(), "the truth; of several labels, see `join_names`"),
     "boxes": (_BOXES, "the truth for detection"),
     "source": (pa.string(), "who or what gave the label"),
 }

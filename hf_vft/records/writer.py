@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from hf_vft.errors import LogError
+from hf_vft.outputs import keep
 from hf_vft.records.journal import Journal
 from hf_vft.records.schema import SCHEMA_VERSION, check_identifier, check_slices, stored
 from hf_vft.run import write_json
@@ -132,6 +133,7 @@ class LogWriter:
             self._own()
             try:
                 if self._journal is None:
+                    keep(self.folder)  # what is logged now must not go with what was scored anew
                     self._mark()
                     self._journal = Journal(self.folder, sync=self._sync)
                 self._journal.append(lines)

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.records import ProductionLog
+from hf_vft.records import ProductionLog, split_names
 from hf_vft.reporting.numbers import percent
 from hf_vft.reporting.verdict import details, headline, judged_split, metric_name
 from hf_vft.run import RunDirectory
@@ -150,7 +150,7 @@ def _over_time(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _names(labels: str) -> list[str]:
     """Several labels are the same in any order."""
-    return sorted(str(labels).split("|"))
+    return sorted(split_names(str(labels)))
 
 
 def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | None]:

@@ -23,7 +23,7 @@ from hf_vft.data.image_properties import image_properties
 from hf_vft.data.images import image_header
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.models.processors import settings_of
-from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES
+from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES, join_names
 from hf_vft.serving.predictor import Outputs, Predictor
 from hf_vft.tasks import DetectedObject, Prediction
 
@@ -160,7 +160,7 @@ def several_columns(prediction: Prediction, size: tuple[int, int]) -> dict[str, 
         size: Its width and height in pixels.
     """
     row: dict[str, Any] = {
-        "predicted": "|".join(dict.fromkeys(prediction.labels)),
+        "predicted": join_names(prediction.labels),
         "confidence": prediction.confidence,
         "probabilities": prediction.scores,
         "count": len(prediction.labels),

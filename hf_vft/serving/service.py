@@ -20,7 +20,7 @@ from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import on_picture, overlay, reduced, seen_frame
-from hf_vft.records import LogWriter, ProductionLog
+from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
 from hf_vft.serving.answer import Served
@@ -177,13 +177,18 @@ class Service:
         several = self.abstention is None
         named = [label] if isinstance(label, str) else list(label)
         if several:
-            named = [one for text in named for one in text.split("|") if one]
+            named = [
+                name
+                for text in named
+                for name in ([text] if text in self.labels else split_names(text))
+            ]
         elif len(named) != 1:
             raise DataError("one label is needed: the one that is right.")
         self._check_labels(named)
+        told = join_names(named) if several else named[0]
         try:
             self._writer.append_labels(
-                [{"request_id": request_id, "label": "|".join(named), "source": _SOURCE}]
+                [{"request_id": request_id, "label": told, "source": _SOURCE}]
             )
         except LogError as error:
             raise DataError(f"the feedback could not be kept: {error}") from None

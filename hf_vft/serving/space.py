@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hf_vft import __version__
-from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.imports import require_package
+from hf_vft.imports import is_available, require_package
+from hf_vft.outputs import check_replaceable, mark_replaceable
 from hf_vft.resources import bundled
 from hf_vft.run import RunDirectory, write_folder, write_text
 
@@ -24,6 +24,13 @@ _PARTS = ("model", "reference", "export")
 _FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
 
 
+def _extras(run: RunDirectory) -> list[str]:
+    """The Space opens what this machine opens."""
+    readers = {"dicom": "pydicom", "heic": "pillow_heif"}
+    formats = [extra for extra, package in readers.items() if is_available(package)]
+    return ["serve", *(["onnx"] if run.onnx_file.is_file() else []), *formats]
+
+
 def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Path:
     """Write a folder that is a complete Space: app, pinned requirements, front matter, the run.
 
@@ -33,11 +40,10 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         title: Of the page; the run's name by default.
 
     Raises:
-        RunError: If ``out`` holds something else.
+        OutputError: If ``out`` holds something else.
         MissingDependencyError: If Gradio, whose version is pinned, is not installed.
     """
-    if out.exists() and any(out.iterdir()) and not (out / "app.py").is_file():
-        raise RunError(f"{out}: is no Space and not empty; choose another --out.")
+    check_replaceable(out, command="space")
     name = title or run.path.resolve().name
     task = EvalReport.model_validate(run.read_json(run.metrics_file)).task
     require_package("gradio", "serve")
@@ -54,7 +60,7 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         readme = readme.replace("TITLE", name.replace('"', "'")).replace("GRADIO_VERSION", gradio)
         write_text(folder / "README.md", readme)
         pinned = (folder / "requirements.txt").read_text(encoding="utf-8")
-        extras = "serve,onnx" if run.onnx_file.is_file() else "serve"
+        extras = ",".join(_extras(run))
         pinned = pinned.replace("[serve]", f"[{extras}]").replace("HF_VFT_VERSION", __version__)
         write_text(folder / "requirements.txt", pinned)
         inside = folder / "run"
@@ -65,6 +71,7 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         for file in _FILES:
             if (run.path / file).is_file():
                 shutil.copy2(run.path / file, inside / file)
+        mark_replaceable(folder, command="space")
 
     write_folder(out, fill)
     return out

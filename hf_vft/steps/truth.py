@@ -7,8 +7,7 @@ from typing import Any
 
 from hf_vft.data.boxes import Objects, clean_objects
 from hf_vft.data.kinds import LabelKind
-
-JOIN = "|"
+from hf_vft.records import join_names
 
 
 def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
@@ -20,24 +19,21 @@ def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
     """
     if isinstance(label, Objects):
         found = clean_objects([label], [size])[0][0] or label
-        return {"label": joined(found.categories), "boxes": _boxes(found.boxes, found.categories)}
-    return {"label": label if isinstance(label, str) else joined(label)}
+        return {
+            "label": join_names(found.categories),
+            "boxes": _boxes(found.boxes, found.categories),
+        }
+    return {"label": label if isinstance(label, str) else join_names(label)}
 
 
 def label_stored(value: Any, kind: LabelKind, names: Sequence[str]) -> dict[str, Any]:
     """The same of what the column ``label`` of a split holds."""
     members = kind.members([value], len(names))[0]
-    row: dict[str, Any] = {
-        "label": joined(n for n, held in zip(names, members, strict=True) if held)
-    }
+    held = [name for name, there in zip(names, members, strict=True) if there]
+    row: dict[str, Any] = {"label": held[0] if kind.exclusive else join_names(held)}
     if isinstance(value, Mapping):
         row["true_boxes"] = _boxes(value["bbox"], [names[k] for k in value["category"]])
     return row
-
-
-def joined(names: Any) -> str:
-    """Each name once; empty where there is none."""
-    return JOIN.join(dict.fromkeys(names))
 
 
 def _boxes(boxes: Sequence[Sequence[float]], names: Sequence[str]) -> list[dict[str, Any]]:

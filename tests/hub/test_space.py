@@ -13,10 +13,11 @@ import yaml
 from huggingface_hub import HfApi
 
 import hf_vft
-from hf_vft.errors import HubError, RunError
+from hf_vft.errors import HubError, OutputError
 from hf_vft.hub.push import push_folder
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
+from hf_vft.serving import space
 from hf_vft.serving.launch import LOG_REPO, serve
 from hf_vft.serving.space import write_space
 from tests.hub.conftest import HASTE
@@ -26,8 +27,13 @@ from tests.serving import made
 
 
 def test_a_space_is_complete_and_lands_on_the_hub(
-    hub: LoopbackHub, api: HfApi, run: RunDirectory, tmp_path: Path
+    hub: LoopbackHub,
+    api: HfApi,
+    run: RunDirectory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(space, "is_available", lambda package: False)
     folder = write_space(run, tmp_path / "space", title="Find defects")
     front = yaml.safe_load((folder / "README.md").read_text().split("---")[1])
     assert front["title"] == "Find defects"
@@ -49,7 +55,8 @@ def test_a_space_is_complete_and_lands_on_the_hub(
     push_folder(folder, "maker/finder", "space", api=api, patience=HASTE)
 
 
-def test_a_detector_has_a_space_of_its_own(tmp_path: Path) -> None:
+def test_a_detector_has_a_space_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(space, "is_available", lambda package: package != "pillow_heif")
     run = made.detector(tmp_path / "run")
     (run.export / "model.onnx").parent.mkdir()
     run.onnx_file.write_bytes(b"graph")
@@ -58,14 +65,14 @@ def test_a_detector_has_a_space_of_its_own(tmp_path: Path) -> None:
     assert "object-detection" in front["tags"]
     assert (folder / "run" / "export" / "model.onnx").is_file()
     required = (folder / "requirements.txt").read_text().strip()
-    assert required == f"hf-vft[serve,onnx]=={hf_vft.__version__}"
+    assert required == f"hf-vft[serve,onnx,dicom]=={hf_vft.__version__}"
 
 
 def test_a_folder_of_something_else_is_not_replaced(run: RunDirectory, tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RunError, match="no Space"):
+    (tmp_path / "app.py").write_text("of another Space")
+    with pytest.raises(OutputError, match="was not made by `hf-vft space`"):
         write_space(run, tmp_path)
-    assert (tmp_path / "thesis.tex").exists()
+    assert (tmp_path / "app.py").read_text() == "of another Space"
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from transformers import AutoImageProcessor, AutoModel, AutoModelForImageClassif
 from typer.testing import CliRunner
 
 from hf_vft.cli.main import app
-from hf_vft.errors import RecipeError
+from hf_vft.errors import OutputError, RecipeError
 from hf_vft.models.load import choose_checkpoint, load_model
 from hf_vft.pretraining.learner import FormulaLearner, coverage_loss
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
@@ -122,6 +122,13 @@ def test_held_out_pictures_have_the_last_size_from_the_start(tmp_path):
 def test_a_training_ends_with_an_evaluation(tmp_path):
     pretrain(recipe(steps=20), tmp_path)
     assert [row["step"] for row in log(tmp_path) if "eval_loss" in row] == [16, 20]
+
+
+def test_checkpoints_of_somebody_else_are_not_removed(tmp_path):
+    (tmp_path / "checkpoint-500").mkdir()
+    with pytest.raises(OutputError, match="checkpoint-500: is there already"):
+        pretrain(recipe(), tmp_path)
+    assert (tmp_path / "checkpoint-500").is_dir()
 
 
 def test_an_earlier_training_is_not_overwritten(trained):

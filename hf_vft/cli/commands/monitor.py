@@ -46,9 +46,10 @@ def monitor(
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.monitoring.presets import write_presets
     from hf_vft.records import ProductionLog
-    from hf_vft.watching import TO_LABEL, act, monitor_run, report
+    from hf_vft.watching import TO_LABEL, act, claim_report, monitor_run, report
 
     chosen = load_policy(policy)
+    claim_report(out)
     if not ProductionLog.is_log(log):  # pictures need a model
         quiet_libraries()
         suit_the_device()

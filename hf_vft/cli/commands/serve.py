@@ -112,13 +112,14 @@ def explain(
     Example: hf-vft explain run/ photo.jpg --out why.png
     """
     from hf_vft.cli.display import quiet_libraries
+    from hf_vft.outputs import save_image
     from hf_vft.run import RunDirectory
     from hf_vft.serving.service import Service
 
     quiet_libraries()
     service = Service(RunDirectory.open(run))
     answer = service.predict(image)
-    service.explain(image, label).save(out)
+    save_image(service.explain(image, label), out, command="explain")
     if service.finds_boxes:
         typer.echo(f"{out}: {len(answer.labels)} boxes in {image.name}.")
         return
