@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hf_vft.utils.redaction import without_secrets
+
 _LONGEST_VALUE = 60
 _KINDS = {
     "int": "a whole number",
@@ -81,7 +83,7 @@ def _given(value: Any) -> str:
     """What was given; nested values would fill the screen."""
     if isinstance(value, Mapping) or (isinstance(value, list) and value):
         return ""
-    text = repr(value)
+    text = without_secrets(repr(value))
     return f" (got {text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + '…'})"
 
 

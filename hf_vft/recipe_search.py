@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from hf_vft.recipe_base import PositiveFloat, PositiveInt, Section
 from hf_vft.recipe_units import parse_duration, parse_size
+from hf_vft.utils.redaction import has_secret
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0.0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=1)]
@@ -41,8 +42,19 @@ class SearchConfig(Section):
     )
     storage: str | None = Field(
         None,
-        description="Optuna URL that several machines share; default: a file in the run folder.",
+        description="Optuna URL that several machines share, a password as ${NAME} of an "
+        "environment variable; default: a file in the run folder.",
     )
+
+    @field_validator("storage")
+    @classmethod
+    def _names_its_password(cls, storage: str | None) -> str | None:
+        """The recipe is written into the run, and pushed: a password in it would go along."""
+        if storage is not None and has_secret(storage):
+            raise ValueError(
+                "has to name its password as ${NAME}, an environment variable: recipes are shared"
+            )
+        return storage
 
     @property
     def wanted(self) -> bool:

@@ -185,3 +185,12 @@ def test_a_scheduler_that_cannot_warm_up_is_not_asked_to(scheduler: str):
     stage = {"name": "all", "scheduler": scheduler, "warmup": 0.1}
     with pytest.raises(RecipeError, match="does not warm up"):
         parse_recipe({"stages": [stage]})
+
+
+def test_a_password_in_a_recipe_is_refused_without_being_shown() -> None:
+    tree = {"data": {"path": "x"}, "search": {"storage": "postgresql://me:marker@host/x"}}
+    with pytest.raises(RecipeError, match=r"search.storage: has to name its password") as caught:
+        parse_recipe(tree)
+    assert "marker" not in str(caught.value)
+    tree["search"] = {"storage": "postgresql://me:${DB_PASSWORD}@host/x"}
+    assert "${DB_PASSWORD}" in parse_recipe(tree).to_yaml()

@@ -21,6 +21,7 @@ from hf_vft.automl.halving import CONTINUES, EPOCHS, Halving, best_value, curren
 from hf_vft.automl.space import Space
 from hf_vft.errors import RecipeError
 from hf_vft.run import write_text
+from hf_vft.utils.redaction import filled_in, without_values
 
 OWNER, FOLDER, CLONE = "owner", "folder", "clone"
 """User attributes: which run a trial belongs to, where its checkpoints are, and a mark."""
@@ -36,7 +37,7 @@ class SharedStudy:
     """One study, perhaps of several runs on several machines; this run's trials are its own.
 
     Args:
-        url: Of an Optuna storage; None keeps it in ``folder``.
+        url: Of an Optuna storage, with its password as ``${NAME}``; None keeps it in ``folder``.
         name: Runs with the same name work together.
         folder: Of this run's search state.
         highest: Whether a high score is good.
@@ -68,10 +69,11 @@ class SharedStudy:
             "pruner": Halving(),
         }
         try:
-            self._storage = _storage(url or f"sqlite:///{(folder / 'study.db').resolve()}")
+            own = f"sqlite:///{(folder / 'study.db').resolve()}"
+            self._storage = _storage(filled_in(url, where="search.storage") if url else own)
             self.study = self._open(space, options)
         except (ImportError, ValueError, SQLAlchemyError, StorageInternalError) as error:
-            reason = " ".join(str(error).split())[:120]
+            reason = without_values(" ".join(str(error).split()), url or "")[:120]
             raise RecipeError(f"search.storage: {url}: cannot be used ({reason}).") from None
 
     def _open(self, space: Space, options: dict[str, Any]) -> optuna.Study:

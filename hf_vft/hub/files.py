@@ -34,7 +34,8 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
 
     The files of ``model/`` lie at the top, where ``from_pretrained`` looks for them. Where the
     pictures lay on this machine stays here: of ``data.path`` and the like only the last part is
-    told. Pages and folders with pictures of the data are left out unless asked for.
+    told, and `hf_vft.utils.public_files` goes over the rest. Pages and folders with pictures of the
+    data are left out unless asked for.
 
     Args:
         run: Finished.
@@ -61,6 +62,8 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
         files.pop("adapter/README.md", None)  # peft's form to be filled in; ours is the card
     records = [*RECORDS, *(("report.html", "audit.json") if with_images else ())]
     files |= {name: run.path / name for name in records if (run.path / name).is_file()}
+    if "leaderboard.json" in files:
+        files["leaderboard.json"] = _public_leaderboard(run)
     files["recipe.yaml"] = _public_recipe(run)
     files["run.json"] = _public_summary(run)
     _check_size(files)
@@ -95,10 +98,18 @@ def _check_size(files: Mapping[str, Path | bytes]) -> None:
 def _public_recipe(run: RunDirectory) -> bytes:
     tree = run.recipe().model_dump(mode="json")
     tree["data"]["path"] = public_name(tree["data"]["path"])
+    tree["search"]["storage"] = None  # where trials are kept is nobody else's business
     candidates = tree["model"]["candidates"]
     if isinstance(candidates, list):
         tree["model"]["candidates"] = [public_name(name) for name in candidates]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode()
+
+
+def _public_leaderboard(run: RunDirectory) -> bytes:
+    board: dict[str, Any] = run.read_json(run.leaderboard_file)
+    if isinstance(board.get("asked"), dict):
+        board["asked"].pop("storage", None)
+    return (json.dumps(board, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _public_adapter(run: RunDirectory) -> bytes:

@@ -30,8 +30,8 @@ from hf_vft.hub.client import (
 from hf_vft.hub.files import FOLDERS, run_files
 from hf_vft.hub.readback import largest_difference
 from hf_vft.run import RunDirectory, write_text
+from hf_vft.utils.public_files import CARD, public_files
 
-CARD = "README.md"
 SAME = 1e-4
 """Largest difference of a logit between here and the Hub; the same weights on the same machine."""
 
@@ -146,9 +146,11 @@ def push_files(
         say: Where progress is told.
 
     Raises:
+        HubError: If a file that is no text holds a secret.
         HfHubHTTPError: And other errors of the client, when patience is at its end.
     """
     sdk = "gradio" if kind == "space" else None
+    public = public_files(files)
 
     def attempt() -> Committed:
         """Whole, so that after a failure it starts from what is there by then."""
@@ -156,7 +158,8 @@ def push_files(
         head = api.repo_info(repo_id, repo_type=kind)
         merged = card(_card_there(api, repo_id, kind, str(head.sha)))
         say(f"Sending {len(files) + 1} files to {repo_id}.")
-        content = {**files, CARD: merged.text.encode()}
+        content = {**public, CARD: merged.text.encode()}
+        public_files({CARD: content[CARD]})
         there = set(api.list_repo_files(repo_id, repo_type=kind, revision=str(head.sha)))
         with warnings.catch_warnings():
             # The reference profile is Parquet, and belongs to the model.

@@ -12,6 +12,7 @@ from hf_vft.imports import is_available, require_package
 from hf_vft.outputs import check_replaceable, mark_replaceable
 from hf_vft.resources import bundled
 from hf_vft.run import RunDirectory, write_folder, write_text
+from hf_vft.utils.public_files import public_files
 
 TEMPLATES = {
     "image-classification": "classifier",
@@ -71,7 +72,17 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
         for file in _FILES:
             if (run.path / file).is_file():
                 shutil.copy2(run.path / file, inside / file)
+        # The folder is to be given away, by whatever means.
+        for path, content in public_files(_contents(inside)).items():
+            if isinstance(content, bytes):
+                (inside / path).write_bytes(content)
         mark_replaceable(folder, command="space")
 
     write_folder(out, fill)
     return out
+
+
+def _contents(folder: Path) -> dict[str, Path | bytes]:
+    """The files below a folder by their paths in it."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in paths}

@@ -70,6 +70,29 @@ def test_nothing_of_this_machine_and_no_picture_is_pushed(
     assert {"report.html", "audit.json", "reference/shown.png"} <= set(hub.repo(REPO).files)
 
 
+def test_no_secret_and_no_path_is_in_anything_that_is_pushed(
+    hub: LoopbackHub, api: HfApi, run: RunDirectory, pictures: Path, convnext: Path
+) -> None:
+    login, private = "postgresql://me:marker-password@host/x", "/home/marker-name/line/a.png"
+    for file, change in {
+        run.leaderboard_file: {"asked": {"storage": login}, "rows": []},
+        run.choices_file: [{"name": "x", "reason": f"{private} and {login}"}],
+        run.model / "config.json": {"_name_or_path": str(convnext)},
+        run.model / "preprocessor_config.json": {"from": f"hf_{'marker' * 5}"},
+    }.items():
+        tree = json.loads(file.read_text()) if file.is_file() else {}
+        file.write_text(json.dumps({**tree, **change} if isinstance(change, dict) else change))
+    push(run, api, with_images=True)
+    secrets = ("marker-", "markermarker", *map(str, (run.path, pictures.parent, convnext.parent)))
+    for name, blob in hub.repo(REPO).files.items():
+        for secret in secrets:
+            assert secret.encode() not in blob.content, (name, secret)
+    run.card_file.write_text(f"# Ours\n\nThe studies are in {login}.\n")
+    with pytest.raises(HubError, match="holds a password") as caught:
+        push(run, api)
+    assert "marker" not in str(caught.value)
+
+
 def adapted(run: RunDirectory, base: Path) -> None:
     """Make a run one with adapters: its model becomes the base."""
     plain: Any = AutoModelForImageClassification.from_pretrained(run.model)
