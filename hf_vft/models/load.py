@@ -10,9 +10,10 @@ from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
+import transformers
 from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import AutoConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.image_processing_utils import BaseImageProcessor
 from transformers.utils import logging as transformers_logging
 
@@ -131,8 +132,20 @@ def config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcesso
     """What a checkpoint says of itself, or an architecture of the catalogue."""
     if checkpoint.path in SCRATCH:
         return SCRATCH[checkpoint.path]()
+    _check_family(checkpoint)
     config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
     return config, read_processor(Path(checkpoint.path))
+
+
+def _check_family(checkpoint: Checkpoint) -> None:
+    """Families come and go with the versions of transformers."""
+    settings, _ = PreTrainedConfig.get_config_dict(checkpoint.path)
+    family = settings.get("model_type")
+    if family is not None and family not in CONFIG_MAPPING:
+        raise ModelError(
+            f"{checkpoint.name}: transformers {transformers.__version__} has no {family} models; "
+            "choose a checkpoint of another family, such as vit, convnext, swin or dinov2."
+        )
 
 
 def _check_head(checkpoint: Checkpoint, config: Any, auto_class: Any) -> None:

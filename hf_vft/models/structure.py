@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
+from timm.models import FeatureDictNet, FeatureHookNet
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.backbone_utils import BackboneMixin
@@ -20,6 +21,9 @@ from transformers.backbone_utils import BackboneMixin
 from hf_vft.errors import ModelError
 from hf_vft.models.blocks import SEQUENCES, chains, find_blocks, join, operations, owner
 from hf_vft.models.calls import call_order
+
+BACKBONES = (BackboneMixin, FeatureDictNet, FeatureHookNet)
+"""What a detector takes its feature maps from: a backbone of transformers, or of timm as it is."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def _outside_backbone(core: nn.Module) -> list[str]:
     All of it counts as the head: neck, encoder, decoder and the two classifiers learn at a rate of
     their own, above that of the backbone (Carion et al. 2020).
     """
-    backbone = next((name for name, m in core.named_modules() if isinstance(m, BackboneMixin)), "")
+    backbone = next((name for name, m in core.named_modules() if isinstance(m, BACKBONES)), "")
     if not backbone or next(chains(core.get_submodule(backbone)), None) is None:
         return []
     # Detectors share weights between their decoder and their heads: all names count.

@@ -118,6 +118,14 @@ def test_what_a_family_cannot_build_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_family_that_transformers_does_not_have_is_named(tmp_path: Path) -> None:
+    folder = save_checkpoint("vit", tmp_path / "vit")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "efficientformer"}))
+    with pytest.raises(ModelError, match=r"transformers 5\.\S+ has no efficientformer models; cho"):
+        load(folder)
+
+
 def save(model: tf.PreTrainedModel, folder: Path) -> None:
     model.save_pretrained(folder)
     tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
+import transformers as tf
 from torch import nn
 
 from hf_vft.errors import ModelError
@@ -169,3 +171,23 @@ def test_a_bare_backbone_has_no_head() -> None:
 def test_unknown_parameters_are_refused() -> None:
     with pytest.raises(ModelError, match=r"no parameter 'nowhere\.weight'"):
         anatomy(tiny.tiny_vit()).depth("nowhere.weight")
+
+
+@pytest.mark.parametrize("family", [tf.ConditionalDetrConfig, tf.DeformableDetrConfig])
+def test_a_detector_on_a_backbone_of_timm_has_the_same_parts(family: Any) -> None:
+    """Older repositories name a network of timm in place of a configuration."""
+    config = family(
+        use_timm_backbone=True,
+        backbone="test_resnet",
+        use_pretrained_backbone=False,
+        backbone_config=None,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        num_queries=4,
+    )
+    parts = anatomy(tf.AutoModelForObjectDetection.from_config(config))
+    assert all(name.startswith("model.backbone.model.layer") for name in parts.blocks)
+    assert {"model.input_proj", "model.input_projection"} & set(parts.head)
