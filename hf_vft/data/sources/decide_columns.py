@@ -16,12 +16,11 @@ from hf_vft.data.sources.column_names import (
     LABEL_NAMES,
     SPLIT_NAMES,
     SURE_SPLIT_NAMES,
-    is_attribute,
-    plain_name,
 )
-from hf_vft.data.sources.plan import Guess, Option, ask
+from hf_vft.data.sources.label_evidence import FOLDER, from_evidence
+from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.table import canonical_split
-from hf_vft.data.wording import few, quoted
+from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError, MissingColumnError
 from hf_vft.recipe import DataConfig
 
@@ -29,12 +28,8 @@ NONE = "none"
 """As ``data.split_column``: whatever splits there are, divide all pictures anew."""
 FROM_SOURCE = "source"
 """What ``auto`` becomes where the source says it in another way than by a column."""
-FOLDER = "folder"
-"""As ``data.label_column``: the folders that the images lie in."""
-
 _ARE_FILES = 0.5
 """From this share of values that are names of files on, a column names the images."""
-_MOST_CLASSES = 1000
 
 Share = Callable[[str], float]
 """Which share of a column's values are names of files that are there."""
@@ -128,7 +123,7 @@ def decide_columns(
         raise _no_image(names, image.name)
     if open_ and kind != "boxes":
         rest = {name: fact for name, fact in facts.items() if name not in played}
-        label, flags, more = _from_evidence(rest, kind, where, folders)
+        label, flags, more = from_evidence(rest, kind, where, folders)
         guesses = (*guesses, *more)
     return Columns(image.name, label, split, config.group_column, flags, boxes, guesses)
 
@@ -241,53 +236,6 @@ def _named_label(
 
 def _box_structs(facts: Mapping[str, ColumnFacts]) -> list[str]:
     return box_struct({name: fact.feature for name, fact in facts.items()})
-
-
-def _from_evidence(
-    facts: Mapping[str, ColumnFacts],
-    kind: str | None,
-    where: str,
-    folders: Sequence[str],
-) -> tuple[str | None, tuple[str, ...], tuple[Guess, ...]]:
-    """The label column or the columns of 0 and 1, where what they hold leaves one reading."""
-    flags = [n for n, f in facts.items() if (f.is_flag or f.is_uncertain_flag) and _is_class(n)]
-    flags = flags if len(flags) >= 2 and kind in (None, "classes") else []
-    texts = [n for n, f in facts.items() if n not in flags and _may_be_label(f)]
-    options = [_text_option(facts[name]) for name in texts]
-    if flags:
-        options.append(
-            Option(f"{len(flags)} columns of 0 and 1", f"data.label_columns=[{','.join(flags)}]")
-        )
-    if len(folders) > 1 and not flags and options:
-        options.append(Option(f"folders {few(folders, 3)}", f"data.label_column={FOLDER}"))
-    if not options:
-        return None, (), ()
-    if len(options) > 1:
-        raise ask(where, "several columns could hold the labels.", options)
-    if flags:
-        return None, tuple(flags), ()
-    reason = f"Column {texts[0]!r} is the only one whose values repeat like classes"
-    return texts[0], (), (Guess("data.label_column", texts[0], reason),)
-
-
-def _is_class(name: str) -> bool:
-    """Whether a column of 0 and 1 may stand for a class, going by its name."""
-    return plain_name(name) != ""
-
-
-def _may_be_label(fact: ColumnFacts) -> bool:
-    """Whether the values of a column repeat like the names of classes."""
-    if not fact.is_scalar or is_attribute(fact.name) or fact.is_fraction:
-        return False
-    present = fact.rows - fact.missing
-    if not 2 <= fact.distinct <= min(_MOST_CLASSES, present / 2):
-        return False
-    return not fact.is_number or fact.distinct <= 20
-
-
-def _text_option(fact: ColumnFacts) -> Option:
-    values = few([value for value, _ in fact.counts.most_common()], 3)
-    return Option(f"{fact.distinct} classes: {values}", f"data.label_column={fact.name}")
 
 
 def refuse_columns(config: DataConfig, source: str) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from hf_vft.data.sources.levels import Row, Walk, through_levels
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_container, is_part
+from hf_vft.data.sources.names import is_part
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
-from hf_vft.data.sources.split_levels import SplitLevel, split_level
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.data.wording import counted, few
 from hf_vft.recipe import DataConfig
@@ -59,30 +59,6 @@ class FolderPlan:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Row:
-    """A folder of images on its way through the levels."""
-
-    folder: str
-    images: int
-    rest: tuple[str, ...]
-    names: list[str] = field(default_factory=list)
-    split: str | None = None
-    last: str = ""
-
-
-@dataclass
-class _Walk:
-    """What the levels were found to mean so far."""
-
-    rows: list[_Row]
-    split_names: list[str] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    stripped: list[str] = field(default_factory=list)
-
-
 def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
     """Find the level of the classes and that of the splits.
 
@@ -96,9 +72,9 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
         DataError: If no level names classes.
     """
     aside = set_aside(listing, config)
-    walk = _through_levels(aside, listing, strict=False)
+    walk = through_levels(aside, listing, strict=False)
     if config.class_level is not None and config.class_level not in walk.numbers:
-        walk = _through_levels(aside, listing, strict=True)
+        walk = through_levels(aside, listing, strict=True)
     level, reason = _class_level(walk, listing, aside, config)
     return _planned(walk, level, reason, listing, aside)
 
@@ -111,7 +87,7 @@ def places_of(listing: Listing) -> dict[str, tuple[str, str | None]]:
     """
     config = DataConfig(leave_out=[])
     aside = set_aside(listing, config)
-    walk = _through_levels(aside, listing, strict=False)
+    walk = through_levels(aside, listing, strict=False)
     level = _class_level(walk, listing, aside, config)[0] if walk.numbers else 0
     return {
         row.folder: (row.names[level] if len(row.names) > level else "", row.split)
@@ -119,79 +95,8 @@ def places_of(listing: Listing) -> dict[str, tuple[str, str | None]]:
     }
 
 
-def _row(folder: str, images: int) -> _Row:
-    return _Row(folder, images, tuple(folder.split("/")) if folder else ())
-
-
-def _through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> _Walk:
-    """Give every level of folders, from the outermost inwards, its meaning.
-
-    Args:
-        aside: The folders that are read.
-        listing: All of them.
-        strict: Whether folders called ``images`` or ``part_1`` may name classes as well.
-    """
-    walk = _Walk([_row(folder, n) for folder, n in sorted(aside.images.items())])
-    number = 0
-    while going := [row for row in walk.rows if row.rest]:
-        names = Counter(row.rest[0] for row in going)
-        deeper = {row.rest[0] for row in going if len(row.rest) > 1}
-        found = split_level(list(names), deeper, listing.name)
-        if found is not None and all(row.split is None for row in going):
-            _divide(walk, going, found)
-            continue
-        number += len(names) > 1
-        if _says_nothing(going, deeper, strict=strict):
-            walk.stripped += [name for name in names if name not in walk.stripped]
-            for row in going:
-                row.last, row.rest = row.rest[0], row.rest[1:]
-            continue
-        walk.numbers.append(number)
-        depth = len(walk.numbers)
-        for row in going:
-            row.names += [""] * (depth - 1 - len(row.names)) + [row.rest[0]]
-            row.last, row.rest = row.rest[0], row.rest[1:]
-    return walk
-
-
-def _divide(walk: _Walk, going: Sequence[_Row], found: SplitLevel) -> None:
-    others: dict[str, int] = defaultdict(int)
-    for row in going:
-        name = row.rest[0]
-        if name not in found.splits:
-            others[name] += row.images
-            walk.rows.remove(row)
-            continue
-        row.split = found.splits[name]
-        if found.classes:
-            row.names.append(found.classes[name])
-        if name not in walk.split_names:
-            walk.split_names.append(name)
-        row.last, row.rest = name, row.rest[1:]
-    if found.classes:
-        walk.numbers.append(1)
-    if others:
-        walk.notes.append(
-            f"Not used, because they are no split: folders {', '.join(sorted(others))}."
-        )
-        walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
-
-
-def _says_nothing(going: Sequence[_Row], deeper: set[str], *, strict: bool) -> bool:
-    """Whether a level only wraps, holds or numbers what is inside of it."""
-    names = {row.rest[0] for row in going}
-    if len(names) == 1 and (deeper or any(row.names for row in going)):
-        return True
-    if strict:
-        return False
-    return all(
-        is_container(row.rest[0]) or is_part(row.rest[0]) or row.rest[0] == row.last
-        for row in going
-    )
-
-
 def _class_level(
-    walk: _Walk, listing: Listing, aside: SetAside, config: DataConfig
+    walk: Walk, listing: Listing, aside: SetAside, config: DataConfig
 ) -> tuple[int, str]:
     """Which of the named levels holds the classes, counted from 0, and why in a sentence."""
     depth = len(walk.numbers)
@@ -223,7 +128,7 @@ def _class_level(
     return level, f"Folders lie within folders ({outer} over {inner_names}), and {why}"
 
 
-def _repeats(rows: Sequence[_Row], level: int) -> float:
+def _repeats(rows: Sequence[Row], level: int) -> float:
     """The share of the names of a level that lie below several different outer folders.
 
     Parts and days never count; mere numbers are sequences, unless the outer folders are numbered
@@ -247,18 +152,18 @@ def _are_numbered(names: Collection[str]) -> bool:
     return len(stems) == 1 and stems != {""} and len(names) > 1
 
 
-def _option(walk: _Walk, level: int) -> Option:
+def _option(walk: Walk, level: int) -> Option:
     return Option(
         f"classes {_examples(walk.rows, level)}", f"data.class_level={walk.numbers[level]}"
     )
 
 
-def _examples(rows: Sequence[_Row], level: int) -> str:
+def _examples(rows: Sequence[Row], level: int) -> str:
     names = dict.fromkeys(row.names[level] for row in rows if len(row.names) > level)
     return few([name for name in names if name], 3)
 
 
-def _no_classes(walk: _Walk, aside: SetAside) -> str:
+def _no_classes(walk: Walk, aside: SetAside) -> str:
     masks = [one.what for one in aside.left_out if one.reason == MASKS_OR_ANNOTATIONS]
     if masks:
         return (
@@ -280,7 +185,7 @@ def _no_classes(walk: _Walk, aside: SetAside) -> str:
     return "it holds no pictures in class folders (one folder per class)."
 
 
-def _planned(walk: _Walk, level: int, reason: str, listing: Listing, aside: SetAside) -> FolderPlan:
+def _planned(walk: Walk, level: int, reason: str, listing: Listing, aside: SetAside) -> FolderPlan:
     places: list[Place] = []
     strays: dict[str, int] = defaultdict(int)
     outer_level = level - 1 if level else None

@@ -179,9 +179,8 @@ def _parts_recombine(column: str, counts: Counter[str], sign: str, kind: str | N
     plural = plain_name(column) in _PLURAL
     if sign == ",":
         return len(known) * 2 > len(seen) and (len(alone) > 1 or (plural and len(known) > 1))
-    return (
-        plural and len(known) * 2 > len(seen) and (plain_name(column) == "tags" or len(alone) > 1)
-    )
+    evident = plain_name(column) == "tags" or len(alone) > 1
+    return plural and evident and len(known) * 2 >= len(seen)
 
 
 def _repeats(counts: Counter[str], sign: str) -> bool:

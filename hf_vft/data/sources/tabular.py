@@ -16,7 +16,6 @@ from hf_vft.data.kinds import KINDS
 from hf_vft.data.sources.box_columns import box_struct, read_box_rows
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
 from hf_vft.data.sources.decide_columns import (
-    FOLDER,
     Columns,
     decide_columns,
     image_column,
@@ -26,6 +25,7 @@ from hf_vft.data.sources.finder import Finder, Found, short_names
 from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
+from hf_vft.data.sources.label_evidence import FOLDER
 from hf_vft.data.sources.plan import Guess, LeftOut, Reading
 from hf_vft.data.sources.repeats import one_row_each
 from hf_vft.data.sources.table import Table, canonical_split, image_rows

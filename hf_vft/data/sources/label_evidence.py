@@ -1,0 +1,75 @@
+"""Finds the column of labels by what the columns hold, where no name tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hf_vft.data.sources.column_facts import ColumnFacts
+from hf_vft.data.sources.column_names import is_attribute, plain_name
+from hf_vft.data.sources.plan import Guess, Option, ask
+from hf_vft.data.wording import few
+
+FOLDER = "folder"
+"""As ``data.label_column``: the folders that the images lie in."""
+
+_MOST_CLASSES = 1000
+
+
+def from_evidence(
+    facts: Mapping[str, ColumnFacts],
+    kind: str | None,
+    where: str,
+    folders: Sequence[str],
+) -> tuple[str | None, tuple[str, ...], tuple[Guess, ...]]:
+    """The label column or the columns of 0 and 1, where what they hold leaves one reading.
+
+    Args:
+        facts: Of the columns that play no other part.
+        kind: What the labels have to be; None takes what is there.
+        where: The source, for messages.
+        folders: The class folders that the images may lie in.
+
+    Returns:
+        The column of labels or None, the columns of 0 and 1, and what was concluded.
+
+    Raises:
+        AmbiguousSourceError: If several readings are plausible.
+    """
+    flags = [n for n, f in facts.items() if (f.is_flag or f.is_uncertain_flag) and _is_class(n)]
+    flags = flags if len(flags) >= 2 and kind in (None, "classes") else []
+    texts = [n for n, f in facts.items() if n not in flags and _may_be_label(f)]
+    options = [_text_option(facts[name]) for name in texts]
+    if flags:
+        options.append(
+            Option(f"{len(flags)} columns of 0 and 1", f"data.label_columns=[{','.join(flags)}]")
+        )
+    if len(folders) > 1 and not flags and options:
+        options.append(Option(f"folders {few(folders, 3)}", f"data.label_column={FOLDER}"))
+    if not options:
+        return None, (), ()
+    if len(options) > 1:
+        raise ask(where, "several columns could hold the labels.", options)
+    if flags:
+        return None, tuple(flags), ()
+    reason = f"Column {texts[0]!r} is the only one whose values repeat like classes"
+    return texts[0], (), (Guess("data.label_column", texts[0], reason),)
+
+
+def _is_class(name: str) -> bool:
+    """Whether a column of 0 and 1 may stand for a class, going by its name."""
+    return plain_name(name) != ""
+
+
+def _may_be_label(fact: ColumnFacts) -> bool:
+    """Whether the values of a column repeat like the names of classes."""
+    if not fact.is_scalar or is_attribute(fact.name) or fact.is_fraction:
+        return False
+    present = fact.rows - fact.missing
+    if not 2 <= fact.distinct <= min(_MOST_CLASSES, present / 2):
+        return False
+    return not fact.is_number or fact.distinct <= 20
+
+
+def _text_option(fact: ColumnFacts) -> Option:
+    values = few([value for value, _ in fact.counts.most_common()], 3)
+    return Option(f"{fact.distinct} classes: {values}", f"data.label_column={fact.name}")

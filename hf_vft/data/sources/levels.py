@@ -1,0 +1,126 @@
+"""Goes through the levels of a tree of folders and gives each its meaning."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import is_container, is_part
+from hf_vft.data.sources.plan import LeftOut
+from hf_vft.data.sources.set_aside import SetAside
+from hf_vft.data.sources.split_levels import SplitLevel, split_level
+
+
+@dataclass
+class Row:
+    """A folder of images on its way through the levels.
+
+    Attributes:
+        folder: From the root.
+        images: How many it holds.
+        rest: The levels that have no meaning yet, from the outermost.
+        names: What it is called on each named level; empty where it has no such level.
+        split: Its split.
+        last: The level outside of ``rest``.
+    """
+
+    folder: str
+    images: int
+    rest: tuple[str, ...]
+    names: list[str] = field(default_factory=list)
+    split: str | None = None
+    last: str = ""
+
+
+@dataclass
+class Walk:
+    """What the levels were found to mean so far.
+
+    Attributes:
+        rows: The folders of images.
+        split_names: The folders that are splits.
+        numbers: Of each named level, which one it is of those that are no split, from 1.
+        left_out: What is not read.
+        notes: One line per doubtful thing.
+        stripped: Folders that say nothing about their images.
+    """
+
+    rows: list[Row]
+    split_names: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stripped: list[str] = field(default_factory=list)
+
+
+def _row(folder: str, images: int) -> Row:
+    return Row(folder, images, tuple(folder.split("/")) if folder else ())
+
+
+def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
+    """Give every level of folders, from the outermost inwards, its meaning.
+
+    Args:
+        aside: The folders that are read.
+        listing: All of them.
+        strict: Whether folders called ``images`` or ``part_1`` may name classes as well.
+    """
+    walk = Walk([_row(folder, n) for folder, n in sorted(aside.images.items())])
+    number = 0
+    while going := [row for row in walk.rows if row.rest]:
+        names = Counter(row.rest[0] for row in going)
+        deeper = {row.rest[0] for row in going if len(row.rest) > 1}
+        found = split_level(list(names), deeper, listing.name)
+        if found is not None and all(row.split is None for row in going):
+            _divide(walk, going, found)
+            continue
+        number += len(names) > 1
+        if _says_nothing(going, deeper, strict=strict):
+            walk.stripped += [name for name in names if name not in walk.stripped]
+            for row in going:
+                row.last, row.rest = row.rest[0], row.rest[1:]
+            continue
+        walk.numbers.append(number)
+        depth = len(walk.numbers)
+        for row in going:
+            row.names += [""] * (depth - 1 - len(row.names)) + [row.rest[0]]
+            row.last, row.rest = row.rest[0], row.rest[1:]
+    return walk
+
+
+def _divide(walk: Walk, going: Sequence[Row], found: SplitLevel) -> None:
+    others: dict[str, int] = defaultdict(int)
+    for row in going:
+        name = row.rest[0]
+        if name not in found.splits:
+            others[name] += row.images
+            walk.rows.remove(row)
+            continue
+        row.split = found.splits[name]
+        if found.classes:
+            row.names.append(found.classes[name])
+        if name not in walk.split_names:
+            walk.split_names.append(name)
+        row.last, row.rest = name, row.rest[1:]
+    if found.classes:
+        walk.numbers.append(1)
+    if others:
+        walk.notes.append(
+            f"Not used, because they are no split: folders {', '.join(sorted(others))}."
+        )
+        walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
+
+
+def _says_nothing(going: Sequence[Row], deeper: set[str], *, strict: bool) -> bool:
+    """Whether a level only wraps, holds or numbers what is inside of it."""
+    names = {row.rest[0] for row in going}
+    if len(names) == 1 and (deeper or any(row.names for row in going)):
+        return True
+    if strict:
+        return False
+    return all(
+        is_container(row.rest[0]) or is_part(row.rest[0]) or row.rest[0] == row.last
+        for row in going
+    )
