@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,6 +53,12 @@ class Objects:
 def from_corners(x1: float, y1: float, x2: float, y2: float) -> Box:
     """A box from two opposite corners; a negative side tells that they are in the wrong order."""
     return (x1, y1, x2 - x1, y2 - y1)
+
+
+def are_shares(boxes: Iterable[Box]) -> bool:
+    """Whether all numbers lie between 0 and 1, as shares of the image's sides do."""
+    sides = [side for box in boxes for side in box if math.isfinite(side)]
+    return bool(sides) and min(sides) >= 0 and max(sides) <= 1.0 and any(0 < s < 1 for s in sides)
 
 
 def clean_objects(

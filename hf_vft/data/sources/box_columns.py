@@ -9,7 +9,7 @@ from typing import Any
 
 import datasets
 
-from hf_vft.data.boxes import Box, Objects, from_corners
+from hf_vft.data.boxes import Box, Objects, are_shares, from_corners
 from hf_vft.data.sources.column_facts import ColumnFacts
 from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
 from hf_vft.data.sources.label_writing import parsed_list
@@ -139,7 +139,7 @@ def read_box_rows(
         DataError: If a value is no number, or a box has no class.
     """
     boxes = _boxes(rows, columns, config)
-    relative = _are_shares(boxes)
+    relative = are_shares(box for box in boxes if box is not None)
     sizes = _sizes(rows, columns, len(files))
     found: dict[str, tuple[list[Box], list[str], tuple[int, int] | None]] = {}
     for file, box, label, size in zip(files, boxes, labels, sizes, strict=True):
@@ -179,11 +179,6 @@ def _box(four: Sequence[Any], order: str, row: int) -> Box | None:
     if order == "xyxy":
         return from_corners(a, b, c, d)
     return (a - c / 2, b - d / 2, c, d) if order == "cxcywh" else (a, b, c, d)
-
-
-def _are_shares(boxes: Sequence[Box | None]) -> bool:
-    sides = [value for box in boxes if box is not None for value in box if not math.isnan(value)]
-    return bool(sides) and max(sides) <= 1.0 and any(0 < value < 1 for value in sides)
 
 
 def _sizes(rows: datasets.Dataset, columns: BoxColumns, total: int) -> list[tuple[int, int] | None]:

@@ -7,11 +7,11 @@ import math
 import posixpath
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.boxes import Box, Objects
+from hf_vft.data.boxes import Box, Objects, are_shares
 from hf_vft.data.kinds import KINDS
 from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
@@ -78,6 +78,9 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
     marked = read.marked
     if kind.name == "class":
         marked = [Marked(m.file, m.label[0] if m.label else None, m.split) for m in marked]
+    if read.boxes and are_shares(box for one in marked for box in one.label.boxes):
+        marked = [replace(m, label=replace(m.label, relative=True)) for m in marked]
+        notes.append("All boxes lie between 0 and 1, so they are taken for shares of the image.")
     names = ", ".join(posixpath.basename(file) for file in chosen)
     reading = Reading(
         "COCO" if read.boxes else "COCO without boxes",

@@ -18,7 +18,7 @@ _MANY = 2000
 """Columns with more different values than this are described by some of them."""
 
 TRUE, FALSE = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no", ""})
-UNCERTAIN = "-1"
+NEGATIVE = "-1"
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,21 @@ class ColumnFacts:
         )
 
     @property
+    def is_sign_flag(self) -> bool:
+        """Whether it holds 1 and -1, and nothing else, so that -1 is no."""
+        return self.is_scalar and self.words == {"1", NEGATIVE}
+
+    @property
     def is_uncertain_flag(self) -> bool:
         """Whether it holds 0, 1 and -1, as tables of findings do."""
-        words = self.words
-        rest = words - {UNCERTAIN}
-        return self.is_scalar and UNCERTAIN in words and bool(rest & TRUE) and rest <= TRUE | FALSE
+        rest = self.words - {NEGATIVE}
+        held = NEGATIVE in self.words and bool(rest & TRUE) and bool(rest & FALSE)
+        return self.is_scalar and held and rest <= TRUE | FALSE
+
+    @property
+    def is_any_flag(self) -> bool:
+        """Whether it marks images, in whichever of these ways."""
+        return self.is_flag or self.is_sign_flag or self.is_uncertain_flag
 
     @property
     def is_number(self) -> bool:

@@ -47,6 +47,10 @@ SURE_SPLIT_NAMES = frozenset({"split", "partition", "subset"})
 """Those of them whose values have to be splits."""
 
 
+TRAIN_FLAGS = frozenset({"istrain", "istraining", "istrainingimage", "intrain", "trainflag"})
+"""Columns of 0 and 1 that divide the data into test and train."""
+
+
 def plain_name(name: str) -> str:
     """A column's name without case, blanks, hyphens and underscores."""
     return re.sub(r"[\s_\-./]+", "", name.strip().casefold())

@@ -9,15 +9,18 @@ from typing import Any, NoReturn
 import datasets
 
 from hf_vft.data.sources.box_columns import BoxColumns, box_columns_of, box_struct
-from hf_vft.data.sources.column_facts import ColumnFacts
+from hf_vft.data.sources.column_facts import TRUE, ColumnFacts
 from hf_vft.data.sources.column_names import (
     ID_NAMES,
     IMAGE_NAMES,
     LABEL_NAMES,
     SPLIT_NAMES,
     SURE_SPLIT_NAMES,
+    TRAIN_FLAGS,
+    plain_name,
 )
 from hf_vft.data.sources.label_evidence import FOLDER, from_evidence
+from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.wording import quoted
@@ -154,7 +157,7 @@ def image_column(
     usual = [name for name in names if facts[name].plain in IMAGE_NAMES]
     if len(usual) == 1:
         return ImageColumn(usual[0])
-    texts = [name for name in names if facts[name].is_text or facts[name].is_number]
+    texts = [name for name in names if _may_name_files(facts[name])]
     shares = {name: share(name) for name in usual or texts} if share is not None else {}
     files = [name for name, found in shares.items() if found >= _ARE_FILES]
     if usual:
@@ -171,6 +174,11 @@ def image_column(
         raise _no_image(names, None)
     reason = f"The values of column {best!r} are names of images"
     return ImageColumn(best, bool(known), (Guess("data.image_column", best, reason),))
+
+
+def _may_name_files(fact: ColumnFacts) -> bool:
+    """Whether the values may be names; numbers are only where the column is called so."""
+    return (fact.is_text and not fact.is_number) or (fact.is_scalar and fact.plain in ID_NAMES)
 
 
 def _no_image(names: Sequence[str], files: str | None) -> DataError:
@@ -197,9 +205,19 @@ def _split(facts: Mapping[str, ColumnFacts], config: DataConfig, played: set[str
     for name in names:
         fact = facts[name]
         usual = fact.plain in SPLIT_NAMES and name not in played
-        if usual and fact.counts and all(canonical_split(value) for value in fact.counts):
+        if usual and fact.counts and all(split_value(name, value) for value in fact.counts):
+            return name
+        if fact.plain in TRAIN_FLAGS and fact.is_flag and name not in played:
             return name
     return None
+
+
+def split_value(column: str, value: str | None) -> str | None:
+    """The split that a value of a column means: ``PublicTest``, or 1 in ``is_train``."""
+    if plain_name(column) in TRAIN_FLAGS:
+        return "train" if str(value).casefold() in TRUE else "test"
+    told = None if value is None else split_in_words(value)
+    return canonical_split(value) or (told[0] if told is not None else None)
 
 
 def _named_label(

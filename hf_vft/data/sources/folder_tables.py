@@ -137,7 +137,8 @@ def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTabl
     if not asked and share(image.name) < _ARE_FILES:
         return None
     usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
-    labelled = usual or how.config.label_column != "auto" or box_corners(facts) is not None
+    usual = usual or box_corners(facts) is not None
+    labelled = usual or how.config.label_column != "auto"
     if not labelled:
         try:
             labelled = decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
@@ -165,7 +166,12 @@ def _folder_of_split(listing: Listing, split: str) -> str:
 
 
 def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> FolderTables:
-    labelled = [t for t in found if asked or (t.labelled and not _is_sample(t.file))]
+    columns = {tuple(t.content.columns) for t in found if t.labelled}
+    labelled = [
+        t
+        for t in found
+        if asked or (tuple(t.content.columns) in columns and not _is_sample(t.file))
+    ]
     rest = [table for table in found if table not in labelled]
     left_out = tuple(
         LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest

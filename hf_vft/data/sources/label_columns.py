@@ -13,7 +13,7 @@ import pandas as pd
 from hf_vft.data.boxes import Box, Objects, from_corners
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.sources.box_columns import box_fields, item_of
-from hf_vft.data.sources.column_facts import TRUE, UNCERTAIN, ColumnFacts
+from hf_vft.data.sources.column_facts import NEGATIVE, TRUE, ColumnFacts
 from hf_vft.data.sources.decide_columns import Columns
 from hf_vft.data.sources.label_writing import Writing, decide_writing, is_k_hot, parsed_list
 from hf_vft.data.sources.plan import Guess
@@ -92,9 +92,11 @@ def _from_flags(
     kind: str | None,
 ) -> Labels:
     for name in names:
-        if not (facts[name].is_flag or facts[name].is_uncertain_flag):
+        if not facts[name].is_any_flag:
             raise DataError(f"data.label_columns: column {name!r} holds more than 0 and 1.")
     uncertain = [name for name in names if facts[name].is_uncertain_flag]
+    if uncertain:  # -1 means the same in all of them
+        uncertain += [name for name in names if facts[name].is_sign_flag]
     rule = config.uncertain_labels
     if uncertain and rule == "ask":
         raise DataError(
@@ -103,10 +105,10 @@ def _from_flags(
             "leave_out."
         )
     table = {name: [_flag_text(value) for value in rows[name][:]] for name in names}
-    raised = TRUE | ({UNCERTAIN} if rule == "positive" else set())
+    raised = TRUE | ({NEGATIVE} if uncertain and rule == "positive" else set())
     values: list[Any] = []
     for row in range(len(rows)):
-        unsure = rule == "leave_out" and any(table[n][row] == UNCERTAIN for n in uncertain)
+        unsure = rule == "leave_out" and any(table[n][row] == NEGATIVE for n in uncertain)
         values.append(None if unsure else tuple(n for n in names if table[n][row] in raised))
     one_each = all(value is None or len(value) == 1 for value in values)
     if one_each and kind == "class":

@@ -35,9 +35,12 @@ def from_evidence(
     Raises:
         AmbiguousSourceError: If several readings are plausible.
     """
-    flags = [n for n, f in facts.items() if (f.is_flag or f.is_uncertain_flag) and _is_class(n)]
+    flags = [n for n, f in facts.items() if f.is_any_flag and _is_class(n)]
     flags = flags if len(flags) >= 2 and kind in (None, "classes") else []
-    texts = [n for n, f in facts.items() if n not in flags and _may_be_label(f)]
+    repeating = [n for n, f in facts.items() if n not in flags and _repeats(f)]
+    texts = [name for name in repeating if not is_attribute(name)]
+    if len(texts) == 1 and not flags and facts[texts[0]].is_any_flag:
+        texts += [n for n in repeating if n not in texts and not facts[n].is_number]
     options = [_text_option(facts[name]) for name in texts]
     if flags:
         options.append(
@@ -60,9 +63,9 @@ def _is_class(name: str) -> bool:
     return plain_name(name) != ""
 
 
-def _may_be_label(fact: ColumnFacts) -> bool:
+def _repeats(fact: ColumnFacts) -> bool:
     """Whether the values of a column repeat like the names of classes."""
-    if not fact.is_scalar or is_attribute(fact.name) or fact.is_fraction:
+    if not fact.is_scalar or fact.is_fraction:
         return False
     present = fact.rows - fact.missing
     if not 2 <= fact.distinct <= min(_MOST_CLASSES, present / 2):

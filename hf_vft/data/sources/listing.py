@@ -137,8 +137,20 @@ class Listing:
                         return Match(joined, "written")
         found = self._by_tail(plain)
         if found.how == "none" and "%" in plain:
-            return self._by_tail(_plain(urllib.parse.unquote(plain)))
-        return found
+            found = self._by_tail(_plain(urllib.parse.unquote(plain)))
+        return self._in_any_case(plain) if found.how == "none" else found
+
+    @cached_property
+    def _folded(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for file in self.images:
+            found[posixpath.basename(file).casefold()].append(file)
+        return dict(found)
+
+    def _in_any_case(self, plain: str) -> Match:
+        """Names that differ in capitals alone, as Windows takes them for the same."""
+        parts = PurePosixPath(unicodedata.normalize("NFC", plain)).parts
+        return _best(parts, self._folded.get(parts[-1].casefold(), []) if parts else [], "below")
 
     def named(self, name: str) -> list[str]:
         """The images whose file name is that of ``name``, with its ending or without."""

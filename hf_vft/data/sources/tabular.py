@@ -20,6 +20,7 @@ from hf_vft.data.sources.decide_columns import (
     decide_columns,
     image_column,
     require_label,
+    split_value,
 )
 from hf_vft.data.sources.finder import Finder, Found, short_names
 from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
@@ -28,7 +29,7 @@ from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
 from hf_vft.data.sources.label_evidence import FOLDER
 from hf_vft.data.sources.plan import Guess, LeftOut, Reading
 from hf_vft.data.sources.repeats import one_row_each
-from hf_vft.data.sources.table import Table, canonical_split, image_rows
+from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 
@@ -201,13 +202,13 @@ def _splits(given: Given, columns: Columns, images: _Images) -> tuple[list[str] 
 
 def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
     values = text_values(rows, column)
-    unknown = sorted({value or "" for value in values if canonical_split(value) is None})
+    unknown = sorted({value or "" for value in values if split_value(column, value) is None})
     if unknown:
         raise DataError(
             f"Column {column!r} holds {quoted(unknown[:5])}, which is none of train, "
             "validation, test: name another data.split_column, or 'none' to divide anew."
         )
-    return [str(canonical_split(value)) for value in values]
+    return [str(split_value(column, value)) for value in values]
 
 
 def _labels(

@@ -86,6 +86,28 @@ def first_text(fits: Callable[[list[str]], bool]) -> Callable[[Listing], str | N
     return recognise
 
 
+def first_csv(fits: Callable[[str], bool]) -> Callable[[Listing], str | None]:
+    """Looks for a CSV whose header fits, among the first few."""
+
+    def recognise(listing: Listing) -> str | None:
+        for file in _some(listing.ending(".csv")):
+            try:
+                with listing.path(file).open(encoding="utf-8", errors="replace") as opened:
+                    header = opened.readline(2000).casefold()
+            except OSError:
+                continue
+            if fits(header):
+                return file
+        return None
+
+    return recognise
+
+
+def first_named(*suffixes: str) -> Callable[[Listing], str | None]:
+    """Looks for a file whose name ends so."""
+    return lambda listing: next(iter(listing.ending(*suffixes)), None)
+
+
 def _some(files: list[str]) -> list[str]:
     return files[:3] + files[len(files) // 2 :][:2]
 
@@ -156,6 +178,12 @@ UNREAD: tuple[UnreadFormat, ...] = (
         "classes or boxes are learned, no masks",
     ),
     UnreadFormat("labels of KITTI", first_text(_is_kitti), "convert them to COCO or YOLO"),
+    UnreadFormat(
+        "a list of mask values (semantic segmentation)",
+        first_csv(lambda header: header.startswith("pixel value")),
+        "classes or boxes are learned, no masks",
+    ),
     UnreadFormat("labels of DOTA", first_text(_is_dota), "convert them to COCO or YOLO"),
+    UnreadFormat("a spreadsheet", first_named(".xlsx", ".xls", ".ods"), "save it as CSV"),
 )
 """The formats, the most specific first."""

@@ -120,6 +120,22 @@ LEVELS = [
         "archive/flowers/rose/{0..5}.png": IMAGE, "archive/flowers/lily/{0..5}.png": IMAGE,
         "LICENSE": "x", "archive/README.txt": "x",
     }, labels=("lily", "rose")),
+    Shape("splits in names", "sets within sets", {
+        "training_set/training_set/cats/{0..4}.jpg": IMAGE,
+        "training_set/training_set/dogs/{0..4}.jpg": IMAGE,
+        "test_set/test_set/cats/{0..2}.jpg": IMAGE, "test_set/test_set/dogs/{0..2}.jpg": IMAGE,
+    }, labels=("cats", "dogs"), splits={"train": 10, "test": 6}, tool="Kaggle"),
+    Shape("splits in names", "images without a class in test", {
+        "data/train/cat/{0..4}.jpg": IMAGE, "data/train/dog/{0..4}.jpg": IMAGE,
+        "data/val/cat/{0..2}.jpg": IMAGE, "data/val/dog/{0..2}.jpg": IMAGE,
+        "data/unlabeled/{0..3}.jpg": IMAGE, "data/test/{0..3}.jpg": IMAGE,
+    }, labels=("cat", "dog"), splits={"train": 10, "validation": 6},
+        says=("test (4 images: without a class)", "unlabeled (4 images: no split)")),
+    Shape("folders without an image", "lists and attributes of a download", {
+        "images/001.Albatross/{0..4}.jpg": IMAGE, "images/002.Crow/{0..4}.jpg": IMAGE,
+        "images.txt": "1 001.Albatross/0.jpg\n", "classes.txt": "1 001.Albatross\n2 002.Crow\n",
+        "attributes/x.txt": "1", "train_test_split.txt": "1 1\n",
+    }, labels=("001.Albatross", "002.Crow"), tool="CUB-200-2011"),
 ]
 
 FOLDERS = [*SPLITS, *MASKS, *LEVELS]

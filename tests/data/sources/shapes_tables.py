@@ -190,4 +190,45 @@ TABLES = [
         **NINE, "list.csv": numbered("image;label", 9, lambda n:
             f"p{n}.jpg;{('трещина', 'норма')[n % 2]}").encode("cp1251"),
     }, open="list.csv", labels=("норма", "трещина"), config={"encoding": "cp1251"}),
+    Shape("columns of 0 and 1", "written as 1 and -1", {
+        "img/{0..8}.jpg": IMAGE, "list_attr.csv": numbered("image_id,Smiling,Young", 9, lambda n:
+            f"{n}.jpg,{1 if n % 2 else -1},{1 if n % 3 else -1}"),
+    }, labels=("Smiling", "Young"), what="classes", first=("img/1.jpg", "Smiling, Young"),
+        tool="CelebA"),
+    Shape("an unknown label column", "attributes and one flag", {
+        "train/{0..5}.jpg": IMAGE, "val/{6..8}.jpg": IMAGE,
+        "label_train.csv": numbered("file,gender,race,service_test", 6, lambda n:
+            f"train/{n}.jpg,{'MF'[n % 2]},{ABC[n % 3]},{bool(n % 2)}"),
+        "label_val.csv": numbered("file,gender,race,service_test", 3, lambda n:
+            f"val/{n + 6}.jpg,{'MF'[n % 2]},{ABC[n % 3]},{bool(n % 2)}"),
+    }, error="data.label_column=gender", tool="FairFace"),
+    Shape("labels.csv beside images", "two tables of the same images", {
+        **NINE, "a.csv": numbered("image,label", 9, lambda n: f"p{n}.jpg,{AB[n % 2]}"),
+        "b.csv": numbered("image,label", 9, lambda n: f"p{n}.jpg,{ABC[n % 3]}"),
+    }, error="data.table=a.csv"),
+    Shape("labels.csv beside images", "a spreadsheet", {**NINE, "labels.xlsx": b"PK"},
+        error="save it as CSV"),
+    Shape("tables of boxes", "regions of signs in class folders", {
+        "Train/0/{0..3}.png": IMAGE, "Train/1/{4..7}.png": IMAGE, "Test/{10..12}.png": IMAGE,
+        "Train.csv": numbered("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path", 8, lambda n:
+            f"16,12,2,3,10,9,{n // 4},Train/{n // 4}/{n}.png"),
+        "Test.csv": numbered("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path", 3, lambda n:
+            f"16,12,2,3,10,9,{n % 2},Test/{n + 10}.png"),
+    }, labels=("0", "1"), what="boxes", splits={"train": 8, "test": 3}, tool="GTSRB"),
+    Shape("ids without ending", "in other capitals", {
+        "p{0..8}.JPG": IMAGE, "x.csv": numbered("image,label", 9, lambda n:
+            f"P{n}.jpg,{AB[n % 2]}"),
+    }, labels=("a", "b"), tool="Windows"),
+    Shape("splits of a table", "PublicTest", {
+        **NINE, "a.csv": numbered("image,emotion,Usage", 9, lambda n:
+            f"p{n}.jpg,{AB[n % 2]},{'Training' if n < 6 else 'PublicTest'}"),
+    }, labels=("a", "b"), splits={"train": 6, "test": 3}, tool="FER2013"),
+    Shape("splits of a table", "is_train", {
+        **NINE, "a.csv": numbered("image,label,is_train", 9, lambda n:
+            f"p{n}.jpg,{AB[n % 2]},{int(n < 6)}"),
+    }, labels=("a", "b"), splits={"train": 6, "test": 3}),
+    Shape("splits of a table", "folds are none", {
+        **NINE, "a.csv": numbered("image,label,fold", 9, lambda n:
+            f"p{n}.jpg,{AB[n % 2]},{n % 3}"),
+    }, labels=("a", "b")),
 ]

@@ -158,4 +158,27 @@ TOOLS = [
             f"{n + 6}.jpg, {n % 2}, {1 - n % 2}"),
     }, open="a.zip", labels=("a", "b"), what="classes", splits={"train": 6, "validation": 3},
         tool="Roboflow multi-class"),
+    Shape("YOLO", "paths of another machine in data.yaml", {
+        "images/train/{0..4}.jpg": IMAGE, "images/valid/{5..7}.jpg": IMAGE,
+        "labels/train/{0..4}.txt": yolo, "labels/valid/{5..7}.txt": yolo,
+        "data.yaml": "train: /content/x/images/train\nval: /content/x/images/valid\n"
+                     "names: [a, b]\n",
+    }, labels=("a", "b"), what="boxes", splits={"train": 5, "validation": 3}),
+    Shape("YOLO", "beside COCO", {
+        "images/{0..5}.jpg": IMAGE, "labels/{0..5}.txt": yolo, "classes.txt": "a\nb\n",
+        "instances.json": coco([f"{n}.jpg" for n in range(6)]),
+    }, labels=("a", "b"), what="boxes", says=("data.format=yolo",)),
+    Shape("COCO", "shares for pixels", {
+        "{0..5}.jpg": IMAGE, "a.json": coco([f"{n}.jpg" for n in range(6)], annotations=[
+            {"id": n, "image_id": n, "category_id": n % 2 + 1, "bbox": [0.125, 0.25, 0.5, 0.5]}
+            for n in range(6)]),
+    }, labels=("a", "b"), what="boxes", first=("0.jpg", BOX), says=("shares of the image",)),
+    Shape("formats that are not read", "masks with a list of values", {
+        "train/{0..4}.jpg": IMAGE, "train/{0..4}_mask.png": IMAGE,
+        "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cell\n",
+    }, error="semantic segmentation", tool="Roboflow semantic masks"),
+    Shape("formats that are not read", "Supervisely", {
+        "img/{0..4}.jpg": IMAGE,
+        "ann/{0..4}.jpg.json": '{"size": {"height": 12, "width": 16}, "objects": []}',
+    }, error="Supervisely", tool="Supervisely"),
 ]
