@@ -13,7 +13,7 @@ from hf_vft.automl.facts import Facts
 from hf_vft.automl.rates import rates
 from hf_vft.data.transforms import STRENGTHS
 from hf_vft.models.backbones import Checkpoint
-from hf_vft.models.lora import short_targets
+from hf_vft.models.lora import short_targets, uncalled_layers
 from hf_vft.recipe import Choice, Recipe
 from hf_vft.recipe_edit import get_value
 
@@ -136,7 +136,13 @@ def _adapters(recipe: Recipe, model: nn.Module) -> list[tuple[str, Any, str]]:
     if recipe.model.lora is None or recipe.model.lora.target != "auto":
         return []
     targets = short_targets(model, recipe.model.lora.r)
-    return [("model.lora.target", targets, "the layers of the blocks that carry their weights")]
+    reason = "the layers of the blocks that carry their weights"
+    if uncalled := uncalled_layers(model):
+        reason += (
+            f", without {', '.join(uncalled)}: the forward pass reads their weights and does not "
+            "call them, so an adapter there would not learn"
+        )
+    return [("model.lora.target", targets, reason)]
 
 
 def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from accelerate import PartialState
 
@@ -13,7 +12,9 @@ from hf_vft.automl.prepare import Workplace, prepare
 from hf_vft.automl.ranking import Candidate
 from hf_vft.automl.space import FULL, GRADUAL, LORA, RECIPE, Space
 from hf_vft.errors import ModelError
-from hf_vft.models.lora import lora_targets
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.lora import check_lora
+from hf_vft.recipe import LoraRecipe
 from hf_vft.training.display import Silent
 from hf_vft.training.processes import from_main
 
@@ -37,7 +38,7 @@ def space_of(candidates: Sequence[Candidate], place: Workplace) -> Space:
     sizes = [n for n in sorted({*BATCHES, own}) if n % world == 0 and n <= most]
     batches = from_main(lambda: fitting_batches(model, side, sizes or [own]))
     strategies = [RECIPE, FULL, GRADUAL]
-    if best.checkpoint.pretrained and _carries_adapters(model):
+    if best.checkpoint.pretrained and _carries_adapters(prepared.loaded):
         strategies.append(LORA)
     return Space(
         models=tuple(candidate.checkpoint.name for candidate in candidates),
@@ -49,9 +50,9 @@ def space_of(candidates: Sequence[Candidate], place: Workplace) -> Space:
     )
 
 
-def _carries_adapters(model: Any) -> bool:
+def _carries_adapters(loaded: LoadedModel) -> bool:
     try:
-        lora_targets(model, 8)
+        check_lora(loaded, LoraRecipe())
     except ModelError:
         return False
-    return not getattr(model.config, "tf_padding", False)
+    return True

@@ -59,7 +59,6 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
                 files[path.relative_to(run.path).as_posix()] = path
     if "adapter/adapter_config.json" in files:
         files["adapter/adapter_config.json"] = _public_adapter(run)
-        files.pop("adapter/README.md", None)  # peft's form to be filled in; ours is the card
     records = [*RECORDS, *(("report.html", "audit.json") if with_images else ())]
     files |= {name: run.path / name for name in records if (run.path / name).is_file()}
     if "leaderboard.json" in files:

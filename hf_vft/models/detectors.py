@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ from hf_vft.models.load import (
 )
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from hf_vft.models.processors import Fit, input_side, reframe
+from hf_vft.models.tied import tie_parameters, tied_parameters
 from hf_vft.recipe import Choice
 
 BACKBONE: Any = AutoBackbone
@@ -115,10 +117,11 @@ def load_detector(
                 image_mean=getattr(processor, "image_mean", [0.5] * 3),
                 image_std=getattr(processor, "image_std", [0.5] * 3),
             )
+        known = list(config.id2label.values())
         set_labels(config, labels, None)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
         if is_detector:
-            model = weights_of(checkpoint, AutoModelForObjectDetection, config)
+            model = _weights_of(checkpoint, config, known)
         else:
             model = RTDetrV2ForObjectDetection(config)
             if checkpoint.pretrained:
@@ -137,7 +140,7 @@ def load_detector(
         try_size(model, side)
     model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
-    return LoadedModel(model, processor, checkpoint, adjustments)
+    return LoadedModel(model, processor, checkpoint, adjustments, built=not is_detector)
 
 
 def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2Config:
@@ -171,6 +174,34 @@ def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2C
         initializer_bias_prior_prob=PRIOR,
         **sizes,
     )
+
+
+def _weights_of(checkpoint: Checkpoint, config: Any, known: list[str]) -> Any:
+    """A detector with the checkpoint's weights, but for those that depend on the classes.
+
+    transformers compares the weights that a class may tie, and stumbles over those whose shapes
+    do not fit: so they are loaded in their own shapes first.
+
+    Args:
+        checkpoint: A detector.
+        config: With the classes that are wanted.
+        known: Names of the checkpoint's classes.
+    """
+    labels = list(config.id2label.values())
+    kind: Any = AutoModelForObjectDetection._model_mapping[type(config)]
+    if len(known) == len(labels) or not getattr(kind, "_tied_weights_keys", None):
+        return weights_of(checkpoint, AutoModelForObjectDetection, config)
+    set_labels(config, known, None)
+    before: Any = weights_of(checkpoint, AutoModelForObjectDetection, copy.deepcopy(config))
+    set_labels(config, labels, None)
+    config.tie_word_embeddings = False
+    model = AutoModelForObjectDetection.from_config(config, dtype=torch.float32)
+    model.config.tie_word_embeddings = before.config.tie_word_embeddings
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    state = {n: tensor for n, tensor in before.state_dict().items() if tensor.shape == shapes[n]}
+    model.load_state_dict(state, strict=False)
+    tie_parameters(model, tied_parameters(before))
+    return model
 
 
 def _backbone_config(checkpoint: Checkpoint, config: Any) -> PreTrainedConfig:

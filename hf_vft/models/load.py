@@ -45,6 +45,7 @@ class LoadedModel:
         checkpoint: Where the weights come from.
         adjustments: One for each argument that was on ``auto``.
         refitted: Whether weights were interpolated to another input size.
+        built: Whether the model is another than the checkpoint's: a detector on its backbone.
     """
 
     model: PreTrainedModel
@@ -52,6 +53,7 @@ class LoadedModel:
     checkpoint: Checkpoint
     adjustments: list[Choice]
     refitted: bool = False
+    built: bool = False
 
 
 def load_model(

@@ -9,12 +9,19 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
+from transformers.conversion_mapping import get_model_conversion_mapping
 
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import SCRATCH
+from hf_vft.models.calls import call_order
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.modules_to_save import modules_to_save, tie_copies
+from hf_vft.models.processors import input_side
 from hf_vft.models.structure import anatomy
+from hf_vft.models.tied import tied_parameters
 from hf_vft.recipe import LoraRecipe
 
 
@@ -22,8 +29,9 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
     """Names of the layers in the blocks that get an adapter.
 
     The linear layers of attention and MLP, which include the pointwise layers of a ConvNeXt; in
-    a network without linear layers in its blocks, the convolutions that peft can merge (neither
-    grouped nor dilated).
+    a network without linear layers in its blocks, the convolutions that peft can merge. A layer
+    that a forward pass does not call, since another one reads its weights, is left out: an
+    adapter beside it would never learn.
 
     Args:
         model: Not wrapped.
@@ -33,15 +41,14 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
     Raises:
         ModelError: If there is no such layer.
     """
+    called = call_order(model)
     layers = [
-        (f"{block}.{name}".rstrip("."), layer)
-        for block in anatomy(model).blocks
-        for name, layer in _layers(model.get_submodule(block))
-        if min(layer.weight.shape[:2]) > rank
+        (name, layer)
+        for name, layer in _layers_of_blocks(model)
+        if name in called and min(layer.weight.shape[:2]) > rank
     ]
     linear = [name for name, layer in layers if isinstance(layer, nn.Linear)]
-    convolutions = [name for name, layer in layers if _mergeable(layer)]
-    targets = linear or convolutions
+    targets = linear or [name for name, _ in layers]
     if not targets:
         raise ModelError(
             f"{type(model).__name__} has no layer for an adapter of rank {rank} in its blocks: "
@@ -50,33 +57,16 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
     return targets
 
 
-def saved_modules(model: nn.Module) -> list[str]:
-    """Names of the modules of the head, as peft has to be told which to train and save whole.
+def uncalled_layers(model: nn.Module) -> list[str]:
+    """Last parts of the names of layers whose weights are read without a call.
 
-    peft takes a name for the end of a name, and takes no lists of modules: where the encoder of a
-    detector is called as that of its backbone, or is a list, its parts are named. What only shares
-    the weights of another part is left out.
+    Args:
+        model: Not wrapped.
     """
-    names = [name for name, _ in model.named_modules()]
-    covered: set[int] = set()
-    found: list[str] = []
-
-    def visit(name: str, module: nn.Module) -> None:
-        own = {id(parameter) for parameter in module.parameters()}
-        if own <= covered:
-            return
-        children = list(module.named_children())
-        ambiguous = sum(other.endswith(name) for other in names) > 1
-        if children and (ambiguous or isinstance(module, nn.ModuleList)):
-            for child_name, child in children:
-                visit(f"{name}.{child_name}", child)
-            return
-        found.append(name)
-        covered.update(own)
-
-    for name in anatomy(model).head:
-        visit(name, model.get_submodule(name))
-    return found
+    called = call_order(model)
+    return sorted(
+        {name.rpartition(".")[2] for name, _ in _layers_of_blocks(model) if name not in called}
+    )
 
 
 def short_targets(model: nn.Module, rank: int = 1) -> list[str]:
@@ -87,16 +77,38 @@ def short_targets(model: nn.Module, rank: int = 1) -> list[str]:
     return last if matched == set(targets) else targets
 
 
-def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
-    """Freeze a model and put adapters beside its layers; the head is copied and learns in full.
+def check_lora(loaded: LoadedModel, recipe: LoraRecipe) -> None:
+    """Say before a training what plain peft could not run, merge or load.
+
+    Raises:
+        ModelError: If the model is not that of its checkpoint, or as `lora_config` does.
+    """
+    if loaded.refitted:
+        raise ModelError(
+            f"model.lora with image.size={input_side(loaded.processor)}: the position embeddings "
+            f"of {loaded.checkpoint.name} are refitted to that size, so that the adapter would not "
+            "load on the plain checkpoint; leave image.size on auto, or leave model.lora out."
+        )
+    if loaded.built:
+        raise ModelError(
+            f"model.lora: the detector is built here on the backbone of {loaded.checkpoint.name}, "
+            "so that there is no checkpoint that the adapter would load on; name a detector, such "
+            "as PekingU/rtdetr_v2_r18vd, or leave model.lora out."
+        )
+    lora_config(loaded.model, recipe)
+
+
+def lora_config(model: Any, recipe: LoraRecipe) -> LoraConfig:
+    """What peft has to be told; made before a training, it says what cannot be.
 
     Args:
-        model: With its new head, not wrapped; it is changed in place.
-        config: From the recipe.
+        model: With its new head, not wrapped.
+        recipe: The section ``model.lora``.
 
     Raises:
         ModelError: If the weights under the adapters would be lost with the run (a backbone from
-            scratch), a named target is not there, or peft cannot adapt it.
+            scratch), a named target is not there, or plain peft could not run, merge or load the
+            adapter.
     """
     if getattr(model, "name_or_path", None) in SCRATCH:
         raise ModelError(
@@ -108,20 +120,34 @@ def add_lora(model: Any, config: LoraRecipe) -> PeftModel:
             f"LoRA on {type(model).__name__}: it computes its padding from its convolutions, which "
             "peft's adapters hide; leave model.lora out."
         )
-    targets = lora_targets(model, config.r) if config.target == "auto" else list(config.target)
-    if config.target != "auto":
+    targets = lora_targets(model, recipe.r) if recipe.target == "auto" else list(recipe.target)
+    if recipe.target != "auto":
         _check_targets(model, targets)
-    _without_embeddings(model)
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=config.r,
-            lora_alpha=config.alpha,  # type: ignore[arg-type]  # declared int, used as a factor
-            lora_dropout=config.dropout,
-            target_modules=targets,
-            modules_to_save=saved_modules(model),
-        ),
+    return LoraConfig(
+        r=recipe.r,
+        lora_alpha=recipe.alpha,  # type: ignore[arg-type]  # declared int, used as a factor
+        lora_dropout=recipe.dropout,
+        target_modules=targets,
+        modules_to_save=modules_to_save(model),
     )
+
+
+def add_lora(model: Any, recipe: LoraRecipe) -> PeftModel:
+    """Freeze a model and put adapters beside its layers; the head is copied and learns in full.
+
+    Args:
+        model: With its new head, not wrapped; it is changed in place.
+        recipe: The section ``model.lora``.
+
+    Raises:
+        ModelError: As `lora_config` does.
+    """
+    config, tied = lora_config(model, recipe), tied_parameters(model)
+    if _asked_for_embeddings(model):
+        model.get_input_embeddings = nn.Identity  # peft asks, and there are none
+    adapted = get_peft_model(model, config)
+    tie_copies(adapted, tied)
+    return adapted
 
 
 def merged(model: Any) -> nn.Module:
@@ -131,55 +157,107 @@ def merged(model: Any) -> nn.Module:
     """
     whole: Any = model
     if isinstance(model, PeftModel):
+        # Copies that share their weights still do so, and what was not tied is not tied now.
         whole = copy.deepcopy(model).merge_and_unload(safe_merge=True)
-        # What shares the weights of a part of the head still has those from before the training.
-        whole.tie_weights()
     plain: nn.Module = whole
     return plain
 
 
-def _without_embeddings(model: Any) -> None:
-    """Answer peft, which asks any model that shares weights for its embeddings of words."""
+def how_to_load(adapted: PeftModel) -> str:
+    """The text that goes with a saved adapter: how plain peft loads it, in Markdown."""
+    model: Any = adapted.get_base_model()
+    kind = type(model).__name__
+    # peft asks a model whose weights are tied for embeddings of words, which a detector has not;
+    # it does not where the configuration says that nothing is tied. The adapter holds every copy.
+    untied = "    tie_word_embeddings=False,\n" * _asked_for_embeddings(model)
+    return f"""The adapter as it was trained, for plain `peft`; `model/` holds the same, merged.
+
+```python
+from peft import PeftConfig, PeftModel
+from transformers import {kind}
+
+base = {kind}.from_pretrained(
+    PeftConfig.from_pretrained("adapter").base_model_name_or_path,
+    num_labels={model.config.num_labels},
+    ignore_mismatched_sizes=True,
+{untied})
+model = PeftModel.from_pretrained(base, "adapter").eval()
+```
+"""
+
+
+def _asked_for_embeddings(model: Any) -> bool:
+    """Whether plain peft would ask a model for its embeddings of words, and get an error."""
+    if not isinstance(getattr(model, "_tied_weights_keys", None), dict):
+        return False
+    if getattr(model.config, "tie_word_embeddings", None) is False:
+        return False
     try:
-        model.get_input_embeddings()
+        type(model).get_input_embeddings(model)
     except NotImplementedError:
-        model.get_input_embeddings = nn.Identity
+        return True
+    return False
 
 
-def _layers(block: nn.Module) -> list[tuple[str, Any]]:
-    """Linear layers and convolutions; those inside torch's own attention cannot be replaced."""
-    inside = tuple(
-        f"{name}." for name, m in block.named_modules() if isinstance(m, nn.MultiheadAttention)
-    )
+def _layers_of_blocks(model: nn.Module) -> list[tuple[str, Any]]:
     return [
-        (name, layer)
-        for name, layer in block.named_modules()
-        if isinstance(layer, nn.Linear | nn.Conv2d) and not name.startswith(inside)
+        (f"{block}.{name}".rstrip("."), layer)
+        for block in anatomy(model).blocks
+        for name, layer in model.get_submodule(block).named_modules()
+        if _adaptable(layer)
     ]
 
 
-def _mergeable(layer: nn.Module) -> bool:
-    """Whether peft's adapter computes the same beside the convolution as merged into it.
+def _adaptable(layer: Any) -> bool:
+    """Whether peft's adapter computes the same beside a layer as merged into it.
 
-    Subclasses are left out: they pad or standardise in ways that the adapter would not.
+    It forgets groups, dilation and another padding than zeros. Subclasses are left out, which
+    pad, scale or standardise in ways that the adapter would not, and so are layers whose weight is
+    computed from others (weight normalisation).
     """
-    return type(layer) is nn.Conv2d and layer.groups == 1 and layer.dilation == (1, 1)
+    if "weight" not in layer._parameters:
+        return False
+    if type(layer) is nn.Conv2d:
+        return layer.groups == 1 and layer.dilation == (1, 1) and layer.padding_mode == "zeros"
+    return isinstance(layer, nn.Linear) and type(layer).forward is nn.Linear.forward
 
 
 def _check_targets(model: nn.Module, targets: list[str]) -> None:
-    """Every named target has to match, and only layers that can be adapted and merged."""
-    layers = dict(model.named_modules())
+    """Every named target has to match, and only layers that are called, adapted and merged."""
+    layers, called = dict(model.named_modules()), call_order(model)
     for target in targets:
         matched = [name for name in layers if name == target or name.endswith(f".{target}")]
         if not matched:
-            examples = sorted({name.rpartition(".")[2] for name in lora_targets(model)})
-            raise ModelError(
-                f"model.lora.target: no layer is called {target!r}; there are "
-                f"{', '.join(examples)}."
-            )
+            raise ModelError(f"model.lora.target: {_missing(model, target)}")
         for name in matched:
-            if not isinstance(layers[name], nn.Linear) and not _mergeable(layers[name]):
+            if not _adaptable(layers[name]):
                 raise ModelError(
                     f"model.lora.target: {name} is a {type(layers[name]).__name__} that cannot "
                     "carry an adapter; name linear layers, or plain convolutions."
                 )
+            if name not in called:
+                raise ModelError(
+                    f"model.lora.target: the forward pass does not call {name}, it reads its "
+                    f"weights, so an adapter would not learn; name {_examples(model)}."
+                )
+
+
+def _missing(model: Any, target: str) -> str:
+    """Says what there is in place of a layer; transformers knows what was renamed."""
+    present = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+    renamed = {
+        new.rpartition(".")[2]
+        for renaming in get_model_conversion_mapping(model)
+        for old, new in zip(renaming.source_patterns, renaming.target_patterns, strict=False)
+        if old.rpartition(".")[2] == target.rpartition(".")[2]
+    }
+    if renamed & present:
+        return (
+            f"transformers {transformers.__version__} calls {target!r} "
+            f"{' or '.join(map(repr, sorted(renamed & present)))}; name that."
+        )
+    return f"no layer is called {target!r}; there are {_examples(model)}."
+
+
+def _examples(model: nn.Module) -> str:
+    return ", ".join(sorted({name.rpartition(".")[2] for name in lora_targets(model)}))

@@ -16,7 +16,7 @@ from hf_vft.automl.facts import Facts
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
-from hf_vft.models.lora import merged
+from hf_vft.models.lora import how_to_load, merged
 from hf_vft.recipe import Recipe
 from hf_vft.run import RunDirectory, write_file, write_folder
 from hf_vft.steps.proving import HELD_OUT, Logits
@@ -31,7 +31,7 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
     """
     model: Any = tuned.model
     if hasattr(model, "peft_config"):
-        write_folder(run.adapter, model.save_pretrained)
+        write_folder(run.adapter, lambda folder: _fill_adapter(folder, model))
         model = merged(model)
 
     def fill(folder: Path) -> None:
@@ -41,6 +41,12 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
             shutil.copy2(run.card_file, folder / run.card_file.name)
 
     write_folder(run.model, fill)
+
+
+def _fill_adapter(folder: Path, adapted: Any) -> None:
+    adapted.save_pretrained(folder)
+    # In place of peft's form, which nobody has filled in.
+    (folder / "README.md").write_text(how_to_load(adapted), encoding="utf-8")
 
 
 def save_splits(run: RunDirectory, data: ImageData) -> None:

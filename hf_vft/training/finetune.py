@@ -24,7 +24,8 @@ from hf_vft.errors import ModelError
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.logistic import LinearProbe
-from hf_vft.models.lora import add_lora
+from hf_vft.models.lora import add_lora, check_lora
+from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.recipe import StageConfig
 from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
@@ -78,13 +79,8 @@ class FineTuning:
         data: ImageData,
         probe: LinearProbe | None = None,
     ) -> None:
-        if loaded.refitted and context.recipe.model.lora is not None:
-            raise ModelError(
-                f"model.lora with image.size={context.recipe.image.size}: the position embeddings "
-                f"of {loaded.checkpoint.name} are refitted to that size, so that the adapter would "
-                "not load on the plain checkpoint; leave image.size on auto, or leave model.lora "
-                "out."
-            )
+        if context.recipe.model.lora is not None:
+            check_lora(loaded, context.recipe.model.lora)
         self.context = context
         self.recipe = context.recipe
         self.data = data
@@ -113,7 +109,7 @@ class FineTuning:
         stages = []
         for stage in self.recipe.stages:
             if stage.train != "head":
-                self._adapt()
+                self._adapt(notes)
             if self._mixing_is_lost(stage):
                 notes.append(
                     f"Stage {stage.name} learned without mixup and cutmix, which mix pictures, "
@@ -253,10 +249,17 @@ class FineTuning:
             on_view=lambda done, _: self.context.display.advance(done),
         )
 
-    def _adapt(self) -> None:
+    def _adapt(self, notes: list[str]) -> None:
         """Put the adapters in place, once."""
-        if self.recipe.model.lora is not None and not hasattr(self.model, "peft_config"):
-            self.model = add_lora(self.model, self.recipe.model.lora)
+        if self.recipe.model.lora is None or hasattr(self.model, "peft_config"):
+            return
+        left = parameters_left(self.model)
+        self.model = add_lora(self.model, self.recipe.model.lora)
+        if left:
+            notes.append(
+                f"With adapters {', '.join(left)} stayed as in the checkpoint: peft trains and "
+                "saves whole modules, and these parameters stand outside of any."
+            )
 
 
 AUTOCAST: Mapping[str, torch.dtype | None] = {

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
-from transformers import AutoModelForImageClassification
+from transformers import (
+    AutoModelForImageClassification,
+    AutoModelForObjectDetection,
+    RTDetrImageProcessor,
+)
 
 from hf_vft.errors import ModelError
+from hf_vft.models import lora
+from hf_vft.models.backbones import choose_checkpoint
+from hf_vft.models.detectors import load_detector
 from hf_vft.models.freezing import eval_frozen_modules, set_trainable
-from hf_vft.models.lora import add_lora, lora_targets, merged
+from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
+from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy, head_module, last_linear
 from hf_vft.recipe import LoraRecipe
@@ -29,9 +38,14 @@ EXPECTED = {
     "convnextv2": {"pwconv1", "pwconv2"},
     "resnet": {"convolution"},
     "timm_vit": {"qkv", "proj", "fc1", "fc2"},
+    "timm_eva": {"proj", "fc1", "fc2"},
+    "timm_beit": {"proj", "fc1", "fc2"},
     "timm_convnext": {"fc1", "fc2"},
 }
 
+
+UNSAVED = ["lw_detr", "rf_detr"]
+"""Of their heads a part has a name that ends another's, which peft would take too."""
 
 PADDED = ["mobilenet_v1", "mobilenet_v2"]
 """They look at their convolutions before each step, which an adapter in their place is not."""
@@ -99,7 +113,7 @@ def test_a_model_that_plain_peft_could_not_run_is_refused(family: str) -> None:
         add_lora(tiny.ALL[family](), RECIPE)
 
 
-@pytest.mark.parametrize("family", ["vit", "convnext", "resnet", "timm_vit"])
+@pytest.mark.parametrize("family", ["vit", "convnext", "resnet", "timm_vit", "timm_eva"])
 def test_only_adapters_and_head_learn(family: str) -> None:
     adapted = add_lora(tiny.ALL[family](), RECIPE)
     for stage in ("all", "blocks:1", "head"):
@@ -141,12 +155,135 @@ def test_named_targets_are_taken_or_refused() -> None:
     adapted = add_lora(tiny.tiny_vit(), LoraRecipe(target=["q_proj", "vit.layers.0.mlp.fc1"]))
     names = {n.partition(".lora_A")[0] for n, _ in adapted.named_parameters() if ".lora_A" in n}
     assert len(names) == 4
-    with pytest.raises(ModelError, match=r"no layer is called 'query'; there are fc1, .*q_proj"):
+    with pytest.raises(ModelError, match=r"no layer is called 'qkv'; there are fc1, .*q_proj"):
+        add_lora(tiny.tiny_vit(), LoraRecipe(target=["q_proj", "qkv"]))
+    with pytest.raises(ModelError, match=r"transformers \S+ calls 'query' 'q_proj'; name that"):
         add_lora(tiny.tiny_vit(), LoraRecipe(target=["q_proj", "query"]))
+    with pytest.raises(ModelError, match=r"does not call timm_model\.blocks\.0\.attn\.qkv, it"):
+        add_lora(tiny.tiny_timm_eva(), LoraRecipe(target=["qkv", "proj"]))
     with pytest.raises(ModelError, match=r"layernorm is a LayerNorm that cannot"):
         add_lora(tiny.tiny_vit(), LoraRecipe(target=["vit.layernorm"]))
     with pytest.raises(ModelError, match=r"dwconv is a Conv2d that cannot"):
         add_lora(tiny.tiny_convnext(), LoraRecipe(target=["dwconv"]))
+
+
+class Scaled(nn.Linear):
+    """Not what a linear layer computes."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(input, self.weight / self.weight.norm(), self.bias)
+
+
+LAYERS = {
+    "linear": (nn.Linear(4, 6), True),
+    "scaled linear": (Scaled(4, 6), False),
+    "weight norm": (nn.utils.parametrizations.weight_norm(nn.Linear(4, 6)), False),
+    "convolution": (nn.Conv2d(4, 6, 3, padding=1), True),
+    "with strides": (nn.Conv2d(4, 6, 3, stride=2), True),
+    "same": (nn.Conv2d(4, 6, 3, padding="same"), True),
+    "dilated same": (nn.Conv2d(4, 6, 3, padding="same", dilation=2), False),
+    "dilated": (nn.Conv2d(4, 6, 3, padding=2, dilation=2), False),
+    "grouped": (nn.Conv2d(4, 6, 3, groups=2), False),
+    "reflect": (nn.Conv2d(4, 6, 3, padding=1, padding_mode="reflect"), False),
+    "circular": (nn.Conv2d(4, 6, 3, padding=1, padding_mode="circular"), False),
+    "one by one": (nn.Conv2d(4, 6, 1), True),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_kind_of_layer_that_is_taken_answers_the_same_when_merged(kind: str) -> None:
+    layer, taken = LAYERS[kind]
+    assert lora._adaptable(layer) == taken
+    if not taken:
+        return
+    config = LoraConfig(r=2, target_modules=["0"], init_lora_weights=False)
+    adapted = get_peft_model(nn.Sequential(copy.deepcopy(layer)), config).eval()  # type: ignore[arg-type]
+    pixels = torch.randn(2, 4, 8, 8)
+    values = pixels if isinstance(layer, nn.Conv2d) else pixels.permute(0, 2, 3, 1)
+    with torch.no_grad():
+        expected = adapted(values)
+        assert (expected - layer(values)).abs().max() > 1e-2
+        whole = adapted.merge_and_unload()(values)
+    torch.testing.assert_close(whole, expected, atol=1e-5, rtol=1e-5)
+
+
+BOXES = 2 * [
+    {"class_labels": torch.tensor([0, 2]), "boxes": torch.tensor([[0.5, 0.5, 0.3, 0.2]] * 2)}
+]
+
+
+@torch.no_grad()
+def found(model: nn.Module) -> dict[str, torch.Tensor]:
+    outputs = model(pixel_values=tiny.images(2, tiny.DETECTION_SIZE, seed=9))
+    return {"logits": outputs.logits, "boxes": outputs.pred_boxes}
+
+
+APART = ["rt_detr_v2", "d_fine", "deformable_detr_refined"]
+"""Checkpoints of these on the Hub have class layers of their own for each layer of the decoder."""
+
+
+def save_detector(family: str, folder: Path, tied: bool) -> None:
+    """A detector of five classes; untied, every part of its head has weights of its own."""
+    model: Any = tiny.DETECTORS[family](5)
+    if not tied:
+        config = copy.deepcopy(model.config)
+        config.tie_word_embeddings = False
+        model = type(model)(config)
+        model.config.tie_word_embeddings = True
+    model.save_pretrained(folder)
+    side = {"height": tiny.DETECTION_SIZE, "width": tiny.DETECTION_SIZE}
+    RTDetrImageProcessor(size=side).save_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("family", "tied"),
+    [(name, name not in APART) for name in tiny.DETECTORS if name not in UNSAVED],
+)
+def test_a_detector_finds_the_same_merged_saved_and_in_plain_peft(
+    family: str, tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_detector(family, tmp_path / "base", tied)
+    checkpoint = choose_checkpoint([str(tmp_path / "base")])
+    model: Any = load_detector(checkpoint, labels=["a", "b", "c"], seed=0).model
+    load = AutoModelForObjectDetection.from_pretrained
+    adapted = add_lora(model, RECIPE)
+    learning = set_trainable(adapted, "all")
+    before = {name: value.clone() for name, value in adapted.state_dict().items()}
+    optimizer = torch.optim.AdamW(parameter_groups(adapted, learning_rate=0.01))
+    for step in range(2):
+        eval_frozen_modules(adapted.train())
+        pixels = tiny.images(2, tiny.DETECTION_SIZE, seed=step)
+        adapted(pixel_values=pixels, labels=BOXES).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    changed = {n for n, value in adapted.state_dict().items() if not value.equal(before[n])}
+    assert all(".lora_" in name or ".modules_to_save." in name for name in changed)
+    assert {name for name in learning if ".lora_B" in name} <= changed
+    expected = found(adapted.eval())
+
+    plain: Any = merged(adapted)
+    torch.testing.assert_close(found(plain), expected, atol=1e-5, rtol=0)
+    plain.save_pretrained(tmp_path / "merged")
+    torch.testing.assert_close(found(load(tmp_path / "merged")), expected, atol=1e-5, rtol=0)
+
+    adapted.save_pretrained(tmp_path / "adapter")
+    code = how_to_load(adapted).partition("```python")[2].partition("```")[0]
+    there: dict[str, Any] = {}
+    monkeypatch.chdir(tmp_path)
+    exec(code, there)  # what the file beside the adapter tells people to run
+    torch.testing.assert_close(found(there["model"]), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("family", UNSAVED)
+def test_a_head_that_peft_cannot_name_is_refused(family: str) -> None:
+    with pytest.raises(ModelError, match=r"for the end of model\.enc_out_class_embed too") as error:
+        add_lora(tiny.DETECTORS[family](), RECIPE)
+    assert "\n" not in str(error.value)
+
+
+def test_parameters_that_stand_alone_are_told() -> None:
+    assert parameters_left(tiny.tiny_deformable_detr()) == ["model.level_embed"]
+    assert parameters_left(tiny.tiny_detr()) == []
 
 
 def test_a_backbone_from_scratch_is_refused() -> None:

@@ -203,15 +203,25 @@ def tiny_pvt_v2(num_labels: int = 3) -> nn.Module:
     return _build(tf.PvtV2ForImageClassification, config)
 
 
+_TIMM_TRANSFORMER = {
+    "img_size": SIZE,
+    "patch_size": 8,
+    "embed_dim": 16,
+    "depth": 3,
+    "num_heads": 2,
+}
+
+
 def tiny_timm_vit(num_labels: int = 3) -> nn.Module:
-    arguments = {
-        "img_size": SIZE,
-        "patch_size": 8,
-        "embed_dim": 16,
-        "depth": 3,
-        "num_heads": 2,
-    }
-    return _timm("vit_tiny_patch16_224", num_labels, arguments)
+    return _timm("vit_tiny_patch16_224", num_labels, _TIMM_TRANSFORMER)
+
+
+def tiny_timm_eva(num_labels: int = 3) -> nn.Module:
+    return _timm("eva02_tiny_patch14_224", num_labels, _TIMM_TRANSFORMER)
+
+
+def tiny_timm_beit(num_labels: int = 3) -> nn.Module:
+    return _timm("beit_base_patch16_224", num_labels, _TIMM_TRANSFORMER)
 
 
 def tiny_timm_resnet(num_labels: int = 3) -> nn.Module:
@@ -251,6 +261,8 @@ TRANSFORMERS: dict[str, Builder] = {
     "swinv2": tiny_swinv2,
     "pvt_v2": tiny_pvt_v2,
     "timm_vit": tiny_timm_vit,
+    "timm_eva": tiny_timm_eva,
+    "timm_beit": tiny_timm_beit,
 }
 CONVOLUTIONAL: dict[str, Builder] = {
     "convnext": tiny_convnext,
@@ -346,7 +358,7 @@ def tiny_dab_detr(num_labels: int = 3) -> nn.Module:
 
 def tiny_deformable_detr(num_labels: int = 3, **changes: Any) -> nn.Module:
     config = tf.DeformableDetrConfig(
-        **_CLASSIC | {"d_model": 32},  # its norms have 32 groups
+        **_CLASSIC | {"d_model": 64},  # its norms have 32 groups
         backbone_config=_small_resnet([2, 3, 4]),
         num_labels=num_labels,
         **changes,

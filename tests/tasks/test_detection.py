@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from transformers import (
-    AutoModelForObjectDetection,
     EvalPrediction,
     RTDetrImageProcessor,
     YolosImageProcessor,
@@ -16,10 +13,9 @@ from transformers import (
 
 from hf_vft.errors import RecipeError
 from hf_vft.models.freezing import eval_frozen_modules, set_trainable
-from hf_vft.models.lora import add_lora, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
-from hf_vft.recipe import EvaluationConfig, LoraRecipe
+from hf_vft.recipe import EvaluationConfig
 from hf_vft.tasks import Calibration, ObjectDetection, get_task, kind_of, task_for
 from hf_vft.tasks.detection import surest
 from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
@@ -89,37 +85,6 @@ def test_the_backbone_has_the_lower_rate_and_every_depth_its_own(name: str) -> N
     assert max(blocks) == pytest.approx(1e-4)
     assert rates["stem"] == pytest.approx(1e-4 * 0.5 ** len(anatomy(model).blocks))
     assert sum(len(g["params"]) for g in groups) == len(list(model.parameters()))
-
-
-@pytest.mark.parametrize("name", ["yolos", "detr", "rt_detr_v2", "d_fine"])
-def test_lora_learns_beside_the_backbone_and_merges_to_the_same_answers(
-    name: str, tmp_path: Path
-) -> None:
-    model = DETECTORS[name]()
-    blocks, backbone = anatomy(model).blocks, set(lora_targets(model, 2))
-    adapted = add_lora(model, LoraRecipe(r=2))
-    set_trainable(adapted, "all")
-    learning = {n for n, p in adapted.named_parameters() if p.requires_grad}
-    adapters = [n for n in learning if "lora_" in n]
-    assert len(adapters) == 2 * len(backbone)
-    assert all(n.split(".lora_")[0].removeprefix("base_model.model.") in backbone for n in adapters)
-    whole = learning - set(adapters)
-    assert all(".modules_to_save." in n for n in whole)
-    assert not any(n.removeprefix("base_model.model.").startswith(blocks) for n in whole)
-    optimizer = torch.optim.AdamW([p for p in adapted.parameters() if p.requires_grad], lr=1e-2)
-    for _ in range(2):
-        optimizer.zero_grad()
-        TASK.forward(adapted.train(), inputs(), LABELS)[0].backward()
-        optimizer.step()
-    adapted.eval()
-    plain = merged(adapted).eval()
-    plain.save_pretrained(tmp_path)
-    loaded = AutoModelForObjectDetection.from_pretrained(tmp_path).eval()
-    with torch.inference_mode():
-        expected = adapted(**inputs())
-        for found in (plain(**inputs()), loaded(**inputs())):
-            torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(found.pred_boxes, expected.pred_boxes, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
