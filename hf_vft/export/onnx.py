@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hf_vft.data.demo import DemoConfig, generate
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import median_ms
+from hf_vft.export.symbolic_len import symbolic_len
 from hf_vft.imports import require_package
 from hf_vft.run import RunDirectory, write_folder, write_json
 from hf_vft.tasks import get_task
@@ -139,7 +140,11 @@ def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
     level = log.level
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(StringIO()),
+            symbolic_len(answering.model),
+        ):
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
                 answering,
