@@ -188,14 +188,15 @@ def _weights_of(checkpoint: Checkpoint, config: Any, known: list[str]) -> Any:
         known: Names of the checkpoint's classes.
     """
     labels = list(config.id2label.values())
-    kind: Any = AutoModelForObjectDetection._model_mapping[type(config)]
+    auto: Any = AutoModelForObjectDetection
+    kind = auto._model_mapping[type(config)]
     if len(known) == len(labels) or not getattr(kind, "_tied_weights_keys", None):
-        return weights_of(checkpoint, AutoModelForObjectDetection, config)
+        return weights_of(checkpoint, auto, config)
     set_labels(config, known, None)
-    before: Any = weights_of(checkpoint, AutoModelForObjectDetection, copy.deepcopy(config))
+    before: Any = weights_of(checkpoint, auto, copy.deepcopy(config))
     set_labels(config, labels, None)
     config.tie_word_embeddings = False
-    model = AutoModelForObjectDetection.from_config(config, dtype=torch.float32)
+    model = auto.from_config(config, dtype=torch.float32)
     model.config.tie_word_embeddings = before.config.tie_word_embeddings
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = {n: tensor for n, tensor in before.state_dict().items() if tensor.shape == shapes[n]}
