@@ -8,6 +8,7 @@ from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.data.wording import counted
 from hf_vft.errors import LogError
 from hf_vft.records import ProductionLog
+from hf_vft.utils.spreadsheets import from_cell
 
 
 def add_labels(log_path: str | Path, file: str | Path, *, source: str) -> int:
@@ -31,7 +32,7 @@ def add_labels(log_path: str | Path, file: str | Path, *, source: str) -> int:
         if name not in columns:
             raise LogError(f"{path}: there is no column {name!r}.")
     rows = [
-        {"request_id": str(request), "label": str(label).strip(), "source": by or source}
+        {"request_id": str(request), "label": from_cell(str(label).strip()), "source": by or source}
         for request, label, by in zip(
             columns["request_id"],
             columns["label"],

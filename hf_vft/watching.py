@@ -38,6 +38,7 @@ from hf_vft.outputs import claim
 from hf_vft.records import ProductionLog, join_names
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.display import Display, Silent
+from hf_vft.utils.spreadsheets import as_cell
 
 TO_LABEL = "label-these.csv"
 UNSAFE_SHIFT = 0.1
@@ -211,7 +212,7 @@ def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = N
     snapshot = write_report(
         watched.decision, out, name=name, over_time=watched.over_time, pictures=watched.pictures
     )
-    write_text(out / TO_LABEL, watched.to_label.to_csv(index=False))
+    write_text(out / TO_LABEL, watched.to_label.map(as_cell).to_csv(index=False))
     if workspace is not None:
         add_to_workspace(snapshot, workspace)
 

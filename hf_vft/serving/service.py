@@ -33,6 +33,9 @@ from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, P
 
 _LONGEST_VALUE = 200
 _SOURCE = "feedback"
+_REMEMBERED = 10_000
+"""Answers whose feedback needs no look into the log."""
+
 _REQUEST = re.compile(r"[0-9a-f]{32}")
 _log = logging.getLogger(__name__)
 
@@ -80,6 +83,7 @@ class Service:
         self.abstention = abstention(run) if isinstance(self.task, ImageClassification) else None
         self.keep_images = keep_images
         self.unlogged = 0
+        self._answered: dict[str, None] = {}
         self.top = top
         self.log = ProductionLog(log) if log else None
         self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
@@ -172,7 +176,7 @@ class Service:
         """
         if self._writer is None:
             raise DataError("no log is kept here, so feedback has no place to go.")
-        if not _REQUEST.fullmatch(request_id):
+        if not _REQUEST.fullmatch(request_id) or not self._is_known(request_id):
             raise DataError("this is no request_id of an answer.")
         several = self.abstention is None
         named = [label] if isinstance(label, str) else list(label)
@@ -192,6 +196,14 @@ class Service:
             )
         except LogError as error:
             raise DataError(f"the feedback could not be kept: {error}") from None
+
+    def _is_known(self, request_id: str) -> bool:
+        """Whether there was such a request: lately, or in the log of a server before this one."""
+        if request_id in self._answered:
+            return True
+        if self.log is None or not ProductionLog.is_log(self.log.folder):
+            return False
+        return bool((self.log.read(columns=["request_id"])["request_id"] == request_id).any())
 
     def close(self) -> None:
         """Turn the journal into parts."""
@@ -252,6 +264,9 @@ class Service:
         now = time.monotonic()
         shown = [replace(one.shown, latency_ms=1000 * (now - one.since)) for one in asked]
         writer.append(self._recorder.rows(shown, outputs))
+        self._answered |= dict.fromkeys(one.request_id for one in shown)
+        while len(self._answered) > _REMEMBERED:
+            del self._answered[next(iter(self._answered))]
         for one in asked:
             if one.content is not None:
                 writer.keep_image(one.shown.request_id, one.content, one.shown.properties["format"])

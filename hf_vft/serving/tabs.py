@@ -17,6 +17,7 @@ from hf_vft.serving.inputs import HIDDEN, example_inputs, picture_input, slice_i
 from hf_vft.serving.service import Service
 from hf_vft.serving.tools import describe_files
 from hf_vft.tasks.detection import FLOOR
+from hf_vft.utils.spreadsheets import as_cell
 
 Calls = dict[str, Callable[..., Any]]
 REFRESH = 30
@@ -254,10 +255,5 @@ def _csv(path: Path, columns: list[str], lines: list[list[Any]]) -> str:
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(columns)
-        writer.writerows([[_harmless(cell) for cell in line] for line in lines])
+        writer.writerows([[as_cell(cell) for cell in line] for line in lines])
     return str(path)
-
-
-def _harmless(cell: Any) -> Any:
-    formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t")
-    return f"'{cell}" if formula else cell

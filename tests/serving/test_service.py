@@ -75,9 +75,26 @@ def test_feedback_becomes_a_delayed_label(service: Service, pictures: Path) -> N
     assert service.log is not None
     labels = service.log.read_labels().set_index("request_id")
     assert labels.loc[answer.request_id, "label"] == service.labels[-1]
-    for request_id, label in (("../../etc", service.labels[0]), (answer.request_id, "<script>")):
+    never = "0" * 32
+    for request_id, label in (
+        ("../../etc", service.labels[0]),
+        (answer.request_id, "<script>"),
+        (never, service.labels[0]),
+    ):
         with pytest.raises(DataError):
             service.feedback(request_id, label)
+
+
+def test_feedback_reaches_answers_of_a_server_before_this_one(
+    service: Service, fitted: Path, pictures: Path
+) -> None:
+    assert service.log is not None
+    answer = service.predict(some(pictures, 1)[0])
+    later = Service(RunDirectory.open(fitted), log=service.log.folder)
+    later.feedback(answer.request_id, later.labels[0])
+    later.close()
+    labels = service.log.read_labels().set_index("request_id")
+    assert labels.loc[answer.request_id, "label"] == later.labels[0]
 
 
 def test_a_log_that_fails_does_not_break_an_answer(
