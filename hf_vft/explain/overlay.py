@@ -31,9 +31,12 @@ def seen_frame(transform: Transform, processor: Any, size: tuple[int, int]) -> F
         size: Width and height of the picture.
     """
     width, height = size
-    ramp = np.zeros((height, width, 3), np.uint8)
-    ramp[..., 0] = np.linspace(0, 255, width).round()[None, :]
-    ramp[..., 1] = np.linspace(0, 255, height).round()[:, None]
+    # What begins by resizing sees the same share of a large image as of a small one.
+    small = getattr(processor, "do_resize", False) and max(size) > SIDE
+    columns, rows = shown_size(size) if small else size
+    ramp = np.zeros((rows, columns, 3), np.uint8)
+    ramp[..., 0] = np.linspace(0, 255, columns).round()[None, :]
+    ramp[..., 1] = np.linspace(0, 255, rows).round()[:, None]
     ramp[..., 2] = 255
     seen = np.asarray(transform(Image.fromarray(ramp)).float())
     if getattr(processor, "do_normalize", False):

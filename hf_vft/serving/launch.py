@@ -18,6 +18,7 @@ from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.connections import IdleConnections
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.memory import trim_memory
 from hf_vft.serving.policy import LOOPBACK, Policy
 from hf_vft.serving.service import Service
 from hf_vft.serving.tools import take_data
@@ -120,6 +121,7 @@ class Server:
         limits = self.service.limits
         connections = IdleConnections(self.app.server, limits.idle_seconds)
         while not self._closed.wait(min(SWEEP, limits.idle_seconds)):
+            trim_memory()
             connections.close_idle()
             upload_folder().remove_broken_off(2.0 * limits.idle_seconds, time.time())
 

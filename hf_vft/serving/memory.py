@@ -16,8 +16,10 @@ BYTES_A_PIXEL = 12
 """At the worst moment: the image as it is stored, as RGBA on white, and as RGB."""
 
 BUSY = "the server is busy with other large images: try again in a moment."
-_M_MMAP_THRESHOLD = -3
+# Parameters of mallopt(3).
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _MAPPED_FROM = 1 << 20
+_ARENAS = 2
 
 
 class DecodingMemory:
@@ -80,11 +82,20 @@ def return_freed_memory() -> bool:
     """Let what large images took go back to the system as soon as it is freed.
 
     By default glibc learns from the first large block that is freed to keep those up to 32 MB,
-    and a server that once had many large images stays as large as it was then.
+    and keeps a store for each of many threads: a server that once had many large images stays as
+    large as it was then.
 
     Returns:
         Whether the C library understood.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
-    return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM))
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_M_MMAP_THRESHOLD, _MAPPED_FROM), (_M_ARENA_MAX, _ARENAS))
+    return all(mallopt(name, value) for name, value in settings)
+
+
+def trim_memory() -> None:
+    """Give back what lies free between what is in use."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
