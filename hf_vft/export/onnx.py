@@ -7,9 +7,11 @@ what the head sees out. It is only kept if it answers as the model does.
 from __future__ import annotations
 
 import logging
+import os
+import re
 import warnings
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.optimize import linear_sum_assignment
 
 from hf_vft.data.demo import DemoConfig, generate
 from hf_vft.errors import ModelError
@@ -108,18 +111,33 @@ def open_session(path: Path) -> Callable[[torch.Tensor], Arrays]:
 
     Raises:
         MissingDependencyError: If ONNX Runtime is not installed.
+        ModelError: If it refuses the graph, now or with the images that it is given.
     """
     runtime: Any = require_package("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    with _one_line(path):
+        session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def run(pixels: torch.Tensor) -> Arrays:
-        values = session.run(names, {INPUT: pixels.numpy()})
+        with _one_line(path):
+            values = session.run(names, {INPUT: pixels.numpy()})
         return dict(zip(names, values, strict=True))
 
     return run
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    """What ONNX Runtime says of a graph, as an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("onnxruntime"):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path.name}: ONNX Runtime cannot run the graph ({reason}).") from None
 
 
 def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
@@ -144,6 +162,7 @@ def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
             warnings.catch_warnings(),
             redirect_stdout(StringIO()),
             symbolic_len(answering.model),
+            _without_checks(),
         ):
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
@@ -157,11 +176,36 @@ def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
             )
             program.save(path, external_data=size > _ONE_FILE)
     except torch.onnx.errors.OnnxExporterError as error:
-        kind = type(answering.model).__name__
-        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
-        raise ModelError(f"{kind} cannot be translated to ONNX ({reason[:200]}).") from None
+        raise ModelError(
+            f"{type(answering.model).__name__} cannot be translated to ONNX ({_reason(error)}); "
+            "serve the run as it is."
+        ) from None
     finally:
         log.setLevel(level)
+
+
+@contextmanager
+def _without_checks() -> Iterator[None]:
+    """Leave out what transformers checks on the way: ONNX has no word for it."""
+    name = "TRANSFORMERS_DISABLE_TORCH_CHECK"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _reason(error: BaseException) -> str:
+    """The operation that has no translation, or else the first thing that went wrong."""
+    if operation := re.search(r"op='([\w.:]+)'", str(error)):
+        return f"ONNX has no operation for {operation[1]}"
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).partition("For more information")[0].split())[:200].rstrip(". ")
 
 
 def _compared(
@@ -205,10 +249,29 @@ def _difference(
     with torch.inference_mode():
         expected = {name: values.numpy() for name, values in answering(pixels).items()}
     got = session(pixels)
+    if "boxes" in expected:
+        expected, got = _as_sets(expected, got)
     return max(
         float(np.abs(got[name] - values).max()) / max(1.0, float(np.abs(values).max()))
         for name, values in expected.items()
     )
+
+
+def _as_sets(expected: Arrays, got: Arrays) -> tuple[Arrays, Arrays]:
+    """The queries of a detector, with those of ``got`` in the order that fits best.
+
+    They are a set: RT-DETR orders them by scores that may be equal but for rounding.
+
+    Args:
+        expected: ``scores [N, Q, C]`` and ``boxes [N, Q, 4]``.
+        got: The same of another model.
+    """
+    ours, theirs = (
+        np.concatenate([one["scores"], one["boxes"]], axis=2) for one in (expected, got)
+    )
+    distances = np.abs(ours[:, :, None] - theirs[:, None]).max(-1)
+    order = np.stack([linear_sum_assignment(image)[1] for image in distances])
+    return {"queries": ours}, {"queries": np.take_along_axis(theirs, order[..., None], axis=1)}
 
 
 def _pictures(count: int) -> list[Image.Image]:
