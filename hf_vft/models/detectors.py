@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from typing import Any
 
 import torch
@@ -44,6 +45,8 @@ from hf_vft.models.tied import tie_parameters, tied_parameters
 from hf_vft.recipe import Choice
 
 BACKBONE: Any = AutoBackbone
+
+_OTHERS = "choose another detector, such as PekingU/rtdetr_v2_r18vd"
 
 SCALES = (1, 2, 4)
 """Of the feature maps, the finest first."""
@@ -117,6 +120,8 @@ def load_detector(
                 image_mean=getattr(processor, "image_mean", [0.5] * 3),
                 image_std=getattr(processor, "image_std", [0.5] * 3),
             )
+        else:
+            _check_trainable(checkpoint, config)
         known = list(config.id2label.values())
         set_labels(config, labels, None)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
@@ -138,6 +143,7 @@ def load_detector(
             adjustments.append(Choice("image.size", "auto", side, reason))
         processor = reframe(processor, model.config, side, image_fit)
         try_size(model, side)
+        _try_loss(model, side)
     model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
     return LoadedModel(model, processor, checkpoint, adjustments, built=not is_detector)
@@ -174,6 +180,32 @@ def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2C
         initializer_bias_prior_prob=PRIOR,
         **sizes,
     )
+
+
+def _check_trainable(checkpoint: Checkpoint, config: Any) -> None:
+    """Refuse what finds objects but was never made to learn it in transformers."""
+    auto: Any = AutoModelForObjectDetection
+    kind = auto._model_mapping[type(config)]
+    if "labels" not in inspect.signature(kind.forward).parameters:
+        raise ModelError(
+            f"{checkpoint.name}: transformers has no loss for a {config.model_type}, so it cannot "
+            f"be fine-tuned; {_OTHERS}."
+        )
+
+
+@torch.no_grad()
+def _try_loss(model: Any, side: int) -> None:
+    """Let an image with a box through, so that what cannot be trained is found now."""
+    box = {"class_labels": torch.tensor([0]), "boxes": torch.tensor([[0.5, 0.5, 0.5, 0.5]])}
+    kind = type(model).__name__
+    try:
+        found = model.eval()(pixel_values=torch.zeros(1, 3, side, side), labels=[box])
+    # Whatever a family raises that was made for answering alone.
+    except Exception as error:  # noqa: BLE001
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(f"{kind} cannot be fine-tuned ({reason}); {_OTHERS}.") from None
+    if missing := [name for name in ("loss", "logits", "pred_boxes") if found.get(name) is None]:
+        raise ModelError(f"{kind} gives no {' and no '.join(missing)}; {_OTHERS}.")
 
 
 def _weights_of(checkpoint: Checkpoint, config: Any, known: list[str]) -> Any:

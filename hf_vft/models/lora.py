@@ -42,11 +42,14 @@ def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:
         ModelError: If there is no such layer.
     """
     called = call_order(model)
-    layers = [
-        (name, layer)
-        for name, layer in _layers_of_blocks(model)
-        if name in called and min(layer.weight.shape[:2]) > rank
-    ]
+    usable = [(name, layer) for name, layer in _layers_of_blocks(model) if name in called]
+    if not usable:
+        raise ModelError(
+            f"{type(model).__name__} has no layer in its blocks that peft can adapt and merge: it "
+            f"takes linear layers and plain convolutions, and these are {_kinds(model)}; leave "
+            "model.lora out."
+        )
+    layers = [(name, layer) for name, layer in usable if min(layer.weight.shape[:2]) > rank]
     linear = [name for name, layer in layers if isinstance(layer, nn.Linear)]
     targets = linear or [name for name, _ in layers]
     if not targets:
@@ -206,6 +209,17 @@ def _layers_of_blocks(model: nn.Module) -> list[tuple[str, Any]]:
         for name, layer in model.get_submodule(block).named_modules()
         if _adaptable(layer)
     ]
+
+
+def _kinds(model: nn.Module) -> str:
+    """The classes of the matrix layers in the blocks."""
+    kinds = {
+        type(layer).__name__
+        for block in anatomy(model).blocks
+        for layer in model.get_submodule(block).modules()
+        if any(p.ndim >= 2 for p in layer.parameters(recurse=False))
+    }
+    return ", ".join(sorted(kinds))
 
 
 def _adaptable(layer: Any) -> bool:

@@ -44,7 +44,8 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
 
 
 def _fill_adapter(folder: Path, adapted: Any) -> None:
-    adapted.save_pretrained(folder)
+    # On "auto" peft would ask the Hub whether the vocabulary has grown; there is none.
+    adapted.save_pretrained(folder, save_embedding_layers=False)
     # In place of peft's form, which nobody has filled in.
     (folder / "README.md").write_text(how_to_load(adapted), encoding="utf-8")
 

@@ -15,6 +15,7 @@ from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
 from hf_vft.models.load import load_model
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
+from hf_vft.models.structure import anatomy
 from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
 from tests.runs import save_checkpoint
 
@@ -151,6 +152,46 @@ def test_a_detector_keeps_what_fits_of_its_head(tmp_path: Path) -> None:
     assert other[head].shape[0] == 5
     block = next(name for name in saved if "layer" in name and name.endswith("weight"))
     assert torch.equal(other[block], saved[block])
+
+
+def test_a_detector_that_transformers_cannot_train_is_refused_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = {"height": DETECTION_SIZE, "width": DETECTION_SIZE}
+    tf.RTDetrImageProcessor(size=side).save_pretrained(tmp_path)
+    DETECTORS["rt_detr"](2).save_pretrained(tmp_path)
+    tf.PPOCRV5MobileDetConfig().save_pretrained(tmp_path)
+    checkpoint = choose_checkpoint([str(tmp_path)])
+    with pytest.raises(ModelError, match="has no loss for a pp_ocrv5_mobile_det, so it cannot"):
+        load_detector(checkpoint, labels=LABELS, seed=0)
+    DETECTORS["rt_detr"](2).save_pretrained(tmp_path)
+    forward = tf.RTDetrForObjectDetection.forward
+
+    def answers_only(self, pixel_values, labels=None, **options):
+        if labels is not None:
+            raise ValueError("It does not support training")
+        return forward(self, pixel_values, **options)
+
+    monkeypatch.setattr(tf.RTDetrForObjectDetection, "forward", answers_only)
+    with pytest.raises(ModelError, match=r"cannot be fine-tuned \(It does not support training\)"):
+        load_detector(choose_checkpoint([str(tmp_path)]), labels=LABELS, seed=0)
+
+
+@pytest.mark.parametrize("name", ["conditional_detr", "lw_detr", "deimv2"])
+def test_a_detector_for_other_classes_loads_and_keeps_its_backbone(
+    name: str, tmp_path: Path
+) -> None:
+    saved = DETECTORS[name](5)
+    saved.save_pretrained(tmp_path)
+    side = {"height": DETECTION_SIZE, "width": DETECTION_SIZE}
+    tf.RTDetrImageProcessor(size=side).save_pretrained(tmp_path)
+    model = load_detector(choose_checkpoint([str(tmp_path)]), labels=LABELS, seed=0).model
+    assert model.config.num_labels == 2
+    theirs = saved.state_dict()
+    blocks = anatomy(model).blocks
+    kept = {n: t for n, t in model.state_dict().items() if n.startswith(blocks)}
+    assert kept
+    assert all(torch.equal(tensor, theirs[n]) for n, tensor in kept.items())
 
 
 @pytest.mark.parametrize("kind", ["vit", "deit"])

@@ -281,6 +281,11 @@ def test_a_head_that_peft_cannot_name_is_refused(family: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_layers_that_standardise_their_weights_are_named() -> None:
+    with pytest.raises(ModelError, match=r"these are WeightStandardizedConv2d; leave"):
+        lora_targets(tiny.tiny_bit())
+
+
 def test_parameters_that_stand_alone_are_told() -> None:
     assert parameters_left(tiny.tiny_deformable_detr()) == ["model.level_embed"]
     assert parameters_left(tiny.tiny_detr()) == []

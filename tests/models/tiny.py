@@ -148,6 +148,17 @@ def tiny_resnet_bottleneck(num_labels: int = 3) -> nn.Module:
     return tiny_resnet(num_labels, layer_type="bottleneck")
 
 
+def tiny_bit(num_labels: int = 3) -> nn.Module:
+    config = tf.BitConfig(
+        embedding_size=32,
+        hidden_sizes=[32, 64],
+        depths=[1, 2],
+        num_groups=8,
+        num_labels=num_labels,
+    )
+    return _build(tf.BitForImageClassification, config)
+
+
 def tiny_regnet(num_labels: int = 3) -> nn.Module:
     config = tf.RegNetConfig(
         embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], groups_width=4, num_labels=num_labels
