@@ -10,11 +10,20 @@ from hf_vft.data.sources.coco import coco_files, read_coco
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.createml import createml_files, read_createml
+from hf_vft.data.sources.tools.cvat import cvat_files, read_cvat
+from hf_vft.data.sources.tools.datumaro import datumaro_files, read_datumaro
+from hf_vft.data.sources.tools.kitti import kitti_files, read_kitti
+from hf_vft.data.sources.tools.label_studio import label_studio_files, read_label_studio
+from hf_vft.data.sources.tools.labelme import labelme_files, read_labelme
+from hf_vft.data.sources.tools.supervisely import read_supervisely, supervisely_files
+from hf_vft.data.sources.tools.via import read_via, via_files
 from hf_vft.data.sources.unread_formats import UNREAD
 from hf_vft.data.sources.voc import read_voc, voc_files
 from hf_vft.data.sources.yolo import read_yolo, yolo_labels
 
 BOXES = frozenset({"boxes"})
+ANY = BOXES | {"class", "classes"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Format:
         recognise: What of a folder is in this format; nothing where none is.
         read: Reads what was recognised.
         kinds: What its labels can be, keys of :data:`hf_vft.data.kinds.KINDS`.
+        has_attributes: Whether ``data.label_column`` names one of them.
     """
 
     name: str
@@ -34,12 +44,21 @@ class Format:
     recognise: Callable[[Listing, How], Any]
     read: Callable[[Listing, Any, How], Table]
     kinds: frozenset[str] = BOXES
+    has_attributes: bool = False
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("coco", "COCO", coco_files, read_coco, BOXES | {"class", "classes"}),
+    Format("coco", "COCO", coco_files, read_coco, ANY),
     Format("voc", "Pascal VOC", voc_files, read_voc),
     Format("yolo", "YOLO", yolo_labels, read_yolo),
+    Format("cvat", "CVAT's XML", cvat_files, read_cvat, ANY),
+    Format("labelme", "LabelMe", labelme_files, read_labelme, ANY),
+    Format("createml", "CreateML", createml_files, read_createml, ANY),
+    Format("via", "VIA", via_files, read_via, ANY, has_attributes=True),
+    Format("supervisely", "Supervisely", supervisely_files, read_supervisely, ANY),
+    Format("label-studio", "Label Studio", label_studio_files, read_label_studio, ANY),
+    Format("datumaro", "Datumaro", datumaro_files, read_datumaro, ANY),
+    Format("kitti", "KITTI", kitti_files, read_kitti),
 )
 """The formats that are read; where a folder is in several, the first counts."""
 

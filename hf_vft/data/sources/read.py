@@ -114,7 +114,6 @@ def _read_folder(whole: Listing, how: How) -> Table:
     if not asked and not metadata_files(listing):
         marked = _read_annotations(listing, how)
         if marked is not None:
-            refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
             return marked
     return read_described(listing, how)
 
@@ -125,6 +124,8 @@ def _read_annotations(listing: Listing, how: How) -> Table | None:
     if not found:
         return None
     (chosen, evidence), *others = found
+    if not chosen.has_attributes:
+        refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
     table = chosen.read(listing, evidence, how)
     if not others:
         return table

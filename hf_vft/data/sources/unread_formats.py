@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from hf_vft.data.sources.listing import Listing
 
@@ -51,22 +50,6 @@ def read_json(file: Path) -> Any | None:
         return json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError):
         return None
-
-
-def first_xml(fits: Callable[[ElementTree.Element], bool]) -> Callable[[Listing], str | None]:
-    """Looks for an XML file of some content among the first few."""
-
-    def recognise(listing: Listing) -> str | None:
-        for file in _some(listing.ending(".xml")):
-            try:
-                root = ElementTree.parse(listing.path(file)).getroot()  # noqa: S314
-            except (OSError, ElementTree.ParseError):
-                continue
-            if fits(root):
-                return file
-        return None
-
-    return recognise
 
 
 def first_text(fits: Callable[[list[str]], bool]) -> Callable[[Listing], str | None]:
@@ -118,21 +101,6 @@ def _keys(content: Any) -> set[str]:
     return set(content) if isinstance(content, dict) else set()
 
 
-def _is_via(content: Any) -> bool:
-    if "_via_img_metadata" in _keys(content):
-        return True
-    first = next(iter(content.values()), None) if isinstance(content, dict) else None
-    return isinstance(first, dict) and {"filename", "regions"} <= set(first)
-
-
-def _is_createml(content: Any) -> bool:
-    return isinstance(content, list) and {"image", "annotations"} <= _keys(content)
-
-
-def _is_label_studio(content: Any) -> bool:
-    return isinstance(content, list) and {"data", "annotations"} <= _keys(content)
-
-
 def _is_number(word: str) -> bool:
     try:
         float(word)
@@ -141,43 +109,16 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _is_kitti(words: list[str]) -> bool:
-    return len(words) in (15, 16) and not _is_number(words[0]) and all(map(_is_number, words[1:15]))
-
-
 def _is_dota(words: list[str]) -> bool:
     return len(words) in (9, 10) and all(map(_is_number, words[:8])) and not _is_number(words[8])
 
 
 UNREAD: tuple[UnreadFormat, ...] = (
     UnreadFormat(
-        "Label Studio's own JSON",
-        first_json(".json", _is_label_studio),
-        "export COCO, Pascal VOC, YOLO or JSON_MIN from Label Studio",
-    ),
-    UnreadFormat("CreateML's JSON", first_json(".json", _is_createml)),
-    UnreadFormat(
-        "a file of LabelMe",
-        first_json(".json", lambda content: {"shapes", "imagePath"} <= _keys(content)),
-        "convert it with labelme2coco, or export COCO or Pascal VOC",
-    ),
-    UnreadFormat("a project of VIA", first_json(".json", _is_via), "export COCO from VIA"),
-    UnreadFormat(
-        "a file of Supervisely",
-        first_json(".json", lambda content: {"objects", "size"} <= _keys(content)),
-        "export COCO, Pascal VOC or YOLO from Supervisely",
-    ),
-    UnreadFormat(
-        "CVAT's XML",
-        first_xml(lambda root: root.tag == "annotations"),
-        "export COCO, Pascal VOC or YOLO from CVAT",
-    ),
-    UnreadFormat(
         "a description of segmentation (nnU-Net, MONAI)",
         first_json("dataset.json", lambda content: "training" in _keys(content)),
         "classes or boxes are learned, no masks",
     ),
-    UnreadFormat("labels of KITTI", first_text(_is_kitti), "convert them to COCO or YOLO"),
     UnreadFormat(
         "a list of mask values (semantic segmentation)",
         first_csv(lambda header: header.startswith("pixel value")),

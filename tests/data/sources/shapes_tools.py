@@ -138,14 +138,15 @@ TOOLS = [
         "images/v{0..5}.jpg": IMAGE, "annotations/xmls/v{0..5}.xml": lambda n: voc(n, f"v{n}"),
         "annotations/trimaps/v{0..5}.png": IMAGE,
     }, labels=("a", "b"), what="boxes", first=("images/v0.jpg", BOX), tool="Oxford-IIIT Pet"),
-    Shape("formats that are not read", "KITTI", {
+    Shape("formats of tools", "KITTI", {
         "training/image_2/{0..4}.png": IMAGE,
         "training/label_2/{0..4}.txt": "Car 0.00 0 -1.5 1 1 9 9 1.6 1.5 3.6 1.0 1.0 1.0 -1.6\n",
-    }, error="labels of KITTI", tool="KITTI"),
-    Shape("formats that are not read", "Label Studio", {
+    }, labels=("Car",), what="boxes", splits={"train": 5}, first=("training/image_2/0.png",
+        ((1, 1, 8, 8), "Car")), tool="KITTI"),
+    Shape("formats of tools", "Label Studio without a result", {
         "{0..4}.png": IMAGE,
         "export.json": json.dumps([{"id": 1, "data": {"image": "0.png"}, "annotations": []}]),
-    }, error="JSON_MIN from Label Studio", tool="Label Studio JSON"),
+    }, error="nothing is marked in it", tool="Label Studio JSON"),
     Shape("archives", "a zip of YOLO", {
         "a.zip/images/{0..5}.jpg": IMAGE, "a.zip/labels/{0..5}.txt": yolo,
         "a.zip/classes.txt": "a\nb\n",
@@ -177,8 +178,8 @@ TOOLS = [
         "train/{0..4}.jpg": IMAGE, "train/{0..4}_mask.png": IMAGE,
         "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cell\n",
     }, error="semantic segmentation", tool="Roboflow semantic masks"),
-    Shape("formats that are not read", "Supervisely", {
+    Shape("formats of tools", "Supervisely without an object", {
         "img/{0..4}.jpg": IMAGE,
         "ann/{0..4}.jpg.json": '{"size": {"height": 12, "width": 16}, "objects": []}',
-    }, error="Supervisely", tool="Supervisely"),
+    }, error="read as Supervisely, but nothing is marked", tool="Supervisely"),
 ]

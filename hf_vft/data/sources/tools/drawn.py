@@ -1,0 +1,122 @@
+"""From what annotation tools say of images to a table: boxes, or classes of whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hf_vft.data.boxes import Box, Objects
+from hf_vft.data.kinds import KINDS
+from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing, split_of_path
+from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.table import Table, canonical_split
+from hf_vft.data.sources.tools.shapes import Shapes
+from hf_vft.data.sources.unread_formats import read_json
+from hf_vft.data.wording import counted
+from hf_vft.errors import DataError
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a tool says of one image.
+
+    Attributes:
+        annotation: The file that says it, from the root.
+        image: The image's name, as written there.
+        objects: Boxes, each with its class.
+        tags: Classes of the image as a whole.
+        size: Width and height that the tool gives.
+        relative: Whether boxes are in shares of the sides.
+        split: As the tool calls it; None where it does not.
+        others: Further names that the image may have.
+    """
+
+    annotation: str
+    image: str
+    objects: tuple[tuple[Box, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    size: tuple[int, int] | None = None
+    relative: bool = False
+    split: str | None = None
+    others: tuple[str, ...] = ()
+
+
+def drawn_table(
+    listing: Listing, drawn: Iterable[Drawn], shapes: Shapes, how: How, title: str
+) -> Table:
+    """The table of what was drawn; where nothing was, classes of whole images are its labels.
+
+    Args:
+        listing: The folder.
+        drawn: What the tool says.
+        shapes: Counted while ``drawn`` was made.
+        how: The kind of label that is wanted.
+        title: Of the format, for people.
+
+    Raises:
+        DataError: If nothing is marked, or no image is there.
+    """
+    given = list(drawn)
+    boxes = how.kind == "boxes" or (how.kind is None and any(one.objects for one in given))
+    if not boxes and not any(one.tags for one in given):
+        raise DataError(f"{listing.name}: read as {title}, but nothing is marked in it.")
+    missing, marked = Missing(listing), []
+    for one in given:
+        file = _found(listing, one)
+        if file is None:
+            missing.add(one.annotation, one.image)
+            continue
+        split = canonical_split(one.split or "") or split_of_path(file.split("/")[:-1])
+        marked.append(Marked(file, _label(one, boxes=boxes), split))
+    left_out = missing.left_out(len(marked))
+    unused = len(listing.images) - len(marked)
+    notes = shapes.notes() if boxes else []
+    if unused:
+        notes.append(f"Not used, because no annotation names them: {counted(unused, 'picture')}.")
+    divided = any(one.split for one in marked)
+    reading = Reading(
+        title,
+        "what was drawn" if boxes else "the tags of the images",
+        "the folders and names of subsets" if divided else "",
+        left_out=tuple(left_out),
+    )
+    if boxes:
+        return marked_table(listing, marked, None, notes, reading)
+    several = any(len(one.label or ()) > 1 for one in marked) or how.kind == "classes"
+    if not several:
+        marked = [Marked(m.file, m.label[0] if m.label else None, m.split) for m in marked]
+    return marked_table(
+        listing, marked, None, notes, reading, KINDS["classes" if several else "class"]
+    )
+
+
+def json_files(listing: Listing, fits: Any) -> Iterator[tuple[str, Any]]:
+    """The JSON files of some content, with their content."""
+    for file in listing.ending(".json"):
+        content = read_json(listing.path(file))
+        if content is not None and fits(content):
+            yield file, content
+
+
+def _found(listing: Listing, one: Drawn) -> str | None:
+    for name in (one.image, *one.others):
+        match = image_named(
+            listing, name, one.annotation, ("images", "img", "../img", "../images"), one.split
+        )
+        if match.file is not None:
+            return match.file
+    return None
+
+
+def _label(one: Drawn, *, boxes: bool) -> Any:
+    if not boxes:
+        return tuple(dict.fromkeys(one.tags)) or None
+    return Objects(
+        tuple(box for box, _ in one.objects),
+        tuple(name for _, name in one.objects),
+        relative=one.relative,
+        declared=one.size,
+    )

@@ -1,0 +1,106 @@
+"""Label Studio's own JSON: tasks with results, whose numbers are per cent of the shown image."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+from hf_vft.data.boxes import Box
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.shapes import Shapes, round_box
+from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.errors import DataError
+
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+"""What Label Studio puts before the names of uploaded files."""
+
+
+def is_label_studio(content: Any) -> bool:
+    """Whether this is the content of such a file."""
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and {"data", "annotations"} <= set(first)
+
+
+def label_studio_files(listing: Listing, how: How) -> str | None:
+    """The first file of the format."""
+    del how
+    return first_json(".json", is_label_studio)(listing)
+
+
+def read_label_studio(listing: Listing, first: str, how: How) -> Table:
+    """Read every task of every file; of several annotations of a task the last counts.
+
+    Choices are classes of the image. What was cancelled is left out.
+
+    Raises:
+        DataError: If a result lacks its numbers, or a task names no image.
+    """
+    del first
+    shapes = Shapes()
+    drawn = _tasks(listing, shapes)
+    return drawn_table(listing, drawn, shapes, how, "Label Studio's JSON")
+
+
+def _tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+    for file, content in json_files(listing, is_label_studio):
+        for task in content:
+            given = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
+            if len(given) > 1:
+                shapes.unused["earlier annotation of an image"] += len(given) - 1
+            results = given[-1].get("result", []) if given else []
+            name = _image(task.get("data") or {}, file)
+            objects: list[tuple[Box, str]] = []
+            tags: list[str] = []
+            for one in results:
+                value = one.get("value") or {}
+                try:
+                    box = _box(one, value, shapes)
+                except (KeyError, TypeError, ValueError):
+                    raise DataError(f"{file}: a result of {name!r} lacks numbers.") from None
+                if box is not None:
+                    objects += [(box, str(label)) for label in value.get(one["type"], ())]
+                tags += [str(label) for label in value.get("choices", ())]
+            last = name.rpartition("/")[2]
+            plain = _UPLOADED.sub("", last)
+            yield Drawn(
+                file, name, tuple(objects), tuple(tags), relative=True, others=(last, plain)
+            )
+
+
+def _image(data: Any, file: str) -> str:
+    """The file that the first address of an image among the data means."""
+    texts = [value for value in data.values() if isinstance(value, str)]
+    named = next((text for text in texts if re.search(r"\.\w{2,5}($|\?)", text)), None)
+    if named is None:
+        raise DataError(f"{file}: a task names no image.")
+    address = urllib.parse.urlsplit(named)
+    local = urllib.parse.parse_qs(address.query).get("d")  # /data/local-files/?d=folder/x.jpg
+    return local[0] if local else urllib.parse.unquote(address.path).lstrip("/")
+
+
+def _box(one: Any, value: Any, shapes: Shapes) -> Box | None:
+    """In shares of the image's sides."""
+    kind = one.get("type", "")
+    wide, high = float(one.get("original_width", 0)), float(one.get("original_height", 0))
+    if kind == "rectanglelabels":
+        x, y, w, h = (float(value[side]) / 100 for side in ("x", "y", "width", "height"))
+        turned = float(value.get("rotation") or 0)
+        if not turned % 360 or not wide or not high:
+            return (x, y, w, h)
+        whole = shapes.turned((x * wide, y * high, w * wide, h * high), turned, about_corner=True)
+        return (whole[0] / wide, whole[1] / high, whole[2] / wide, whole[3] / high)
+    if kind == "polygonlabels":
+        points = [(float(x) / 100, float(y) / 100) for x, y in value["points"]]
+        return shapes.around(points, "polygon")
+    if kind == "ellipselabels":
+        shapes.boxed["ellipse"] += 1
+        middle = [float(value[side]) / 100 for side in ("x", "y", "radiusX", "radiusY")]
+        return round_box(*middle)
+    if kind.endswith("labels"):
+        shapes.unused[kind.removesuffix("labels")] += 1
+    return None

@@ -1,0 +1,90 @@
+"""Supervisely: folders ``img`` and ``ann``, with a JSON file named after each image."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from hf_vft.data.boxes import Box
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.shapes import Shapes, around
+from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.errors import DataError
+
+
+def is_supervisely(content: Any) -> bool:
+    """Whether this is the content of such a file."""
+    return (
+        isinstance(content, dict)
+        and isinstance(content.get("objects"), list)
+        and isinstance(content.get("size"), dict)
+    )
+
+
+def supervisely_files(listing: Listing, how: How) -> str | None:
+    """The first file of the format."""
+    del how
+    return first_json(".json", is_supervisely)(listing)
+
+
+def read_supervisely(listing: Listing, first: str, how: How) -> Table:
+    """Read every file of the format; tags are classes of the image.
+
+    Raises:
+        DataError: If an object lacks its points.
+    """
+    del first
+    shapes = Shapes()
+    return drawn_table(listing, _images(listing, shapes), shapes, how, "Supervisely")
+
+
+def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+    for file, content in json_files(listing, is_supervisely):
+        objects = []
+        for one in content["objects"]:
+            try:
+                box = _box(one, shapes)
+            except (KeyError, TypeError, ValueError, IndexError, zlib.error, struct.error):
+                raise DataError(f"{file}: an object lacks its points.") from None
+            if box is not None:
+                objects.append((box, str(one.get("classTitle", ""))))
+        tags = tuple(str(one.get("name")) for one in content.get("tags") or [])
+        width, height = content["size"].get("width"), content["size"].get("height")
+        known = isinstance(width, int) and isinstance(height, int)
+        folder, _, name = file.removesuffix(".json").rpartition("/")
+        beside = f"{folder.removesuffix('ann')}img/{name}" if folder.endswith("ann") else name
+        size = (width, height) if known else None
+        yield Drawn(file, beside, tuple(objects), tags, size, others=(name,))
+
+
+def _box(one: Any, shapes: Shapes) -> Box | None:
+    kind = one.get("geometryType", "polygon")
+    if kind == "bitmap":
+        return _of_bitmap(one["bitmap"], shapes)
+    points = one["points"]["exterior"]
+    if kind == "rectangle":
+        return around(points)
+    if kind == "polygon":
+        return shapes.around(points, "polygon")
+    shapes.unused[kind] += 1
+    return None
+
+
+def _of_bitmap(bitmap: Any, shapes: Shapes) -> Box:
+    """From the corner and the size of the packed PNG."""
+    try:
+        # No more than the header is unpacked.
+        head = zlib.decompressobj().decompress(base64.b64decode(bitmap["data"]), 24)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+    width, height = struct.unpack(">II", head[16:24])
+    shapes.boxed["bitmap"] += 1
+    x, y = bitmap["origin"]
+    return (float(x), float(y), float(width), float(height))
