@@ -123,6 +123,11 @@ def lora_config(model: Any, recipe: LoraRecipe) -> LoraConfig:
             f"LoRA on {type(model).__name__}: it computes its padding from its convolutions, which "
             "peft's adapters hide; leave model.lora out."
         )
+    if any(hasattr(module, "base_layer") for module in model.modules()):
+        raise ModelError(
+            f"LoRA on {type(model).__name__}: a part of it is called base_layer, which peft takes "
+            "for an adapter and cannot merge; leave model.lora out."
+        )
     targets = lora_targets(model, recipe.r) if recipe.target == "auto" else list(recipe.target)
     if recipe.target != "auto":
         _check_targets(model, targets)

@@ -305,3 +305,9 @@ def test_merging_leaves_the_adapted_model_alone() -> None:
     assert all(value.equal(before[name]) for name, value in adapted.state_dict().items())
     plain = tiny.tiny_vit()
     assert merged(plain) is plain
+
+
+def test_a_network_that_peft_takes_for_an_adapter_is_refused_before_the_training() -> None:
+    model = tiny.timm_model("dla34", 3, {"channels": (4, 4, 8, 8, 16, 16)})
+    with pytest.raises(ModelError, match="called base_layer, which peft takes for an adapter"):
+        add_lora(model, RECIPE)

@@ -224,32 +224,32 @@ _TIMM_TRANSFORMER = {
 
 
 def tiny_timm_vit(num_labels: int = 3) -> nn.Module:
-    return _timm("vit_tiny_patch16_224", num_labels, _TIMM_TRANSFORMER)
+    return timm_model("vit_tiny_patch16_224", num_labels, _TIMM_TRANSFORMER)
 
 
 def tiny_timm_eva(num_labels: int = 3) -> nn.Module:
-    return _timm("eva02_tiny_patch14_224", num_labels, _TIMM_TRANSFORMER)
+    return timm_model("eva02_tiny_patch14_224", num_labels, _TIMM_TRANSFORMER)
 
 
 def tiny_timm_beit(num_labels: int = 3) -> nn.Module:
-    return _timm("beit_base_patch16_224", num_labels, _TIMM_TRANSFORMER)
+    return timm_model("beit_base_patch16_224", num_labels, _TIMM_TRANSFORMER)
 
 
 def tiny_timm_resnet(num_labels: int = 3) -> nn.Module:
     arguments = {"layers": (1, 1, 1, 2), "channels": (8, 8, 16, 16), "stem_width": 8}
-    return _timm("resnet18", num_labels, arguments)
+    return timm_model("resnet18", num_labels, arguments)
 
 
 def tiny_timm_convnext(num_labels: int = 3) -> nn.Module:
     arguments = {"depths": (1, 1, 2, 1), "dims": (8, 8, 16, 16)}
-    return _timm("convnext_atto", num_labels, arguments)
+    return timm_model("convnext_atto", num_labels, arguments)
 
 
 def tiny_timm_efficientnet(num_labels: int = 3) -> nn.Module:
-    return _timm("test_efficientnet", num_labels, {})
+    return timm_model("test_efficientnet", num_labels, {})
 
 
-def _timm(architecture: str, num_labels: int, arguments: dict[str, Any]) -> nn.Module:
+def timm_model(architecture: str, num_labels: int, arguments: dict[str, Any]) -> nn.Module:
     processing = {"input_size": [3, SIZE, SIZE], "crop_pct": 0.9, "interpolation": "bicubic"}
     config = tf.TimmWrapperConfig(
         architecture=architecture,
