@@ -8,7 +8,7 @@ bits are in use is decided for a whole data set, see `hf_vft.data.bit_depth`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,7 @@ class Decoded:
         above: Share of its values, in [0, 1], that were too great for the bit depth and were cut
             off there.
         pages: How many images the file holds, at least: 2 where there are several.
+        orientation: Of its EXIF data, by which it was turned upright; 1 where it was not.
     """
 
     image: Image.Image
@@ -61,6 +62,7 @@ class Decoded:
     stated_bits: int | None = None
     above: float = 0.0
     pages: int = 1
+    orientation: int = 1
 
     @property
     def note(self) -> str:
@@ -156,9 +158,11 @@ class Decoder:
         try:
             if samples is None:
                 plain = image if image.mode != "F" else _from_floats(image)
-                return Decoded(_to_rgb(_upright(plain, image), profile), pages=pages)
-            levels = _upright(samples.to_image(self.bit_depth), image)
-            return self._of_samples(samples, _to_rgb(levels, profile), pages)
+                upright, turned = _upright(plain, image)
+                return Decoded(_to_rgb(upright, profile), pages=pages, orientation=turned)
+            upright, turned = _upright(samples.to_image(self.bit_depth), image)
+            found = self._of_samples(samples, _to_rgb(upright, profile), pages)
+            return replace(found, orientation=turned)
         except BROKEN_FILE as error:
             reason = f"mode {image.mode} cannot be converted: {one_line(error)}"
             raise DataError(reason) from None
@@ -220,17 +224,20 @@ def _unread_file(image: Image.Image) -> bytes | None:
     return data
 
 
-def _upright(pixels: Image.Image, opened: Image.Image) -> Image.Image:
-    """A copy turned as the EXIF data of the file want it; unreadable EXIF data say nothing."""
+def _upright(pixels: Image.Image, opened: Image.Image) -> tuple[Image.Image, int]:
+    """A copy turned as the EXIF data of the file want it; unreadable EXIF data say nothing.
+
+    Returns:
+        The image, and the orientation that was undone, 1 where none was.
+    """
     try:
+        turned = opened.getexif().get(ExifTags.Base.Orientation, 1)
         if pixels is not opened:
-            turn = opened.getexif().get(ExifTags.Base.Orientation)
-            if turn is None:
-                return pixels
-            pixels.getexif()[ExifTags.Base.Orientation] = turn
-        return ImageOps.exif_transpose(pixels)
+            pixels.getexif()[ExifTags.Base.Orientation] = turned
+        known = isinstance(turned, int) and 1 <= turned <= 8
+        return ImageOps.exif_transpose(pixels), turned if known else 1
     except BROKEN_FILE:
-        return pixels.copy()
+        return pixels.copy(), 1
 
 
 def _to_rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:

@@ -12,6 +12,7 @@ import datasets
 import numpy as np
 
 from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
+from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.images import Decoder
 from hf_vft.data.kinds import KINDS, LabelKind
@@ -267,9 +268,10 @@ def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
         return table
     sizes = [check.size for check in checks]
     labels, scaled = fit_declared(table.labels, sizes)
+    labels, turned = turn_boxes(labels, sizes, [check.orientation for check in checks])
     refuse_format(labels, sizes)
     labels, notes = clean_objects(labels, sizes)
-    return replace(table, labels=labels, notes=[*table.notes, *scaled, *notes])
+    return replace(table, labels=labels, notes=[*table.notes, *scaled, *turned, *notes])
 
 
 def _unseen_notes(table: Table, classes: list[str]) -> list[str]:

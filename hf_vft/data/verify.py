@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 """Called with the number of pictures done and the number of all."""
 
 _BATCH = 64  # pictures in memory at a time
-_CACHE_FILE = "verified-images-3.json"  # the number changes with what is kept
+_CACHE_FILE = "verified-images-4.json"  # the number changes with what is kept
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Check:
         highest: The greatest stored value; None for files of 8 bits a channel.
         stated_bits: How many bits such a file says that it uses.
         pages: How many images the file holds; 2 stands for several.
+        orientation: Of its EXIF data, by which it was turned upright.
     """
 
     sha256: str | None
@@ -45,6 +46,7 @@ class Check:
     highest: int | None = None
     stated_bits: int | None = None
     pages: int = 1
+    orientation: int = 1
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -94,7 +96,15 @@ def _check(image: dict[str, Any] | None, decoder: Decoder) -> Check:
         found = decoder.read(data)
     except DataError as error:
         return Check(None, str(error))
-    return Check(digest, None, *found.image.size, found.highest, found.stated_bits, found.pages)
+    return Check(
+        digest,
+        None,
+        *found.image.size,
+        highest=found.highest,
+        stated_bits=found.stated_bits,
+        pages=found.pages,
+        orientation=found.orientation,
+    )
 
 
 def image_bytes(image: dict[str, Any] | None) -> bytes:
