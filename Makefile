@@ -12,7 +12,7 @@ WORKERS ?= 2
 MARKS ?= not gpu and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: chromium help setup quickstart check test test-browser bench clean
+.PHONY: chromium help setup quickstart check test test-browser test-families bench clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -39,7 +39,7 @@ check: $(STAMP)  ## Style, types and layers.
 
 # One thread a worker: the workers share the cores.
 test: $(STAMP)  ## All tests but those that need a GPU or a browser.
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m '$(MARKS)' $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) -m '($(MARKS)) and not families' $(TESTS)
 
 # Debian's Chromium is installed where apt may do so; without one the tests are skipped.
 chromium:
@@ -49,6 +49,11 @@ chromium:
 
 test-browser: $(STAMP) chromium  ## The tests in a real browser; installs Chromium where it may.
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser $(TESTS)
+
+# In one process, which writes down what it has found; a link that breaks fails the target.
+test-families: $(STAMP)  ## Every checkpoint and family through the whole chain; writes docs/support.md.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m families tests/families; status=$$?; \
+	  $(BIN)/python -m tests.families.table && exit $$status
 
 bench: $(STAMP)  ## Every benchmark, one after the other.
 	@for file in tests/benchmarks/bench_*.py; do \
