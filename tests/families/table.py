@@ -128,7 +128,7 @@ def _cells(name: str, row: dict[str, Any], notes: Notes) -> list[str]:
 
 def _cell(name: str, outcome: list[str] | None, notes: Notes) -> str:
     if outcome is None:
-        return ""
+        return NOT_TRIED
     status, words = outcome
     if status in ("yes", "unclear"):
         return status

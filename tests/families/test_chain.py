@@ -76,5 +76,5 @@ def test_a_refusal_is_a_sentence_below_the_table_and_each_is_there_once() -> Non
                   "lora": ["refused", f"me/vit: {line}"], "heat_map": ["broken", "KeyError: 1"]},
     }  # fmt: skip
     page = table.page({"versions": {"torch": "2"}, "rows": {"me/vit": row}})
-    assert "| vit | image-classification | yes (1) | no (1) |  | fails (2) |" in page
+    assert "| vit | image-classification | yes (1) | no (1) | not tried | fails (2) |" in page
     assert page.count(line) == 1
