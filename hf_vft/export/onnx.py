@@ -79,8 +79,8 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
 
     def fill(folder: Path) -> None:
         target = folder / run.onnx_file.name
-        translate(answering, pixels[:2], target)
-        facts = _compared(run, answering, open_session(target), pixels, target)
+        session = _session_of(answering, pixels[:2], target)
+        facts = _compared(run, answering, session, pixels, target)
         write_json(folder / run.onnx_facts_file.name, facts.model_dump(mode="json"))
         found.append(facts)
 
@@ -140,16 +140,32 @@ def _one_line(path: Path) -> Iterator[None]:
         raise ModelError(f"{path.name}: ONNX Runtime cannot run the graph ({reason}).") from None
 
 
-def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
+def _session_of(
+    answering: Answering, pixels: torch.Tensor, path: Path
+) -> Callable[[torch.Tensor], Arrays]:
+    """Translate a model, without the optimizer of the exporter where that breaks the graph."""
+    translate(answering, pixels, path)
+    try:
+        return open_session(path)
+    except ModelError:
+        translate(answering, pixels, path, optimize=False)
+        return open_session(path)
+
+
+def translate(
+    answering: Answering, pixels: torch.Tensor, path: Path, *, optimize: bool = True
+) -> None:
     """Write a model as a graph that takes any number of pictures.
 
     Args:
         answering: On the CPU, in eval mode, without fused attention.
         pixels: ``[2, 3, H, W]``, which the model is traced with.
         path: The file to write; weights beyond a gigabyte lie beside it.
+        optimize: Whether the exporter simplifies the graph; ONNX Runtime does so again.
 
     Raises:
-        ModelError: If an operation of the model has no translation.
+        ModelError: If an operation of the model has no translation, or is bound to the number
+            of images.
     """
     with torch.inference_mode():
         names = list(answering(pixels))
@@ -173,7 +189,14 @@ def translate(answering: Answering, pixels: torch.Tensor, path: Path) -> None:
                 output_names=names,
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
                 verbose=False,
+                optimize=optimize,
             )
+            batch = program.model.graph.inputs[0].shape[0]
+            if isinstance(batch, int):
+                raise ModelError(
+                    f"{type(answering.model).__name__} cannot be translated to ONNX: its graph is "
+                    f"bound to {batch} images at a time; serve the run as it is."
+                )
             program.save(path, external_data=size > _ONE_FILE)
     except torch.onnx.errors.OnnxExporterError as error:
         raise ModelError(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,12 @@ from hf_vft.cli.main import main
 from hf_vft.errors import MissingDependencyError, ModelError
 from hf_vft.export import onnx
 from hf_vft.export.onnx import TOLERANCE, OnnxFacts, export_onnx
+from hf_vft.models.fresh_weights import draw_weights
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
+from hf_vft.tasks import get_task
+from tests.models.tiny import DETECTION_SIZE, DETECTORS
+from tests.models.tiny import images as random_images
 from tests.pictures import picture
 
 pytest.importorskip("onnxruntime", reason="needs hf-vft[onnx]")
@@ -59,10 +65,10 @@ def test_an_export_that_answers_differently_is_refused_and_the_one_before_stays(
     before = exported.onnx_file.read_bytes()
     translate = onnx.translate
 
-    def wrong(answering: onnx.Answering, pixels: torch.Tensor, path: Path) -> None:
+    def wrong(answering: onnx.Answering, pixels: torch.Tensor, path: Path, **options: bool) -> None:
         with torch.no_grad():
             answering.model.classifier.bias += 0.1
-        translate(answering, pixels, path)
+        translate(answering, pixels, path, **options)
         with torch.no_grad():
             answering.model.classifier.bias -= 0.1
 
@@ -70,6 +76,68 @@ def test_an_export_that_answers_differently_is_refused_and_the_one_before_stays(
     with pytest.raises(ModelError, match="answers differently"):
         export_onnx(exported)
     assert exported.onnx_file.read_bytes() == before
+
+
+class Stub(torch.nn.Module):
+    """Answers as a function of the pixels says."""
+
+    def __init__(self, answer: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.model = torch.nn.Identity()
+        self.answer = answer
+
+    def forward(self, pixel_values: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.answer(pixel_values.flatten(1)[:, :3])}
+
+
+def test_a_detector_with_queries_is_exported_for_any_number_of_images(tmp_path: Path) -> None:
+    model = DETECTORS["rt_detr_v2"]()
+    draw_weights(model)  # so that no two queries have the same score
+    model.set_attn_implementation("eager")
+    answering = onnx.Answering(model, get_task("object-detection")).eval()
+    pixels = random_images(5, DETECTION_SIZE)
+    onnx.translate(answering, pixels[:2], tmp_path / "model.onnx")
+    session = onnx.open_session(tmp_path / "model.onnx")
+    for size in onnx.BATCHES:
+        assert onnx._difference(answering, session, pixels[:size]) < 1e-5
+    assert not any("len" in vars(sys.modules[type(m).__module__]) for m in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (torch.special.bessel_j0, r"ONNX has no operation for \w+\.\w*bessel_j0"),
+        (lambda values: values * int(values.shape[0]), r"bound to 2 images|batch"),
+    ],
+)
+def test_what_cannot_be_translated_is_named_in_a_line(
+    answer: Callable[[torch.Tensor], torch.Tensor], reason: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=reason) as caught:
+        onnx.translate(Stub(answer), random_images(2, 8), tmp_path / "model.onnx")  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_what_onnx_runtime_says_is_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.translate(Stub(torch.relu), random_images(2, 8), path)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="ONNX Runtime cannot run the graph") as caught:
+        onnx.open_session(path)(random_images(1, 4))
+    assert "\n" not in str(caught.value)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ModelError, match="ONNX Runtime cannot run the graph"):
+        onnx.open_session(path)
+
+
+def test_queries_are_compared_as_a_set() -> None:
+    rng = np.random.default_rng(0)
+    scores, boxes = rng.random((2, 6, 3)), rng.random((2, 6, 4))
+    other = {"scores": scores[:, ::-1], "boxes": boxes[:, ::-1]}
+    ours, theirs = onnx._as_sets({"scores": scores, "boxes": boxes}, other)
+    np.testing.assert_array_equal(ours["queries"], theirs["queries"])
+    wrong = {"scores": scores[:, ::-1], "boxes": boxes}
+    ours, theirs = onnx._as_sets({"scores": scores, "boxes": boxes}, wrong)
+    assert np.abs(ours["queries"] - theirs["queries"]).max() > 0.1
 
 
 def test_an_export_of_other_weights_is_not_served(exported: RunDirectory, tmp_path: Path) -> None:
