@@ -41,6 +41,7 @@ from hf_vft.models.load import (
 )
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from hf_vft.models.processors import Fit, input_side, reframe
+from hf_vft.models.structure import anatomy
 from hf_vft.models.tied import tie_parameters, tied_parameters
 from hf_vft.recipe import Choice
 
@@ -135,6 +136,7 @@ def load_detector(
             draw_weights(model, kept=getattr(model.base_model, "backbone", None))
         if not checkpoint.pretrained:
             thaw_batch_norm(model)
+        _hold_constants(model)
         whole = is_detector and checkpoint.pretrained
         adjustments += adjust_batch_norm(model, config, batch_norm_momentum, pretrained=whole)
         side = input_side(processor) if image_size == "auto" else int(image_size)
@@ -180,6 +182,21 @@ def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2C
         initializer_bias_prior_prob=PRIOR,
         **sizes,
     )
+
+
+def _hold_constants(model: nn.Module) -> None:
+    """Make buffers of what the head holds fixed, in place, so that no stage lets it learn.
+
+    D-FINE and DEIMv2 keep two numbers of their box decoding as parameters without a gradient; the
+    loss takes them for constants. Saved, they are called the same.
+    """
+    head = tuple(f"{name}." for name in anatomy(model).head)
+    for name, parameter in list(model.named_parameters()):
+        if not parameter.requires_grad and name.startswith(head):
+            owner, _, last = name.rpartition(".")
+            module = model.get_submodule(owner)
+            delattr(module, last)
+            module.register_buffer(last, parameter.data)
 
 
 def _check_trainable(checkpoint: Checkpoint, config: Any) -> None:

@@ -13,6 +13,7 @@ from transformers import AutoBackbone, AutoModelForObjectDetection
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
+from hf_vft.models.freezing import set_trainable
 from hf_vft.models.load import load_model
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from hf_vft.models.structure import anatomy
@@ -175,6 +176,17 @@ def test_a_detector_that_transformers_cannot_train_is_refused_in_a_line(
     monkeypatch.setattr(tf.RTDetrForObjectDetection, "forward", answers_only)
     with pytest.raises(ModelError, match=r"cannot be fine-tuned \(It does not support training\)"):
         load_detector(choose_checkpoint([str(tmp_path)]), labels=LABELS, seed=0)
+
+
+def test_the_constants_of_a_head_cannot_learn_and_are_saved_as_before(tmp_path: Path) -> None:
+    model = load_detector(choose_checkpoint(["scratch:d-fine-mini"]), labels=LABELS, seed=0).model
+    set_trainable(model, "all")
+    constants = {"model.decoder.up", "model.decoder.reg_scale"}
+    assert not constants & {name for name, _ in model.named_parameters()}
+    model.save_pretrained(tmp_path)
+    plain = AutoModelForObjectDetection.from_pretrained(tmp_path).state_dict()
+    assert constants <= set(plain)
+    assert all(torch.equal(plain[name], model.state_dict()[name]) for name in constants)
 
 
 @pytest.mark.parametrize("name", ["conditional_detr", "lw_detr", "deimv2"])
