@@ -14,6 +14,7 @@ import numpy as np
 from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
 from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
+from hf_vft.data.damaged import damage_in_a_line
 from hf_vft.data.images import Decoder
 from hf_vft.data.kinds import KINDS, LabelKind
 from hf_vft.data.labels import class_order
@@ -109,6 +110,7 @@ class LabelledPictures:
         )
 
 
+@damage_in_a_line
 def load_data(
     source: str | Path | datasets.Dataset | datasets.DatasetDict,
     config: DataConfig,

@@ -11,8 +11,12 @@ def counted(n: int, noun: str) -> str:
 
 
 def quoted(names: Iterable[object]) -> str:
-    """``'a', 'b'``."""
-    return ", ".join(repr(name) for name in names)
+    """``'a', 'b'``; a name that would fill the screen is cut short."""
+    return ", ".join(_shortened(repr(name)) for name in names)
+
+
+def _shortened(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def few(items: Sequence[str], most: int = 5) -> str:
