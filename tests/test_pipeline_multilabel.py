@@ -67,7 +67,9 @@ def test_the_labels_say_what_the_task_is(run: Path) -> None:
     assert set(found["baselines"]) == {"class_frequencies", "linear_probe"}
     assert found["baselines"]["class_frequencies"]["test"]["auroc_macro"]["value"] == 0.5
     assert len(test["slices"]["camera"]) == 2
-    choices = {c["name"]: c["value"] for c in json.loads((run / "choices.json").read_text())}
+    made = json.loads((run / "choices.json").read_text())
+    choices = {choice["name"]: choice["value"] for choice in made}
+    assert any("several labels an image, of 4 classes" in choice["reason"] for choice in made)
     assert choices["data.label_column"] == "tags"
     assert choices["task"] == "multi-label-classification"
 

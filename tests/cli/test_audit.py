@@ -96,3 +96,19 @@ def test_a_named_model_that_cannot_be_had_is_an_error(pictures: Path, tmp_path: 
 
 def test_help_has_an_example() -> None:
     assert "Example: hf-vft audit photos/" in run("--help").output
+
+
+def test_a_dry_run_says_what_the_data_would_be_read_as(pictures: Path, tmp_path: Path) -> None:
+    done = run(pictures, "--dry-run", "--out", tmp_path / "audit")
+    assert done.exit_code == 0
+    assert "2 classes (blue, red) from the inner folder names; splits train" in done.output
+    assert "train/blue/" in done.output
+    assert not (tmp_path / "audit").exists()
+    told = json.loads(run(pictures, "--dry-run", "--json").output)
+    assert told["classes"] == ["blue", "red"]
+    assert {row["split"] for row in told["rows"]} == {"train", "validation", "test"}
+
+
+def test_a_label_column_can_be_named_with_an_option(pictures: Path) -> None:
+    done = run(pictures, "--dry-run", "--label", "defect")
+    assert "has no column 'defect'" in str(done.exception)

@@ -110,8 +110,10 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
     named = metadata_files(listing)
     if named:
         return named, True
-    files = [f for f in listing.ending(*TEXT_SUFFIXES) if f.count("/") <= 3]
-    return (files if len(files) <= _MOST_TABLES else [f for f in files if "/" not in f]), False
+    files = [file for file in listing.ending(*TEXT_SUFFIXES) if file.count("/") <= 3]
+    if len(files) > _MOST_TABLES:  # a file for each image is no table
+        files = [file for file in files if "/" not in file and not file.endswith(".json")]
+    return files[:_MOST_TABLES], False
 
 
 def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTable | None:

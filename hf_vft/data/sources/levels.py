@@ -96,7 +96,6 @@ def _divide(walk: Walk, going: Sequence[Row], found: SplitLevel) -> None:
         name = row.rest[0]
         if name not in found.splits:
             others[name] += row.images
-            walk.rows.remove(row)
             continue
         row.split = found.splits[name]
         if found.classes:
@@ -104,6 +103,7 @@ def _divide(walk: Walk, going: Sequence[Row], found: SplitLevel) -> None:
         if name not in walk.split_names:
             walk.split_names.append(name)
         row.last, row.rest = name, row.rest[1:]
+    walk.rows = [row for row in walk.rows if not row.rest or row.split is not None]
     if found.classes:
         walk.numbers.append(1)
     if others:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -125,10 +125,19 @@ def _copies(tree: dict[str, list[str]]) -> dict[str, str]:
 
 def _with_reasons(listing: Listing, folders: dict[str, str]) -> dict[str, tuple[str, int]]:
     counts = dict.fromkeys(folders, 0)
-    for file in listing.images:
-        for folder in folders:
-            counts[folder] += file.startswith(f"{folder}/")
+    if folders:
+        for image in listing.images:
+            for above in _above(posixpath.dirname(image)):
+                if above in counts:
+                    counts[above] += 1
     return {folder: (reason, counts[folder]) for folder, reason in folders.items()}
+
+
+def _above(folder: str) -> Iterator[str]:
+    """A folder and those that it lies in, without the root."""
+    while folder:
+        yield folder
+        folder = posixpath.dirname(folder)
 
 
 def _masks_beside(listing: Listing) -> frozenset[str]:
@@ -163,7 +172,7 @@ def _counted(
     images: dict[str, int] = {}
     empty: dict[str, int] = {}
     for folder, files in listing.by_folder.items():
-        if any(f"{folder}/".startswith(f"{one}/") for one in folders):
+        if any(above in folders for above in _above(folder)):
             continue
         kept = [file for file in files if file not in skipped]
         number = sum(map(has_image_suffix, kept))
@@ -173,8 +182,8 @@ def _counted(
             images[folder] = number
         elif folder and kept:
             empty[folder] = len(kept)
-    known = set(images)
-    lone = {f: n for f, n in empty.items() if not any(k.startswith(f"{f}/") for k in known)}
+    around = {above for folder in images for above in _above(folder)}
+    lone = {folder: n for folder, n in empty.items() if folder not in around}
     notes = [*notes, *(f"Folder {folder} is empty." for folder in listing.empty)]
     left_out += [LeftOut(f, "no images", n, "file") for f, n in sorted(lone.items())]
     if lone:

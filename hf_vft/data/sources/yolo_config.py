@@ -32,6 +32,7 @@ class YoloConfig:
     listing: Listing
     encoding: str | None = None
     notes: list[str] = field(default_factory=list)
+    _known_lists: dict[str, dict[int, str]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _yaml(self) -> tuple[str, dict[str, Any]]:
@@ -109,6 +110,11 @@ class YoloConfig:
             raise DataError(f"{file}: names is no list and no mapping of numbers.") from None
 
     def _list_names(self, file: str) -> dict[int, str]:
+        if file not in self._known_lists:
+            self._known_lists[file] = self._read_list(file)
+        return self._known_lists[file]
+
+    def _read_list(self, file: str) -> dict[int, str]:
         lines = self.text(file).splitlines()
         names = {n: line.strip() for n, line in enumerate(lines) if line.strip()}
         return self._distinct(names, file)

@@ -14,6 +14,7 @@ from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
+from tests.data.sources.page import PAGE, page
 from tests.data.sources.shape_cases import SHAPES
 from tests.data.sources.shapes import IMAGE, Shape, write
 
@@ -68,3 +69,9 @@ def _label(table: Table, file: str) -> Any:
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape.kind}: {shape.name}")
 def test_a_shape_is_read_as_what_it_is(shape: Shape, tmp_path: Path) -> None:
     assert difference(shape, tmp_path) == ""
+
+
+def test_the_page_on_formats_says_what_is_so() -> None:
+    """``python -m tests.data.sources.page`` brings it up to date."""
+    old = PAGE.read_text(encoding="utf-8")
+    assert page(old) == old

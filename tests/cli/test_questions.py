@@ -1,0 +1,39 @@
+"""A person at a terminal is asked; nobody else is."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from hf_vft.cli import questions
+from hf_vft.errors import AmbiguousSourceError
+from hf_vft.recipe import Recipe
+
+ERROR = AmbiguousSourceError(
+    "x.csv: which? Choose with …",
+    [("2 classes", "data.label_column=soil"), ("folders", "data.label_column=folder")],
+)
+
+
+def work(recipe: Recipe) -> str:
+    if recipe.data.label_column == "auto":
+        raise ERROR
+    return recipe.data.label_column
+
+
+def test_without_a_terminal_the_error_stands() -> None:
+    with pytest.raises(AmbiguousSourceError):
+        questions.asking(Recipe(), work)
+
+
+def test_at_a_terminal_the_answer_is_set_and_the_work_done_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter(["7", "2"])
+    monkeypatch.setattr(typer, "prompt", lambda *args, **kwargs: next(answers))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert questions.asking(Recipe(), work) == "folder"
+    told = capsys.readouterr().err
+    assert "[1] 2 classes (data.label_column=soil)" in told
+    assert "--set data.label_column=folder" in told
