@@ -157,7 +157,8 @@ def _from_column(
 
 def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
     notes = list(how.notes)
-    kept = [None if text is None or text.strip() in how.missing else text for text in texts]
+    plain = [None if text is None else text.strip() for text in texts]
+    kept = [None if text is None or text in how.missing else text for text in plain]
     if how.form == "one":
         return Labels(KINDS["class"], kept, None, how.guesses, notes)
     if how.form == "list":

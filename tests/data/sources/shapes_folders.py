@@ -136,6 +136,15 @@ LEVELS = [
         "images.txt": "1 001.Albatross/0.jpg\n", "classes.txt": "1 001.Albatross\n2 002.Crow\n",
         "attributes/x.txt": "1", "train_test_split.txt": "1 1\n",
     }, labels=("001.Albatross", "002.Crow"), tool="CUB-200-2011"),
+    Shape("levels of folders", "variants below classes", {
+        f"{c}/{d}/{{0..2}}.jpg": IMAGE for c in ("car", "bus") for d in ("original", "augmented")
+    }, labels=("bus", "car")),
+    Shape("levels of folders", "conditions below classes repeat as well", {
+        f"{c}/{d}/{{0..2}}.jpg": IMAGE for c in ("car", "bus") for d in ("day", "night")
+    }, labels=("day", "night"), says=("data.class_level=1",)),
+    Shape("splits in names", "valid and invalid are classes", {
+        "valid/{0..4}.jpg": IMAGE, "invalid/{0..4}.jpg": IMAGE,
+    }, labels=("invalid", "valid")),
 ]
 
 FOLDERS = [*SPLITS, *MASKS, *LEVELS]

@@ -231,4 +231,12 @@ TABLES = [
         **NINE, "a.csv": numbered("image,label,fold", 9, lambda n:
             f"p{n}.jpg,{AB[n % 2]},{n % 3}"),
     }, labels=("a", "b")),
+    Shape("missing labels", "blanks around names", {
+        **NINE, "l.csv": numbered("image , label ", 9, lambda n:
+            f"p{n}.jpg , {(*AB, '')[n % 3]} "),
+    }, open="l.csv", labels=("a", "b")),
+    Shape("paths of another machine", "a table in a folder beside the images", {
+        "images/{0..8}.jpg": IMAGE, "annotations/l.csv": numbered("image,label", 9, lambda n:
+            f"{n}.jpg,{AB[n % 2]}"),
+    }, open="annotations/l.csv", labels=("a", "b")),
 ]
