@@ -34,18 +34,19 @@ def call_order(model: nn.Module) -> dict[str, int]:
         ModelError: If the model cannot answer an image.
     """
     reasons: list[str] = []
-    for replicate in (_on_meta, private_copy):
-        for side in dict.fromkeys([*own_sides(model), *_USUAL_SIDES]):
-            height, width = side if isinstance(side, tuple) else (side, side)
+    for side in dict.fromkeys([*own_sides(model), *_USUAL_SIDES]):
+        height, width = side if isinstance(side, tuple) else (side, side)
+        # A detector reads values on its way: it needs a real pass, and no other size.
+        for replicate in (_on_meta, private_copy):
             try:
                 return _ordered_calls(replicate(model), height, width)
             # Whatever a family raises for a size or a device that it does not take.
             except Exception as error:  # noqa: BLE001
                 reasons.append(" ".join(str(error).split())[:120] or type(error).__name__)
-    # The first reason of the second half is that of the model's own size, on its own device.
+    # The second reason is that of the model's own size, on its own device.
     raise ModelError(
         f"{type(model).__name__} does not answer an image given as pixel_values "
-        f"({reasons[len(reasons) // 2]}); choose another model, such as a vit, convnext or resnet."
+        f"({reasons[1]}); choose another model, such as a vit, convnext or resnet."
     )
 
 
