@@ -137,6 +137,7 @@ def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recip
             f"{run.path}: there is a run already. Add --resume to go on with it, or choose "
             "another --out."
         )
+    PartialState().wait_for_everyone()  # nobody may meet the mark while still looking
     if PartialState().is_main_process:
         claim(run.path, (run.state.name, run.data.name), command="fit")
     PartialState().wait_for_everyone()
