@@ -334,7 +334,7 @@ def _step(subject: Subject, model: Any) -> None:
     with torch.no_grad():
         for parameter in learning:
             if parameter.grad is not None:
-                parameter -= 0.01 * parameter.grad.sign()
+                parameter -= 1e-3 * parameter.grad.sign()
                 parameter.grad = None
     model.eval()
 

@@ -193,7 +193,7 @@ _GROUPED: dict[str, Any] = {
 def _detector(
     repo_id: str, config: dict[str, Any], processor: dict[str, Any], source: str, **more: Any
 ) -> Replica:
-    return Replica(repo_id, config, processor, source, side=64, task=DETECTION, **more)
+    return Replica(repo_id, config, processor, source, task=DETECTION, **{"side": 64, **more})
 
 
 _OLD = "of transformers 4; the extractor's fields as its class had them"
@@ -247,6 +247,7 @@ REPLICAS = (
         },
         {**_DETR_PROCESSOR, "feature_extractor_type": "DeformableDetrFeatureExtractor"},
         f"convert_deformable_detr_to_pytorch.py {_OLD}",
+        side=128,
         weights="proposed",
     ),
     _detector(
