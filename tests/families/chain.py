@@ -26,7 +26,7 @@ from hf_vft.export.onnx import open_session, translate
 from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.load import LoadedModel
-from hf_vft.models.lora import add_lora, lora_targets, merged
+from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy, last_linear
 from hf_vft.recipe import LoraRecipe
@@ -240,12 +240,15 @@ def lora(subject: Subject) -> str:
     assert trained.isfinite().all(), "answers that are not finite"
     _same(trained, subject.answers(merged(adapted).eval()), "the merged model")
     with tempfile.TemporaryDirectory() as folder:
-        adapted.save_pretrained(folder)
+        adapted.save_pretrained(folder, save_embedding_layers=False)
         merged(adapted).save_pretrained(f"{folder}/model")
         auto = get_task(subject.task).auto_class
         whole = auto.from_pretrained(f"{folder}/model", dtype=dtype).eval()
         _same(trained, subject.answers(whole), "the merged model, saved and read")
-        beside = PeftModel.from_pretrained(subject.load().model.to(dtype), folder).eval()
+        base = subject.load().model.to(dtype)
+        if "tie_word_embeddings=False" in how_to_load(adapted):
+            base.config.tie_word_embeddings = False
+        beside = PeftModel.from_pretrained(base, folder).eval()
         _same(trained, subject.answers(beside), "the adapter in plain peft")
     return f"{len(targets)} layers"
 
