@@ -119,6 +119,6 @@ def _mark(folder: Path) -> dict[str, Any]:
     """A mark that cannot be read marks nothing."""
     try:
         found = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

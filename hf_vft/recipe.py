@@ -22,6 +22,7 @@ from hf_vft.recipe_edit import flatten, parse_change, set_value
 from hf_vft.recipe_errors import explain
 from hf_vft.recipe_search import SearchConfig
 from hf_vft.resources import bundled
+from hf_vft.utils.yaml_text import parse_yaml
 
 
 class DataConfig(Section):
@@ -272,7 +273,7 @@ class Recipe(Section):
     task: Literal[
         "auto", "image-classification", "multi-label-classification", "object-detection"
     ] = Field("auto", description="Auto takes the one that the labels are for.")
-    seed: Annotated[int, Field(ge=0)] = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     data: DataConfig = DataConfig()
     image: ImageConfig = ImageConfig()
     model: ModelConfig = ModelConfig()
@@ -353,9 +354,9 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     """
     path = _find(name_or_path)
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(tree, dict):
         raise RecipeError(
             f"{path}: a recipe is a mapping of sections, not a {type(tree).__name__}."

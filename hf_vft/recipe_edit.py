@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import yaml
-
 from hf_vft.errors import RecipeError
+from hf_vft.utils.yaml_text import parse_yaml
+
+_LONGEST_VALUE = 60
 
 
 def parse_change(text: str) -> tuple[str, Any]:
@@ -21,9 +22,12 @@ def parse_change(text: str) -> tuple[str, Any]:
     if not separator or not key.strip():
         raise RecipeError(f"--set {text!r}: write it as section.field=value.")
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {text!r}: {value!r} is not YAML; put it in quotes.") from None
+        return key.strip(), parse_yaml(value)
+    except ValueError:
+        shown = value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…"
+        raise RecipeError(
+            f"--set {key.strip()}: {shown!r} is not YAML; put it in quotes."
+        ) from None
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -37,4 +38,7 @@ def parse_size(value: Any) -> Any:
     unit = (match[2] or "b").upper() if match else ""
     if match is None or unit not in _BYTES:
         raise ValueError("has to be bytes, or a size such as 200MB or 1GB")
-    return round(float(match[1]) * _BYTES[unit])
+    size = float(match[1]) * _BYTES[unit]
+    if math.isinf(size):
+        raise ValueError("has to be a finite size")
+    return round(size)

@@ -83,6 +83,15 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
         ("stages.all.epochs=0", "stages.all.epochs: has to be greater than 0 (got 0)"),
         ("stages.all.train=top", "stages.all.train: has to match"),
         ("stages.nope.epochs=1", "no entry 'nope'; there are head, top, middle, all"),
+        ("stages.all.epochs=.inf", "stages.all.epochs: has to be a finite number (got inf)"),
+        ("stages.all.weight_decay=.inf", "has to be a finite number or 'auto' (got inf)"),
+        ("search.time_budget=.inf", "search.time_budget: has to be a finite number"),
+        (f"search.time_budget={'9' * 400}h", "search.time_budget: has to be a finite number"),
+        (f"search.max_memory={'9' * 400}MB", "search.max_memory: has to be a finite size"),
+        (f"training.batch_size={'9' * 400}", "training.batch_size: has to be"),
+        (f"seed={'9' * 400}", "seed: has to be less than 4294967296"),
+        (f"seed={'9' * 5000}", "is not YAML"),
+        (f"seed={'[' * 5000}", "is not YAML"),
         ("stages=[]", "stages: must not be empty"),
         ("stages.all.name=head", "every stage needs a name of its own"),
         ("data.validation_size=0.9", "leave nothing to train on"),
@@ -112,6 +121,25 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(override, message):
 )
 def test_a_misspelt_field_is_refused_with_the_nearest(override, suggestion):
     assert suggestion in refusal(override)
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan")])
+def test_no_field_of_a_recipe_takes_a_number_without_end(number):
+    """Also one that is added later, and one with a key of the user's."""
+    whole = parse_recipe({"model": {"lora": {}}}).model_dump()
+    for key, value in flatten(whole):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            tree = parse_recipe(whole).model_dump()
+            set_value(tree, key, number)
+            with pytest.raises(RecipeError, match=r"has to be"):
+                parse_recipe(tree)
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 5000, "seed: " + "9" * 5000, "seed: 2001-13-01"])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path, text):
+    file = tmp_path / "deep.yaml"
+    file.write_text(text)
+    assert "not readable as YAML" in refusal(recipe=file)
 
 
 def test_a_long_value_does_not_fill_the_screen():

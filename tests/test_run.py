@@ -104,7 +104,7 @@ def test_what_is_no_finished_run_is_refused_with_what_to_do(tmp_path: Path, made
         RunDirectory.open(path)
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff"])
+@pytest.mark.parametrize("content", [None, b"{", b"\xff", b"[" * 100_000])
 def test_a_broken_file_of_a_run_is_one_line(tmp_path: Path, content):
     run = RunDirectory(tmp_path)
     if content is not None:

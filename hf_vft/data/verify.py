@@ -162,6 +162,6 @@ def _read_json(file: Path) -> dict[str, list[Any]]:
     """An unreadable cache is as good as none: everything is decoded again."""
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from hf_vft.utils.yaml_text import parse_yaml
+
 _SECTION = re.compile(
     r"<!-- hf-vft:(?P<name>[a-z]+)(?: (?P<digest>[0-9a-f]{12}))? -->\n(?P<body>.*?)"
     r"<!-- /hf-vft:(?P=name) -->",
@@ -63,8 +65,8 @@ def parsed(page: str) -> tuple[dict[str, Any], str]:
     if not found:
         return {}, _PAGE.sub("\n", page)
     try:
-        metadata = yaml.safe_load(found[1])
-    except yaml.YAMLError:
+        metadata = parse_yaml(found[1])
+    except ValueError:
         metadata = None
     return (
         metadata if isinstance(metadata, dict) else {},

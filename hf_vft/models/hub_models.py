@@ -86,7 +86,7 @@ def _json(file: Path) -> dict[str, Any]:
     """What a file says, nothing where it is missing or broken."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

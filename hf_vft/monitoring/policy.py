@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hf_vft.errors import PolicyError
 from hf_vft.recipe_errors import explain
 from hf_vft.resources import bundled
+from hf_vft.utils.yaml_text import parse_yaml
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 EFFECTS: dict[str, float] = {
@@ -35,7 +35,7 @@ HARM: dict[str, float] = {
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Windows(_Part):
@@ -104,9 +104,9 @@ def load_policy(name_or_path: str | Path = "default") -> Policy:
             f"No policy {str(name_or_path)!r}: give a file, or one of {', '.join(known)}."
         )
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PolicyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+        tree = parse_yaml(path.read_text(encoding="utf-8")) or {}
+    except (OSError, ValueError) as error:
+        raise PolicyError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(tree, dict):
         raise PolicyError(f"{path}: a policy is a mapping of fields.")
     for name, standard in (("effects", EFFECTS), ("harm", HARM)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +13,10 @@ from pydantic import Field, ValidationError, field_validator
 from hf_vft.errors import RecipeError
 from hf_vft.pretraining.render import LARGEST, SMALLEST
 from hf_vft.recipe_base import Fraction, PositiveFloat, PositiveInt, Section
-from hf_vft.recipe_edit import parse_change, set_value
+from hf_vft.recipe_edit import flatten, parse_change, set_value
 from hf_vft.recipe_errors import explain
 from hf_vft.resources import bundled
+from hf_vft.utils.yaml_text import parse_yaml
 
 
 class BackboneConfig(Section):
@@ -33,6 +35,9 @@ class BackboneConfig(Section):
     def _has_type(cls, value: dict[str, Any]) -> dict[str, Any]:
         if "model_type" not in value:
             raise ValueError("model_type is missing: name an architecture of transformers")
+        for key, number in flatten(value):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ValueError(f"{key} has to be a finite number")
         return value
 
 
@@ -103,7 +108,7 @@ class PretrainRecipe(Section):
     """A whole pre-training; the same recipe on the same kind of machine gives the same weights."""
 
     description: str = ""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     backbone: BackboneConfig
     pictures: PicturesConfig = PicturesConfig()
     training: PretrainingConfig
@@ -133,9 +138,9 @@ def load_pretrain_recipe(source: str | Path, changes: Iterable[str] = ()) -> Pre
         names = ", ".join(pretrain_recipes())
         raise RecipeError(f"{source}: no such file or recipe; there are: {names}.")
     try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not YAML ({' '.join(str(error).split())[:120]}).") from None
+        values = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{path}: not readable as YAML: {error}") from None
     if not isinstance(values, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of sections.")
     for change in changes:

@@ -99,7 +99,7 @@ def read_journal(path: Path, tables: Sequence[str] = tuple(TABLES)) -> dict[Part
                 try:
                     table, row = json.loads(line)
                     rows.setdefault(Partition.of_row(table, row), []).append(row)
-                except (ValueError, KeyError, TypeError):
+                except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
                     raise LogError(f"{path}: line {number} is damaged; remove the line.") from None
     return rows
 

@@ -98,6 +98,8 @@ def test_every_bundled_policy_loads_and_says_what_it_is_for(name):
         ("windows: {count: 2, needed: 3}", "needed (3) is more than count (2)"),
         ("alpha: 5", "alpha"),
         ("[1]", "a policy is a mapping"),
+        ("effects: {share: .inf}", "effects.share: has to be a finite number"),
+        ("a: " + "[" * 5000, "not readable as YAML: it is nested too deeply"),
     ],
 )
 def test_a_wrong_policy_is_one_line_that_says_what_to_do(tmp_path, text, complaint):

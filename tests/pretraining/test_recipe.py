@@ -44,6 +44,8 @@ def test_sizes_follow_each_other():
         ("training.sizes=[{start: 0.5, size: 32}]", "the first phase starts at 0"),
         ("backbone.config={depths: [1]}", "model_type is missing"),
         ("training.batch_size=0", "training.batch_size"),
+        ("training.texture_weight=.inf", "has to be a finite number"),
+        ("backbone.config.drop_path_rate=.nan", "drop_path_rate has to be a finite number"),
     ],
 )
 def test_a_wrong_recipe_says_where_in_one_line(change, says):
