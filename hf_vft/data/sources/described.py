@@ -20,6 +20,7 @@ from hf_vft.data.sources.formats import unread
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.names import is_mask_name
+from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.plan import LeftOut, Option, ask
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table, table_in
@@ -61,6 +62,7 @@ def given_of_file(path: Path, how: How) -> Given:
     finder = Finder(base, contained=how.contained)
     if is_mask_name(base.name) or base.name.casefold() in _ASIDE:
         finder = Finder(base, Listing.of(base.parent), base.name, how.contained)
+    content = with_class_names(content, path.name, lambda: finder.tree)
     return Given(to_rows(content.columns), table_in(path), finder, notes=content.notes)
 
 

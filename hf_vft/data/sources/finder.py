@@ -64,7 +64,8 @@ class Finder:
     _entries: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def _tree(self) -> Listing:
+    def tree(self) -> Listing:
+        """The folder in which images are looked for."""
         return self.listing if self.listing is not None else Listing.of(self.base)
 
     def one(self, name: str) -> Match:
@@ -75,7 +76,7 @@ class Finder:
                 if path is not None:
                     return Match(path, "written")
         hints = [self.hint] if self.hint else []
-        found = self._tree.find(name, self.folder, hints)
+        found = self.tree.find(name, self.folder, hints)
         return found if found.file is None else Match(self._path(found.file), found.how)
 
     def all(self, names: Sequence[str]) -> Found:
@@ -93,7 +94,7 @@ class Finder:
             match = self.one(name)
             if match.how == "several":
                 raise DataError(
-                    f"{name!r} could be {match.others} images below {self._tree.name}; name the "
+                    f"{name!r} could be {match.others} images below {self.tree.name}; name the "
                     "folder."
                 )
             how[match.how] += 1
@@ -112,15 +113,15 @@ class Finder:
         """Stop where not one of the named images is there."""
         if len(found.missing) < len(names) or not names:
             return
-        beside = counted(len(self._tree.images), "image")
+        beside = counted(len(self.tree.images), "image")
         raise DataError(
             f"{table}: None of {counted(len(names), 'picture')} is there; the first is "
-            f"{names[0]!r}, looked for as written and by its end below {self._tree.name} "
+            f"{names[0]!r}, looked for as written and by its end below {self.tree.name} "
             f"({beside})."
         )
 
     def _path(self, file: str) -> str:
-        return os.path.join(self._tree.root, file)  # noqa: PTH118
+        return os.path.join(self.tree.root, file)  # noqa: PTH118
 
     def _written(self, name: str) -> str | None:
         """The path of a name from the base, if it is there; each folder is looked into once."""

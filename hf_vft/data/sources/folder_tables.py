@@ -15,6 +15,7 @@ from hf_vft.data.sources.decide_columns import decide_columns, image_column
 from hf_vft.data.sources.finder import Finder
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
+from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.plan import LeftOut, Option, ask
 from hf_vft.data.sources.tabular import Given, table_in
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
@@ -119,7 +120,8 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
 def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTable | None:
     """A file as a table of images; None where it is something else."""
     try:
-        content = read_file_table(listing.path(file), how.config.encoding, shown=file)
+        read = read_file_table(listing.path(file), how.config.encoding, shown=file)
+        content = with_class_names(read, posixpath.basename(file), lambda: listing)
     except DataError:
         if asked:
             raise

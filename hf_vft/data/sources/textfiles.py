@@ -72,6 +72,20 @@ def read_file_table(file: Path, encoding: str | None = None, shown: str | None =
     return FileTable(found.columns, (*found.notes, *([note] if note else [])))
 
 
+def read_csv_records(file: Path, shown: str | None = None) -> list[list[str]]:
+    """The lines of a CSV file that may have no header.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    name = shown or str(file)
+    lines = read_text(file, shown=name).text.splitlines(keepends=True)
+    try:
+        return list(csv.reader(lines, skipinitialspace=True))
+    except csv.Error as error:
+        raise DataError(f"{name}: {error}.") from None
+
+
 def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
     """The columns as a dataset; a column of mixed types becomes text."""
     return datasets.Dataset(pa.table({name: _array(values) for name, values in columns.items()}))
