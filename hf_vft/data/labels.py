@@ -7,8 +7,11 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from hf_vft.data.wording import quoted
+from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
+
+LONGEST_NAME = 200
+"""Characters of a class name; what is longer is a description, or no label at all."""
 
 
 def class_order(
@@ -25,9 +28,11 @@ def class_order(
         Class names, in the prescribed order or sorted so that ``c2`` comes before ``c10``.
 
     Raises:
-        DataError: If there are too few classes, or names that look the same to a person.
+        DataError: If there are too few classes, or names that are too long or look the same to a
+            person.
     """
     present = set(labels)
+    _refuse_long_names(present)
     _refuse_lookalikes(present)
     if not present:
         raise DataError("No picture has a label.")
@@ -44,6 +49,16 @@ def natural_key(text: str) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts numbers inside names by value."""
     parts = re.findall(r"[0-9]+|[^0-9]+", text)
     return [(0, int(p), "") if p[0] in "0123456789" else (1, 0, p) for p in parts], text
+
+
+def _refuse_long_names(names: Iterable[str]) -> None:
+    longest = max(names, key=len, default="")
+    if len(longest) > LONGEST_NAME:
+        raise DataError(
+            f"Class {quoted([longest])} has a name of {counted(len(longest), 'character')}, and "
+            f"{LONGEST_NAME} are the most: shorten it, or name the right column in "
+            "data.label_column."
+        )
 
 
 def _refuse_lookalikes(names: Iterable[str]) -> None:
