@@ -13,11 +13,13 @@ from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.createml import createml_files, read_createml
 from hf_vft.data.sources.tools.cvat import cvat_files, read_cvat
 from hf_vft.data.sources.tools.datumaro import datumaro_files, read_datumaro
+from hf_vft.data.sources.tools.dota import dota_files, read_dota
 from hf_vft.data.sources.tools.kitti import kitti_files, read_kitti
 from hf_vft.data.sources.tools.label_studio import label_studio_files, read_label_studio
 from hf_vft.data.sources.tools.labelme import labelme_files, read_labelme
 from hf_vft.data.sources.tools.supervisely import read_supervisely, supervisely_files
 from hf_vft.data.sources.tools.via import read_via, via_files
+from hf_vft.data.sources.tools.wider_face import read_wider_face, wider_face_files
 from hf_vft.data.sources.unread_formats import UNREAD
 from hf_vft.data.sources.voc import read_voc, voc_files
 from hf_vft.data.sources.yolo import read_yolo, yolo_labels
@@ -59,6 +61,8 @@ FORMATS: tuple[Format, ...] = (
     Format("label-studio", "Label Studio", label_studio_files, read_label_studio, ANY),
     Format("datumaro", "Datumaro", datumaro_files, read_datumaro, ANY),
     Format("kitti", "KITTI", kitti_files, read_kitti),
+    Format("dota", "DOTA", dota_files, read_dota),
+    Format("wider-face", "WIDER FACE", wider_face_files, read_wider_face),
 )
 """The formats that are read; where a folder is in several, the first counts."""
 

@@ -101,16 +101,13 @@ def _keys(content: Any) -> set[str]:
     return set(content) if isinstance(content, dict) else set()
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a number."""
     try:
         float(word)
     except ValueError:
         return False
     return True
-
-
-def _is_dota(words: list[str]) -> bool:
-    return len(words) in (9, 10) and all(map(_is_number, words[:8])) and not _is_number(words[8])
 
 
 UNREAD: tuple[UnreadFormat, ...] = (
@@ -124,7 +121,6 @@ UNREAD: tuple[UnreadFormat, ...] = (
         first_csv(lambda header: header.startswith("pixel value")),
         "classes or boxes are learned, no masks",
     ),
-    UnreadFormat("labels of DOTA", first_text(_is_dota), "convert them to COCO or YOLO"),
     UnreadFormat("a spreadsheet", first_named(".xlsx", ".xls", ".ods"), "save it as CSV"),
 )
 """The formats, the most specific first."""

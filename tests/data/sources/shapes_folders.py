@@ -67,10 +67,6 @@ MASKS = [
     Shape("folders without an image", "csv and documents beside classes", {
         "cat/{0..5}.jpg": IMAGE, "dog/{0..5}.jpg": IMAGE, "docs/a.pdf": b"%PDF", "csv/x.txt": "x",
     }, labels=("cat", "dog"), says=("docs (1 file: no images)",)),
-    Shape("folders without an image", "labels of DOTA", {
-        "images/P{0..4}.png": IMAGE,
-        "labelTxt/P{0..4}.txt": "1 2 9 2 9 8 1 8 plane 0\n",
-    }, error="labels of DOTA", tool="DOTA"),
 ]
 
 LEVELS = [

@@ -143,6 +143,25 @@ TOOLS = [
         "training/label_2/{0..4}.txt": "Car 0.00 0 -1.5 1 1 9 9 1.6 1.5 3.6 1.0 1.0 1.0 -1.6\n",
     }, labels=("Car",), what="boxes", splits={"train": 5}, first=("training/image_2/0.png",
         ((1, 1, 8, 8), "Car")), tool="KITTI"),
+    Shape("formats of tools", "DOTA", {
+        "train/images/P{0..4}.png": IMAGE,
+        "train/labelTxt/P{0..4}.txt":
+            "imagesource:GoogleEarth\ngsd:0.146\n5 1 9 4 5 7 1 4 plane 0\n",
+    }, labels=("plane",), what="boxes", splits={"train": 5}, says=("5 turned box",),
+        first=("train/images/P0.png", ((1, 1, 8, 6), "plane")), tool="DOTA"),
+    Shape("formats of tools", "WIDER FACE", {
+        "WIDER_train/images/0--Parade/0_{0..3}.jpg": IMAGE,
+        "WIDER_val/images/0--Parade/0_{4..5}.jpg": IMAGE,
+        "WIDER_test/images/0--Parade/0_{6..7}.jpg": IMAGE,
+        "wider_face_split/wider_face_train_bbx_gt.txt": lines(
+            *(f"0--Parade/0_{n}.jpg\n1\n2 3 8 6 0 0 0 0 0 0 " for n in range(4))),
+        "wider_face_split/wider_face_val_bbx_gt.txt": lines(
+            "0--Parade/0_4.jpg", "0", "0 0 0 0 0 0 0 0 0 0 ",
+            "0--Parade/0_5.jpg", "2", "2 3 8 6 0 0 0 0 0 0 ", "1 1 2 2 2 0 0 1 0 0 "),
+    }, labels=("face",), what="boxes", splits={"train": 4, "validation": 2},
+        says=("1 invalid face", "no annotation names them: 2"),
+        first=("WIDER_train/images/0--Parade/0_0.jpg", ((2, 3, 8, 6), "face")),
+        tool="WIDER FACE"),
     Shape("formats of tools", "Label Studio without a result", {
         "{0..4}.png": IMAGE,
         "export.json": json.dumps([{"id": 1, "data": {"image": "0.png"}, "annotations": []}]),

@@ -178,6 +178,16 @@ def kitti(root: Path) -> None:
         image(root / "image_2" / name)
 
 
+def dota(root: Path) -> None:
+    for name, boxes in TRUTH.items():
+        lines = ["imagesource:GoogleEarth", "gsd:null"]
+        for box, label in boxes:
+            x1, y1, x2, y2 = corners(box)
+            lines.append(f"{x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2} {label} 0")
+        save(root / "labelTxt" / f"{name[0]}.txt", "\n".join(lines) + "\n")
+        image(root / "images" / name)
+
+
 WRITERS = {
     "cvat": cvat,
     "labelme": labelme,
@@ -187,6 +197,7 @@ WRITERS = {
     "label-studio": label_studio,
     "datumaro": datumaro,
     "kitti": kitti,
+    "dota": dota,
 }
 
 
@@ -301,6 +312,7 @@ def test_masks_of_supervisely_are_boxed_by_their_packed_size(tmp_path: Path) -> 
         ("label-studio", lambda text: text.replace('"width": 50.0, ', "")),
         ("datumaro", lambda text: text.replace('"label_id": 1', '"label_id": 7')),
         ("kitti", lambda text: text.replace(" 1 1 1 0 0 9 0", " 1 1")),
+        ("dota", lambda text: text.replace("24.0 6.0", "24.0")),
     ],
 )
 def test_what_is_damaged_is_refused_in_a_line(
@@ -334,3 +346,32 @@ def test_boxes_of_labelme_are_those_of_the_upright_image(tmp_path: Path) -> None
     data = load_data(tmp_path, DataConfig(), seed=0)
     boxes = [one["bbox"] for split in data.splits.values() for one in split["label"]]
     assert boxes == [[[5.0, 20.0, 10.0, 18.0]]] * 6
+
+
+def test_faces_come_back_and_an_image_without_one_is_kept(tmp_path: Path) -> None:
+    wider_face(tmp_path)
+    for config in (DataConfig(), DataConfig(format="wider-face")):
+        table = read_source(tmp_path, config, None)
+        assert boxes_of(table) == {
+            name: sorted((box, "face") for box, _ in boxes) for name, boxes in TRUTH.items()
+        }
+        assert table.splits == ["train"] * len(TRUTH)
+
+
+@pytest.mark.parametrize("cut", ["4.0 6.0 20.0 10.0 0 0 0 0 0 0 \n", "2\n"])
+def test_a_broken_list_of_faces_is_refused_in_a_line(cut: str, tmp_path: Path) -> None:
+    wider_face(tmp_path)
+    file = tmp_path / "wider_face_split" / "wider_face_train_bbx_gt.txt"
+    file.write_text(file.read_text().replace(cut, "", 1))
+    with pytest.raises(DataError, match=r"wider_face_train_bbx_gt\.txt, line \d+"):
+        read_source(tmp_path, DataConfig(format="wider-face"), None)
+
+
+def wider_face(root: Path) -> None:
+    lines = []
+    for name, boxes in reversed(TRUTH.items()):
+        faces = [" ".join(map(str, box)) + " 0 0 0 0 0 0 " for box, _ in boxes]
+        lines += [f"9--Press/{name}", str(len(faces)), *(faces or ["0 0 0 0 0 0 0 0 0 0 "])]
+        image(root / "WIDER_train" / "images" / "9--Press" / name)
+    text = "\n".join(lines) + "\n"
+    save(root / "wider_face_split" / "wider_face_train_bbx_gt.txt", text)

@@ -10,7 +10,7 @@ from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes
-from hf_vft.data.sources.unread_formats import first_text
+from hf_vft.data.sources.unread_formats import first_text, is_number
 from hf_vft.errors import DataError
 
 _IGNORED = "DontCare"
@@ -18,7 +18,7 @@ _IGNORED = "DontCare"
 
 def is_kitti(words: list[str]) -> bool:
     """Whether these are the words of a line of such a file."""
-    return len(words) in (15, 16) and not _is_number(words[0]) and all(map(_is_number, words[1:15]))
+    return len(words) in (15, 16) and not is_number(words[0]) and all(map(is_number, words[1:15]))
 
 
 def kitti_files(listing: Listing, how: How) -> str | None:
@@ -56,11 +56,3 @@ def _images(listing: Listing, folder: str, shapes: Shapes) -> Iterator[Drawn]:
                 continue
             objects.append((from_corners(*map(float, words[4:8])), words[0]))
         yield Drawn(file, name.removesuffix(".txt"), tuple(objects))
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
