@@ -29,6 +29,7 @@ from hf_vft.models.adjustments import (
     adjust_dropout,
 )
 from hf_vft.models.backbones import Checkpoint, fetched
+from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.fresh_weights import PRIOR, draw_weights, thaw_batch_norm
 from hf_vft.models.input_size import try_size
 from hf_vft.models.load import (
@@ -285,7 +286,7 @@ def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
     if config.model_type == "mobilenet_v2":
         state = backbone_weights(checkpoint.path, target)
     else:
-        source = AutoModel.from_pretrained(checkpoint.path, trust_remote_code=False)
+        source = read_weights(AutoModel, checkpoint.path)
         state = source.state_dict()
     known = target.state_dict()
     lost = [n for n in known if n not in state and not n.endswith("num_batches_tracked")]

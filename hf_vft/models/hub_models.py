@@ -135,7 +135,7 @@ def check_files(name: str, files: Iterable[str]) -> None:
             "adapter_config.json" in files
         )
         raise ModelError(f"{name}: no config.json, so this is not a transformers model.{adapter}")
-    if _weights_of(files):
+    if weights_of_files(files):
         return
     wanted = "save the model with `save_pretrained`, or name one that has model.safetensors."
     for file in files:
@@ -144,7 +144,7 @@ def check_files(name: str, files: Iterable[str]) -> None:
     raise ModelError(f"{name}: a config.json but no weights (model.safetensors).")
 
 
-def _weights_of(files: Iterable[str]) -> str | None:
+def weights_of_files(files: Iterable[str]) -> str | None:
     """The first of ``FORMATS`` that is among the files, whole or in several files."""
     files = set(files)
     return next((name for name in FORMATS if files & {name, name + INDEX}), None)
@@ -165,7 +165,7 @@ def download(repo_id: str) -> Path:
         info = HfApi().model_info(repo_id, timeout=TIMEOUT)
         files = [file.rfilename for file in info.siblings or []]
         check_files(repo_id, files)
-        weights = Path(_weights_of(files) or FORMATS[0])
+        weights = Path(weights_of_files(files) or FORMATS[0])
         whole = weights.name in files
         shards = f"{weights.stem}{SHARD}{weights.suffix}"
         wanted = [weights.name] if whole else [weights.name + INDEX, shards]

@@ -26,6 +26,7 @@ from hf_vft.models.adjustments import (
 )
 from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, fetched
 from hf_vft.models.blocks import owner
+from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.hub_models import read_processor, refused_pickle
 from hf_vft.models.input_size import check_logits, resize_input
 from hf_vft.models.processors import check_inputs, input_side, reframe
@@ -175,12 +176,12 @@ def weights_of(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrain
     if checkpoint.path in SCRATCH:
         model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
         return model
-    model, info = auto_class.from_pretrained(
+    model, info = read_weights(
+        auto_class,
         checkpoint.path,
         config=config,
         dtype=torch.float32,
         ignore_mismatched_sizes=True,
-        trust_remote_code=False,
         output_loading_info=True,
     )
     parts = anatomy(model)
@@ -216,9 +217,7 @@ def _copy_head(
     known: dict[int, str],
 ) -> None:
     """Give each class that the checkpoint knows its row of the last layer."""
-    before = auto_class.from_pretrained(
-        checkpoint.path, dtype=torch.float32, trust_remote_code=False
-    )
+    before = read_weights(auto_class, checkpoint.path, dtype=torch.float32)
     old, new = last_linear(before), last_linear(model)
     place = {name: number for number, name in known.items()}
     pairs = [(place[name], row) for row, name in enumerate(labels) if name in place]

@@ -14,6 +14,7 @@ import torch
 from transformers import AutoModel, TimmBackboneConfig
 
 from hf_vft.errors import ModelError
+from hf_vft.models.foreign_weights import read_weights
 
 TIMM_EPSILON = 1e-5
 WIDTHS = {0.35: "035", 0.5: "050", 0.75: "075", 1.0: "100", 1.4: "140"}
@@ -49,7 +50,7 @@ def backbone_weights(path: str, target: Any) -> dict[str, torch.Tensor]:
     Raises:
         ModelError: If the layers differ.
     """
-    source = AutoModel.from_pretrained(path, trust_remote_code=False)
+    source = read_weights(AutoModel, path)
     given = [(n, t) for n, t in source.state_dict().items() if n.endswith(PARTS)]
     wanted = [(n, t) for n, t in target.state_dict().items() if n.endswith(PARTS)]
     found = {}

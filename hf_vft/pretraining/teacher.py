@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from transformers import AutoModel
 
 from hf_vft.errors import RecipeError
 from hf_vft.models.backbones import choose_checkpoint, fetched
+from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.load import one_line, quiet
 from hf_vft.pretraining.response import quicken_norms
 
@@ -41,13 +42,10 @@ class Teacher(nn.Module):
 
     def __init__(self, name: str, sides: Sequence[int]) -> None:
         super().__init__()
-        auto_class: Any = AutoModel
         checkpoint = choose_checkpoint([name])
         with one_line(checkpoint), quiet():
             checkpoint = fetched(checkpoint)
-            self.backbone = auto_class.from_pretrained(
-                checkpoint.path, dtype=torch.float32, trust_remote_code=False
-            )
+            self.backbone = read_weights(AutoModel, checkpoint.path, dtype=torch.float32)
         quicken_norms(self.backbone)
         self.requires_grad_(False)
         self.eval()
