@@ -6,13 +6,14 @@ file whole or not at all.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,17 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    temporary.touch()
-    mode = temporary.stat().st_mode
-    write(temporary)
-    temporary.chmod(mode)  # safetensors lets nobody but the owner read what it writes
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        write(temporary)
+        temporary.chmod(mode)  # safetensors lets nobody but the owner read what it writes
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,8 +66,12 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     temporary.mkdir()
-    fill(temporary)
-    _let_read(temporary)
+    try:
+        fill(temporary)
+        _let_read(temporary)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     if path.exists():
         old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
         path.rename(old)
@@ -82,10 +91,20 @@ def _let_read(folder: Path) -> None:
 
 def remove_leftovers(path: Path) -> None:
     """Delete what a killed process was writing in ``path`` with the functions above."""
-    for leftover in [*path.rglob(".*.tmp"), *path.glob(".*.old")]:
+    _remove([*path.rglob(".*.tmp"), *path.glob(".*.old")])
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Delete what a killed process was making to put it at ``path``; whoever calls holds a lock."""
+    beside = f".{glob.escape(path.name)}.*"
+    _remove([*path.parent.glob(f"{beside}.tmp"), *path.parent.glob(f"{beside}.old")])
+
+
+def _remove(leftovers: Iterable[Path]) -> None:
+    for leftover in leftovers:
         if not _LEFTOVER.fullmatch(leftover.name):
             continue  # somebody else's
-        if leftover.is_dir():
+        if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover)
         else:
             leftover.unlink(missing_ok=True)

@@ -9,7 +9,14 @@ from safetensors.numpy import save_file
 from hf_vft import run as run_module
 from hf_vft.errors import RunError
 from hf_vft.recipe import load_recipe
-from hf_vft.run import RunDirectory, write_file, write_folder, write_json, write_text
+from hf_vft.run import (
+    RunDirectory,
+    remove_leftovers_of,
+    write_file,
+    write_folder,
+    write_json,
+    write_text,
+)
 
 
 class CrashError(Exception):
@@ -112,3 +119,32 @@ def test_a_broken_file_of_a_run_is_one_line(tmp_path: Path, content):
     with pytest.raises(RunError, match=r"metrics\.json: cannot be read") as caught:
         run.read_json(run.metrics_file)
     assert "\n" not in str(caught.value)
+
+
+def test_leftovers_of_one_thing_are_ours_alone(tmp_path: Path):
+    mark = "0" * 32
+    ours = [tmp_path / f".export.{mark}.tmp", tmp_path / f".export.{mark}.old"]
+    others = [
+        tmp_path / ".export.mine.tmp",
+        tmp_path / "export",
+        tmp_path / f".model.{mark}.tmp",
+        tmp_path / f".export2.{mark}.tmp",
+        tmp_path / f"export.{mark}.tmp",
+    ]
+    for folder in (*ours, *others):
+        (folder / "in").mkdir(parents=True)
+    remove_leftovers_of(tmp_path / "export")
+    assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+@pytest.mark.parametrize("write", [write_file, write_folder])
+def test_what_fails_leaves_nothing_beside_what_was_there(tmp_path: Path, write):
+    target = tmp_path / "it"
+
+    def full(place: Path) -> None:
+        (place / "part" if place.is_dir() else place).write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write(target, full)
+    assert not list(tmp_path.iterdir())

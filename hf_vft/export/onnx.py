@@ -18,16 +18,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import linear_sum_assignment
 
 from hf_vft.data.demo import DemoConfig, generate
-from hf_vft.errors import ModelError
+from hf_vft.errors import ModelError, RunError
 from hf_vft.evaluation.latency import median_ms
 from hf_vft.export.symbolic_len import symbolic_len
 from hf_vft.imports import require_package
-from hf_vft.run import RunDirectory, write_folder, write_json
+from hf_vft.run import RunDirectory, remove_leftovers_of, write_folder, write_json
 from hf_vft.tasks import get_task
 from hf_vft.tasks.answering import Answering, load_answering
 
@@ -39,6 +40,8 @@ TOLERANCE = 1e-3
 
 BATCHES = (1, 2, 5)
 """Sizes that are compared; the graph is traced with two pictures."""
+
+LOCK = ".export.lock"
 
 _ONE_FILE = 1 << 30
 """Bytes of weights from which on they lie beside the graph: protobuf ends at 2 GB."""
@@ -67,6 +70,7 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
     Raises:
         MissingDependencyError: If the packages of the extra ``onnx`` are not installed.
         ModelError: If the model cannot be translated, or does not answer the same then.
+        RunError: If another export of the run is being made.
     """
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require_package(package, "onnx")
@@ -84,8 +88,20 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
         write_json(folder / run.onnx_facts_file.name, facts.model_dump(mode="json"))
         found.append(facts)
 
-    write_folder(run.export, fill)
+    with _alone(run):
+        write_folder(run.export, fill)
     return found[0]
+
+
+@contextmanager
+def _alone(run: RunDirectory) -> Iterator[None]:
+    """One export of a run at a time; it begins by clearing up what a killed one left."""
+    try:
+        with FileLock(run.path / LOCK, timeout=0):
+            remove_leftovers_of(run.export)
+            yield
+    except Timeout:
+        raise RunError(f"{run.path}: another export is being made; wait for it.") from None
 
 
 def open_export(run: RunDirectory) -> Callable[[torch.Tensor], Arrays]:

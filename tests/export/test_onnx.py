@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ import torch
 from PIL import Image
 
 from hf_vft.cli.main import main
-from hf_vft.errors import MissingDependencyError, ModelError
+from hf_vft.errors import MissingDependencyError, ModelError, RunError
 from hf_vft.export import onnx
 from hf_vft.export.onnx import TOLERANCE, OnnxFacts, export_onnx
 from hf_vft.models.fresh_weights import draw_weights
+from hf_vft.recipe import Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.serving.predictor import Predictor
 from hf_vft.tasks import get_task
@@ -127,6 +129,28 @@ def test_what_onnx_runtime_says_is_a_line(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ModelError, match="ONNX Runtime cannot run the graph"):
         onnx.open_session(path)
+
+
+def test_an_export_clears_up_after_a_killed_one_and_is_alone(tmp_path: Path, monkeypatch) -> None:
+    run = RunDirectory(tmp_path)
+    run.recipe_file.write_text(Recipe(task="image-classification").to_yaml())
+    killed, foreign = tmp_path / f".export.{'a' * 32}.tmp", tmp_path / ".export.notes.tmp"
+    for folder in (killed, foreign):
+        folder.mkdir()
+
+    def second(*_: object) -> None:
+        assert not killed.exists()
+        with pytest.raises(RunError, match="another export is being made"):
+            export_onnx(run)
+        raise ModelError("enough")
+
+    task = SimpleNamespace(plain=lambda _: lambda _: torch.zeros(3, 8, 8))
+    monkeypatch.setattr(onnx, "get_task", lambda _: task)
+    monkeypatch.setattr(onnx, "load_answering", lambda *_, **__: (None, None))
+    monkeypatch.setattr(onnx, "_session_of", second)
+    with pytest.raises(ModelError, match="enough"):
+        export_onnx(run)
+    assert [path.name for path in tmp_path.glob(".export.*.tmp")] == [foreign.name]
 
 
 def test_queries_are_compared_as_a_set() -> None:
