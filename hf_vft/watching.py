@@ -36,6 +36,7 @@ from hf_vft.monitoring.several_labels import (
 from hf_vft.monitoring.trust import Trust
 from hf_vft.outputs import claim
 from hf_vft.records import ProductionLog, join_names
+from hf_vft.records.future import future_notes, latest_credible
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.training.display import Display, Silent
 from hf_vft.utils.spreadsheets import as_cell
@@ -90,7 +91,8 @@ def monitor_run(
         policy: What counts.
         scored: Where the log of mere pictures is written; needed for these alone.
         since: The first moment that counts.
-        until: The first moment that no longer counts.
+        until: The first moment that no longer counts; by default rows that are dated in the
+            future are left out, and the decision says how many.
         with_pictures: Whether the report may show pictures, where log and data are at hand.
         seed: Of everything random.
         display: Where progress is shown.
@@ -102,7 +104,8 @@ def monitor_run(
     run = RunDirectory.open(run_path)
     reference = Reference.load(run)
     log = _log_of(run_path, log_path, scored, display)
-    whole = _with_labels(read_window(log, reference, since, until), log)
+    latest = latest_credible(until)
+    whole = _with_labels(read_window(log, reference, since, until or latest), log, latest)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
     found, unlike = [], pd.DataFrame()
@@ -119,6 +122,7 @@ def monitor_run(
         to_label = pictures_to_label(frame, embeddings, unlike, policy.actions.ask_for)
         if to_label.empty:
             decision = decision.with_nothing_to_label()
+    decision = decision.with_reasons(future_notes(log, latest))
     known = whole.sample.frame.dropna(subset=["label"])
     scores = None
     if not reference.profile.one_label:
@@ -305,9 +309,9 @@ def _is_new(findings: Sequence[Finding], alpha: float) -> bool:
     )
 
 
-def _with_labels(window: Window, log: ProductionLog) -> Window:
+def _with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window:
     """The rows in the order of time, each with its label where one has arrived."""
-    given = log.read_labels().set_index("request_id")
+    given = log.read_labels(until=latest).set_index("request_id")
     ids = window.sample.frame["request_id"]
     frame = window.sample.frame.assign(label=ids.map(given["label"]))
     if given["boxes"].notna().any():

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,35 @@ def test_measured_loss_is_shown_over_time_and_nothing_is_left_to_label(
     page = (out / "monitor.html").read_text(encoding="utf-8")
     assert "Accuracy over time, measured on labels" in page
     assert "at training" in page
+
+
+@pytest.mark.parametrize(("until", "told"), [(None, True), ("2100-01-01", False)])
+def test_rows_dated_in_the_future_are_left_out_and_counted(
+    run: Path,
+    policy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    until: str | None,
+    told: bool,
+) -> None:
+    log, far = log_of(tmp_path / "log", labelled=True), datetime(2099, 1, 1, tzinfo=UTC)
+    strange, _ = drawn(150, np.random.default_rng(8), brightness=-3.0)
+    with ProductionLog(log).writer(slices=["part"]) as writer:
+        writer.append(
+            row | {"request_id": f"f{i}", "ts_utc": far + timedelta(minutes=i)}
+            for i, row in enumerate(strange)
+        )
+        writer.append_labels({"request_id": "r7", "label": "dent", "ts_utc": far} for _ in "ab")
+    out = tmp_path / "out"
+    words = ["--until", until] if until else []
+    status = status_of("monitor", run, log, "--policy", policy, "--out", out, *words)
+    said = capsys.readouterr().out
+    verdict = json.loads((out / "verdict.json").read_text())
+    sentence = "150 predictions, and labels of 1 requests"
+    for text in (said, " ".join(verdict["reasons"]), (out / "monitor.html").read_text()):
+        assert (sentence in text) == told
+    # Left out, they change nothing; counted in by a date that was asked for, they are the newest.
+    assert status == (0 if told else 3)
 
 
 def test_without_loss_but_with_all_labels_the_cause_is_looked_for(

@@ -71,6 +71,10 @@ class Decision(BaseModel):
         ]
         return self.model_copy(update={"headline": headline, "todo": todo})
 
+    def with_reasons(self, more: Sequence[str]) -> Decision:
+        """The same, with something else that has to be known."""
+        return self.model_copy(update={"reasons": [*self.reasons, *more]})
+
     @property
     def alert(self) -> bool:
         """Whether someone has to do something."""

@@ -28,6 +28,9 @@ from hf_vft.records.schema import check_version, schema_of
 
 _REPLACES = b"hf_vft.replaces"
 
+_DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, RecursionError)
+"""What pyarrow and json raise for it, behind a sound footer too."""
+
 
 @dataclass(frozen=True, order=True)
 class Partition:
@@ -45,10 +48,24 @@ class Partition:
 
     @classmethod
     def of_folder(cls, root: Path, folder: Path) -> Partition:
-        """The partition whose folder this is."""
-        table, *keys = folder.relative_to(root).parts
-        values = dict(key.split("=", 1) for key in keys)
-        return cls(table, values.get("model", ""), date.fromisoformat(values["date"]))
+        """The partition whose folder this is.
+
+        Raises:
+            LogError: If it is none: what lies there would count for nothing, or twice.
+        """
+        try:
+            table, *keys = folder.relative_to(root).parts
+            values = dict(key.split("=", 1) for key in keys)
+            partition = cls(table, values.get("model", ""), date.fromisoformat(values["date"]))
+        except (ValueError, KeyError):
+            partition = None
+        if partition is None or partition.folder(root) != folder:
+            model = "" if folder.relative_to(root).parts[:1] == ("labels",) else "model=HASH/"
+            raise LogError(
+                f"{folder}: no folder of a production log, as {model}date=2026-01-31 would be; "
+                "move it away."
+            )
+        return partition
 
     def folder(self, root: Path) -> Path:
         """Below the log's folder."""
@@ -109,19 +126,37 @@ def contents(root: Path, partition: Partition) -> Contents:
 def _open(path: Path) -> Part:
     try:
         metadata = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
-        raise LogError(f"{path}: damaged ({str(error).splitlines()[0]}); move it away.") from None
-    texts = metadata.metadata or {}
+        texts = metadata.metadata or {}
+        replaces = frozenset(map(str, json.loads(texts.get(_REPLACES, b"[]"))))
+    except FileNotFoundError:
+        raise  # a compaction was here
+    except _DAMAGE as error:
+        raise _damaged(path, error) from None
     check_version(texts, path)
-    return Part(path, metadata.num_rows, frozenset(json.loads(texts.get(_REPLACES, b"[]"))))
+    return Part(path, metadata.num_rows, replaces)
+
+
+def _damaged(path: Path, error: BaseException) -> LogError:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return LogError(f"{path}: damaged ({lines[0][:200]}); move it away.")
 
 
 def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """A part's rows; columns that it does not have are left out."""
-    with pq.ParquetFile(path) as file:
-        if columns is not None:
-            columns = [name for name in file.schema_arrow.names if name in columns]
-        return file.read(columns=columns).replace_schema_metadata(None)
+    """A part's rows; columns that it does not have are left out.
+
+    Raises:
+        FileNotFoundError: If a compaction has replaced it meanwhile.
+        LogError: If it is damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            if columns is not None:
+                columns = [name for name in file.schema_arrow.names if name in columns]
+            return file.read(columns=columns).replace_schema_metadata(None)
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as error:
+        raise _damaged(path, error) from None
 
 
 def write_part(

@@ -23,6 +23,7 @@ from hf_vft.data.stratify import divide
 from hf_vft.data.wording import counted, few
 from hf_vft.errors import DataError, LogError
 from hf_vft.records import PREDICTIONS, ProductionLog
+from hf_vft.records.future import future_notes, latest_credible
 from hf_vft.training.display import Display
 from hf_vft.training.feature_cache import default_cache
 
@@ -71,12 +72,16 @@ def read_recent(
     Raises:
         LogError: If no label came with a picture.
     """
-    labels = log.read_labels()[["request_id", "label"]].dropna()
-    shown = log.read(since).drop_duplicates("request_id", keep="last")
+    latest = latest_credible()
+    labels = log.read_labels(until=latest)[["request_id", "label"]].dropna()
+    shown = log.read(since, latest).drop_duplicates("request_id", keep="last")
     beside = [name for name in shown if name not in PREDICTIONS]
     frame = shown[["request_id", "ts_utc", "file", *beside]].merge(labels, on="request_id")
     if frame.empty:
-        raise LogError(f"{log.folder}: no labels yet; write them with `hf-vft log label`.")
+        why = " ".join(future_notes(log, latest))
+        raise LogError(
+            f"{log.folder}: no labels yet; write them with `hf-vft log label`. {why}".rstrip()
+        )
     frame["path"] = [
         None if path is None else str(path) for path in picture_paths(frame, log, pictures)
     ]
@@ -88,7 +93,7 @@ def read_recent(
         )
     lost = len(frame) - len(found)
     notes = [f"{counted(lost, 'labelled picture')} not found, left out."] if lost else []
-    return found.drop(columns="file"), notes
+    return found.drop(columns="file"), [*notes, *future_notes(log, latest)]
 
 
 def divide_recent(

@@ -186,3 +186,45 @@ def test_images_are_kept_by_request_and_nowhere_else(log: ProductionLog) -> None
     assert log.image_file("r2") is None
     with pytest.raises(LogError, match="must match"):
         log.image_file("*")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "date=",
+        "date=soon",
+        "date=2026-13-01",
+        "date=20260401",
+        "2026-04-01",
+        "date=2026-04-01/more",
+    ],
+)
+@pytest.mark.parametrize("table", ["predictions/model=m1", "labels"])
+def test_a_stray_folder_is_named_in_a_line_rather_than_left_out(
+    log: ProductionLog, table: str, name: str
+) -> None:
+    with log.writer() as writer:
+        writer.append([row(0)])
+        writer.append_labels([{"request_id": "r0", "label": "a"}])
+    stray = log.folder / table / name
+    stray.mkdir(parents=True)
+    assert len(log.read()) == 1  # an empty one holds nothing that could be missed
+    part = next((log.folder / table.split("/")[0]).rglob("part-*.parquet"))
+    (stray / "part-x.parquet").write_bytes(part.read_bytes())
+    for act in (log.compact, log.read if table != "labels" else log.read_labels):
+        with pytest.raises(LogError, match=r"no folder of a production log.*move it away") as found:
+            act()
+        assert str(stray) in str(found.value)
+        assert "\n" not in str(found.value)
+
+
+def test_damage_behind_a_sound_footer_is_named_in_a_line(log: ProductionLog) -> None:
+    with log.writer() as writer:
+        writer.append([row(i) for i in range(50)])
+    part = next(log.folder.rglob("part-*.parquet"))
+    content = bytearray(part.read_bytes())
+    content[4:2000] = bytes(1996)
+    part.write_bytes(bytes(content))
+    with pytest.raises(LogError, match=r"damaged .* move it away") as found:
+        log.read()
+    assert "\n" not in str(found.value)

@@ -167,3 +167,22 @@ def test_labels_without_a_picture_in_time_are_an_error(tmp_path: Path) -> None:
     log = log_of_three(tmp_path / "log")
     with pytest.raises(LogError, match="no labels yet"):
         read_recent(log, since=START + timedelta(days=1))
+
+
+def test_what_is_dated_in_the_future_is_not_the_newest(tmp_path: Path) -> None:
+    far = datetime(2099, 1, 1, tzinfo=UTC)
+    known = {"model_hash": "m1", "preprocessing_hash": "p1", "task": "image-classification"}
+    log = ProductionLog(tmp_path / "log")
+    with log.writer() as writer:
+        for name, moment in (("now", START), ("far", far)):
+            writer.append([{"request_id": name, "ts_utc": moment, **known}])
+            writer.keep_image(name, b"-", "png")
+        writer.append_labels(
+            {"request_id": name, "label": label, "ts_utc": moment}
+            for name, label, moment in (("now", "ok", START), ("far", "ok", START))
+        )
+        writer.append_labels([{"request_id": "now", "label": "dent", "ts_utc": far}])
+    frame, notes = read_recent(log)
+    assert frame[["request_id", "label"]].to_numpy().tolist() == [["now", "ok"]]
+    assert len(notes) == 1
+    assert "1 predictions, and labels of 1 requests" in notes[0]
