@@ -18,6 +18,7 @@ from hf_vft.data.sources.tools.kitti import kitti_files, read_kitti
 from hf_vft.data.sources.tools.label_studio import label_studio_files, read_label_studio
 from hf_vft.data.sources.tools.labelme import labelme_files, read_labelme
 from hf_vft.data.sources.tools.supervisely import read_supervisely, supervisely_files
+from hf_vft.data.sources.tools.tfrecord import read_tfrecord, tfrecord_files
 from hf_vft.data.sources.tools.via import read_via, via_files
 from hf_vft.data.sources.tools.wider_face import read_wider_face, wider_face_files
 from hf_vft.data.sources.unread_formats import UNREAD
@@ -63,6 +64,7 @@ FORMATS: tuple[Format, ...] = (
     Format("kitti", "KITTI", kitti_files, read_kitti),
     Format("dota", "DOTA", dota_files, read_dota),
     Format("wider-face", "WIDER FACE", wider_face_files, read_wider_face),
+    Format("tfrecord", "TFRecord", tfrecord_files, read_tfrecord, ANY),
 )
 """The formats that are read; where a folder is in several, the first counts."""
 

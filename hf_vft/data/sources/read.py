@@ -25,6 +25,7 @@ from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES
+from hf_vft.data.sources.tools.tfrecord import is_tfrecord_name, read_tfrecord
 from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
@@ -32,7 +33,7 @@ from hf_vft.recipe import DataConfig
 Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_KINDS = "a folder, a CSV, JSON Lines or Parquet file, or a zip file"
+_KINDS = "a folder, a CSV, JSON Lines, Parquet or TFRecord file, or a zip file"
 
 
 def describe_source(source: Source) -> str:
@@ -152,6 +153,9 @@ def _read_file(path: Path, how: How) -> Table:
         listing = Listing.of(path.parent.parent if beside else path.parent)
         name = path.relative_to(listing.root).as_posix()
         return read_coco(listing, {name: coco}, how)
+    if is_tfrecord_name(path.name):
+        maps = [file.name for file in path.parent.glob("*.pbtxt")]
+        return read_tfrecord(Listing(path.parent, (path.name, *maps)), [path.name], how)
     if suffix in TEXT_SUFFIXES:
         return rows_to_table(given_of_file(path, how), how)
     if suffix == ".parquet":

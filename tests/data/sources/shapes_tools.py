@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from tests.data.sources.shapes import IMAGE, Shape, lines, numbered
+from tests.data.sources.tf_records import as_records, encoded
 
 AB = "ab"
 
@@ -38,6 +39,27 @@ def voc(n: int, name: str | None = None) -> str:
 
 def yolo(n: int) -> str:
     return f"{n % 2} 0.375 0.5 0.5 0.5\n"
+
+
+def tf_boxes(numbers: range) -> bytes:
+    """Records as of the TensorFlow object detection API: one box of class a or b in each."""
+    box = {"xmin": 0.125, "ymin": 0.25, "xmax": 0.625, "ymax": 0.75}
+    return as_records([
+        {
+            "image/encoded": [encoded(n, IMAGE)], "image/filename": [f"{n}.jpg".encode()],
+            "image/object/class/text": [AB[n % 2].encode()],
+            **{f"image/object/bbox/{side}": [share] for side, share in box.items()},
+        }
+        for n in numbers
+    ])  # fmt: skip
+
+
+def tf_classes(numbers: range) -> bytes:
+    """Records of images with a class each."""
+    return as_records([
+        {"image/encoded": [encoded(n, IMAGE)], "image/class/text": [AB[n % 2].encode()]}
+        for n in numbers
+    ])  # fmt: skip
 
 
 BOX = ((2.0, 3.0, 8.0, 6.0), "a")
@@ -149,6 +171,17 @@ TOOLS = [
             "imagesource:GoogleEarth\ngsd:0.146\n5 1 9 4 5 7 1 4 plane 0\n",
     }, labels=("plane",), what="boxes", splits={"train": 5}, says=("5 turned box",),
         first=("train/images/P0.png", ((1, 1, 8, 6), "plane")), tool="DOTA"),
+    Shape("formats of tools", "TFRecord of boxes", {
+        "train/x.tfrecord": tf_boxes(range(6)), "valid/x.tfrecord": tf_boxes(range(6, 9)),
+    }, labels=("a", "b"), what="boxes", splits={"train": 6, "validation": 3},
+        first=("train/0.jpg", BOX), tool="Roboflow, TensorFlow object detection API"),
+    Shape("formats of tools", "TFRecord of classes", {
+        "train-00000-of-00001": tf_classes(range(6)),
+        "validation-00000-of-00001": tf_classes(range(6, 9)),
+    }, labels=("a", "b"), splits={"train": 6, "validation": 3}, tool="TensorFlow ImageNet scripts"),
+    Shape("formats of tools", "TFRecord that is cut off", {
+        "x.tfrecord": tf_classes(range(6))[:-9],
+    }, error="record 6: the file is cut off here"),
     Shape("formats of tools", "WIDER FACE", {
         "WIDER_train/images/0--Parade/0_{0..3}.jpg": IMAGE,
         "WIDER_val/images/0--Parade/0_{4..5}.jpg": IMAGE,
