@@ -35,6 +35,7 @@ from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.display import Display, Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
+from hf_vft.utils.full_disk import is_full_disk
 
 TOLD_BEFORE = ("identical_across", "identical_conflict", "unusable")
 """Findings of the audit that loading the data has already warned of."""
@@ -68,7 +69,7 @@ def fit(
     run, started = RunDirectory(Path(out)), time.monotonic() if started is None else started
     speaks = join_processes().is_main_process
     display = display if display and speaks else Silent()
-    with _held(run):
+    with _told_of_a_full_disk(run), _held(run):
         recipe = _settled(recipe, run, resume=resume)
         asked = recipe
         data = _read(recipe, run, display)
@@ -98,6 +99,19 @@ def _keep(run: RunDirectory, prepared: Prepared, tuned: FineTuned) -> None:
     if PartialState().is_main_process:
         save_model(run, prepared.loaded, tuned)
     PartialState().wait_for_everyone()
+
+
+@contextmanager
+def _told_of_a_full_disk(run: RunDirectory) -> Iterator[None]:
+    """Nothing that is finished is lost by it, so the way on is said."""
+    try:
+        yield
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        begun = run.asked_file.is_file()
+        way = "add --resume, which goes on from what is finished" if begun else "begin again"
+        raise RunError(f"{run.path}: the disk is full. Make room on it, then {way}.") from error
 
 
 @contextmanager

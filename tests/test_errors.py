@@ -1,3 +1,4 @@
+import errno
 import inspect
 
 import pytest
@@ -45,6 +46,15 @@ def test_a_fault_of_the_program_is_not_hidden(failing):
     failing(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         main(["fit"])
+
+
+def test_a_full_disk_is_one_line_in_every_command(failing, capsys):
+    failing(OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(SystemExit) as end:
+        main(["predict"])
+    assert end.value.code == 1
+    line = "hf-vft: the disk is full. Make room on it, then run this again.\n"
+    assert capsys.readouterr().err == line
 
 
 def test_an_interruption_says_how_to_go_on(failing, capsys):

@@ -29,6 +29,7 @@ from hf_vft.cli.commands import (
 )
 from hf_vft.cli.launch import end, let_others_speak
 from hf_vft.errors import VftError
+from hf_vft.utils.full_disk import is_full_disk
 
 INTERRUPTED = 130
 
@@ -80,6 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "hf-vft: stopped. What is finished is kept; --resume goes on.", fg="yellow", err=True
         )
         sys.exit(INTERRUPTED)
-    except Exception:
-        let_others_speak(own_mistake=False)
-        raise
+    except Exception as error:
+        full = is_full_disk(error) and not debug
+        let_others_speak(own_mistake=full)
+        if not full:
+            raise
+        typer.secho(
+            "hf-vft: the disk is full. Make room on it, then run this again.", fg="red", err=True
+        )
+        end(1)

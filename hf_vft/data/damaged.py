@@ -10,6 +10,7 @@ import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
 from hf_vft.errors import DataError
+from hf_vft.utils.full_disk import is_full_disk
 
 _LONGEST = 1_000
 
@@ -43,6 +44,8 @@ def damage_in_a_line(read: Callable[P, R]) -> Callable[P, R]:
                 raise DataError(f"{str(error)[:_LONGEST]}…") from error
             raise
         except _RAISED as error:
+            if is_full_disk(error):
+                raise  # of unpacking, or of the cache; the data may be sound
             text = " ".join(str(error).split())[:200] or type(error).__name__
             raise DataError(f"The data is damaged, or not what it seems to be: {text}") from error
 
