@@ -27,6 +27,7 @@ from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
 from hf_vft.run import RunDirectory, write_folder
 from hf_vft.serving.predictor import Predictor
 from hf_vft.serving.recording import Recorder, Shown
+from hf_vft.steps.reading import tell_reading
 from hf_vft.steps.truth import label_read
 from hf_vft.training.display import Display, Silent
 from hf_vft.training.feature_cache import default_cache
@@ -79,8 +80,7 @@ def observe(
     predictor = Predictor(RunDirectory.open(run_path))
     recorder = Recorder(predictor)
     table = _pictures(source, predictor.recipe.data, predictor.task.kind)
-    if table.reading is not None:
-        display.say(table.reading.statement)
+    tell_reading(table.reading, table.notes, display)
     slices, times = _columns(table, display)
     log = ProductionLog(log_folder)
     rejected: dict[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from hf_vft.data.verify import Check, Progress, verify_images
 from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
+
+OnRead = Callable[[Reading | None, Sequence[str]], None]
+"""Called with what a source was taken for, and one line per doubtful thing."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def load_data(
     kind: str | None = None,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> ImageData:
     """Read, check and divide labelled pictures.
 
@@ -134,6 +138,7 @@ def load_data(
             what is there.
         cache_dir: Where results of checking, and unpacked archives, are kept.
         progress: Called with the number of pictures checked and of all.
+        on_read: Called with what the source was read as, before anything of it can be refused.
 
     Returns:
         The splits; what was left out; what deserves a look.
@@ -142,6 +147,8 @@ def load_data(
         DataError: One line, before any training: what is wrong with the data and what to do.
     """
     table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
+    if on_read is not None:
+        on_read(table.reading, table.notes)
     checks, rejected, kept = _usable(table, config, cache_dir, progress)
     table = _cleaned(table, checks)
     classes = class_order(
@@ -197,6 +204,7 @@ def load_labelled(
     split: str | None = None,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
+    on_read: OnRead | None = None,
 ) -> LabelledPictures:
     """Read and check labelled pictures to measure a model on; nothing is divided.
 
@@ -208,11 +216,14 @@ def load_labelled(
         split: Only this one of the source; all pictures by default.
         cache_dir: Where results of checking, and unpacked archives, are kept.
         progress: Called with the number of pictures checked and of all.
+        on_read: Called with what the source was read as, before anything of it can be refused.
 
     Raises:
         DataError: If a label is none of the model's, or no usable picture is left.
     """
     table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
+    if on_read is not None:
+        on_read(table.reading, table.notes)
     if split is not None:
         rows = [row for row, name in enumerate(table.splits or ()) if name == split]
         if not rows:

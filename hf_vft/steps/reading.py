@@ -30,6 +30,7 @@ def read_pictures(
         DataError: One line on what is wrong with them.
     """
     display.start("checking pictures", 1)
+    said: list[str] = []
     data = load_data(
         str(config.path),
         config,
@@ -37,8 +38,9 @@ def read_pictures(
         kind=kind,
         cache_dir=default_cache() / "data",
         progress=lambda done, total: display.advance(done, total=total),
+        on_read=lambda reading, notes: said.extend(tell_reading(reading, notes, display)),
     )
-    _tell(data, display)
+    _tell_rest(data, said, display)
     return data
 
 
@@ -57,6 +59,7 @@ def read_labelled(
         DataError: One line on what is wrong with them.
     """
     display.start("checking pictures", 1)
+    said: list[str] = []
     found = load_labelled(
         source,
         config,
@@ -65,8 +68,9 @@ def read_labelled(
         split=split,
         cache_dir=default_cache() / "data",
         progress=lambda done, total: display.advance(done, total=total),
+        on_read=lambda reading, notes: said.extend(tell_reading(reading, notes, display)),
     )
-    _tell(found, display)
+    _tell_rest(found, said, display)
     return found
 
 
@@ -97,13 +101,25 @@ def settle_reading(recipe: Recipe, reading: Reading | None) -> tuple[Recipe, lis
     return recipe, choices
 
 
-def _tell(found: ImageData | LabelledPictures, display: Display) -> None:
-    if found.reading is not None:
-        display.say(found.reading.statement)
-        for line in found.reading.guessed(found.notes):
+def tell_reading(reading: Reading | None, notes: Sequence[str], display: Display) -> Sequence[str]:
+    """Say what a source was read as, so that it stands before whatever is refused later.
+
+    Returns:
+        The notes, which are said now.
+    """
+    if reading is not None:
+        display.say(reading.statement)
+        for line in reading.guessed(notes):
             display.say(line)
-    for note in found.notes:
+    for note in notes:
         display.warn(note)
+    return notes
+
+
+def _tell_rest(found: ImageData | LabelledPictures, said: list[str], display: Display) -> None:
+    for note in found.notes:
+        if note not in said:
+            display.warn(note)
     if found.rejected:
         first = found.rejected[0]
         display.warn(

@@ -76,6 +76,7 @@ def push_data(
     from hf_vft.hub.client import check_may_write, hub_api
     from hf_vft.hub.datasets import push_dataset
     from hf_vft.recipe import load_recipe
+    from hf_vft.steps.reading import tell_reading
     from hf_vft.training.feature_cache import default_cache
 
     quiet_libraries()
@@ -89,7 +90,6 @@ def push_data(
             seed=recipe.seed,
             cache_dir=default_cache() / "data",
             progress=lambda done, total: display.advance(done, total=total),
+            on_read=lambda reading, notes: tell_reading(reading, notes, display),
         )
-        if pictures.reading is not None:
-            display.say(pictures.reading.statement)
     typer.echo(push_dataset(pictures, repo_id, private=private))
