@@ -28,7 +28,7 @@ from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
 from hf_vft.recipe import DataConfig
 
-OnRead = Callable[[Reading | None, Sequence[str]], None]
+OnRead = Callable[[Reading | None, Sequence[str]], object]
 """Called with what a source was taken for, and one line per doubtful thing."""
 
 
