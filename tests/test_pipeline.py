@@ -290,45 +290,43 @@ class TestKillAndResume:
         assert same_answers(copy, whole)
 
 
-class TestFullDisk:
-    """What is written before the disk is full is kept, and the line says how to go on."""
+@pytest.mark.parametrize(("writes", "way"), [(0, "begin again"), (1, "add --resume")])
+def test_a_full_disk_is_one_line_that_says_how_to_go_on(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, way: str
+) -> None:
+    recipe, out = small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run"
 
-    @pytest.mark.parametrize(("writes", "way"), [(0, "begin again"), (1, "add --resume")])
-    def test_it_is_one_line_that_says_how_to_go_on(
-        self, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, way: str
-    ) -> None:
-        recipe, out = small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run"
+    def reached(*_: Any, **__: Any) -> None:
+        raise LookupError("the training begins")
 
-        def reached(*_: Any, **__: Any) -> None:
-            raise LookupError("the training begins")
+    monkeypatch.setattr(hf_vft.pipeline, "choose_and_train", reached)
+    with monkeypatch.context() as patched:
+        sound, done = os.fsync, []
 
-        monkeypatch.setattr(hf_vft.pipeline, "choose_and_train", reached)
-        with monkeypatch.context() as patched:
-            sound, done = os.fsync, []
+        def fsync(file: int) -> None:
+            if (out / "state").is_dir():
+                if len(done) == writes:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                done.append(file)
+            sound(file)
 
-            def fsync(file: int) -> None:
-                if (out / "state").is_dir():
-                    if len(done) == writes:
-                        raise OSError(errno.ENOSPC, "No space left on device")
-                    done.append(file)
-                sound(file)
+        patched.setattr("hf_vft.run.os.fsync", fsync)
+        with pytest.raises(
+            RunError, match=rf"the disk is full\. Make room on it, then {way}"
+        ) as told:
+            fit(recipe, out)
+    assert "\n" not in str(told.value)
+    assert not list(out.rglob("*.tmp"))
+    with pytest.raises(LookupError, match="the training begins"):
+        fit(recipe if writes == 0 else None, out, resume=writes > 0)
 
-            patched.setattr("hf_vft.run.os.fsync", fsync)
-            with pytest.raises(
-                RunError, match=rf"the disk is full\. Make room on it, then {way}"
-            ) as told:
-                fit(recipe, out)
-        assert "\n" not in str(told.value)
-        assert not list(out.rglob("*.tmp"))
-        with pytest.raises(LookupError, match="the training begins"):
-            fit(recipe if writes == 0 else None, out, resume=writes > 0)
 
-    def test_another_error_stays_what_it_is(
-        self, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def denied(*_: Any, **__: Any) -> None:
-            raise PermissionError(errno.EACCES, "Permission denied")
+def test_another_error_stays_what_it_is(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
 
-        monkeypatch.setattr(hf_vft.pipeline, "choose_and_train", denied)
-        with pytest.raises(PermissionError):
-            fit(small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run")
+    monkeypatch.setattr(hf_vft.pipeline, "choose_and_train", denied)
+    with pytest.raises(PermissionError):
+        fit(small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run")
