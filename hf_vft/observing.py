@@ -148,6 +148,7 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
         max_pixels=config.max_pixels,
         bit_depth=config.bit_depth,
         box_format=config.box_format,
+        classes=config.classes,
         label_separator=config.label_separator,
     )
     how: dict[str, Any] = {"labelled": False} | ({} if kind == "class" else {"kind": kind})

@@ -54,6 +54,11 @@ class DataConfig(Section):
     label_columns: list[str] | Auto = Field(
         "auto", description="Columns of 0 and 1, one for each class, in place of label_column."
     )
+    classes: list[str] | None = Field(
+        None,
+        description="Names for labels that are the numbers 0, 1, 2, ..., or the places of a vector "
+        "of 0 and 1.",
+    )
     label_separator: str | None = Field(
         None,
         description="What stands between several labels in a text; none: a text is one label. "

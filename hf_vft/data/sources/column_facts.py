@@ -91,6 +91,11 @@ class ColumnFacts:
         return self.is_flag or self.is_sign_flag or self.is_uncertain_flag
 
     @property
+    def may_be_flag(self) -> bool:
+        """Whether it marks images, or none, or all: a class that one file does not have."""
+        return self.is_scalar and bool(self.counts) and self.words <= TRUE | FALSE | {NEGATIVE}
+
+    @property
     def is_number(self) -> bool:
         """Whether all its values are numbers, written as text or not."""
         return self.is_scalar and bool(self.counts) and all(map(_is_number, self.counts))

@@ -92,7 +92,7 @@ def _from_flags(
     kind: str | None,
 ) -> Labels:
     for name in names:
-        if not facts[name].is_any_flag:
+        if not facts[name].may_be_flag:
             raise DataError(f"data.label_columns: column {name!r} holds more than 0 and 1.")
     uncertain = [name for name in names if facts[name].is_uncertain_flag]
     if uncertain:  # -1 means the same in all of them
@@ -188,8 +188,8 @@ def _plain_lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
             for one in values
         ]
         note = (
-            f"Column {column!r} holds vectors of {length} values 0 and 1, so each place is a "
-            f"class, named by its number from 0."
+            f"Column {column!r} holds vectors of {length} values 0 and 1: each place is a class, "
+            f"called by its number from 0; set data.classes to {length} names to name them."
         )
         return Labels(KINDS["classes"], marked, places, (), [note])
     names = list(inner.names) if isinstance(inner, datasets.ClassLabel) else None

@@ -89,8 +89,8 @@ def parsed_list(text: str) -> list[Any] | None:
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
         return list(found) if isinstance(found, list) else None
-    words = text[1:-1].split()  # as numpy prints
-    return words if words and all(word.strip(".").isdigit() for word in words) else None
+    words = [word.removesuffix(".") for word in text[1:-1].split()]  # as numpy prints
+    return [int(word) for word in words] if words and all(map(str.isdecimal, words)) else None
 
 
 def is_k_hot(lists: Iterable[Sequence[Any] | None]) -> int:

@@ -20,6 +20,7 @@ from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.formats import format_names, recognised
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
+from hf_vft.data.sources.numbered import with_names_of_numbers
 from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
@@ -85,7 +86,7 @@ def read_source(
         )
     if config.split_column == NONE:
         table = replace(table, splits=None)
-    return _described(table)
+    return _described(with_names_of_numbers(table, config.classes))
 
 
 def _described(table: Table) -> Table:

@@ -118,7 +118,19 @@ TABLES = [
     }, open="list.csv", labels=("a", "b"), what="classes", first=("p0.jpg", "a, b"), tool="pandas"),
     Shape("several labels", "a vector as text", {
         **NINE, "list.csv": numbered("image;target", 9, lambda n: f"p{n}.jpg;[1 {n % 2} 0]"),
-    }, open="list.csv", labels=("0", "1"), what="classes", first=("p1.jpg", "0, 1"), tool="numpy"),
+    }, open="list.csv", labels=("0", "1"), what="classes", first=("p0.jpg", "0"), tool="numpy",
+        says=("set data.classes to 3 names",)),
+    Shape("several labels", "a vector with names", {
+        **NINE, "list.csv": numbered("image;target", 9, lambda n: f"p{n}.jpg;[1, {n % 2}, 0]"),
+    }, open="list.csv", config={"classes": ["car", "bus", "tram"]}, labels=("car", "bus"),
+        what="classes", first=("p1.jpg", "bus, car")),
+    Shape("several labels", "a vector with too few names", {
+        **NINE, "list.csv": numbered("image;target", 9, lambda n: f"p{n}.jpg;[1, {n % 2}, 0]"),
+    }, open="list.csv", config={"classes": ["car", "bus"]}, error="gives 2 names"),
+    Shape("columns of 0 and 1", "one of them never set, named", {
+        **NINE, "list.csv": numbered("image,a,b", 9, lambda n: f"p{n}.jpg,1,0"),
+    }, open="list.csv", config={"label_columns": ["a", "b"]}, labels=("a",), what="classes",
+        first=("p0.jpg", "a")),
     Shape("several labels", "one row for each", {
         **NINE, "list.csv": lines("image,label", *(
             f"p{n}.jpg,{c}" for n in range(9) for c in ("ab" if n % 2 else "c"))),
