@@ -18,6 +18,7 @@ from hf_vft.errors import RunError
 from hf_vft.imports import require_package
 from hf_vft.monitoring.decision import Action, Decision, Judged
 from hf_vft.monitoring.findings import LEVELS, Finding, Section, shown
+from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.pictures import Row
 from hf_vft.run import write_text
 
@@ -135,7 +136,7 @@ def write_report(
         The snapshot.
     """
     snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, pictures=pictures)
-    page = snapshot.get_html_str(as_iframe=False)
+    page = inert(snapshot.get_html_str(as_iframe=False))
     write_text(out / "monitor.html", page.replace("</head>", f"<style>{_STYLE}</style></head>", 1))
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
     write_text(out / "snapshot.json", snapshot.dumps())

@@ -1,10 +1,12 @@
 import json
 import socket
+from html.parser import HTMLParser
 
 import pytest
 
 from hf_vft.errors import RunError
 from hf_vft.monitoring.decision import decide
+from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.report import (
     TITLES,
@@ -104,3 +106,49 @@ def test_the_dashboard_joins_a_figure_of_all_reports_into_one_line():
         for snapshot in (make_snapshot(DECISION, name="a"), make_snapshot(quiet, name="b"))
     ]
     assert values == [3.0, 0.0]
+
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def elements(page: str) -> list[tuple[str, list[str]]]:
+    """Name and names of attributes of each element of a page, as a browser tells them apart."""
+    found: list[tuple[str, list[str]]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append((tag, [name for name, _ in attrs]))
+
+    Reader().feed(page)
+    return found
+
+
+def test_slice_values_with_markup_are_inert(tmp_path):
+    """Such as a log of strangers holds them: in a finding's name, values and note."""
+
+    def page(text: str) -> str:
+        found = WORSE.model_copy(
+            update={
+                "section": "bias",
+                "name": f"new_gap {text}",
+                "reference": text,
+                "current": text,
+                "note": f"camera {text}: worse",
+                "effect": 0.5,
+            }
+        )
+        decision = decide([[STRONG, found]] * 3, Policy()).with_reasons([f"camera {text}"])
+        out = tmp_path / str(len(text))
+        out.mkdir()
+        write_report(decision, out, name="test")
+        return (out / "monitor.html").read_text(encoding="utf-8")
+
+    harmless, hostile = page("left"), page(EVIL)
+    assert elements(hostile) == elements(harmless)
+    assert EVIL not in hostile
+    assert hostile.count("alert(1)") > 3  # it is there, as text
+
+
+def test_a_page_of_another_make_is_refused_rather_than_written():
+    with pytest.raises(RunError, match="another page"):
+        inert("<script>var data = loaded();</script>")
