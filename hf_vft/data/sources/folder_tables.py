@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hf_vft.data.sources.box_columns import box_corners
-from hf_vft.data.sources.column_facts import gather
+from hf_vft.data.sources.column_facts import ColumnFacts, gather
 from hf_vft.data.sources.column_names import LABEL_NAMES
-from hf_vft.data.sources.decide_columns import decide_columns, image_column
+from hf_vft.data.sources.decide_columns import ImageColumn, decide_columns, image_column
 from hf_vft.data.sources.finder import Finder
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
@@ -98,7 +98,7 @@ def find_tables(listing: Listing, how: How) -> FolderTables | None:
             found.append(table)
     if not found:
         return None
-    return _chosen(found, listing, asked=asked)
+    return _chosen(_judged_together(found, how), listing, asked=asked)
 
 
 def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
@@ -142,17 +142,44 @@ def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTabl
         return None
     usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
     usual = usual or box_corners(facts) is not None
-    labelled = usual or how.config.label_column != "auto"
-    if not labelled:
-        try:
-            labelled = decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
-        except AmbiguousSourceError:
-            labelled = True
-        except DataError:
-            labelled = False
+    labelled = usual or how.config.label_column != "auto" or _holds_labels(facts, image, how, file)
     folder, name = posixpath.split(file)
     split = split_of_path(folder.split("/")) or split_of_path([posixpath.splitext(name)[0]])
     return FolderTable(file, content, image.name, split, labelled, usual)
+
+
+def _holds_labels(
+    facts: Mapping[str, ColumnFacts], image: ImageColumn, how: How, file: str
+) -> bool:
+    try:
+        return decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
+    except AmbiguousSourceError:
+        return True
+    except DataError:
+        return False
+
+
+def _judged_together(found: Sequence[FolderTable], how: How) -> list[FolderTable]:
+    """A file may hold one class alone; what its columns are shows beside those of its sisters."""
+    sisters: dict[tuple[str, ...], list[FolderTable]] = defaultdict(list)
+    for table in found:
+        sisters[tuple(table.content.columns)].append(table)
+    labelled: set[str] = set()
+    for names, tables in sisters.items():
+        if len(tables) < 2 or any(table.labelled for table in tables):
+            continue
+        joined = {n: [v for table in tables for v in table.content.columns[n]] for n in names}
+        image = ImageColumn(tables[0].image)
+        if _holds_labels(gather(to_rows(joined)), image, how, tables[0].file):
+            labelled |= {table.file for table in tables}
+    return [replace(t, labelled=True) if t.file in labelled else t for t in found]
+
+
+def _are_parts(tables: Sequence[FolderTable]) -> bool:
+    """Whether tables have the same columns and no image in common: one for each class, say."""
+    names = [set(map(str, table.content.columns[table.image])) for table in tables]
+    same = len({tuple(table.content.columns) for table in tables}) == 1
+    return same and len(set().union(*names)) == sum(map(len, names))
 
 
 def finder_for(listing: Listing, file: str, how: How) -> Finder:
@@ -188,6 +215,8 @@ def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> F
     splits = Counter(table.split for table in labelled)
     if None not in splits and max(splits.values()) == 1:
         return FolderTables(tuple(labelled), left_out)
+    if set(splits) == {None} and _are_parts(labelled):
+        return FolderTables(tuple(labelled), left_out)
     raise ask(
         listing.name,
         f"{len(labelled)} tables name its images.",
@@ -216,12 +245,13 @@ def given_of(found: FolderTables, listing: Listing, how: How) -> Given:
             left_out=found.left_out,
         )
     columns, splits = _together(found.tables, listing, how)
+    divided = all(table.split is not None for table in found.tables)
     return Given(
         to_rows(columns),
         f"the tables {', '.join(table.file for table in found.tables)}",
         Finder(listing.root, listing, "", how.contained),
-        splits,
-        "the names of these files",
+        splits if divided else None,
+        "the names of these files" if divided else "",
         notes,
         found.left_out,
     )

@@ -53,9 +53,19 @@ def from_evidence(
     if len(options) > 1:
         raise ask(where, "several columns could hold the labels.", options)
     if flags:
-        return None, tuple(flags), ()
+        return None, tuple(flags), _never_set(facts, flags)
     reason = f"Column {texts[0]!r} is the only one whose values repeat like classes"
     return texts[0], (), (Guess("data.label_column", texts[0], reason),)
+
+
+def _never_set(facts: Mapping[str, ColumnFacts], flags: Sequence[str]) -> tuple[Guess, ...]:
+    """What is concluded of columns of 0 alone, or of 1 alone, beside those of 0 and 1."""
+    same = [n for n, f in facts.items() if n not in flags and f.may_be_flag and not is_attribute(n)]
+    if not same:
+        return ()
+    listed = few([repr(name) for name in same])
+    reason = f"The same in every row, and so taken for no class: {listed}"
+    return (Guess("data.label_columns", list(flags), reason),)
 
 
 def _is_class(name: str) -> bool:

@@ -110,7 +110,25 @@ def is_number(word: str) -> bool:
     return True
 
 
+def _is_vott(content: Any) -> bool:
+    keys = _keys(content)
+    return {"asset", "regions"} <= keys or {"assets", "tags"} <= keys
+
+
 UNREAD: tuple[UnreadFormat, ...] = (
+    UnreadFormat(
+        "VoTT's own JSON", first_json(".json", _is_vott), "export Pascal VOC, CSV or TFRecord"
+    ),
+    UnreadFormat(
+        "V7 Darwin's own JSON",
+        first_json(".json", lambda content: {"item", "annotations"} <= _keys(content)),
+        "export COCO, Pascal VOC, CVAT or YOLO",
+    ),
+    UnreadFormat(
+        "SuperAnnotate's own JSON",
+        first_json(".json", lambda content: {"metadata", "instances"} <= _keys(content)),
+        "export COCO, Pascal VOC or YOLO",
+    ),
     UnreadFormat(
         "a description of segmentation (nnU-Net, MONAI)",
         first_json("dataset.json", lambda content: "training" in _keys(content)),

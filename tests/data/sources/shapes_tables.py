@@ -127,6 +127,24 @@ TABLES = [
     Shape("several labels", "a vector with too few names", {
         **NINE, "list.csv": numbered("image;target", 9, lambda n: f"p{n}.jpg;[1, {n % 2}, 0]"),
     }, open="list.csv", config={"classes": ["car", "bus"]}, error="gives 2 names"),
+    Shape("columns of 0 and 1", "one of them never set", {
+        **NINE, "list.csv": numbered("image,a,b,c", 9, lambda n:
+            f"p{n}.jpg,{n % 2},{n % 3 // 2},0"),
+    }, open="list.csv", labels=("a", "b"), what="classes", says=("taken for no class: 'c'",)),
+    Shape("columns of 0 and 1", "each set in one file alone", {
+        "train/{0..4}.jpg": IMAGE, "valid/{5..8}.jpg": IMAGE,
+        "train/_classes.csv": numbered("filename, a, b", 5, lambda n: f"{n}.jpg, 1, 0"),
+        "valid/_classes.csv": numbered("filename, a, b", 4, lambda n: f"{n + 5}.jpg, 0, 1"),
+    }, labels=("a", "b"), what="classes", splits={"train": 5, "validation": 4},
+        tool="Roboflow multi-class"),
+    Shape("labels.csv beside images", "a table for each class", {
+        **NINE, "cancer.csv": numbered("image,has_cancer", 4, lambda n: f"p{n}.jpg,1"),
+        "healthy.csv": numbered("image,has_cancer", 5, lambda n: f"p{n + 4}.jpg,0"),
+    }, labels=("0", "1"), first=("p0.jpg", "1"), says=("the tables cancer.csv, healthy.csv",)),
+    Shape("labels.csv beside images", "a class in each split alone", {
+        **NINE, "train.csv": numbered("image,has_cancer", 5, lambda n: f"p{n}.jpg,1"),
+        "val.csv": numbered("image,has_cancer", 4, lambda n: f"p{n + 5}.jpg,0"),
+    }, labels=("0", "1"), splits={"train": 5, "validation": 4}),
     Shape("columns of 0 and 1", "one of them never set, named", {
         **NINE, "list.csv": numbered("image,a,b", 9, lambda n: f"p{n}.jpg,1,0"),
     }, open="list.csv", config={"label_columns": ["a", "b"]}, labels=("a",), what="classes",

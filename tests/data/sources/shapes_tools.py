@@ -182,6 +182,16 @@ TOOLS = [
     Shape("formats of tools", "TFRecord that is cut off", {
         "x.tfrecord": tf_classes(range(6))[:-9],
     }, error="record 6: the file is cut off here"),
+    Shape("formats that are not read", "VoTT", {
+        "out/{0..3}.jpg": IMAGE, "out/x-export.json": json.dumps({"assets": {}, "tags": []}),
+    }, error="VoTT's own JSON, which is not read: export Pascal VOC, CSV or TFRecord",
+        tool="VoTT"),
+    Shape("formats that are not read", "V7 Darwin", {
+        "{0..3}.jpg": IMAGE, "{0..3}.json": json.dumps({"item": {}, "annotations": []}),
+    }, error="V7 Darwin's own JSON, which is not read: export COCO", tool="V7 Darwin"),
+    Shape("formats that are not read", "SuperAnnotate", {
+        "{0..3}.jpg": IMAGE, "{0..3}.jpg.json": json.dumps({"metadata": {}, "instances": []}),
+    }, error="SuperAnnotate's own JSON, which is not read: export COCO", tool="SuperAnnotate"),
     Shape("formats of tools", "WIDER FACE", {
         "WIDER_train/images/0--Parade/0_{0..3}.jpg": IMAGE,
         "WIDER_val/images/0--Parade/0_{4..5}.jpg": IMAGE,
