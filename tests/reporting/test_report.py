@@ -8,6 +8,7 @@ import pytest
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.robustness import Robustness
+from hf_vft.hub.card_tables import slices_tables
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.report import confused_pairs, grouped_choices, render_report
@@ -147,6 +148,24 @@ def test_names_from_outside_are_only_text(tmp_path):
     assert not page.all("script")
     assert not any("onload" in attributes for _, attributes in page.tags)
     assert "alert(1)" in page.text
+
+
+def test_slice_values_with_markup_are_inert(tmp_path):
+    """In the report and on the card: columns and values of a stranger's table."""
+    report = made.made_report(n_bootstrap=20)
+    split = report.splits["test"]
+    values = next(iter(split.slices.values()))
+    hostile = {f"{EVIL}<img src=x onerror=alert({i})>": v for i, v in enumerate(values.values())}
+    split = split.model_copy(update={"slices": {EVIL: hostile}})
+    report = report.model_copy(update={"splits": {**report.splits, "test": split}})
+    _, page = rendered(tmp_path, report)
+    assert not page.all("script")
+    assert not any({"onload", "onerror"} & set(attributes) for _, attributes in page.tags)
+    assert "onerror=alert(1)" in page.text
+    card = slices_tables(split)
+    outside = re.sub(r"`[^`]*`", "", card)  # in code type, markup is text
+    assert "onerror=alert(1)" in outside
+    assert not re.search(r"<\w", outside)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 15, 16, 40, 120])
