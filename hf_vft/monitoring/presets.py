@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from hf_vft.imports import require_package
+from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.inputs import PROPERTIES
 from hf_vft.monitoring.labels import MIN_ROWS
 from hf_vft.run import write_text
@@ -73,7 +74,7 @@ def write_presets(
     with warnings.catch_warnings():  # what does not vary has no correlation
         warnings.simplefilter("ignore", RuntimeWarning)
         snapshot = Report(presets).run(*sets)
-    write_text(out / FILE, snapshot.get_html_str(as_iframe=False))
+    write_text(out / FILE, inert(snapshot.get_html_str(as_iframe=False)))
     return out / FILE
 
 
