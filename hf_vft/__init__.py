@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from hf_vft.data.load import ImageData, load_data
     from hf_vft.errors import VftError
     from hf_vft.evaluation.results import EvalReport
-    from hf_vft.pipeline import fit
-    from hf_vft.recipe import Recipe, load_recipe
-    from hf_vft.retraining import retrain
+    from hf_vft.recipe.schema import Recipe, load_recipe
     from hf_vft.run import RunDirectory
     from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
+    from hf_vft.workflows.fit import fit
+    from hf_vft.workflows.retrain import retrain
 
-__version__ = "0.1.0"
+from hf_vft._version import __version__
 
 __all__ = [
     "EvalReport",
@@ -40,15 +40,15 @@ __all__ = [
 _MODULES = {
     "EvalReport": "hf_vft.evaluation.results",
     "ImageData": "hf_vft.data.load",
-    "Recipe": "hf_vft.recipe",
+    "Recipe": "hf_vft.recipe.schema",
     "RunDirectory": "hf_vft.run",
     "VftError": "hf_vft.errors",
     "VisionTrainer": "hf_vft.training.trainer",
     "VisionTrainingArguments": "hf_vft.training.args",
-    "fit": "hf_vft.pipeline",
+    "fit": "hf_vft.workflows.fit",
     "load_data": "hf_vft.data.load",
-    "load_recipe": "hf_vft.recipe",
-    "retrain": "hf_vft.retraining",
+    "load_recipe": "hf_vft.recipe.schema",
+    "retrain": "hf_vft.workflows.retrain",
 }
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft.errors import RunError
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}\.(tmp|old)")
 """How the functions below call what they have not finished."""

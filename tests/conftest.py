@@ -28,18 +28,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _few_splits() -> Iterator[None]:
     """Runs learn from two halves of their reference what chance does; forks do as well."""
-    import hf_vft.steps.reference
+    import hf_vft.workflows.steps.reference
 
     with pytest.MonkeyPatch.context() as patch:
-        few = partial(hf_vft.steps.reference.with_null_quantiles, splits=2)
-        patch.setattr(hf_vft.steps.reference, "with_null_quantiles", few)
+        few = partial(hf_vft.workflows.steps.reference.with_null_quantiles, splits=2)
+        patch.setattr(hf_vft.workflows.steps.reference, "with_null_quantiles", few)
         yield
 
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """115 generated pictures in six classes: no split divides evenly by two or three."""
-    from hf_vft.data.demo import write_demo_images
+    from hf_vft.data.demo.images import write_demo_images
     from tests.runs import PICTURE_SIZE
 
     return write_demo_images(tmp_path_factory.mktemp("data") / "line", n=115, size=PICTURE_SIZE)
@@ -66,7 +66,7 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def fitted(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; not to be changed."""
-    from hf_vft.pipeline import fit
+    from hf_vft.workflows.fit import fit
     from tests.runs import small_recipe
 
     recipe = small_recipe(pictures, convnext)

@@ -19,9 +19,9 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from hf_vft.cli.main import main
-from hf_vft.pipeline import fit
-from hf_vft.recipe import Recipe, parse_recipe
-from hf_vft.training.display import Silent
+from hf_vft.recipe.schema import Recipe, parse_recipe
+from hf_vft.utils.progress import Silent
+from hf_vft.workflows.fit import fit
 from tests.models.tiny import ALL, SIZE
 
 PICTURE_SIZE = 40

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from hf_vft import run as run_module
 from hf_vft.errors import RunError
-from hf_vft.recipe import load_recipe
+from hf_vft.recipe.schema import load_recipe
 from hf_vft.run import (
     RunDirectory,
     remove_leftovers_of,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hf_vft.automl.clock import Clock
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.search import Keep, Search
+from hf_vft.automl.time_budget import Clock
 from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.models.load import LoadedModel
-from hf_vft.recipe import Choice, Recipe
-from hf_vft.recipe_search import SearchConfig
+from hf_vft.recipe.schema import Choice, Recipe
+from hf_vft.recipe.search import SearchConfig
 from hf_vft.training.finetune import FineTuned, FineTuning
 
 
@@ -66,7 +67,7 @@ def choose_and_train(
         )
     if recipe.search.wanted:
         clock = Clock(recipe.search.time_budget, place.state / "search" / "clock.json", started)
-        found = Search(recipe, place, clock, keep, rehearse).run()
+        found = Search(recipe, place, clock, keep, rehearse).run(_backend(recipe))
         best = found.prepared
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
@@ -86,6 +87,15 @@ def choose_and_train(
         return _train(prepared, choices, ranking.rows)
     prepared = prepare(recipe, place)
     return _train(prepared, prepared.choices, [])
+
+
+def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
+    """The search backend that the recipe names; None for this process."""
+    if recipe.search.backend != "ray":
+        return None
+    from hf_vft.automl.ray_backend import run_on_ray
+
+    return run_on_ray
 
 
 def _train(prepared: Prepared, choices: list[Choice], rows: list[Row]) -> Trained:

@@ -10,13 +10,13 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from hf_vft.automl.clock import Clock
 from hf_vft.automl.prepare import Prepared
 from hf_vft.automl.soup import State, greedy_soup
-from hf_vft.automl.trials import reached
+from hf_vft.automl.time_budget import Clock
+from hf_vft.automl.trial_callbacks import reached
 from hf_vft.evaluation.leaderboard import Row
 from hf_vft.evaluation.results import Estimate
-from hf_vft.recipe import StageConfig, load_recipe
+from hf_vft.recipe.schema import StageConfig, load_recipe
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 from hf_vft.training.stages import BEST

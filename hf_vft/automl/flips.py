@@ -16,9 +16,9 @@ from accelerate.utils import broadcast_object_list
 from PIL import Image, ImageOps
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms import STRENGTHS, PictureTransform
+from hf_vft.data.transforms.images import STRENGTHS, PictureTransform
 from hf_vft.models.probe import transfer_losses
-from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.training.finetune import FineTuning
 
 FLIPS = {"augment.horizontal_flip": ImageOps.mirror, "augment.vertical_flip": ImageOps.flip}

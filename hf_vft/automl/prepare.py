@@ -8,18 +8,18 @@ from typing import cast
 
 from accelerate import PartialState
 
-from hf_vft.automl.facts import Facts
+from hf_vft.automl.environment import Facts
 from hf_vft.automl.flips import decide_flips
 from hf_vft.automl.resolve import resolve_for_model
 from hf_vft.data.load import ImageData
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.processors import Fit
-from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.tasks import Task
-from hf_vft.training.display import Display
 from hf_vft.training.finetune import FineTuning
 from hf_vft.training.stages import StageContext
+from hf_vft.utils.progress import Display
 
 
 @dataclass(frozen=True)

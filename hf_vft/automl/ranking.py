@@ -17,7 +17,7 @@ import numpy as np
 from accelerate import PartialState
 
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
-from hf_vft.data.transforms import input_size
+from hf_vft.data.transforms.images import input_size
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import Cost, measure_cost
 from hf_vft.evaluation.leaderboard import Row
@@ -25,8 +25,8 @@ from hf_vft.evaluation.results import Estimate
 from hf_vft.models.candidates import LeftOut, find_candidates
 from hf_vft.models.load import Checkpoint, choose_checkpoint
 from hf_vft.models.transferability import knn_shares, log_maximum_evidence
-from hf_vft.recipe import Choice, Recipe
-from hf_vft.recipe_search import SearchConfig
+from hf_vft.recipe.schema import Choice, Recipe
+from hf_vft.recipe.search import SearchConfig
 from hf_vft.run import write_json
 from hf_vft.training.processes import from_main
 

@@ -18,9 +18,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from hf_vft.automl.search import Search
-from hf_vft.automl.turns import Outcome, Runner, Turn
-from hf_vft.training.display import Silent
+from hf_vft.automl.trial_runner import Outcome, Runner, Turn
 from hf_vft.training.processes import join_processes
+from hf_vft.utils.progress import Silent
 
 MANY = 1_000_000
 """Turns that Ray Tune may ask for; the search says when there are no more."""

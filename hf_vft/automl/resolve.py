@@ -9,13 +9,13 @@ from typing import Any
 
 from torch import nn
 
-from hf_vft.automl.facts import Facts
-from hf_vft.automl.rates import rates
-from hf_vft.data.transforms import STRENGTHS
+from hf_vft.automl.environment import Facts
+from hf_vft.automl.optimizer_defaults import rates
+from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.lora import short_targets, uncalled_layers
-from hf_vft.recipe import Choice, Recipe
-from hf_vft.recipe_edit import get_value
+from hf_vft.recipe.edit import get_value
+from hf_vft.recipe.schema import Choice, Recipe
 
 LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""

@@ -16,27 +16,26 @@ from typing import Any
 from accelerate import PartialState
 from optuna.trial import Trial, TrialState
 
-from hf_vft.automl.clock import Clock
+from hf_vft.automl.epoch_time import Pace
 from hf_vft.automl.finish import average, train_on
-from hf_vft.automl.pace import Pace
 from hf_vft.automl.prepare import Prepared, Workplace, prepare
 from hf_vft.automl.ranking import Candidate, Ranking, rank
 from hf_vft.automl.soup import MOST
-from hf_vft.automl.space import LORA, Space, trial_changes
-from hf_vft.automl.space_of import space_of
+from hf_vft.automl.space import LORA, Space, space_of, trial_changes
 from hf_vft.automl.study import FOLDER, SharedStudy
+from hf_vft.automl.time_budget import Clock
+from hf_vft.automl.trial_callbacks import why_failed
 from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
-from hf_vft.automl.trials import why_failed
-from hf_vft.automl.turns import FAILURES, Outcome, Runner, Turn
+from hf_vft.automl.trial_runner import FAILURES, Outcome, Runner, Turn
 from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import Row
-from hf_vft.imports import require_package
-from hf_vft.recipe import Choice, Recipe
+from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.run import write_text
-from hf_vft.training.display import Silent
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 from hf_vft.training.processes import from_main
+from hf_vft.utils.imports import require_package
+from hf_vft.utils.progress import Silent
 
 FIRST_SHARE, LATER_SHARE = 0.5, 0.34
 """Of the time that is left, what one trial may be planned for."""
@@ -106,19 +105,19 @@ class Search:
         self.space: Space = from_main(lambda: self._study().space or own)
         self._trials: dict[int, Trial] = {}
 
-    def run(self) -> Found:
-        """Trials until the budget is spent; then the best one trained on."""
+    def run(self, run_turns: Callable[[Search], None] | None = None) -> Found:
+        """Run trials until the budget is spent, then train the best one on.
+
+        Args:
+            run_turns: The backend that works through the turns; this process where it is None.
+        """
         if from_main(lambda: not self._study().mine()):
             self._begin()
-        if self.recipe.search.backend == "ray":
-            from hf_vft.automl.ray_backend import run_on_ray
-
-            run_on_ray(self)
-        else:
-            self._run_here()
+        (run_turns or Search.run_here)(self)
         return self._finished()
 
-    def _run_here(self) -> None:
+    def run_here(self) -> None:
+        """Work through the turns in this process, one after the other."""
         while (turn := from_main(self.next_turn)) is not None:
             outcome = self.plan(turn) or self.runner.run(
                 turn, partial(self.told, turn), self.clock.over

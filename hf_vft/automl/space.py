@@ -8,14 +8,23 @@ AdamW and layer decay (Clark et al. 2020; Bao et al. 2022), gradual unfreezing (
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from accelerate import PartialState
 from optuna.trial import Trial
 
-from hf_vft.automl.rates import GENTLE
-from hf_vft.data.transforms import STRENGTHS
-from hf_vft.recipe import Recipe, StageConfig
+from hf_vft.automl.memory import fitting_batches
+from hf_vft.automl.optimizer_defaults import GENTLE
+from hf_vft.automl.prepare import Workplace, prepare
+from hf_vft.automl.ranking import Candidate
+from hf_vft.data.transforms.images import STRENGTHS
+from hf_vft.errors import ModelError
+from hf_vft.models.load import LoadedModel
+from hf_vft.models.lora import check_lora
+from hf_vft.recipe.schema import LoraRecipe, Recipe, StageConfig
+from hf_vft.training.processes import from_main
+from hf_vft.utils.progress import Silent
 
 RECIPE, FULL, GRADUAL, LORA = "recipe", "full", "gradual", "lora"
 STEPS = 500
@@ -35,6 +44,9 @@ MIXINGS: dict[str, dict[str, float]] = {
 }
 KEPT_FLIPS = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model; a strength does not change them."""
+
+BATCHES = (8, 16, 32, 64)
+SCALES = (1.0, 0.75, 1.25)
 
 Params = Mapping[str, Any]
 
@@ -96,6 +108,42 @@ class Space:
             "batch": trial.suggest_categorical("batch", self.batches),
             "ema": trial.suggest_categorical("ema", (0.0, 0.99)),
         }
+
+
+def space_of(candidates: Sequence[Candidate], place: Workplace) -> Space:
+    """What may be tried; batch sizes are measured on the best candidate.
+
+    Args:
+        candidates: The best first.
+        place: What all trainings of the run share.
+    """
+    best = candidates[0]
+    prepared = prepare(best.recipe, replace(place, display=Silent()), best.checkpoint)
+    model, side = prepared.tuning.model, best.side
+    own = int(best.recipe.training.batch_size)
+    world = PartialState().num_processes
+    most = max(own, place.facts.pictures)
+    sizes = [n for n in sorted({*BATCHES, own}) if n % world == 0 and n <= most]
+    batches = from_main(lambda: fitting_batches(model, side, sizes or [own]))
+    strategies = [RECIPE, FULL, GRADUAL]
+    if best.checkpoint.pretrained and _carries_adapters(prepared.loaded):
+        strategies.append(LORA)
+    return Space(
+        models=tuple(candidate.checkpoint.name for candidate in candidates),
+        strategies=tuple(strategies),
+        scales=SCALES if side >= 64 else (1.0,),
+        batches=tuple(sorted({*batches, min(own, max(batches))})),
+        strength=best.recipe.augment.strength,
+        batch=own if own in batches else max(batches),
+    )
+
+
+def _carries_adapters(loaded: LoadedModel) -> bool:
+    try:
+        check_lora(loaded, LoraRecipe())
+    except ModelError:
+        return False
+    return True
 
 
 def trial_changes(

@@ -12,7 +12,7 @@ from hf_vft.automl.ranking import Candidate
 from hf_vft.automl.study import FOLDER
 from hf_vft.evaluation.leaderboard import Row, State
 from hf_vft.evaluation.results import Estimate
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe
 
 STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",

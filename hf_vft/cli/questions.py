@@ -9,8 +9,8 @@ from typing import TypeVar
 import typer
 
 from hf_vft.errors import AmbiguousSourceError
-from hf_vft.recipe import Recipe
-from hf_vft.recipe_edit import parse_change
+from hf_vft.recipe.edit import parse_change
+from hf_vft.recipe.schema import Recipe
 
 Result = TypeVar("Result")
 _MOST_QUESTIONS = 5

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hf_vft.evaluation.bias import JOIN, MIN_ROWS
-from hf_vft.evaluation.gaps import describe_gap, error_gaps
+from hf_vft.evaluation.fairness import JOIN, MIN_ROWS
+from hf_vft.evaluation.group_disparities import describe_gap, error_gaps
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness

@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 from hf_vft.data.verify import Check
-from hf_vft.data.wording import counted
+from hf_vft.utils.text import counted
 
 DEPTHS = (8, 10, 12, 14, 16)
 """What is chosen from: the depths that devices have."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hf_vft.data.boxes import TOLERANCE, Box, Objects, from_corners
-from hf_vft.data.wording import counted
+from hf_vft.utils.text import counted
 
 UPRIGHT = 1
 """The EXIF orientation of an image that is stored as it is shown."""

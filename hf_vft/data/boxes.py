@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 Box = tuple[float, float, float, float]
 """x, y, width, height; x and y of the top left corner."""

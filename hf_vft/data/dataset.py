@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from hf_vft.data.images import Decoder
-from hf_vft.data.transforms import PictureTransform
+from hf_vft.data.transforms.images import PictureTransform
 from hf_vft.errors import DataError
 
 LABEL_KEYS = ("labels", "label")
@@ -74,6 +74,16 @@ class VisionDataset(Dataset[dict[str, Any]]):
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
         """What the model gets of a picture and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
+
+
+class DetectionDataset(VisionDataset):
+    """One split of pictures with boxes; the transform is a `BoxTransform`."""
+
+    def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
+        """Pixels and boxes."""
+        transform: Any = self.transform
+        found: dict[str, Any] = transform.with_boxes(image, label)
+        return found
 
 
 class BalancedSampler(Sampler[int]):

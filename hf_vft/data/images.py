@@ -27,7 +27,7 @@ from hf_vft.data.decoding.files import (
 from hf_vft.data.decoding.samples import Samples, read_samples
 from hf_vft.data.decoding.tiff import white_is_zero
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 __all__ = [
     "IMAGE_SUFFIXES",

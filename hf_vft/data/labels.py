@@ -7,8 +7,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted, quoted
 
 LONGEST_NAME = 200
 """Characters of a class name; what is longer is a description, or no label at all."""

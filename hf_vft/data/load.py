@@ -16,7 +16,7 @@ from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.damaged import damage_in_a_line
 from hf_vft.data.images import Decoder
-from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources.decide_columns import FROM_SOURCE
 from hf_vft.data.sources.plan import Reading
@@ -24,9 +24,9 @@ from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
 from hf_vft.data.verify import Check, Progress, verify_images
-from hf_vft.data.wording import counted, quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import counted, quoted
 
 OnRead = Callable[[Reading | None, Sequence[str]], object]
 """Called with what a source was taken for, and one line per doubtful thing."""
@@ -134,7 +134,7 @@ def load_data(
             dataset in memory.
         config: Columns, sizes of the splits to be made, limits.
         seed: Of the splits to be made.
-        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+        kind: What the labels have to be, a key of :data:`hf_vft.data.label_types.KINDS`; None takes
             what is there.
         cache_dir: Where results of checking, and unpacked archives, are kept.
         progress: Called with the number of pictures checked and of all.

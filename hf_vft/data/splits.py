@@ -10,9 +10,9 @@ import numpy as np
 
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.data.stratify import divide, merge_units
-from hf_vft.data.wording import counted, few, quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import counted, few, quoted
 
 SPLITS = tuple(SPLIT_NAMES)
 FEW = 10

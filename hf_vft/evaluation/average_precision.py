@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hf_vft.evaluation.boxes import Matches
+from hf_vft.evaluation.box_matching import Matches
 from hf_vft.evaluation.counts import ratio
 from hf_vft.evaluation.intervals import Floats
 

@@ -17,7 +17,7 @@ import evaluate
 import numpy as np
 
 from hf_vft.errors import DataError
-from hf_vft.evaluation.boxes import Boxes
+from hf_vft.evaluation.box_matching import Boxes
 from hf_vft.evaluation.detection import evaluate_detections
 
 _INPUTS = """

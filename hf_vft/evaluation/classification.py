@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hf_vft.errors import DataError, ModelError
-from hf_vft.evaluation.bias import measure_bias
 from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
 from hf_vft.evaluation.counts import confusion, count_scores, macro
 from hf_vft.evaluation.estimates import Scores, estimate_scores
+from hf_vft.evaluation.fairness import measure_bias
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
-from hf_vft.evaluation.ranking import ranking_scores, rankings
+from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings
 from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
 
 # Additions spent on resampling AUROC and average precision (a few seconds on one core).

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hf_vft.evaluation.boxes import Boxes
+from hf_vft.evaluation.box_matching import Boxes
 
 STATS = (
     "map", "map50", "map75", "map_small", "map_medium", "map_large",

@@ -8,7 +8,7 @@ import numpy as np
 
 from hf_vft.errors import DataError
 from hf_vft.evaluation.average_precision import class_scores
-from hf_vft.evaluation.boxes import Boxes, Matches, match_all
+from hf_vft.evaluation.box_matching import Boxes, Matches, match_all
 from hf_vft.evaluation.coco import coco_scores
 from hf_vft.evaluation.counts import macro, ratio
 from hf_vft.evaluation.curves import precision_recall

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from hf_vft.grouping import number_groups
+from hf_vft.utils.grouping import number_groups
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

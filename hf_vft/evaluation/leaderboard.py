@@ -7,8 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hf_vft.evaluation.latency import Cost
-from hf_vft.evaluation.lessons import Lessons
 from hf_vft.evaluation.results import Estimate
+from hf_vft.evaluation.search_insights import Lessons
 
 State = Literal["finished", "stopped", "failed", "left out", "running"]
 """``stopped``: the best weights so far are kept; ``left out``: not tried, ``reason`` says why."""

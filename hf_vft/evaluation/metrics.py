@@ -22,7 +22,7 @@ from hf_vft.evaluation.calibration import weighted_ece
 from hf_vft.evaluation.counts import count_scores, macro, sum_by, weighted
 from hf_vft.evaluation.estimates import Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
-from hf_vft.evaluation.ranking import ranking_scores, rankings
+from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings
 
 Average = Literal["macro", "weighted"] | None
 

@@ -15,7 +15,7 @@ from hf_vft.evaluation.counts import macro, ratio, sum_by
 from hf_vft.evaluation.curves import precision_recall
 from hf_vft.evaluation.estimates import Measure, Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
-from hf_vft.evaluation.ranking import ClassRanking, ranking_scores
+from hf_vft.evaluation.ranking_metrics import ClassRanking, ranking_scores
 from hf_vft.evaluation.results import Bin, ClassResult, Estimate, SliceResult, SplitResult
 
 _SLICE_METRICS = ("f1_micro", "f1_macro", "f1_samples")

@@ -14,7 +14,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hf_vft import __version__
+from hf_vft._version import __version__
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.hub import card_tables as tables
 from hf_vft.hub import card_words as words

@@ -6,8 +6,8 @@ from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.robustness import Robustness
-from hf_vft.export.onnx import OnnxFacts
 from hf_vft.hub.card_text import plain, said, table
+from hf_vft.inference.onnx import OnnxFacts
 from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.notices import notices
 from hf_vft.reporting.numbers import score

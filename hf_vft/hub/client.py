@@ -23,7 +23,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.errors import HTTPError as ClientError  # type: ignore[attr-defined]
 from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-from hf_vft import __version__
+from hf_vft._version import __version__
 from hf_vft.errors import HubError
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedConfig
 
 from hf_vft.errors import ModelError
-from hf_vft.recipe import Choice
+from hf_vft.recipe.schema import Choice
 
 Auto = Literal["auto"]
 

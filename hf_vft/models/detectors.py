@@ -44,7 +44,7 @@ from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from hf_vft.models.processors import Fit, input_side, reframe
 from hf_vft.models.structure import anatomy
 from hf_vft.models.tied import tie_parameters, tied_parameters
-from hf_vft.recipe import Choice
+from hf_vft.recipe.schema import Choice
 
 BACKBONE: Any = AutoBackbone
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from hf_vft.grouping import number_groups
 from hf_vft.models.logistic import fit_logistic, standardisation
 from hf_vft.models.probe import held_out_logits
+from hf_vft.utils.grouping import number_groups
 
 SHARES = (0.25, 0.5, 1.0)
 DRAWS = 3

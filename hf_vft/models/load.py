@@ -31,7 +31,7 @@ from hf_vft.models.hub_models import read_processor, refused_pickle
 from hf_vft.models.input_size import check_logits, resize_input
 from hf_vft.models.processors import check_inputs, input_side, reframe
 from hf_vft.models.structure import anatomy, is_linear, last_linear
-from hf_vft.recipe import Choice
+from hf_vft.recipe.schema import Choice
 
 __all__ = ["Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
 

@@ -22,7 +22,7 @@ from hf_vft.models.modules_to_save import modules_to_save, tie_copies
 from hf_vft.models.processors import input_side
 from hf_vft.models.structure import anatomy
 from hf_vft.models.tied import tied_parameters
-from hf_vft.recipe import LoraRecipe
+from hf_vft.recipe.schema import LoraRecipe
 
 
 def lora_targets(model: nn.Module, rank: int = 1) -> list[str]:

@@ -12,7 +12,6 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from hf_vft.grouping import number_groups
 from hf_vft.models.logistic import (
     CV_LIMIT,
     Fold,
@@ -22,6 +21,7 @@ from hf_vft.models.logistic import (
     fit_logistic,
     standardisation,
 )
+from hf_vft.utils.grouping import number_groups
 
 # Cross-validation looks at no fewer pictures of a rare class than this, where there are so many.
 CV_CLASS_FLOOR = 20

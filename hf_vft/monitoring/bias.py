@@ -11,8 +11,8 @@ from typing import Literal
 
 import pandas as pd
 
-from hf_vft.evaluation.bias import JOIN, MIN_EVENTS, MIN_ROWS, measure_bias
-from hf_vft.evaluation.gaps import ERROR_METRICS, describe_gap
+from hf_vft.evaluation.fairness import JOIN, MIN_EVENTS, MIN_ROWS, measure_bias
+from hf_vft.evaluation.group_disparities import ERROR_METRICS, describe_gap
 from hf_vft.evaluation.results import BiasResult, Gap
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.sample import unit_numbers

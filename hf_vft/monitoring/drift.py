@@ -18,13 +18,13 @@ from hf_vft.monitoring.embeddings import (
 )
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import input_findings
+from hf_vft.monitoring.multilabel_drift import presence_findings, several_prediction_findings
+from hf_vft.monitoring.outliers import most_unlike
 from hf_vft.monitoring.predictions import prediction_findings, probabilities
 from hf_vft.monitoring.profile import QUANTILES, Reference
 from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
-from hf_vft.monitoring.several import presence_findings, several_prediction_findings
 from hf_vft.monitoring.two_sample import RESAMPLES
-from hf_vft.monitoring.unlike import most_unlike
 from hf_vft.records import ProductionLog
 
 SPLITS = 40
@@ -52,7 +52,7 @@ class Drift:
 
     Attributes:
         findings: In the order of the report.
-        unlike: See `hf_vft.monitoring.unlike.most_unlike`; empty without embeddings.
+        unlike: See `hf_vft.monitoring.outliers.most_unlike`; empty without embeddings.
     """
 
     findings: list[Finding]

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hf_vft.errors import PolicyError
-from hf_vft.recipe_errors import explain
-from hf_vft.resources import bundled
+from hf_vft.recipe.errors import explain
+from hf_vft.utils.resources import bundled
 from hf_vft.utils.yaml_text import parse_yaml
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]

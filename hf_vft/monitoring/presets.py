@@ -16,11 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from hf_vft.imports import require_package
+from hf_vft.monitoring.delayed_labels import MIN_ROWS
 from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.inputs import PROPERTIES
-from hf_vft.monitoring.labels import MIN_ROWS
 from hf_vft.run import write_text
+from hf_vft.utils.imports import require_package
 
 NUMBERS = (*PROPERTIES, "confidence", "margin", "entropy", "energy")
 CATEGORIES = ("format", "predicted")

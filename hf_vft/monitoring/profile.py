@@ -18,8 +18,8 @@ from safetensors.numpy import load_file, save_file
 
 from hf_vft.errors import RunError
 from hf_vft.monitoring.embeddings import Reduction
+from hf_vft.monitoring.estimate_error import StressTest
 from hf_vft.monitoring.sample import Sample
-from hf_vft.monitoring.trust import StressTest
 from hf_vft.run import RunDirectory, write_json
 
 VERSION = 2

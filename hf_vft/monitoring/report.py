@@ -15,12 +15,12 @@ from typing import Any, get_args
 import pandas as pd
 
 from hf_vft.errors import RunError
-from hf_vft.imports import require_package
 from hf_vft.monitoring.decision import Action, Decision, Judged
 from hf_vft.monitoring.findings import LEVELS, Finding, Section, shown
 from hf_vft.monitoring.inert import inert
-from hf_vft.monitoring.pictures import Row
+from hf_vft.monitoring.report_images import Row
 from hf_vft.run import write_text
+from hf_vft.utils.imports import require_package
 
 EXTRA = "monitor"
 PROJECT = "hf-vft"
@@ -69,7 +69,8 @@ def make_snapshot(
         decision: What was found.
         name: Of the run, shown in the workspace.
         at: The time that it stands for in the dashboard; now by default.
-        over_time: Accuracy measured on labels, `hf_vft.monitoring.labels.realised_over_time`.
+        over_time: Accuracy measured on labels, from
+            `hf_vft.monitoring.delayed_labels.realised_over_time`.
         pictures: Rows of pictures to be shown beside each other.
 
     Raises:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.evaluation.intervals import design_effect
-from hf_vft.grouping import number_groups
+from hf_vft.utils.grouping import number_groups
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]

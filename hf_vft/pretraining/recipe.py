@@ -12,10 +12,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from hf_vft.errors import RecipeError
 from hf_vft.pretraining.render import LARGEST, SMALLEST
-from hf_vft.recipe_base import Fraction, PositiveFloat, PositiveInt, Section
-from hf_vft.recipe_edit import flatten, parse_change, set_value
-from hf_vft.recipe_errors import explain
-from hf_vft.resources import bundled
+from hf_vft.recipe.base import Fraction, PositiveFloat, PositiveInt, Section
+from hf_vft.recipe.edit import flatten, parse_change, set_value
+from hf_vft.recipe.errors import explain
+from hf_vft.utils.resources import bundled
 from hf_vft.utils.yaml_text import parse_yaml
 
 

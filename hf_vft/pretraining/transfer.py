@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
 
-from hf_vft.data.demo import DemoConfig, generate
+from hf_vft.data.demo.images import DemoConfig, generate
 from hf_vft.models.features import head_inputs
 from hf_vft.models.probe import fit_linear_probe
 

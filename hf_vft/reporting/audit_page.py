@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hf_vft import __version__
-from hf_vft.data.audit_results import Audit, DuplicateSet, Outlier
+from hf_vft._version import __version__
+from hf_vft.data.audit.results import Audit, DuplicateSet, Outlier
 from hf_vft.data.load import ImageData
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
 from hf_vft.reporting.audit_plots import count_bar, histogram, size_plot
 from hf_vft.reporting.pages import picture_uri, render_page
 from hf_vft.run import write_text
+from hf_vft.utils.text import counted
 
 _SUSPECTS = 24
 _SETS = 12

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from hf_vft.data.audit_results import Size, Spread
+from hf_vft.data.audit.results import Size, Spread
 
 _WIDTH, _LEFT, _BASE = 400, 14, 84
 _TALLEST = 76

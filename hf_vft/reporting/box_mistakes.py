@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from hf_vft.data.load import ImageData
-from hf_vft.evaluation.boxes import box_iou
+from hf_vft.evaluation.box_matching import box_iou
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.reporting.mistakes import picture_of, read_predictions
 from hf_vft.reporting.pages import picture_uri

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from hf_vft.evaluation.lessons import ClassPair, DataCurve, Lessons
 from hf_vft.evaluation.results import Estimate
+from hf_vft.evaluation.search_insights import ClassPair, DataCurve, Lessons
 from hf_vft.reporting.plots import Marked, scatter_plot
 from hf_vft.reporting.verdict import lower_first, metric_name
 

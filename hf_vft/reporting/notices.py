@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hf_vft.evaluation.gaps import describe_gap, error_gaps
+from hf_vft.evaluation.group_disparities import describe_gap, error_gaps
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import numbers
 from hf_vft.reporting.facts import ReportFacts

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 from pydantic import ValidationError
 
-from hf_vft import __version__
+from hf_vft._version import __version__
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import ClassResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hf_vft.imports import require_package
 from hf_vft.serving import page, tabs
 from hf_vft.serving.arguments import checked_blocks
 from hf_vft.serving.endpoints import Endpoints
@@ -14,6 +13,7 @@ from hf_vft.serving.limits import MB
 from hf_vft.serving.policy import Policy
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import UploadFolder, upload_folder
+from hf_vft.utils.imports import require_package
 
 SWEEP = 60
 """Seconds after which what Gradio keeps on disk is looked through again."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from hf_vft.data.sources.folders import is_picture_name, visible_files
 from hf_vft.serving import figures
+from hf_vft.serving.mcp import describe_slices
 from hf_vft.serving.service import Service
-from hf_vft.serving.tools import describe_slices
 
 EXAMPLES = 8
 HIDDEN: dict[str, Any] = {"api_visibility": "private"}

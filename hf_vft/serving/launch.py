@@ -18,10 +18,10 @@ from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.connections import IdleConnections
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.mcp import take_data
 from hf_vft.serving.memory import trim_memory
 from hf_vft.serving.policy import LOOPBACK, Policy
 from hf_vft.serving.service import Service
-from hf_vft.serving.tools import take_data
 from hf_vft.serving.uploads import upload_folder
 
 LOG_REPO = "HF_VFT_LOG_REPO"

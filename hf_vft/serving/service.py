@@ -20,6 +20,8 @@ from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import on_picture, overlay, reduced, seen_frame
+from hf_vft.inference.log_rows import Recorder, Shown
+from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
@@ -27,8 +29,6 @@ from hf_vft.serving.answer import Served
 from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.memory import DecodingMemory, return_freed_memory
-from hf_vft.serving.predictor import Outputs, Predictor
-from hf_vft.serving.recording import Recorder, Shown
 from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
 
 _LONGEST_VALUE = 200

@@ -6,13 +6,13 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from hf_vft import __version__
+from hf_vft._version import __version__
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.imports import is_available, require_package
 from hf_vft.outputs import check_replaceable, mark_replaceable
-from hf_vft.resources import bundled
 from hf_vft.run import RunDirectory, write_folder, write_text
+from hf_vft.utils.imports import is_available, require_package
 from hf_vft.utils.public_files import public_files
+from hf_vft.utils.resources import bundled
 
 TEMPLATES = {
     "image-classification": "classifier",

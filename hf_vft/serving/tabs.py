@@ -14,8 +14,8 @@ from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
 from hf_vft.serving.inputs import HIDDEN, example_inputs, picture_input, slice_inputs
+from hf_vft.serving.mcp import describe_files
 from hf_vft.serving.service import Service
-from hf_vft.serving.tools import describe_files
 from hf_vft.tasks.detection import FLOOR
 from hf_vft.utils.spreadsheets import as_cell
 

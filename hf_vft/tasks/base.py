@@ -17,12 +17,12 @@ import torch
 from transformers import EvalPrediction
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms import eval_transform, train_transform
+from hf_vft.data.transforms.images import eval_transform, train_transform
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.models.load import Checkpoint, LoadedModel, load_model
 from hf_vft.models.logistic import LinearProbe
-from hf_vft.recipe import AugmentConfig, EvaluationConfig
+from hf_vft.recipe.schema import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.predictions import Calibration, Prediction
 
 NO_ESTIMATE = (
@@ -40,7 +40,7 @@ class Task(ABC):
     """Name in recipes."""
 
     kind: ClassVar[str]
-    """What a label is: a key of ``hf_vft.data.kinds.KINDS``."""
+    """What a label is: a key of ``hf_vft.data.label_types.KINDS``."""
 
     primary_metric: ClassVar[str]
     """The score that chooses weights unless the recipe names another."""

@@ -22,7 +22,7 @@ from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.losses.classification import balanced_class_weights, classification_loss
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.probe import fit_linear_probe, held_out_logits
-from hf_vft.recipe import EvaluationConfig
+from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.predictions import Calibration, Prediction
 

@@ -15,16 +15,15 @@ import numpy as np
 import torch
 from transformers import AutoModelForObjectDetection, EvalPrediction
 
-from hf_vft.data.box_transforms import (
+from hf_vft.data.dataset import DetectionDataset, VisionDataset
+from hf_vft.data.transforms.boxes import (
     BoxTransform,
-    DetectionDataset,
     eval_box_transform,
     padded,
     train_box_transform,
 )
-from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
-from hf_vft.evaluation.boxes import Boxes, match_all
+from hf_vft.evaluation.box_matching import Boxes, match_all
 from hf_vft.evaluation.detection import (
     choose_box_thresholds,
     evaluate_detections,
@@ -33,7 +32,7 @@ from hf_vft.evaluation.detection import (
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.models.detectors import load_detector
 from hf_vft.models.load import Checkpoint, LoadedModel
-from hf_vft.recipe import AugmentConfig, EvaluationConfig
+from hf_vft.recipe.schema import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.base import NO_ESTIMATE, Task, config_of
 from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
 

@@ -22,7 +22,7 @@ from hf_vft.evaluation.thresholds import choose_thresholds
 from hf_vft.losses.multilabel import asymmetric_loss, binary_loss, positive_weights
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.multilabel_probe import fit_multilabel_probe, held_out_multilabel_logits
-from hf_vft.recipe import EvaluationConfig
+from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks.base import NO_ESTIMATE, Task
 from hf_vft.tasks.classification import logits_of, scores_as_dicts, stacked
 from hf_vft.tasks.predictions import Calibration, Prediction

@@ -8,8 +8,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from hf_vft.training.display import Display
 from hf_vft.training.history import Record, epoch_records, ran_out_of_patience, warnings_about
+from hf_vft.utils.progress import Display
 
 
 class Patience(TrainerCallback):

@@ -25,12 +25,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from hf_vft import __version__
+from hf_vft._version import __version__
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.models.features import head_inputs
 from hf_vft.models.structure import head_module
 from hf_vft.run import write_file
-from hf_vft.utils.cache import default_cache as default_cache
+from hf_vft.utils.cache import default_cache
 
 NAMES = ("_name_or_path", "id2label", "label2id", "label_names", "problem_type")
 

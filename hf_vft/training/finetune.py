@@ -27,7 +27,7 @@ from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.lora import add_lora, check_lora
 from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.structure import head_module, last_linear
-from hf_vft.recipe import StageConfig
+from hf_vft.recipe.schema import StageConfig
 from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
 from hf_vft.training.stages import StageContext, StageResult, run_stage
 

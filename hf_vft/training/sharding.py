@@ -19,7 +19,7 @@ from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 
 from hf_vft.errors import RecipeError
 from hf_vft.models.structure import anatomy
-from hf_vft.recipe import Recipe
+from hf_vft.recipe.schema import Recipe
 from hf_vft.training.trainer import VisionTrainer, release
 
 

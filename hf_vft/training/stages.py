@@ -26,14 +26,13 @@ from transformers.trainer_utils import set_seed
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
-from hf_vft.recipe import Recipe, StageConfig
+from hf_vft.recipe.schema import Recipe, StageConfig
 from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import Deadline, Patience, Progress, Watch
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
-from hf_vft.training.display import Display, Silent
 from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
     Record,
@@ -47,6 +46,7 @@ from hf_vft.training.history import (
 from hf_vft.training.processes import for_this_process, runs_on_cpu
 from hf_vft.training.sharding import divide_by_block, gather_into, to_train, whole
 from hf_vft.training.trainer import VisionTrainer, release
+from hf_vft.utils.progress import Display, Silent
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"
 

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
-from hf_vft.data.mixing import BatchMixer
+from hf_vft.data.transforms.mixing import BatchMixer
 from hf_vft.errors import ModelError
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups

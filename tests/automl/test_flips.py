@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hf_vft.models.probe import transfer_losses
-from hf_vft.pipeline import fit
+from hf_vft.workflows.fit import fit
 from tests.runs import small_recipe
 
 SIDE = 32

@@ -14,8 +14,8 @@ from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.load import Checkpoint
-from hf_vft.pipeline import fit
-from hf_vft.recipe_search import SearchConfig
+from hf_vft.recipe.search import SearchConfig
+from hf_vft.workflows.fit import fit
 from tests.runs import small_recipe
 
 COST = Cost(

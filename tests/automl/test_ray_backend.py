@@ -8,11 +8,11 @@ import pytest
 from accelerate import PartialState
 from optuna.trial import TrialState
 
-from hf_vft import imports
 from hf_vft.automl.search import Search
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.errors import MissingDependencyError
-from hf_vft.pipeline import fit
+from hf_vft.utils import imports
+from hf_vft.workflows.fit import fit
 from tests.runs import small_recipe
 
 

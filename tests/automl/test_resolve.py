@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from hf_vft.automl.facts import Facts
-from hf_vft.automl.rates import EMBEDDED
+from hf_vft.automl.environment import Facts
+from hf_vft.automl.optimizer_defaults import EMBEDDED
 from hf_vft.automl.resolve import resolve, resolve_for_model
 from hf_vft.models.backbones import Checkpoint, choose_checkpoint, embedded
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe
 from tests.models import tiny
 
 FACTS = Facts(

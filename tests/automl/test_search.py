@@ -15,10 +15,10 @@ from optuna.trial import TrialState
 from hf_vft.automl.choose import choose_and_train
 from hf_vft.automl.halving import CONTINUES
 from hf_vft.automl.search import epochs_within
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.leaderboard import Leaderboard, Row
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe
 from tests.runs import KillAt, fit_in_processes, small_recipe, start_processes, weights
 
 SHORT = [{"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3}]

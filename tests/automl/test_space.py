@@ -7,8 +7,8 @@ import pytest
 
 from hf_vft.automl.memory import fitting_batches
 from hf_vft.automl.space import Space, few_or_whole, scaled_size, trial_changes
-from hf_vft.data.transforms import STRENGTHS
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.data.transforms.images import STRENGTHS
+from hf_vft.recipe.schema import Recipe, load_recipe
 from tests.models import tiny
 
 SPACE = Space(

@@ -16,7 +16,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from threadpoolctl import threadpool_limits
 
-from hf_vft.evaluation.boxes import Boxes
+from hf_vft.evaluation.box_matching import Boxes
 from hf_vft.evaluation.coco import as_coco, coco_results, coco_scores
 from hf_vft.evaluation.detection import evaluate_detections
 

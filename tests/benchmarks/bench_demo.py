@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hf_vft.data.demo import DemoConfig, generate, write_demo_images
+from hf_vft.data.demo.images import DemoConfig, generate, write_demo_images
 
 N = 500
 

@@ -5,7 +5,8 @@
 
 The pictures are those of `tests.benchmarks.bench_power`, whose OUT may be given again. No fault is
 met in the stress tests that it is judged by: those of the demo stream are none of
-`hf_vft.data.disturbances`, and for a disturbed photograph the tests of its own kind are left out.
+`hf_vft.data.transforms.disturbances`, and for a disturbed photograph the tests of its own kind
+are left out.
 An estimate is refused rightly where it would have been off by more than 5 points as it is.
 """
 
@@ -20,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from hf_vft.monitoring.drift import Window, find_drift
+from hf_vft.monitoring.estimate_error import Trust
 from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.trust import Trust
 from hf_vft.run import RunDirectory
-from hf_vft.watching import how_sure
+from hf_vft.workflows.monitor import how_sure
 from tests.benchmarks.bench_power import accuracy, photos, stream
 
 ALPHA = 0.05

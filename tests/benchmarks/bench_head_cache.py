@@ -20,13 +20,13 @@ from typing import Any
 from torch import nn
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.data.load import ImageData, load_data
-from hf_vft.data.transforms import STRENGTHS, eval_transform, train_transform
+from hf_vft.data.transforms.images import STRENGTHS, eval_transform, train_transform
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import choose_checkpoint, load_model
 from hf_vft.models.structure import head_module
-from hf_vft.recipe import AugmentConfig, DataConfig, StageConfig, parse_recipe
+from hf_vft.recipe.schema import AugmentConfig, DataConfig, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.feature_cache import CachedFeatures, cached_features
 from hf_vft.training.processes import join_processes

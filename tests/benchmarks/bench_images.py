@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.data.images import decode_image
 from tests.data.decoding.test_colour import P3
 from tests.data.deep_images import png, tiff

@@ -22,8 +22,8 @@ from typing import Any
 import datasets
 import transformers
 
-from hf_vft.data.demo import write_demo_images
-from hf_vft.recipe import Recipe
+from hf_vft.data.demo.images import write_demo_images
+from hf_vft.recipe.schema import Recipe
 from tests.runs import (
     PICTURE_SIZE,
     fit_in_processes,

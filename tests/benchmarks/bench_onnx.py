@@ -23,11 +23,11 @@ import torch
 import transformers
 
 from hf_vft.data.images import decode_image
-from hf_vft.export.onnx import open_session, translate
+from hf_vft.inference.forward import Answering, load_answering
+from hf_vft.inference.onnx import open_session, translate
 from hf_vft.models.backbones import embedded
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import get_task
-from hf_vft.tasks.answering import Answering, load_answering
 
 TASK = get_task("image-classification")
 BATCHES = (1, 8)

@@ -6,9 +6,9 @@
 ``stream`` needs a run that was fitted to ``hf-vft demo images`` with the same ``--contrast``.
 ``photos`` cuts the boxes of a COCO folder out as pictures of one class each, fits a head on those
 of its training photographs, and disturbs those of its test photographs by
-`hf_vft.data.disturbances`. Each fault is scored once into a log; windows are drawn from it and
-lose their labels, but for the share that ``--labelled`` leaves. A fault that costs 5 points of
-accuracy should alert; one that costs less than 1 should never ask for a retraining.
+`hf_vft.data.transforms.disturbances`. Each fault is scored once into a log; windows are drawn from
+it and lose their labels, but for the share that ``--labelled`` leaves. A fault that costs 5 points
+of accuracy should alert; one that costs less than 1 should never ask for a retraining.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from hf_vft.data.demo_production import FAULTS, Fault, write_production
-from hf_vft.data.disturbances import DISTURBANCES, SEVERITIES
+from hf_vft.data.demo.production import FAULTS, Fault, write_production
 from hf_vft.data.images import decode_image
 from hf_vft.data.load import load_data
+from hf_vft.data.transforms.disturbances import DISTURBANCES, SEVERITIES
 from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.drift import Window, read_window
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
-from hf_vft.observing import observe
-from hf_vft.pipeline import fit
-from hf_vft.recipe import DataConfig, load_recipe
+from hf_vft.recipe.schema import DataConfig, load_recipe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
-from hf_vft.watching import look
+from hf_vft.workflows.fit import fit
+from hf_vft.workflows.monitor import look
+from hf_vft.workflows.score_images import observe
 
 WINDOWS = 3
 SIDE = 96

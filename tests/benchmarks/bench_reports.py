@@ -6,7 +6,7 @@
     python -m tests.benchmarks.bench_reports gaps --tries 200
 
 ``gaps`` plants one: how often a slice of 300 rows that is served 10 points worse is named, and how
-often one is named where all are served alike (`hf_vft.evaluation.bias`, whose gaps `fit`,
+often one is named where all are served alike (`hf_vft.evaluation.fairness`, whose gaps `fit`,
 `evaluate --by` and the monitor tell).
 
 Windows are drawn (`tests.monitoring.made`), all labelled and with a slice column, so that every
@@ -27,14 +27,14 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
-from hf_vft.evaluation.bias import measure_bias
-from hf_vft.evaluation.gaps import error_gaps
+from hf_vft.evaluation.fairness import measure_bias
+from hf_vft.evaluation.group_disparities import error_gaps
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.monitoring.sample import Sample
-from hf_vft.watching import look
+from hf_vft.workflows.monitor import look
 from tests.evaluation.slices import answers
 from tests.monitoring.made import LABELS, drawn
 

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.evaluation.leaderboard import Leaderboard
 
 TOLERANCE = 0.10

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from hf_vft.explain.heatmap import heat_map
+from hf_vft.inference.predictor import Predictor
 from hf_vft.run import RunDirectory
-from hf_vft.serving.predictor import Predictor
 
 WIDTHS = (2, 4, 8)
 

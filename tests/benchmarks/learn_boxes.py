@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.demo import write_demo_images
-from hf_vft.pipeline import fit
-from hf_vft.recipe import load_recipe
+from hf_vft.data.demo.images import write_demo_images
+from hf_vft.recipe.schema import load_recipe
+from hf_vft.workflows.fit import fit
 
 SIDE, CONTRAST = 64, 4.0
 

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from transformers import EvalPrediction
 
-from hf_vft.data.box_transforms import eval_box_transform
-from hf_vft.data.demo import DemoConfig, generate
+from hf_vft.data.demo.images import DemoConfig, generate
+from hf_vft.data.transforms.boxes import eval_box_transform
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
 from hf_vft.tasks import ObjectDetection

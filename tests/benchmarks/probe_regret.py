@@ -21,17 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from hf_vft.automl.facts import gather_facts
+from hf_vft.automl.environment import gather_facts
 from hf_vft.automl.prepare import Workplace, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.resolve import resolve
 from hf_vft.data.load import load_data
 from hf_vft.evaluation.classification import evaluate_logits
 from hf_vft.models.backbones import SCRATCH_PREFIX, embedded
-from hf_vft.recipe import Recipe, load_recipe
-from hf_vft.steps.proving import held_out_logits
+from hf_vft.recipe.schema import Recipe, load_recipe
 from hf_vft.tasks import ImageClassification
-from hf_vft.training.display import Silent
+from hf_vft.utils.progress import Silent
+from hf_vft.workflows.steps.held_out_scores import held_out_logits
 from tests.benchmarks.side_by_side import CELLS, GROUPS, Cell, be_quiet, read_rows, write_table
 from tests.benchmarks.transfer_data import SHARED
 

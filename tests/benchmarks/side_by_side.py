@@ -35,11 +35,11 @@ import numpy as np
 import torch
 import transformers
 
-from hf_vft.data.demo import write_demo_images
+from hf_vft.data.demo.images import write_demo_images
 from hf_vft.models.backbones import embedded
-from hf_vft.pipeline import fit
-from hf_vft.recipe import load_recipe
+from hf_vft.recipe.schema import load_recipe
 from hf_vft.training.allocator import keep_freed_memory
+from hf_vft.workflows.fit import fit
 from tests.benchmarks.plain_trainer import Work, best_rate, fine_tuned
 from tests.benchmarks.transfer_data import SHARED
 

@@ -20,8 +20,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hf_vft.pipeline import fit
-from hf_vft.recipe import Recipe, load_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe
+from hf_vft.workflows.fit import fit
 
 SEEDS = (42, 1, 2)
 METRICS = ("accuracy", "f1_macro")

@@ -28,7 +28,7 @@ from transformers import AutoConfig, AutoModelForImageClassification
 
 from hf_vft.models.probe import fit_linear_probe
 from hf_vft.pretraining.transfer import TransferSet, features, normalised
-from hf_vft.training.feature_cache import default_cache
+from hf_vft.utils.cache import default_cache
 from tests.benchmarks.transfer_data import transfer_sets
 
 BATCH = 32

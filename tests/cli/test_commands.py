@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hf_vft.recipe import load_recipe
+from hf_vft.recipe.schema import load_recipe
 from tests.runs import vft
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hf_vft.cli.commands.demo import FaultChoice, app
-from hf_vft.data.demo_production import FAULTS
+from hf_vft.data.demo.production import FAULTS
 
 
 def run(*arguments: str | Path) -> Result:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_vft.recipe import load_recipe
+from hf_vft.recipe.schema import load_recipe
 from tests.runs import RECIPE, small_recipe, vft, write_recipe
 
 

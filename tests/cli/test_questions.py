@@ -7,7 +7,7 @@ import typer
 
 from hf_vft.cli import questions
 from hf_vft.errors import AmbiguousSourceError
-from hf_vft.recipe import Recipe
+from hf_vft.recipe.schema import Recipe
 
 ERROR = AmbiguousSourceError(
     "x.csv: which? Choose with …",

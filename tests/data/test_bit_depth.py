@@ -9,7 +9,7 @@ from hf_vft.data.bit_depth import page_notes, settle_bit_depth
 from hf_vft.data.images import Decoder
 from hf_vft.data.load import load_data, load_labelled
 from hf_vft.data.verify import Check
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.deep_images import png, tiff
 
 PLAIN = Check("0", None, 4, 4)
@@ -108,7 +108,7 @@ def test_other_images_are_read_at_the_depth_of_the_run(microscope: Path) -> None
 
 
 def test_the_features_that_are_cached_depend_on_the_depth(microscope: Path, tmp_path: Path) -> None:
-    from hf_vft.data.audit_measure import measure_pictures
+    from hf_vft.data.audit.measure import measure_pictures
 
     bright = load_data(microscope, DataConfig(bit_depth=12), seed=0)
     dark = load_data(microscope, DataConfig(bit_depth=16), seed=0)

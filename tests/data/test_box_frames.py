@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.boxes import Objects
 from hf_vft.data.load import load_data
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 STORED = (64, 48)
 BOX = (40.0, 5.0, 20.0, 40.0)

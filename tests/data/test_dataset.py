@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 from hf_vft.data.dataset import BalancedSampler, VisionDataset
 from hf_vft.data.images import Decoder
-from hf_vft.data.transforms import STRENGTHS, eval_transform, train_transform
+from hf_vft.data.transforms.images import STRENGTHS, eval_transform, train_transform
 from hf_vft.errors import DataError
-from hf_vft.recipe import AugmentConfig
+from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.tasks import ImageClassification
 from tests.pictures import picture_rows, processor
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hf_vft.data.load import load_data
 from hf_vft.errors import VftError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.pictures import encoded, picture
 
 DEEP = 20_000

@@ -14,7 +14,7 @@ import pytest
 
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.zoo_sources import folders, in_memory, named, picture, split_folders, table
 
 LABELS = ["a", "b"] * 6

@@ -6,7 +6,7 @@ import pytest
 
 from hf_vft.data.load import load_data
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
 from tests.data.zoo_sources import CASES, Case, folders
 

@@ -15,7 +15,7 @@ import datasets
 import numpy as np
 from PIL import Image
 
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 
 @dataclass(frozen=True)

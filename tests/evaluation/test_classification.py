@@ -16,7 +16,7 @@ from hf_vft.evaluation.classification import (
     majority_class_logits,
 )
 from hf_vft.evaluation.counts import confusion, count_scores
-from hf_vft.evaluation.ranking import ranking_scores, rankings
+from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings
 from hf_vft.evaluation.results import SplitResult
 
 

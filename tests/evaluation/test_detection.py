@@ -14,8 +14,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from hf_vft.errors import DataError
+from hf_vft.evaluation.box_matching import Boxes, box_iou, match, match_all
 from hf_vft.evaluation.box_metric import MeanAveragePrecision
-from hf_vft.evaluation.boxes import Boxes, box_iou, match, match_all
 from hf_vft.evaluation.coco import STATS, as_coco, coco_results, coco_scores
 from hf_vft.evaluation.detection import (
     choose_box_thresholds,

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from hf_vft.data.transforms import eval_transform
+from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import ModelError
 from hf_vft.explain.heatmap import _as_map, heat_map
 from hf_vft.explain.overlay import on_picture, overlay, seen_frame

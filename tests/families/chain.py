@@ -22,16 +22,16 @@ from torch import nn
 
 from hf_vft.errors import VftError
 from hf_vft.explain.heatmap import heat_map
-from hf_vft.export.onnx import open_session, translate
+from hf_vft.inference.forward import load_answering
+from hf_vft.inference.onnx import open_session, translate
 from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy, last_linear
-from hf_vft.recipe import LoraRecipe
+from hf_vft.recipe.schema import LoraRecipe
 from hf_vft.tasks import get_task
-from hf_vft.tasks.answering import load_answering
 
 LABELS = ["crack", "dent", "fine"]
 CLOSE = 1e-3

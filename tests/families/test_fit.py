@@ -16,12 +16,12 @@ from huggingface_hub import HfApi
 from PIL import Image
 
 from hf_vft.hub.push import push_run
+from hf_vft.inference.predictor import Predictor
 from hf_vft.models.backbones import HUB_DEFAULTS
-from hf_vft.pipeline import fit
-from hf_vft.recipe import Recipe, load_recipe, parse_recipe
+from hf_vft.recipe.schema import Recipe, load_recipe, parse_recipe
 from hf_vft.run import RunDirectory
-from hf_vft.scoring import evaluate_run
-from hf_vft.serving.predictor import Predictor
+from hf_vft.workflows.evaluate import evaluate_run
+from hf_vft.workflows.fit import fit
 from tests.families.replicas import REPLICAS
 from tests.hub.loopback import WRITE, LoopbackHub, asked
 from tests.runs import RECIPE

@@ -5,7 +5,7 @@ from typing import Any
 
 from hf_vft.hub.card import write_card
 from hf_vft.run import RunDirectory
-from hf_vft.steps.saving import save_model
+from hf_vft.workflows.steps.save_run import save_model
 from tests.models.tiny import tiny_convnext
 
 

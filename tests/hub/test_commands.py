@@ -27,7 +27,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from hf_vft.cli.main import main
 from hf_vft.data.load import load_data
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 run, folder, cache, token = sys.argv[1:]
 

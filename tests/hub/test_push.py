@@ -21,9 +21,9 @@ from hf_vft.hub.client import Patience
 from hf_vft.hub.push import Pushed, push_run
 from hf_vft.hub.readback import largest_difference
 from hf_vft.models.lora import add_lora
-from hf_vft.recipe import LoraRecipe
+from hf_vft.recipe.schema import LoraRecipe
 from hf_vft.run import RunDirectory
-from hf_vft.steps.saving import save_model
+from hf_vft.workflows.steps.save_run import save_model
 from tests.hub.conftest import HASTE
 from tests.hub.loopback import READ, STRANGER, LoopbackHub
 from tests.models.tiny import SIZE

@@ -13,7 +13,7 @@ from hf_vft.models.backbones import choose_checkpoint, embedded
 from hf_vft.models.load import load_model
 from hf_vft.models.lora import add_lora
 from hf_vft.pretraining.recipe import load_pretrain_recipe, pretrain_recipes
-from hf_vft.recipe import LoraRecipe
+from hf_vft.recipe.schema import LoraRecipe
 
 MEGABYTE = 1_000_000
 LOADED = """

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hf_vft.evaluation.lessons import auroc
+from hf_vft.evaluation.search_insights import auroc
 from hf_vft.models.learning_curve import answers_by_pictures, pair_scores, part
 
 RNG = np.random.default_rng(0)

@@ -25,7 +25,7 @@ from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
 from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy, head_module, last_linear
-from hf_vft.recipe import LoraRecipe
+from hf_vft.recipe.schema import LoraRecipe
 from tests.models import tiny
 
 RECIPE = LoraRecipe(r=4, alpha=8, dropout=0.1)

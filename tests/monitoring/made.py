@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hf_vft.inference.log_rows import answer_columns
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.monitoring.sample import Sample
-from hf_vft.serving.recording import answer_columns
 
 LABELS = ["ok", "scratch", "dent"]
 PRIOR = np.array([0.6, 0.25, 0.15])

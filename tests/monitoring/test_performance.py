@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from hf_vft.monitoring.bias import bias_findings
-from hf_vft.monitoring.labels import label_findings, realised_over_time
+from hf_vft.monitoring.delayed_labels import label_findings, realised_over_time
 from hf_vft.monitoring.performance import estimate_accuracy, performance_findings
 from tests.evaluation.slices import NAMES
 

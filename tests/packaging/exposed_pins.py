@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from hf_vft.resources import PACKAGE
+from hf_vft.utils.resources import PACKAGE
 
 ROOT = PACKAGE.parent
 PAGE = ROOT / "docs" / "exposed-packages.md"

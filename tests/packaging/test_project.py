@@ -9,7 +9,7 @@ from importlib.metadata import packages_distributions
 import pytest
 from packaging.requirements import Requirement
 
-from hf_vft.resources import PACKAGE
+from hf_vft.utils.resources import PACKAGE
 
 ROOT = PACKAGE.parent
 pytestmark = pytest.mark.skipif(

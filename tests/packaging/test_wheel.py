@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 import hf_vft
-from hf_vft.resources import PACKAGE, BundledFolder
+from hf_vft.utils.resources import PACKAGE, BundledFolder
 
 ROOT = PACKAGE.parent
 FOLDERS = [name for name in get_args(BundledFolder) if (ROOT / name).is_dir()]
@@ -62,7 +62,7 @@ def asked(installed: Path, expression: str):
     """The value of ``expression`` where hf-vft is installed and nothing else is."""
     code = (
         f"import sys, json; sys.path.insert(0, {str(installed)!r})\n"
-        "import hf_vft; from hf_vft.resources import bundled\n"
+        "import hf_vft; from hf_vft.utils.resources import bundled\n"
         f"print(json.dumps({expression}))"
     )
     command = [sys.executable, "-I", "-S", "-c", code]

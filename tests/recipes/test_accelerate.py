@@ -6,7 +6,7 @@ import pytest
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 
-from hf_vft.resources import bundled
+from hf_vft.utils.resources import bundled
 
 FILES = sorted((bundled("recipes") / "accelerate").glob("*.yaml"))
 

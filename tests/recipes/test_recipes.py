@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from hf_vft.errors import RecipeError
-from hf_vft.recipe import Recipe, bundled_recipes, load_recipe, parse_recipe
+from hf_vft.recipe.schema import Recipe, bundled_recipes, load_recipe, parse_recipe
 
 RECIPES = bundled_recipes()
 

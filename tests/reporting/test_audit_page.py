@@ -9,7 +9,7 @@ from pathlib import Path
 import datasets
 import pytest
 
-from hf_vft.data.audit_results import (
+from hf_vft.data.audit.results import (
     Audit,
     Counts,
     DuplicateSet,

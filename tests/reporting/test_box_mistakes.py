@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.curves import precision_recall
 from hf_vft.evaluation.results import EvalReport, SplitResult

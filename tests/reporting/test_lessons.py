@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hf_vft.evaluation.lessons import ClassPair, CurvePoint, DataCurve, Lessons
 from hf_vft.evaluation.results import Estimate
+from hf_vft.evaluation.search_insights import ClassPair, CurvePoint, DataCurve, Lessons
 from hf_vft.reporting.lessons import lesson_parts, told
 
 

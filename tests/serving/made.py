@@ -9,7 +9,7 @@ import numpy as np
 import transformers
 
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.recipe import parse_recipe
+from hf_vft.recipe.schema import parse_recipe
 from hf_vft.run import RunDirectory, write_json, write_text
 from hf_vft.tasks import Calibration, get_task
 from tests.models.tiny import DETECTION_SIZE, SIZE, tiny_convnext, tiny_detr

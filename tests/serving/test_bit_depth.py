@@ -10,11 +10,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hf_vft.cli.main import app
-from hf_vft.observing import observe
+from hf_vft.inference.log_rows import Recorder
+from hf_vft.inference.predictor import Predictor
 from hf_vft.run import RunDirectory, write_text
-from hf_vft.serving.predictor import Predictor
-from hf_vft.serving.recording import Recorder
 from hf_vft.serving.service import Service
+from hf_vft.workflows.score_images import observe
 from tests.data.deep_images import png
 from tests.serving import made
 

@@ -15,7 +15,7 @@ from hf_vft.errors import RecipeError
 from hf_vft.models.freezing import eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
-from hf_vft.recipe import EvaluationConfig
+from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks import Calibration, ObjectDetection, get_task, kind_of, task_for
 from hf_vft.tasks.detection import surest
 from tests.models.tiny import DETECTION_SIZE, DETECTORS, images

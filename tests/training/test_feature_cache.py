@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms import STRENGTHS, eval_transform, train_transform
+from hf_vft.data.transforms.images import STRENGTHS, eval_transform, train_transform
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.structure import head_module
-from hf_vft.recipe import AugmentConfig
+from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.tasks import ImageClassification
 from hf_vft.training import feature_cache
 from hf_vft.training.feature_cache import (

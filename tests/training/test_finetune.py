@@ -11,9 +11,9 @@ import pytest
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.load import load_model
-from hf_vft.pipeline import fit
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.finetune import FineTuning
+from hf_vft.workflows.fit import fit
 from tests.runs import small_recipe
 from tests.training.test_stages import context, stage
 

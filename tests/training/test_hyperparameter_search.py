@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from hf_vft import VisionTrainer, VisionTrainingArguments
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms import eval_transform
+from hf_vft.data.transforms.images import eval_transform
 from tests.models.tiny import tiny_resnet
 from tests.pictures import picture_rows, processor
 

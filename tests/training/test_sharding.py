@@ -17,10 +17,10 @@ from torch.distributed.tensor import DTensor
 
 import hf_vft.training.stages as stages
 from hf_vft.errors import RecipeError
-from hf_vft.recipe import Recipe
-from hf_vft.resources import bundled
+from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.training.sharding import to_train
+from hf_vft.utils.resources import bundled
 from tests.runs import KillAt, fit_in_processes, small_recipe
 
 CONFIG = bundled("recipes") / "accelerate" / "fsdp.yaml"

@@ -14,15 +14,15 @@ from torch import nn
 from transformers import TrainerCallback
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms import STRENGTHS, eval_transform
+from hf_vft.data.transforms.images import STRENGTHS, eval_transform
 from hf_vft.errors import RecipeError
-from hf_vft.recipe import Recipe, StageConfig, parse_recipe
+from hf_vft.recipe.schema import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.display import Silent
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage
+from hf_vft.utils.progress import Silent
 from tests.models.tiny import tiny_convnext, tiny_resnet
 from tests.pictures import picture_rows, processor
 from tests.runs import RECIPE

@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 
 from hf_vft import VisionTrainer, VisionTrainingArguments
 from hf_vft.data.dataset import VisionDataset, labels_of
-from hf_vft.data.transforms import eval_transform
+from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError
 from hf_vft.models.structure import anatomy
 from hf_vft.training import trainer as trainer_module

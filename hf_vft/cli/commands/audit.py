@@ -10,9 +10,9 @@ import typer
 from hf_vft.cli.shortcuts import shortcuts
 
 if TYPE_CHECKING:
-    from hf_vft.auditing import Audited
     from hf_vft.data.sources.preview import Preview
-    from hf_vft.recipe import Recipe
+    from hf_vft.recipe.schema import Recipe
+    from hf_vft.workflows.audit import Audited
 
 
 def audit(
@@ -54,7 +54,7 @@ def audit(
     Example: hf-vft audit photos/ --dry-run
     """
     from hf_vft.cli.questions import asking
-    from hf_vft.recipe import load_recipe
+    from hf_vft.recipe.schema import load_recipe
 
     chosen = load_recipe(recipe, change or [])
     chosen = chosen.replaced({"data.path": data, **shortcuts(label, model)})
@@ -62,8 +62,8 @@ def audit(
         print_preview(asking(chosen, _previewed), as_json=as_json)
         return
 
-    from hf_vft.auditing import audit_data
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
+    from hf_vft.workflows.audit import audit_data
 
     quiet_libraries()
 

@@ -16,7 +16,7 @@ app = typer.Typer(
 
 
 class FaultChoice(StrEnum):
-    """The faults of ``hf_vft.data.demo_production``, known without importing it."""
+    """The faults of ``hf_vft.data.demo.production``, known without importing it."""
 
     none = "none"
     lighting = "lighting"
@@ -45,7 +45,7 @@ def images(
 
     Example: hf-vft demo images line && hf-vft fit line --set data.group_column=part_id
     """
-    from hf_vft.data.demo import write_demo_images
+    from hf_vft.data.demo.images import write_demo_images
 
     with _progress("Pictures", n) as advance:
         write_demo_images(out, n=n, size=size, seed=seed, contrast=contrast, on_image=advance)
@@ -69,7 +69,7 @@ def production(
 
     Example: hf-vft demo production stream --fault lighting --day 7
     """
-    from hf_vft.data.demo_production import Fault, write_production
+    from hf_vft.data.demo.production import Fault, write_production
 
     if fault is not FaultChoice.none and day >= days:
         raise typer.BadParameter(f"{day} comes after the last of {days} days.", param_hint="--day")

@@ -17,7 +17,7 @@ def doctor(
 
     Example: hf-vft doctor
     """
-    from hf_vft.diagnosis import diagnose
+    from hf_vft.workflows.doctor import diagnose
 
     checks = diagnose()
     if as_json:

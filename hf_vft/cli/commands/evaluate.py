@@ -34,7 +34,7 @@ def evaluate(
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.scores import print_robustness, print_split
-    from hf_vft.scoring import evaluate_run
+    from hf_vft.workflows.evaluate import evaluate_run
 
     quiet_libraries()
     suit_the_device()

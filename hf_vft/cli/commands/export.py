@@ -20,7 +20,7 @@ def export(
     Example: hf-vft export run/
     """
     from hf_vft.cli.display import quiet_libraries
-    from hf_vft.export.onnx import export_onnx
+    from hf_vft.inference.onnx import export_onnx
     from hf_vft.run import RunDirectory
 
     quiet_libraries()

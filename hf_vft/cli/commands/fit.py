@@ -59,13 +59,13 @@ def fit(
         words = _without_option(sys.argv[1:], "--num-processes")
         raise typer.Exit(launch(num_processes, words))
 
-    from hf_vft.automl.clock import process_started
+    from hf_vft.automl.time_budget import process_started
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.questions import asking
     from hf_vft.cli.scores import print_scores
-    from hf_vft.pipeline import fit as run_fit
-    from hf_vft.recipe import DEFAULT, Recipe, load_recipe
+    from hf_vft.recipe.schema import DEFAULT, Recipe, load_recipe
+    from hf_vft.workflows.fit import fit as run_fit
 
     chosen: Recipe | None = None
     budget = [f"search.time_budget={time_budget}"] if time_budget else []

@@ -29,7 +29,7 @@ def label(
 
     Example: hf-vft log label log/ label-these.csv --source inspector
     """
-    from hf_vft.labelling import add_labels
+    from hf_vft.workflows.add_labels import add_labels
 
     written = add_labels(log, file, source=source)
     typer.echo(f"{written} labels written.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hf_vft.cli.moments import Since, Until, utc
+from hf_vft.cli.time_options import Since, Until, utc
 
 ALERT = 3
 
@@ -46,7 +46,7 @@ def monitor(
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.monitoring.presets import write_presets
     from hf_vft.records import ProductionLog
-    from hf_vft.watching import TO_LABEL, act, claim_report, monitor_run, report
+    from hf_vft.workflows.monitor import TO_LABEL, act, claim_report, monitor_run, report
 
     chosen = load_policy(policy)
     claim_report(out)

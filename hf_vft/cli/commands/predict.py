@@ -25,8 +25,8 @@ def predict(
     """
     from hf_vft.cli.display import quiet_libraries
     from hf_vft.cli.memory import suit_the_device
+    from hf_vft.inference.predictor import Predictor
     from hf_vft.run import RunDirectory
-    from hf_vft.serving.predictor import Predictor
 
     quiet_libraries()
     suit_the_device()

@@ -75,9 +75,9 @@ def push_data(
     from hf_vft.data.load import load_data
     from hf_vft.hub.client import check_may_write, hub_api
     from hf_vft.hub.datasets import push_dataset
-    from hf_vft.recipe import load_recipe
-    from hf_vft.steps.reading import tell_reading
-    from hf_vft.training.feature_cache import default_cache
+    from hf_vft.recipe.schema import load_recipe
+    from hf_vft.utils.cache import default_cache
+    from hf_vft.workflows.steps.read_images import tell_reading
 
     quiet_libraries()
     check_may_write(hub_api(), repo_id)

@@ -16,7 +16,7 @@ def recipes(
 
     Example: hf-vft recipes staged > mine.yaml && hf-vft fit photos/ --recipe mine.yaml
     """
-    from hf_vft.recipe import bundled_recipes, load_recipe
+    from hf_vft.recipe.schema import bundled_recipes, load_recipe
 
     known = bundled_recipes()
     if name is None:

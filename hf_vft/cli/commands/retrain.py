@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hf_vft.cli.moments import Since, utc
+from hf_vft.cli.time_options import Since, utc
 
 STAYS = 3
 
@@ -44,8 +44,8 @@ def retrain(
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
-    from hf_vft.recipe_edit import parse_change
-    from hf_vft.retraining import retrain as run_retrain
+    from hf_vft.recipe.edit import parse_change
+    from hf_vft.workflows.retrain import retrain as run_retrain
 
     quiet_libraries()
     suit_the_device()

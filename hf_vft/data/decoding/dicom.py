@@ -10,7 +10,7 @@ from PIL import Image
 
 from hf_vft.data.decoding.samples import Samples
 from hf_vft.errors import DataError, MissingDependencyError
-from hf_vft.imports import require_package
+from hf_vft.utils.imports import require_package
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _BROKEN = (AttributeError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError)

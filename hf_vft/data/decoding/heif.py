@@ -7,7 +7,7 @@ import io
 from PIL import Image
 
 from hf_vft.errors import DataError, MissingDependencyError
-from hf_vft.imports import require_package
+from hf_vft.utils.imports import require_package
 
 _BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2")
 

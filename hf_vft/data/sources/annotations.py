@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Reading
 from hf_vft.data.sources.table import Table, image_rows
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 
 @dataclass(frozen=True)

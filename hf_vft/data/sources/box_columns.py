@@ -13,9 +13,9 @@ from hf_vft.data.boxes import Box, Objects, are_shares, from_corners
 from hf_vft.data.sources.column_facts import ColumnFacts
 from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
 from hf_vft.data.sources.label_writing import parsed_list
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import quoted
 
 BOX_NAMES = ("objects", "annotations", "boxes")
 _PREFIXES = ("bbox", "box", "roi", "gt", "rect")

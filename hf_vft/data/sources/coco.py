@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft.data.boxes import Box, Objects, are_shares
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Reading
 from hf_vft.data.sources.table import Table
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 _KEYS = ("images", "annotations", "categories")
 _CLASSES_FROM = 0.5

@@ -23,9 +23,9 @@ from hf_vft.data.sources.label_evidence import FOLDER, from_evidence
 from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.plan import Guess
 from hf_vft.data.sources.table import canonical_split
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError, MissingColumnError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import quoted
 
 NONE = "none"
 """As ``data.split_column``: whatever splits there are, divide all pictures anew."""

@@ -12,8 +12,8 @@ from hf_vft.data.sources.names import is_part
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES
-from hf_vft.data.wording import counted, few
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import counted, few
 
 _REPEATS = 0.5
 """From this share of inner names under several outer folders on, the inner ones are classes."""

@@ -25,8 +25,8 @@ from hf_vft.data.sources.plan import LeftOut, Option, ask
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table, table_in
 from hf_vft.data.sources.textfiles import read_file_table, to_rows
-from hf_vft.data.wording import counted, few
 from hf_vft.errors import AmbiguousSourceError, DataError
+from hf_vft.utils.text import counted, few
 
 _ASIDE = frozenset({"csv", "csvs", "meta", "metadata", "tables", "lists", "splits"})
 _AS_FOLDERS = "data.format=folders"

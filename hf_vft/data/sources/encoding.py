@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import quoted
 
 WESTERN = "cp1252"
 _MARKS = (

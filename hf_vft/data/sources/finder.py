@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from hf_vft.data.sources.listing import Listing, Match, has_image_suffix
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 _HOW = {
     "ending": "names without their ending",

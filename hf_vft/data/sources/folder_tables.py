@@ -19,8 +19,8 @@ from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.plan import LeftOut, Option, ask
 from hf_vft.data.sources.tabular import Given, table_in
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
-from hf_vft.data.wording import quoted
 from hf_vft.errors import AmbiguousSourceError, DataError
+from hf_vft.utils.text import quoted
 
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 _MOST_TABLES = 60

@@ -38,7 +38,7 @@ class Format:
         title: For people.
         recognise: What of a folder is in this format; nothing where none is.
         read: Reads what was recognised.
-        kinds: What its labels can be, keys of :data:`hf_vft.data.kinds.KINDS`.
+        kinds: What its labels can be, keys of :data:`hf_vft.data.label_types.KINDS`.
         has_attributes: Whether ``data.label_column`` names one of them.
     """
 

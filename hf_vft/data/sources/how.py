@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class How:
     Attributes:
         config: Which columns, levels and formats.
         cache_dir: Where archives are unpacked and datasets are kept.
-        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+        kind: What the labels have to be, a key of :data:`hf_vft.data.label_types.KINDS`; None takes
             what is there.
         contained: Whether no file outside of the source may be named.
         labelled: Whether labels have to be there.

@@ -11,15 +11,15 @@ import datasets
 import pandas as pd
 
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.box_columns import box_fields, item_of
 from hf_vft.data.sources.column_facts import NEGATIVE, TRUE, ColumnFacts
 from hf_vft.data.sources.decide_columns import Columns
 from hf_vft.data.sources.label_writing import Writing, decide_writing, is_k_hot, parsed_list
 from hf_vft.data.sources.plan import Guess
-from hf_vft.data.wording import few, quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import few, quoted
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hf_vft.data.sources.column_facts import ColumnFacts
 from hf_vft.data.sources.column_names import is_attribute, plain_name
 from hf_vft.data.sources.plan import Guess, Option, ask
-from hf_vft.data.wording import few
+from hf_vft.utils.text import few
 
 FOLDER = "folder"
 """As ``data.label_column``: the folders that the images lie in."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from hf_vft.data.sources.column_names import plain_name
 from hf_vft.data.sources.plan import Guess
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import quoted
 
 SEPARATORS = ("|", ";")
 _LATER = (",", " ")

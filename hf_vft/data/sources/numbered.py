@@ -8,8 +8,8 @@ from typing import Any
 
 from hf_vft.data.boxes import Objects
 from hf_vft.data.sources.table import Table
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import quoted
 
 
 def with_names_of_numbers(table: Table, names: Sequence[str] | None) -> Table:

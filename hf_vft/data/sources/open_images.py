@@ -16,7 +16,7 @@ from typing import Any
 from hf_vft.data.sources.column_names import plain_name
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.textfiles import FileTable, read_csv_records
-from hf_vft.data.wording import counted
+from hf_vft.utils.text import counted
 
 _CLASS_ID = re.compile(r"/[a-z]/\w+")
 _DESCRIPTIONS = re.compile(r".*class[-_]?descriptions.*\.csv|classes\.csv", re.IGNORECASE)

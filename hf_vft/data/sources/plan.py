@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hf_vft.data.kinds import LabelKind
-from hf_vft.data.wording import counted, few
+from hf_vft.data.label_types import LabelKind
 from hf_vft.errors import AmbiguousSourceError, DataError
+from hf_vft.utils.text import counted, few
 
 _SHOWN_CLASSES = 6
 _SHOWN_LEFT_OUT = 4
@@ -79,7 +79,7 @@ class Reading:
         guesses: What was concluded from evidence.
         classes: Class names, in their order.
         counts: Images of each split; one entry without a name where there are no splits.
-        kind: What a label is, a key of :data:`hf_vft.data.kinds.KINDS`.
+        kind: What a label is, a key of :data:`hf_vft.data.label_types.KINDS`.
     """
 
     format: str

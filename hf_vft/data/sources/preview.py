@@ -9,7 +9,7 @@ from typing import Any
 from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import Source, describe_source, read_source
 from hf_vft.data.sources.table import SPLIT_NAMES
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 ROWS = 5
 
@@ -69,7 +69,7 @@ def preview(
     Args:
         source: See :func:`hf_vft.data.load.load_data`.
         config: Which columns, levels and formats.
-        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+        kind: What the labels have to be, a key of :data:`hf_vft.data.label_types.KINDS`; None takes
             what is there.
         cache_dir: Where archives are unpacked.
 

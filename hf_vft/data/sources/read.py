@@ -27,9 +27,9 @@ from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES
 from hf_vft.data.sources.tools.tfrecord import is_tfrecord_name, read_tfrecord
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import quoted
 
 Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
 
@@ -57,7 +57,7 @@ def read_source(
         config: Which columns.
         cache_dir: Where archives are unpacked and datasets are kept; default: beside the other
             files of Hugging Face libraries.
-        kind: What the labels have to be, a key of :data:`hf_vft.data.kinds.KINDS`; None takes
+        kind: What the labels have to be, a key of :data:`hf_vft.data.label_types.KINDS`; None takes
             what is there.
         labelled: Whether a table without labels is an error; if not, its labels are None.
 

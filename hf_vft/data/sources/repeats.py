@@ -6,10 +6,10 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.table import Table
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 _SEVERAL = 0.25
 """From this share of images with rows of different labels on, every row is one label of several."""

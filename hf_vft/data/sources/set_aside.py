@@ -18,8 +18,8 @@ from hf_vft.data.sources.names import (
 )
 from hf_vft.data.sources.plan import LeftOut
 from hf_vft.data.sources.table import canonical_split
-from hf_vft.data.wording import counted, few
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.text import counted, few
 
 MASKS_OR_ANNOTATIONS = "masks or annotations"
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIFF", b"P5", b"P6")

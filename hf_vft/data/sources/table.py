@@ -10,7 +10,7 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from hf_vft.data.kinds import KINDS, LabelKind
+from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.plan import Reading
 
 SPLIT_NAMES = {

@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.box_columns import box_struct, read_box_rows
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
 from hf_vft.data.sources.decide_columns import (
@@ -30,8 +30,8 @@ from hf_vft.data.sources.label_evidence import FOLDER
 from hf_vft.data.sources.plan import Guess, LeftOut, Reading
 from hf_vft.data.sources.repeats import one_row_each
 from hf_vft.data.sources.table import Table, image_rows
-from hf_vft.data.wording import quoted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import quoted
 
 _RESERVED = ("image", "label", "file", "group")  # columns of the result
 _SAMPLE = 50

@@ -14,8 +14,8 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
 from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.table import Table, canonical_split
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _IMAGES = ("JPEGImages", "../JPEGImages", "images", "../images", "../../images")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hf_vft import imports
 from hf_vft.data.images import Decoder, image_header
 from hf_vft.errors import DataError
+from hf_vft.utils import imports
 from tests.data.deep_images import dicom
 
 pytest.importorskip("pydicom")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hf_vft import imports
 from hf_vft.data.images import Decoder, decode_image, image_header
 from hf_vft.errors import DataError
+from hf_vft.utils import imports
 from tests.data.zoo_pictures import BLUE, RED, encoded, scene
 
 HEADER = b"\0\0\0\x18ftypheic" + bytes(40)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hf_vft.data.sources.read import read_source
 from hf_vft.errors import AmbiguousSourceError, DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.shape_cases import SHAPES
 from tests.data.sources.shapes import Shape, write
 

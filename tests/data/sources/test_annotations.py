@@ -13,7 +13,7 @@ from PIL import Image
 
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.zoo_sources import picture, table
 
 SIZE = (48, 40)

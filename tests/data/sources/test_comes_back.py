@@ -19,7 +19,7 @@ from PIL import Image
 from hf_vft.data.boxes import Objects, clean_objects
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 SIZE = (40, 30)
 SPLITS = ("train", "val", "test")

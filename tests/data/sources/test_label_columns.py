@@ -11,7 +11,7 @@ import pytest
 
 from hf_vft.data.load import ImageData, load_data, load_labelled
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.zoo_sources import in_memory, picture
 
 TAGS = [["a"], ["a", "b"], [], ["b"], ["c", "a"], ["c"]] * 4

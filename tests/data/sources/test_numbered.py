@@ -8,7 +8,7 @@ import pytest
 
 from hf_vft.data.sources.read import read_source
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.shapes import IMAGE, numbered, write
 
 

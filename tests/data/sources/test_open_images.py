@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hf_vft.data.sources.read import read_source
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.test_tools import TRUTH, boxes_of, corners, image, save
 
 IDS = {"cat": "/m/01yrx", "dog": "/m/0bt9lr"}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.decide_folders import Place, decide_folders
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, Reading, ask
 from hf_vft.errors import AmbiguousSourceError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 
 def listing(*files: str) -> Listing:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from hf_vft.data.boxes import clean_objects, fit_declared
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.page import PAGE, page
 from tests.data.sources.shape_cases import SHAPES
 from tests.data.sources.shapes import IMAGE, Shape, write

@@ -13,7 +13,7 @@ from hf_vft.data.load import load_data
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.tools.tf_example import masked_checksum
 from hf_vft.errors import DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.test_tools import SIZE, TRUTH, boxes_of, corners
 from tests.data.sources.tf_records import Features, as_records, encoded
 

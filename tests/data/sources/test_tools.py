@@ -17,7 +17,7 @@ from hf_vft.data.load import load_data
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import AmbiguousSourceError, DataError
-from hf_vft.recipe import DataConfig
+from hf_vft.recipe.schema import DataConfig
 
 SIZE = (40, 30)
 TRUTH = {

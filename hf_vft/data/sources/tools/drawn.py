@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
@@ -15,8 +15,8 @@ from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.unread_formats import read_json
-from hf_vft.data.wording import counted
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 
 @dataclass(frozen=True)

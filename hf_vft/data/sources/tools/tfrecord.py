@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.kinds import KINDS
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import Marked, marked_table
 from hf_vft.data.sources.encoding import read_text
 from hf_vft.data.sources.how import How

@@ -14,8 +14,8 @@ from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
 from hf_vft.data.sources.tools.shapes import Shapes, round_box
 from hf_vft.data.sources.unread_formats import first_json
-from hf_vft.data.wording import quoted
 from hf_vft.errors import AmbiguousSourceError, DataError
+from hf_vft.utils.text import quoted
 
 _PROJECT = "_via_img_metadata"
 _USUAL = ("label", "class", "category", "type", "name", "object")

@@ -1,0 +1,174 @@
+"""What an audit of the data found: the content of ``audit.json``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+class Part(BaseModel):
+    """A part of the audit; unknown keys are refused, so that no reader misses one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Finding(Part):
+    """One thing that a person should know.
+
+    Attributes:
+        severity: ``error`` makes scores or labels wrong, ``warning`` may, ``info`` explains.
+        sentence: In plain words.
+        kind: For machines, such as ``identical_across``.
+        files: Which pictures, the gravest first.
+    """
+
+    severity: Severity
+    sentence: str
+    kind: str
+    files: list[str] = []
+
+
+class Picture(Part):
+    """A picture by the name shown to people."""
+
+    file: str
+    split: str
+    label: str
+
+
+class DuplicateSet(Part):
+    """Pictures that show the same.
+
+    Attributes:
+        kind: ``identical`` files, the ``same_pixels`` in different files, or ``near``: the same
+            but for size, compression or light.
+        pictures: Two or more.
+        expected: They are near duplicates of one group and in one split.
+    """
+
+    kind: Literal["identical", "same_pixels", "near"]
+    pictures: list[Picture]
+    expected: bool = False
+
+
+class Outlier(Part):
+    """A picture unlike the others.
+
+    Attributes:
+        picture: Which.
+        kind: In what; a key of ``hf_vft.data.audit.outliers.KINDS``.
+        words: How much, such as ``brightness 0.04; half of all have 0.38–0.52``.
+    """
+
+    picture: Picture
+    kind: str
+    words: str
+
+
+class Lookalikes(Part):
+    """Two classes that a linear probe takes for each other.
+
+    Attributes:
+        first: A class.
+        second: Another.
+        n: Pictures of either that were taken for the other.
+        of: Pictures of both.
+    """
+
+    first: str
+    second: str
+    n: int
+    of: int
+
+
+class Suspect(Part):
+    """A label that is probably wrong (confident learning, Northcutt et al. 2021).
+
+    Attributes:
+        picture: With the label as given.
+        suggested: The label it looks like.
+        confidence: Probability of the suggestion, in [0, 1].
+        quality: Probability that the given label is right, in [0, 1].
+    """
+
+    picture: Picture
+    suggested: str
+    confidence: float
+    quality: float
+
+
+class Size(Part):
+    """How many pictures are so many pixels wide and high."""
+
+    width: int
+    height: int
+    images: int
+
+
+class Spread(Part):
+    """How a property is spread over the pictures.
+
+    Attributes:
+        name: Of the property.
+        edges: Of the bins, one more than ``counts``.
+        counts: Pictures in each bin.
+    """
+
+    name: str
+    edges: list[float]
+    counts: list[int]
+
+
+class Counts(Part):
+    """How many pictures there are.
+
+    Attributes:
+        images: In all.
+        splits: By split.
+        classes: By class, then by split; every split is there.
+    """
+
+    images: int
+    splits: dict[str, int]
+    classes: dict[str, dict[str, int]]
+
+
+class Audit(Part):
+    """Everything that was found.
+
+    Attributes:
+        source: What was looked at.
+        fingerprint: Of the data, as in ``ImageData``.
+        counts: How many pictures.
+        findings: The gravest first.
+        sizes: The most frequent first, a few hundred at most.
+        spreads: Of brightness, contrast and sharpness.
+        duplicates: Sets, the gravest first.
+        outliers: Pictures unlike the others.
+        lookalikes: Classes that look alike; only in the deep audit.
+        suspects: Suspected label errors, the worst first; only in the deep audit.
+        labels_note: How the labels were checked, or why they were not.
+        notes: What reading the data brought up, as in ``ImageData``.
+    """
+
+    source: str
+    fingerprint: str
+    counts: Counts
+    findings: list[Finding]
+    sizes: list[Size] = []
+    spreads: list[Spread] = []
+    duplicates: list[DuplicateSet] = []
+    outliers: list[Outlier] = []
+    lookalikes: list[Lookalikes] = []
+    suspects: list[Suspect] = []
+    labels_note: str = "Labels were not checked: the quick audit looks at the pictures alone."
+    notes: list[str] = []
+
+
+def gravest_first(findings: list[Finding]) -> list[Finding]:
+    """Errors, then warnings, then the rest; otherwise in the order given."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

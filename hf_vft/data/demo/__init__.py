@@ -1,0 +1,1 @@
+"""The synthetic production line that the demo commands draw."""

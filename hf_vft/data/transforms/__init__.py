@@ -1,0 +1,1 @@
+"""Augmentation, mixing and disturbances of images and of their boxes."""

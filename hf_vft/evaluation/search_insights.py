@@ -1,0 +1,162 @@
+"""What a run teaches: what fine-tuning and more pictures bring, and which classes look alike.
+
+Everything here is measured on pictures that were held out. Nothing is extrapolated: curves that
+were fitted to score over pictures and drawn on held the truth in one of ten of their intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from hf_vft.evaluation.counts import count_scores
+from hf_vft.evaluation.intervals import Floats, Ints, percentile_interval, resamples, units_of
+from hf_vft.evaluation.ranking_metrics import ClassRanking
+from hf_vft.evaluation.results import Estimate
+
+ALIKE = 0.65
+"""Classes whose AUROC against each other is below this, for sure, look alike."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CurvePoint(_Part):
+    """The score of a probe of a part of the training pictures."""
+
+    pictures: int
+    score: Estimate = Field(description="Mean over several draws of the part.")
+
+
+class DataCurve(_Part):
+    """Score over training pictures, measured."""
+
+    points: list[CurvePoint]
+    doubling: Estimate = Field(description="Score of all pictures minus that of half of them.")
+
+
+class ClassPair(_Part):
+    """How well two classes are told apart: AUROC of one against the other, 0.5 is guessing."""
+
+    classes: tuple[str, str]
+    n: int = Field(description="Training pictures of both.")
+    probe: Estimate = Field(description="Of a probe of these two, cross-validated on training.")
+    model: Estimate = Field(description="Of the model, on held-out pictures.")
+
+    @property
+    def inseparable(self) -> bool:
+        """Whether the probe fails for sure, and the model does no better."""
+        fails = self.probe.high is not None and self.probe.high < ALIKE
+        return fails and (self.model.value is None or self.model.value < ALIKE)
+
+
+class Lessons(_Part):
+    """What came of a search, besides a model."""
+
+    metric: str
+    split: str = Field(description="On which everything but the pairs is measured.")
+    gain: Estimate = Field(description="Model minus linear probe on the same pictures.")
+    curve: DataCurve | None = None
+    pairs: list[ClassPair] = Field(
+        default_factory=list, description="Classes that the model takes for one another."
+    )
+
+
+class Held:
+    """Held-out pictures of known classes, and their resamples.
+
+    Args:
+        truth: Class ids ``[N]``.
+        n_classes: C.
+        metric: One of those that are counted; macro F1 stands in for others.
+        clusters: Pictures that belong together.
+        n_bootstrap: Resamples.
+        seed: Of the resamples.
+    """
+
+    def __init__(
+        self,
+        truth: Ints,
+        n_classes: int,
+        metric: str,
+        *,
+        clusters: Sequence[Hashable | None] | None = None,
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+    ) -> None:
+        self.truth, self.n_classes, self.seed = truth, n_classes, seed
+        self._draws = list(resamples(units_of(len(truth), clusters), n_bootstrap, seed))
+        counted = count_scores(truth, truth, n_classes, np.ones((len(truth), 1)))[0]
+        self.metric = metric if metric in counted else "f1_macro"
+
+    def scores(self, said: Ints) -> tuple[float, Floats]:
+        """Of answers ``[N]``: on the pictures, and on each of their resamples."""
+        columns = [np.ones((len(self.truth), 1)), *self._draws]
+        found = [
+            count_scores(self.truth, said, self.n_classes, weights)[0][self.metric]
+            for weights in columns
+        ]
+        return float(found[0][0]), np.concatenate([np.empty(0), *found[1:]])
+
+
+def gain(held: Held, ours: Ints, theirs: Ints) -> Estimate:
+    """Of one model over another on the same pictures, by the paired bootstrap."""
+    (value, draws), (other, others) = held.scores(ours), held.scores(theirs)
+    return _estimate(value - other, draws - others)
+
+
+def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | None:
+    """The score over training pictures, and what the last doubling brought.
+
+    A resample takes one of the draws of each part, so the intervals hold what the choice of
+    pictures does as well: to learn from, and to test on.
+
+    Args:
+        held: What the answers are to.
+        said: By number of training pictures, the answers of a probe of each draw of so many. The
+            two largest are all pictures and half of them.
+
+    Returns:
+        None where there are fewer than two parts.
+    """
+    if len(said) < 2:
+        return None
+    rng = np.random.default_rng(held.seed)
+    values, draws = {}, {}
+    for pictures in sorted(said):
+        found = [held.scores(answers) for answers in said[pictures]]
+        values[pictures] = float(np.mean([value for value, _ in found]))
+        table = np.stack([column for _, column in found])
+        drawn = rng.integers(len(table), size=table.shape[1])
+        draws[pictures] = table[drawn, np.arange(table.shape[1])]
+    half, whole = sorted(said)[-2:]
+    return DataCurve(
+        points=[CurvePoint(pictures=n, score=_estimate(values[n], draws[n])) for n in sorted(said)],
+        doubling=_estimate(values[whole] - values[half], draws[whole] - draws[half]),
+    )
+
+
+def auroc(
+    scores: Floats,
+    positive: np.ndarray,
+    *,
+    clusters: Sequence[Hashable | None] | None = None,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Of pictures of two classes: how often one of the second scores above one of the first."""
+    if not positive.any() or positive.all():
+        return Estimate(value=None)
+    ranked = ClassRanking(scores, positive)
+    units = units_of(len(scores), clusters)
+    draws = [ranked.scores(weights)[0] for weights in resamples(units, n_bootstrap, seed)]
+    value = float(ranked.scores(np.ones((len(scores), 1)))[0][0])
+    return _estimate(value, np.concatenate([np.empty(0), *draws]))
+
+
+def _estimate(value: float, draws: Floats) -> Estimate:
+    low, high = percentile_interval(draws)
+    return Estimate(value=value, low=float(low), high=float(high))

@@ -1,0 +1,102 @@
+"""What this machine can do, checked by doing it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from huggingface_hub import constants, is_offline_mode
+
+from hf_vft.automl.environment import has_fast_bf16
+from hf_vft.errors import HubError, ModelError
+from hf_vft.models.backbones import HUB_DEFAULTS
+from hf_vft.models.hub_models import check_hub
+from hf_vft.utils.cache import default_cache
+
+STACK = (
+    "torch", "torchvision", "transformers", "datasets", "accelerate", "peft", "evaluate", "timm",
+)  # fmt: skip
+LITTLE_DISK = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the diagnosis.
+
+    Attributes:
+        name: What was looked at.
+        state: ``broken`` keeps ``hf-vft fit`` from working; a ``note`` does not.
+        text: What was found, and what to do about it.
+    """
+
+    name: str
+    state: Literal["ok", "note", "broken"]
+    text: str
+
+
+def diagnose() -> list[Check]:
+    """All checks; takes a few seconds without a network."""
+    return [
+        Check("python", "ok", f"{platform.python_version()} on {platform.platform()}"),
+        *_versions(),
+        _operators(),
+        _device(),
+        _disk(),
+        _hub(),
+    ]
+
+
+def _versions() -> Iterator[Check]:
+    for name in STACK:
+        try:
+            yield Check(name, "ok", importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(name, "broken", f"not installed: pip install {name}")
+
+
+def _operators() -> Check:
+    """Torch and torchvision of different builds import, but fail at the first operator."""
+    try:
+        import torchvision
+
+        boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
+        torchvision.ops.nms(boxes, torch.ones(1), 0.5)
+    except (ImportError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        return Check("operators", "broken", f"torchvision does not fit torch: {reason}")
+    return Check("operators", "ok", "torch and torchvision fit together")
+
+
+def _device() -> Check:
+    bf16 = "bfloat16 in hardware"
+    if torch.cuda.is_available():
+        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+        return Check("device", "ok", f"{names}; {bf16 if has_fast_bf16('cuda') else 'float32'}")
+    precision = bf16 if has_fast_bf16("cpu") else "float32, no fast bfloat16"
+    return Check("device", "note", f"no GPU; {os.cpu_count()} CPU cores, {precision}")
+
+
+def _disk() -> Check:
+    cache = default_cache()
+    existing = next(path for path in (cache, *cache.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    text = f"{cache}, {free / 2**30:.0f} GiB free"
+    if free < LITTLE_DISK:
+        return Check("cache", "note", f"{text}; set HF_VFT_CACHE to a larger disk")
+    return Check("cache", "ok", text)
+
+
+def _hub() -> Check:
+    if is_offline_mode():
+        return Check("hub", "note", "HF_HUB_OFFLINE is set: local and cached models only")
+    try:
+        check_hub(HUB_DEFAULTS[0])
+    except (HubError, ModelError) as error:
+        return Check("hub", "note", f"{error}: local models only")
+    return Check("hub", "ok", constants.ENDPOINT)

@@ -1,0 +1,190 @@
+"""A finished run, measured on other pictures than it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+
+from hf_vft.data.load import LabelledPictures
+from hf_vft.data.sources.read import describe_source
+from hf_vft.errors import MissingColumnError
+from hf_vft.evaluation.results import SplitResult
+from hf_vft.evaluation.robustness import Robustness
+from hf_vft.hub.card import write_card
+from hf_vft.inference.predictor import Predictor
+from hf_vft.recipe.schema import DataConfig, Recipe
+from hf_vft.run import RunDirectory, write_json
+from hf_vft.training.predict import predict_logits
+from hf_vft.training.stages import per_process
+from hf_vft.utils.progress import Display, Silent
+from hf_vft.workflows.steps.read_images import read_labelled
+from hf_vft.workflows.steps.robustness import measure_robustness
+from hf_vft.workflows.steps.save_run import read_splits
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores, and what they rest on.
+
+    Attributes:
+        result: Every metric with its interval.
+        labels: The model's classes, in the order of the confusion matrix.
+        pictures: What was measured, and what was left out.
+        robustness: The same with disturbed pictures, if that was asked for.
+    """
+
+    result: SplitResult
+    labels: list[str]
+    pictures: LabelledPictures
+    robustness: Robustness | None = None
+
+
+def evaluate_run(
+    run_path: str | Path,
+    source: str | Path,
+    *,
+    by: Sequence[str] = (),
+    split: str | None = None,
+    robustness: bool = False,
+    display: Display | None = None,
+) -> Measured:
+    """Measure a run's model on labelled pictures.
+
+    Args:
+        run_path: A run folder.
+        source: As for `fit`.
+        by: Columns that the scores are broken down by.
+        split: As the run divided its pictures, if these are among them, else as the source says;
+            all pictures by default.
+        robustness: Measure disturbed pictures as well; ``robustness.json`` and the model card of
+            the run then tell.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: If the run is not finished, or the pictures do not fit it.
+    """
+    display = display or Silent()
+    predictor = Predictor(RunDirectory.open(run_path))
+    recipe = predictor.recipe
+    config = _reading(predictor.run, recipe, source, by)
+    found = _chosen(predictor, source, config, split, display)
+    display.say(f"Measuring {len(found.pictures)} pictures.")
+    logits, _ = predict_logits(
+        predictor.model,
+        predictor.task.dataset(
+            found.pictures,
+            predictor.task.plain(predictor.processor),
+            decoder=predictor.decoder,
+        ),
+        predictor.task,
+        batch_size=per_process(recipe.training.eval_batch_size, PartialState().num_processes),
+        num_workers=int(recipe.training.num_workers),
+    )
+    result = predictor.task.evaluate(
+        logits,
+        found.pictures["label"],
+        predictor.labels,
+        calibration=predictor.calibration,
+        n_bootstrap=recipe.evaluation.bootstrap,
+        seed=recipe.seed,
+        clusters=_groups(found),
+        slices={name: found.pictures[name] for name in by},
+    )
+    robust = _robustness(predictor, source, found, display) if robustness else None
+    return Measured(result, predictor.labels, found, robust)
+
+
+def _robustness(
+    predictor: Predictor, source: str | Path, found: LabelledPictures, display: Display
+) -> Robustness:
+    measured = measure_robustness(
+        predictor.model,
+        predictor.processor,
+        predictor.task,
+        found.pictures,
+        predictor.labels,
+        recipe=predictor.recipe,
+        metric=predictor.metric,
+        calibration=predictor.calibration,
+        source=describe_source(source),
+        display=display,
+    )
+    if PartialState().is_main_process:
+        write_json(predictor.run.robustness_file, measured.model_dump(mode="json"))
+        write_card(predictor.run)
+    return measured
+
+
+def _chosen(
+    predictor: Predictor,
+    source: str | Path,
+    config: DataConfig,
+    split: str | None,
+    display: Display,
+) -> LabelledPictures:
+    """The pictures to measure; a warning if the model has learned from some of them."""
+    known = read_splits(predictor.run)
+
+    def read(split: str | None) -> LabelledPictures:
+        return _read(source, config, predictor, split, display)
+
+    found = read(None)
+    if split is not None:
+        own = [row for row, digest in enumerate(found.hashes) if known.get(digest) == split]
+        found = found.select(own) if own else read(split)
+    learned = sum(known.get(digest) == "train" for digest in found.hashes)
+    if learned:
+        display.warn(
+            f"The model was trained on {learned} of these {len(found.hashes)} pictures, which "
+            "flatters the scores; --split test measures those that it has not seen."
+        )
+    return found
+
+
+def _read(
+    source: str | Path,
+    config: DataConfig,
+    predictor: Predictor,
+    split: str | None,
+    display: Display,
+) -> LabelledPictures:
+    """With the groups that the training data had, where these pictures say theirs."""
+    options: dict[str, Any] = {
+        "labels": predictor.labels,
+        "kind": predictor.task.kind,
+        "split": split,
+        "display": display,
+    }
+    try:
+        return read_labelled(source, config, **options)
+    except MissingColumnError as error:
+        if error.column != config.group_column:
+            raise
+    config = config.model_copy(update={"group_column": None})
+    return read_labelled(source, config, **options)
+
+
+def _reading(
+    run: RunDirectory, recipe: Recipe, source: str | Path, by: Sequence[str]
+) -> DataConfig:
+    """How to read other pictures: a column that a person named is meant here too.
+
+    One that was found in the training data may have another name here, or be none.
+    """
+    chosen = {choice["name"] for choice in run.read_json(run.choices_file)}
+    fields = type(recipe.data).model_fields
+    undone = {name: field.default for name, field in fields.items() if f"data.{name}" in chosen}
+    changes = {"path": str(source), "slice_columns": list(by)}
+    return recipe.data.model_copy(update=undone | changes)
+
+
+def _groups(found: LabelledPictures) -> Sequence[Any] | None:
+    """What the pictures of one part share, where the source says so: intervals need it."""
+    if "group" not in found.pictures.column_names:
+        return None
+    groups: Sequence[Any] = found.pictures["group"]
+    return groups

@@ -1,0 +1,345 @@
+"""From a run and its production log to a decision and a report: what ``hf-vft monitor`` does."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hf_vft.data.images import Decoder
+from hf_vft.errors import HubError
+from hf_vft.evaluation.multiplicity import holm
+from hf_vft.monitoring.active_learning import COLUMNS, pictures_to_label
+from hf_vft.monitoring.bias import bias_findings
+from hf_vft.monitoring.decision import Decision, decide
+from hf_vft.monitoring.delayed_labels import label_findings, realised_over_time
+from hf_vft.monitoring.drift import Window, find_drift, read_window, shift_of
+from hf_vft.monitoring.estimate_error import Trust
+from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.multilabel_drift import doubt, left_out
+from hf_vft.monitoring.multilabel_performance import (
+    picture_scores,
+    several_bias_findings,
+    several_label_findings,
+)
+from hf_vft.monitoring.performance import performance_findings
+from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.profile import Reference
+from hf_vft.monitoring.report import add_to_workspace, write_report
+from hf_vft.monitoring.report_images import Row, row_of_pictures
+from hf_vft.outputs import claim
+from hf_vft.records import ProductionLog, join_names
+from hf_vft.records.future import future_notes, latest_credible
+from hf_vft.run import RunDirectory, write_text
+from hf_vft.utils.progress import Display, Silent
+from hf_vft.utils.spreadsheets import as_cell
+
+TO_LABEL = "label-these.csv"
+UNSAFE_SHIFT = 0.1
+"""From which shift of the content on confidence is not asked, if no stress test says how far it
+can be trusted."""
+_TIMEOUT = 10
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a monitoring run found.
+
+    Attributes:
+        decision: The verdict.
+        to_label: Pictures that would tell most, if labelled; empty if there is no need.
+        over_time: `hf_vft.monitoring.delayed_labels.realised_over_time` of all labels of the log.
+        held_out: Rows of the reference.
+        newest: Rows of the newest window.
+        slices: Columns that groups are compared by.
+        pictures: Rows of pictures to be shown; none unless asked for.
+    """
+
+    decision: Decision
+    to_label: pd.DataFrame
+    over_time: pd.DataFrame
+    held_out: pd.DataFrame
+    newest: pd.DataFrame
+    slices: Sequence[str]
+    pictures: Sequence[Row] = ()
+
+
+def monitor_run(
+    run_path: str | Path,
+    log_path: str | Path,
+    policy: Policy,
+    *,
+    scored: Path | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    with_pictures: bool = False,
+    seed: int = 0,
+    display: Display | None = None,
+) -> Watched:
+    """Compare the newest windows of a production log with the reference of a run.
+
+    Args:
+        run_path: A finished run.
+        log_path: A production log; or pictures, as for `hf_vft.workflows.score_images.observe`.
+        policy: What counts.
+        scored: Where the log of mere pictures is written; needed for these alone.
+        since: The first moment that counts.
+        until: The first moment that no longer counts; by default rows that are dated in the
+            future are left out, and the decision says how many.
+        with_pictures: Whether the report may show pictures, where log and data are at hand.
+        seed: Of everything random.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: If the run has no reference, or the log no comparable rows.
+    """
+    display = display or Silent()
+    run = RunDirectory.open(run_path)
+    reference = Reference.load(run)
+    log = _log_of(run_path, log_path, scored, display)
+    latest = latest_credible(until)
+    whole = _with_labels(read_window(log, reference, since, until or latest), log, latest)
+    windows = list(newest_windows(whole, policy))
+    display.start("looking at windows", len(windows) or 1)
+    found, unlike = [], pd.DataFrame()
+    for number, window in enumerate(windows):
+        findings, unlike = look(reference, window, policy, seed)
+        found.append(findings)
+        display.advance(number + 1, total=len(windows))
+    decision = decide(found, policy)
+    to_label = pd.DataFrame(columns=COLUMNS)
+    if decision.alert and policy.actions.ask_for:
+        frame, embeddings = windows[-1].sample.frame, windows[-1].sample.embeddings
+        if not reference.profile.one_label:
+            frame = frame.assign(margin=_doubt(frame, reference))
+        to_label = pictures_to_label(frame, embeddings, unlike, policy.actions.ask_for)
+        if to_label.empty:
+            decision = decision.with_nothing_to_label()
+    decision = decision.with_reasons(future_notes(log, latest))
+    known = whole.sample.frame.dropna(subset=["label"])
+    scores = None
+    if not reference.profile.one_label:
+        scores = picture_scores(known, reference.profile.labels)
+    newest = windows[-1].sample.frame if windows else whole.sample.frame.iloc[:0]
+    shown: Sequence[Row] = ()
+    if with_pictures and windows:
+        folder = None if ProductionLog.is_log(log_path) else Path(log_path)
+        shown = _pictures(run, reference, newest, unlike, log, folder, seed)
+    return Watched(
+        decision,
+        to_label,
+        realised_over_time(known, scores=scores),
+        held_out=reference.sample.frame,
+        newest=newest,
+        slices=policy.groups.columns or reference.profile.slice_columns,
+        pictures=shown,
+    )
+
+
+def _log_of(
+    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+) -> ProductionLog:
+    """A log as it is; only pictures take a model, whose libraries take seconds to import."""
+    if ProductionLog.is_log(log_path):
+        return ProductionLog.open(log_path)
+    from hf_vft.workflows.score_images import log_of
+
+    return log_of(run_path, log_path, scored, display)
+
+
+def _pictures(
+    run: RunDirectory,
+    reference: Reference,
+    newest: pd.DataFrame,
+    unlike: pd.DataFrame,
+    log: ProductionLog,
+    folder: Path | None,
+    seed: int,
+) -> list[Row]:
+    """Some of the reference, some of the newest window, and those least like the reference."""
+    from hf_vft.workflows.steps.production_images import picture_paths
+
+    data = run.recipe().data
+    ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
+    theirs = newest.sample(frac=1.0, random_state=seed)
+    strangest = newest.iloc[:0]
+    if len(unlike):
+        places = newest.reset_index().set_index("request_id")["index"]
+        strangest = newest.loc[places.reindex(unlike["request_id"])]
+    rows = {
+        "At training": [Path(data.path or "") / name for name in ours["file"].dropna()],
+        "Now": picture_paths(theirs, log, folder),
+        "Now, least like training": picture_paths(strangest, log, folder),
+    }
+    return [row_of_pictures(title, paths, Decoder.of(data)) for title, paths in rows.items()]
+
+
+def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
+    """The newest rows in windows of equal size, the oldest window first.
+
+    Fewer windows where the log has too few rows for all; none where it has too few for one.
+    """
+    rows = len(whole.sample)
+    count = min(policy.windows.count, rows // policy.windows.least)
+    if not count:
+        return
+    size = min(policy.windows.rows, rows // count)
+    for number in range(count):
+        start = rows - size * (count - number)
+        yield Window(whole.sample.take(np.arange(start, start + size)), whole.excluded)
+
+
+def claim_report(out: Path) -> None:
+    """Make sure, before the work begins, that the report replaces nothing but an older one.
+
+    Raises:
+        OutputError: If a file of one of its names is there that hf-vft did not write.
+    """
+    names = ("monitor.html", "verdict.json", "snapshot.json", TO_LABEL, "evidently.html")
+    claim(out, names, command="monitor")
+
+
+def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
+    """Write the report, the verdict and the pictures to label into ``out``.
+
+    Raises:
+        OutputError: As for `claim_report`.
+    """
+    claim_report(out)
+    snapshot = write_report(
+        watched.decision, out, name=name, over_time=watched.over_time, pictures=watched.pictures
+    )
+    write_text(out / TO_LABEL, watched.to_label.map(as_cell).to_csv(index=False))
+    if workspace is not None:
+        add_to_workspace(snapshot, workspace)
+
+
+def act(decision: Decision, policy: Policy, *, name: str) -> None:
+    """Tell the webhook and the Hub, where the policy names them and there is an alert.
+
+    Raises:
+        HubError: If one cannot be reached; the report is written by then.
+    """
+    if not decision.alert:
+        return
+    text = "\n".join([decision.headline, *(f"- {why}" for why in decision.reasons)])
+    if policy.actions.webhook:
+        _post(policy.actions.webhook, {"run": name, "text": text, "action": decision.action})
+    if policy.actions.hub:
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import HfHubHTTPError
+
+        try:
+            HfApi().create_discussion(
+                policy.actions.hub, title=f"Monitor: {decision.headline}", description=text
+            )
+        except (HfHubHTTPError, OSError) as error:
+            raise HubError(
+                f"{policy.actions.hub}: no message left ({type(error).__name__})."
+            ) from None
+
+
+def look(
+    reference: Reference, window: Window, policy: Policy, seed: int
+) -> tuple[list[Finding], pd.DataFrame]:
+    """All eight sections of one window."""
+    drift = find_drift(reference, window, minimum_rows=policy.windows.least, seed=seed)
+    before, now = reference.sample.frame, window.sample.frame
+    findings = list(drift.findings)
+    profile, groups = reference.profile, policy.groups
+    columns = groups.columns or profile.slice_columns
+    if not profile.one_label:
+        findings += left_out(len(now))
+        findings += several_label_findings(before, now, profile.labels, seed=seed)
+        findings += several_bias_findings(
+            before, now, columns, profile.labels, min_rows=groups.min_rows
+        )
+        return findings, drift.unlike
+    group = profile.group_column
+    known = how_sure(reference, window, findings, policy.alpha, seed)
+    findings += performance_findings(before, now, group=group, seed=seed, **known)
+    findings += label_findings(before, now, group=group, seed=seed)[0]
+    findings += bias_findings(
+        before,
+        now,
+        columns,
+        min_rows=groups.min_rows,
+        min_events=groups.min_events,
+        intersections=groups.intersections,
+        group=group,
+    )[0]
+    return findings, drift.unlike
+
+
+def how_sure(
+    reference: Reference, window: Window, findings: Sequence[Finding], alpha: float, seed: int
+) -> dict[str, Any]:
+    """What `performance_findings` has to know of the content: that it is new, and how far.
+
+    A shift that may be chance corrects nothing.
+    """
+    if not _is_new(findings, alpha):
+        return {}
+    shift = shift_of(reference, window.sample, seed) or 0.0
+    trust = Trust.learned(reference.profile.stress)
+    if trust is None:
+        reason = "the pictures show something new" if shift > UNSAFE_SHIFT else None
+    else:
+        reason = trust.refusal(shift)
+    if reason:
+        return {"unsafe": f"{reason} (MMD {shift:.2f} beyond the class mix); only labels can say."}
+    if trust is None:
+        return {}
+    return {"correction": trust.slope * shift, "doubt": trust.uncertainty(shift)}
+
+
+def _is_new(findings: Sequence[Finding], alpha: float) -> bool:
+    embedding = [one for one in findings if one.section == "embedding"]
+    corrected = holm(one.p_value for one in embedding)
+    return any(
+        finding.name == "new_content" and p <= alpha
+        for finding, p in zip(embedding, corrected, strict=True)
+    )
+
+
+def _with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window:
+    """The rows in the order of time, each with its label where one has arrived."""
+    given = log.read_labels(until=latest).set_index("request_id")
+    ids = window.sample.frame["request_id"]
+    frame = window.sample.frame.assign(label=ids.map(given["label"]))
+    if given["boxes"].notna().any():
+        frame["true_boxes"] = ids.map(given["boxes"])
+        named = frame["true_boxes"].map(_names_of, na_action="ignore")
+        frame["label"] = frame["label"].where(frame["label"].notna(), named)
+    order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
+    sample = type(window.sample)(frame, window.sample.embeddings).take(order)
+    return Window(sample, window.excluded)
+
+
+def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:
+    return join_names(str(box["label"]) for box in boxes)
+
+
+def _doubt(frame: pd.DataFrame, reference: Reference) -> pd.Series:
+    return doubt(frame, reference.profile.thresholds, reference.profile.labels)
+
+
+def _post(address: str, payload: dict[str, str]) -> None:
+    if not address.startswith(("http://", "https://")):
+        raise HubError(f"{address}: a webhook begins with https://.")
+    request = urllib.request.Request(  # noqa: S310 – the scheme was checked
+        address, json.dumps(payload).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        urllib.request.urlopen(request, timeout=_TIMEOUT).close()  # noqa: S310
+    except OSError as error:
+        # The address may hold a secret, so only its host is named.
+        host = address.split("/")[2]
+        raise HubError(f"webhook at {host}: not reached ({type(error).__name__}).") from None

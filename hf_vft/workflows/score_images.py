@@ -1,0 +1,244 @@
+"""Pictures that were never logged, scored into a production log: what the monitor then reads."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from hf_vft.data.sources.folder_tables import metadata_files
+from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.stored import is_saved
+from hf_vft.data.sources.table import Table, image_rows
+from hf_vft.data.verify import image_bytes
+from hf_vft.errors import DataError, LogError
+from hf_vft.inference.log_rows import Recorder, Shown
+from hf_vft.inference.predictor import Predictor
+from hf_vft.outputs import check_replaceable, mark_replaceable
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
+from hf_vft.run import RunDirectory, write_folder
+from hf_vft.utils.cache import default_cache
+from hf_vft.utils.progress import Display, Silent
+from hf_vft.workflows.steps.log_labels import label_read
+from hf_vft.workflows.steps.read_images import tell_reading
+
+BATCH = 32
+LABELS_FILE = "labels.csv"
+TIMES = ("ts_utc", "timestamp", "time", "date")
+"""Columns that may say when a picture was taken, the best first."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was scored.
+
+    Attributes:
+        log: Where the rows are.
+        pictures: How many rows.
+        rejected: Names of pictures that could not be read, with the reason.
+        labels: How many of the pictures came with a label, which is logged too.
+    """
+
+    log: ProductionLog
+    pictures: int
+    rejected: dict[str, str]
+    labels: int
+
+
+def observe(
+    run_path: str | Path,
+    source: str | Path,
+    log_folder: str | Path,
+    *,
+    display: Display | None = None,
+) -> Observed:
+    """Answer pictures with a run's model and log them as a server would have.
+
+    Args:
+        run_path: A run folder.
+        source: A folder of pictures, with or without ``labels.csv`` or ``metadata.csv`` that names
+            them in ``file_name``; or what `hf_vft.data.load.load_data` takes, a dataset on the Hub
+            included. Columns beside become slices; one called ``ts_utc`` or ``timestamp`` is the
+            time, UTC where no zone is given; without one it is that of the file.
+        log_folder: Of the log, new or to be continued.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: If the run is not finished or there is no picture.
+    """
+    display = display or Silent()
+    predictor = Predictor(RunDirectory.open(run_path))
+    recorder = Recorder(predictor)
+    table = _pictures(source, predictor.recipe.data, predictor.task.kind)
+    tell_reading(table.reading, table.notes, display)
+    slices, times = _columns(table, display)
+    log = ProductionLog(log_folder)
+    rejected: dict[str, str] = {}
+    noted: dict[str, str] = {}
+    done = labelled = 0
+    total = len(table.files)
+    display.start("scoring pictures", total)
+    with log.writer(slices=list(slices)) as writer:
+        for start in range(0, total, BATCH):
+            rows = range(start, min(start + BATCH, total))
+            shown = list(_shown(table, rows, slices, times, predictor, rejected, noted))
+            if shown:
+                outputs = predictor.outputs_of([pixels for _, pixels, _ in shown])
+                writer.append(recorder.rows([one for _, _, one in shown], outputs))
+                labelled += _log_labels(writer, table, [(row, one) for row, _, one in shown])
+            done += len(shown)
+            display.advance(rows.stop, total=total)
+    if not done:
+        reason = f", {next(iter(rejected.values()))}" if rejected else ""
+        raise DataError(f"{describe_source(source)}: no picture could be scored{reason}.")
+    if rejected:
+        name, reason = next(iter(rejected.items()))
+        display.warn(
+            f"{len(rejected)} unusable pictures are left out, {name} ({reason}) the first."
+        )
+    if noted:
+        name, note = next(iter(noted.items()))
+        display.warn(f"Of {len(noted)} images values were cut off; {name}, the first: {note}.")
+    return Observed(log, done, rejected, labelled)
+
+
+def log_of(
+    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+) -> ProductionLog:
+    """A production log as it is; pictures are scored into one first.
+
+    Args:
+        run_path: Whose model answers pictures.
+        log_path: A log, or pictures as for `observe`.
+        scored: Where the log of pictures is written, anew each time, so that none counts twice.
+            A log that somebody keeps there is left alone.
+        display: Where progress is shown.
+
+    Raises:
+        VftError: As for `observe`; also for pictures where ``scored`` is None or holds something
+            that this did not write.
+    """
+    if ProductionLog.is_log(log_path):
+        return ProductionLog.open(log_path)
+    if scored is None:
+        raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
+    check_replaceable(scored, command="monitor")
+
+    def fill(folder: Path) -> None:
+        observe(run_path, log_path, folder, display=display)
+        mark_replaceable(folder, command="monitor")
+
+    write_folder(scored, fill)
+    return ProductionLog.open(scored)
+
+
+def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
+    path = Path(source).expanduser()
+    reading = DataConfig(
+        max_pixels=config.max_pixels,
+        bit_depth=config.bit_depth,
+        box_format=config.box_format,
+        classes=config.classes,
+        label_separator=config.label_separator,
+    )
+    how: dict[str, Any] = {"labelled": False} | ({} if kind == "class" else {"kind": kind})
+    cache = default_cache() / "data"
+    if path.is_dir() and (path / LABELS_FILE).is_file():
+        return read_source(path / LABELS_FILE, reading, cache, **how)
+    if not path.is_dir() or metadata_files(Listing.of(path)) or is_saved(path):
+        return read_source(source, reading, cache, **how)
+    files = [file for file in visible_files(path) if is_picture_name(file)]
+    if not files:
+        raise DataError(f"{path}: there is no picture in it, and it is no production log.")
+    names = [file.relative_to(path).as_posix() for file in files]
+    read_as = Reading("images without labels", counts=(("", len(files)),))
+    return Table(image_rows(files), names, [None] * len(files), reading=read_as)
+
+
+def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list[datetime | None]]:
+    """The slice columns, and the time of each picture where a column says it."""
+    column = next((name for name in TIMES if name in table.extras), None)
+    times: list[datetime | None] = [None] * len(table.files)
+    if column is not None:
+        parsed = pd.to_datetime(pd.Series(table.extras[column]), utc=True, errors="coerce")
+        times = [None if pd.isna(moment) else moment.to_pydatetime() for moment in parsed]
+    taken = {*PREDICTIONS, "model", "date", "embedding"}
+    left_out = sorted((set(table.extras) & taken) - {column})
+    if left_out:
+        display.warn(f"Columns {', '.join(left_out)} are left out: the log has its own.")
+    slices = {
+        name: values
+        for name, values in table.extras.items()
+        if name != column and name not in taken
+    }
+    return slices, times
+
+
+def _shown(
+    table: Table,
+    rows: range,
+    slices: dict[str, list[Any]],
+    times: list[datetime | None],
+    predictor: Predictor,
+    rejected: dict[str, str],
+    noted: dict[str, str],
+) -> Iterator[tuple[int, torch.Tensor, Shown]]:
+    for row, image in zip(rows, table.images[rows.start : rows.stop]["image"], strict=True):
+        name = table.files[row]
+        try:
+            content = image_bytes(image)
+            decoded = predictor.read(content)
+        except DataError as error:
+            rejected[name] = str(error)
+            continue
+        if decoded.note:
+            noted[name] = decoded.note
+        # The same picture under the same name is the same request.
+        identity = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0" + content)
+        yield (
+            row,
+            predictor.transform(decoded.image),
+            Shown.of(
+                decoded.image,
+                content,
+                file=name,
+                slices={key: values[row] for key, values in slices.items()},
+                request_id=identity.hexdigest()[:32],
+                ts_utc=times[row] or _time_of_file(image["path"]),
+            ),
+        )
+
+
+def _time_of_file(path: str | None) -> datetime:
+    try:
+        return datetime.fromtimestamp(Path(path or "").stat().st_mtime, UTC) if path else _now()
+    except OSError:
+        return _now()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _log_labels(writer: LogWriter, table: Table, shown: list[tuple[int, Shown]]) -> int:
+    rows = [
+        {
+            "request_id": one.request_id,
+            **label_read(table.labels[row], one.size),
+            "source": "data",
+        }
+        for row, one in shown
+        if table.labels[row] is not None
+    ]
+    writer.append_labels(rows)
+    return len(rows)

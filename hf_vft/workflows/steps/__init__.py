@@ -1,0 +1,1 @@
+"""The steps that workflows share: reading images, held-out scores, saving a run."""

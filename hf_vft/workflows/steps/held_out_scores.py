@@ -1,0 +1,102 @@
+"""What a model is worth: scores with intervals on held-out splits, beside the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accelerate import PartialState
+
+from hf_vft.data.load import ImageData
+from hf_vft.evaluation.results import EvalReport, SplitResult
+from hf_vft.recipe.schema import Recipe
+from hf_vft.tasks import Calibration, Task
+from hf_vft.training.finetune import FineTuned, FineTuning
+from hf_vft.training.predict import predict_logits
+from hf_vft.training.stages import per_process
+
+HELD_OUT = ("validation", "test")
+Logits = Mapping[str, Any]
+"""By split, what a model says of its pictures: for most tasks logits ``[N, C]``."""
+
+
+def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, Any]:
+    """What the model answers on every held-out split; all processes work on it."""
+    recipe = tuning.recipe
+    batch_size = per_process(
+        recipe.training.eval_batch_size, PartialState().num_processes, "training.eval_batch_size"
+    )
+    return {
+        split: predict_logits(
+            tuned.model,
+            tuning.dataset(split),
+            tuning.context.task,
+            batch_size=batch_size,
+            num_workers=int(recipe.training.num_workers),
+        )[0]
+        for split in HELD_OUT
+    }
+
+
+def prove(
+    logits: Logits, probe_logits: Logits, data: ImageData, recipe: Recipe, task: Task
+) -> EvalReport:
+    """Scores with intervals on the held-out splits, beside the baselines.
+
+    Temperature and thresholds are fitted on validation and only applied to test.
+    """
+
+    def calibrated(scores: Logits) -> Calibration:
+        values = data.splits["validation"]["label"]
+        return task.calibrate(scores["validation"], values, recipe.evaluation)
+
+    def measure(scores: Logits, calibration: Calibration) -> dict[str, SplitResult]:
+        return {
+            split: task.evaluate(
+                scores[split],
+                data.splits[split]["label"],
+                data.labels,
+                calibration=calibration,
+                n_bootstrap=recipe.evaluation.bootstrap,
+                seed=recipe.seed,
+                clusters=_clusters(data, split),
+                slices={name: data.splits[split][name] for name in recipe.data.slice_columns},
+            )
+            for split in scores
+        }
+
+    calibration = calibrated(logits)
+    baselines = _without_looking(data, task)
+    if probe_logits:
+        baselines["linear_probe"] = dict(probe_logits)
+    return EvalReport(
+        task=task.name,
+        labels=data.labels,
+        primary=recipe.training.metric if recipe.training.metric != "loss" else task.primary_metric,
+        temperature=calibration.temperature,
+        thresholds=dict(zip(data.labels, calibration.thresholds, strict=False)),
+        splits=measure(logits, calibration),
+        baselines={
+            name: {
+                split: result.metrics
+                for split, result in measure(scores, calibrated(scores)).items()
+            }
+            for name, scores in baselines.items()
+        },
+    )
+
+
+def _without_looking(data: ImageData, task: Task) -> dict[str, dict[str, Any]]:
+    """By baseline and split, what answers without looking at the pictures."""
+    train, classes = data.splits["train"]["label"], len(data.labels)
+    found: dict[str, dict[str, Any]] = {}
+    for split in HELD_OUT:
+        for name, outputs in task.baselines(train, len(data.splits[split]), classes).items():
+            found.setdefault(name, {})[split] = outputs
+    return found
+
+
+def _clusters(data: ImageData, split: str) -> Sequence[Any] | None:
+    table = data.splits[split]
+    groups: Sequence[Any] | None = table["group"] if "group" in table.column_names else None
+    return groups

@@ -1,0 +1,106 @@
+"""A model on disturbed pictures: every disturbance at every severity, one pass each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import datasets
+import numpy as np
+from accelerate import PartialState
+from PIL import Image
+
+from hf_vft.data.images import Decoder
+from hf_vft.data.transforms.disturbances import DISTURBANCES, SEVERITIES
+from hf_vft.data.transforms.images import input_size
+from hf_vft.evaluation.results import Estimate
+from hf_vft.evaluation.robustness import Robustness
+from hf_vft.recipe.schema import Recipe
+from hf_vft.tasks import Calibration, Task
+from hf_vft.training.predict import predict_logits
+from hf_vft.training.stages import per_process
+from hf_vft.utils.progress import Display
+
+MOST = 500
+"""Pictures that are measured; of more, so many are drawn: each is answered for 25 times."""
+
+_RESAMPLES = 300
+
+
+def measure_robustness(
+    model: Any,
+    processor: Any,
+    task: Task,
+    pictures: datasets.Dataset,
+    names: Sequence[str],
+    *,
+    recipe: Recipe,
+    metric: str,
+    calibration: Calibration,
+    source: str,
+    display: Display,
+) -> Robustness:
+    """Score a model on pictures as they are and as they could be; all processes work on it.
+
+    Args:
+        model: As it answers.
+        processor: Its own.
+        task: What the labels mean.
+        pictures: With ``image``, ``label`` and perhaps ``group``, whose members are drawn together.
+        names: Of the classes.
+        recipe: Resolved.
+        metric: The score; one of those that the task evaluates.
+        calibration: Of the run: it is applied as it is, since production cannot fit it anew.
+        source: Which pictures these are, in words.
+        display: Where progress is shown.
+    """
+    if len(pictures) > MOST:
+        chosen = np.random.default_rng(recipe.seed).choice(len(pictures), MOST, replace=False)
+        pictures = pictures.select(np.sort(chosen))
+    groups = pictures["group"] if "group" in pictures.column_names else None
+    batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
+
+    def scored(disturb: Callable[[Image.Image], Image.Image] | None) -> Estimate:
+        data = task.dataset(
+            pictures,
+            task.plain(processor),
+            seed=recipe.seed,
+            decoder=Decoder.of(recipe.data),
+            disturb=disturb,
+        )
+        outputs, _ = predict_logits(
+            model,
+            data,
+            task,
+            batch_size=batch_size,
+            num_workers=int(recipe.training.num_workers),
+        )
+        result = task.evaluate(
+            outputs,
+            pictures["label"],
+            names,
+            calibration=calibration,
+            n_bootstrap=min(_RESAMPLES, recipe.evaluation.bootstrap),
+            seed=recipe.seed,
+            clusters=groups,
+        )
+        return result.metrics[metric]
+
+    display.start("disturbing pictures", len(DISTURBANCES))
+    side, clean = max(input_size(processor)), scored(None)
+    disturbed = {}
+    for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
+        disturbed[name] = [
+            scored(partial(disturbance.applied, severity=place, side=side))
+            for place in range(len(SEVERITIES))
+        ]
+        display.advance(number + 1, total=len(DISTURBANCES))
+    return Robustness(
+        metric=metric,
+        source=source,
+        n=len(pictures),
+        severities=list(SEVERITIES),
+        clean=clean,
+        disturbed=disturbed,
+    )

@@ -1,0 +1,68 @@
+"""What a source was read as is said before anything of it is refused, and once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hf_vft.errors import DataError
+from hf_vft.recipe.schema import DataConfig
+from hf_vft.utils.progress import Silent
+from hf_vft.workflows.steps.read_images import read_labelled, read_pictures
+
+
+class Said(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def warn(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def folder(root: Path, images: dict[str, int]) -> Path:
+    for place, number in images.items():
+        (root / place).mkdir(parents=True)
+        for n in range(number):
+            Image.new("RGB", (20, 20), (n * 9, len(place) * 9, 90)).save(root / place / f"{n}.png")
+    (root / "notes").mkdir()
+    return root
+
+
+@pytest.mark.parametrize(
+    ("images", "error"),
+    [
+        ({"train/cat": 4, "test/cat": 2, "test/dog": 3}, "'dog' is in train"),
+        ({"cat": 4, "dog": 1}, "Only one picture of 'dog'"),
+    ],
+)
+def test_before_an_error(images: dict[str, int], error: str, tmp_path: Path) -> None:
+    display = Said()
+    config = DataConfig(path=str(folder(tmp_path, images)))
+    with pytest.raises(DataError, match=error):
+        read_pictures(config, seed=0, kind=None, display=display)
+    assert display.lines[0].startswith("Read as class folders: 2 classes (cat, dog)")
+    assert any("Folder notes is empty" in line for line in display.lines)
+
+
+def test_classes_that_a_model_does_not_know(tmp_path: Path) -> None:
+    display = Said()
+    source = folder(tmp_path, {"cat": 2, "cow": 2})
+    with pytest.raises(DataError, match="does not know 'cow'"):
+        read_labelled(source, DataConfig(), labels=["cat", "dog"], kind="class", split=None,
+                      display=display)  # fmt: skip
+    assert display.lines[0].startswith("Read as class folders: 2 classes (cat, cow)")
+
+
+def test_nothing_is_said_twice(tmp_path: Path) -> None:
+    display = Said()
+    config = DataConfig(path=str(folder(tmp_path, {"cat": 6, "dog": 6})))
+    read_pictures(config, seed=0, kind=None, display=display)
+    assert len(display.lines) == len(set(display.lines))
+    assert any("Cut from all pictures" in line for line in display.lines)

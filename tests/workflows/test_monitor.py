@@ -1,0 +1,350 @@
+"""From a run and its log to a verdict, a page, an exit status and a message."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hf_vft.cli.main import main
+from hf_vft.errors import HubError, LogError
+from hf_vft.monitoring.decision import decide
+from hf_vft.monitoring.policy import Policy, load_policy
+from hf_vft.recipe.schema import load_recipe
+from hf_vft.records import ProductionLog
+from hf_vft.run import RunDirectory
+from hf_vft.workflows.monitor import act, monitor_run
+from tests.monitoring.made import LABELS, drawn, reference
+from tests.monitoring.test_decision import NOTHING, STRONG, WORSE
+
+POLICY = "windows: {count: 1, needed: 1, rows: 100, least: 80}\n"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without weights: the monitor compares logs and needs none."""
+    folder = RunDirectory(tmp_path_factory.mktemp("drawn") / "run")
+    folder.model.mkdir(parents=True)
+    (folder.model / "config.json").write_text("{}")
+    reference(300).save(folder)
+    return folder.path
+
+
+def log_of(folder: Path, *, labelled: bool = False, wrong: float = 0.0, **change: Any) -> Path:
+    """300 rows, with labels of which a share is not what the model learned."""
+    rng = np.random.default_rng(5)
+    rows, classes = drawn(300, rng, **change)
+    log = ProductionLog(folder)
+    with log.writer(slices=["part"]) as writer:
+        writer.append(rows)
+        if labelled:
+            truth = np.where(rng.random(300) < wrong, (classes + 1) % 3, classes)
+            writer.append_labels(
+                {"request_id": row["request_id"], "label": LABELS[k]}
+                for row, k in zip(rows, truth, strict=True)
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("policy") / "policy.yaml"
+    file.write_text(POLICY)
+    return file
+
+
+def status_of(*words: str | Path) -> int:
+    try:
+        main([str(word) for word in words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_a_quiet_log_exits_with_0_and_asks_for_nothing(
+    run: Path, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, out = log_of(tmp_path / "log"), tmp_path / "out"
+    assert status_of("monitor", run, log, "--policy", policy, "--out", out) == 0
+    assert "In order" in capsys.readouterr().out
+    assert pd.read_csv(out / "label-these.csv").empty
+
+
+def test_darker_pictures_exit_with_3_name_the_cause_and_what_to_label(
+    run: Path, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, out = log_of(tmp_path / "log", brightness=-1.0), tmp_path / "out"
+    words = ("--policy", policy, "--out", out, "--workspace", tmp_path / "workspace", "--json")
+    assert status_of("monitor", run, log, *words) == 3
+    files = {path.name for path in out.iterdir() if not path.name.startswith(".")}
+    assert files == {"monitor.html", "verdict.json", "snapshot.json", "label-these.csv"}
+    assert list((tmp_path / "workspace").iterdir())
+    said = json.loads(capsys.readouterr().out)
+    assert said == json.loads((out / "verdict.json").read_text())
+    assert said["action"] == "label"
+    assert said["reasons"][0].startswith("input, brightness")
+    chosen = pd.read_csv(out / "label-these.csv")
+    assert len(chosen) == 60
+    newest = {f"r{number}" for number in range(200, 300)}
+    assert set(chosen["request_id"]) <= newest
+    assert set(chosen["why"]) == {"uncertain", "drifted", "diverse"}
+
+
+def test_measured_loss_is_shown_over_time_and_nothing_is_left_to_label(
+    run: Path, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, out = log_of(tmp_path / "log", labelled=True, wrong=0.4), tmp_path / "out"
+    assert status_of("monitor", run, log, "--policy", policy, "--out", out) == 3
+    said = capsys.readouterr().out
+    assert "The model has become worse" in said
+    assert "the labels are there" in said
+    assert pd.read_csv(out / "label-these.csv").empty
+    page = (out / "monitor.html").read_text(encoding="utf-8")
+    assert "Accuracy over time, measured on labels" in page
+    assert "at training" in page
+
+
+@pytest.mark.parametrize(("until", "told"), [(None, True), ("2100-01-01", False)])
+def test_rows_dated_in_the_future_are_left_out_and_counted(
+    run: Path,
+    policy: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    until: str | None,
+    told: bool,
+) -> None:
+    log, far = log_of(tmp_path / "log", labelled=True), datetime(2099, 1, 1, tzinfo=UTC)
+    strange, _ = drawn(150, np.random.default_rng(8), brightness=-3.0)
+    with ProductionLog(log).writer(slices=["part"]) as writer:
+        writer.append(
+            row | {"request_id": f"f{i}", "ts_utc": far + timedelta(minutes=i)}
+            for i, row in enumerate(strange)
+        )
+        writer.append_labels({"request_id": "r7", "label": "dent", "ts_utc": far} for _ in "ab")
+    out = tmp_path / "out"
+    words = ["--until", until] if until else []
+    status = status_of("monitor", run, log, "--policy", policy, "--out", out, *words)
+    said = capsys.readouterr().out
+    verdict = json.loads((out / "verdict.json").read_text())
+    sentence = "150 predictions, and labels of 1 requests"
+    for text in (said, " ".join(verdict["reasons"]), (out / "monitor.html").read_text()):
+        assert (sentence in text) == told
+    # Left out, they change nothing; counted in by a date that was asked for, they are the newest.
+    assert status == (0 if told else 3)
+
+
+def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    log = log_of(tmp_path / "log", labelled=True, brightness=-1.0)
+    watched = monitor_run(run, log, load_policy(policy))
+    assert watched.decision.action == "label"
+    assert watched.to_label.empty
+    assert watched.decision.todo[0].startswith("All pictures of the newest window are labelled")
+    assert "unknown" not in watched.decision.headline
+    assert "the labels prove no loss" in watched.decision.headline
+    assert len(watched.over_time) == 12
+    assert watched.over_time["rows"].sum() == 300
+
+
+def test_evidently_presets_are_written_where_they_are_asked_for(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    log = log_of(tmp_path / "log", labelled=True)
+    words = ("monitor", run, log, "--policy", policy, "--out", tmp_path / "report")
+    assert status_of(*words, "--presets") == 0
+    page = (tmp_path / "report" / "evidently.html").read_text(encoding="utf-8")
+    assert "Drift" in page
+    assert "Accuracy" in page
+
+
+def test_pictures_are_found_in_the_data_and_in_the_log(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    names = reference(300).sample.frame["file"]
+    for number, name in enumerate(names[:20]):
+        Image.new("RGB", (20, 20), (number, 0, 0)).save(data / name)
+    given = RunDirectory(shutil.copytree(run, tmp_path / "run"))
+    recipe = load_recipe("staged").replaced({"data.path": str(data)})
+    given.recipe_file.write_text(recipe.to_yaml())
+    log = ProductionLog.open(log_of(tmp_path / "log"))
+    newest = log.read()["request_id"].iloc[-1]
+    with log.writer() as writer:
+        writer.keep_image(newest, (data / names[0]).read_bytes(), "jpg")
+    chosen = load_policy(policy)
+    pictures = monitor_run(given.path, log.folder, chosen, with_pictures=True).pictures
+    assert [(title, len(shown)) for title, shown in pictures] == [
+        ("At training", 8),
+        ("Now", 1),
+        ("Now, least like training", 1),
+    ]
+    assert not monitor_run(given.path, log.folder, chosen).pictures
+
+
+def test_too_few_rows_wait_and_mere_pictures_need_a_place_for_their_log(
+    run: Path, tmp_path: Path
+) -> None:
+    watched = monitor_run(
+        run, log_of(tmp_path / "log"), Policy.model_validate({"windows": {"least": 400}})
+    )
+    assert watched.decision.action == "wait"
+    with pytest.raises(LogError, match="say where its pictures may be logged"):
+        monitor_run(run, tmp_path, Policy())
+
+
+def test_only_the_time_that_was_asked_for_counts(run: Path, tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log")
+    first = ProductionLog(log).read(columns=["ts_utc"])["ts_utc"].min()
+    chosen = Policy.model_validate({"windows": {"least": 80}})
+    since = first + timedelta(minutes=210)
+    watched = monitor_run(run, log, chosen, since=since)
+    assert (watched.decision.windows, watched.decision.rows) == (1, 90)
+
+
+def test_the_command_takes_the_time_as_well(run: Path, policy: Path, tmp_path: Path) -> None:
+    log = log_of(tmp_path / "log")
+    first = ProductionLog(log).read(columns=["ts_utc"])["ts_utc"].min()
+    since, until = ((first + timedelta(minutes=m)).strftime("%Y-%m-%dT%H:%M:%S") for m in (10, 100))
+    out, words = tmp_path / "out", ("--policy", policy, "--since", since, "--until", until)
+    assert status_of("monitor", run, log, "--out", out, *words) == 0
+    assert json.loads((out / "verdict.json").read_text())["rows"] == 90
+
+
+class Inbox(BaseHTTPRequestHandler):
+    """Keeps what was posted; answers as a webhook, or as the Hub does about a discussion."""
+
+    received: list[tuple[str, Any]]
+    status = 200
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append((self.path, json.loads(body)))
+        self._answer({"num": 1})
+
+    def do_GET(self) -> None:
+        self._answer(
+            {
+                "num": 1, "title": "t", "status": "open", "isPullRequest": False,
+                "author": {"name": "maker"}, "createdAt": "2026-04-01T06:00:00.000Z",
+                "changes": {"base": None}, "filesWithConflicts": False, "events": [],
+                "diffUrl": None, "diff": None, "repo": {"name": "me/model", "type": "model"},
+            }
+        )  # fmt: skip
+
+    def _answer(self, content: Any) -> None:
+        data = json.dumps(content).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@contextmanager
+def inbox(status: int = 200) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
+    handler = type("Bound", (Inbox,), {"received": [], "status": status})
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", handler.received
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+ALERT, QUIET = decide([[STRONG, WORSE]] * 3, Policy()), decide([[NOTHING]] * 3, Policy())
+
+
+def acting(**actions: Any) -> Policy:
+    return Policy.model_validate({"actions": actions})
+
+
+def test_the_webhook_gets_the_verdict_and_only_on_an_alert() -> None:
+    with inbox() as (address, received):
+        policy = acting(webhook=f"{address}/secret-path")
+        act(QUIET, policy, name="line")
+        assert received == []
+        act(ALERT, policy, name="line")
+    ((path, message),) = received
+    assert path == "/secret-path"
+    assert (message["run"], message["action"]) == ("line", "retrain")
+    assert message["text"].startswith(ALERT.headline)
+    assert ALERT.reasons[0] in message["text"]
+
+
+def test_a_webhook_that_fails_is_one_line_without_its_secret() -> None:
+    with inbox(500) as (address, _), pytest.raises(HubError) as error:
+        act(ALERT, acting(webhook=f"{address}/secret-path"), name="line")
+    assert "not reached (HTTPError)" in str(error.value)
+    assert "secret" not in str(error.value)
+    with pytest.raises(HubError, match="begins with https"):
+        act(ALERT, acting(webhook="file:///etc/passwd"), name="line")
+
+
+def test_the_hub_gets_a_discussion(monkeypatch: pytest.MonkeyPatch) -> None:
+    with inbox() as (address, received):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        act(ALERT, acting(hub="me/model"), name="line")
+    path, message = received[0]
+    assert path == "/api/models/me/model/discussions"
+    assert message["title"] == f"Monitor: {ALERT.headline}"
+    assert ALERT.reasons[0] in message["description"]
+
+
+def test_a_hub_that_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with inbox(403) as (address, _):
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        with pytest.raises(HubError, match="me/model: no message left"):
+            act(ALERT, acting(hub="me/model"), name="line")
+
+
+class TestLog:
+    def test_labels_of_a_file_are_written(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        log = log_of(tmp_path / "log")
+        file = tmp_path / "label-these.csv"
+        file.write_text("request_id,label,source\nr1,ok,ann\nr2, dent ,\nr3,,\n")
+        assert status_of("log", "label", log, file, "--source", "line 2") == 0
+        assert "2 labels written" in capsys.readouterr().out
+        found = ProductionLog(log).read_labels().set_index("request_id")
+        assert found["label"].to_dict() == {"r1": "ok", "r2": "dent"}
+        assert found["source"].to_dict() == {"r1": "ann", "r2": "line 2"}
+
+    def test_a_label_of_an_unknown_request_writes_nothing(self, tmp_path: Path, capsys) -> None:
+        log = log_of(tmp_path / "log")
+        file = tmp_path / "labels.csv"
+        file.write_text("request_id,label\nr1,ok\nx9,ok\n")
+        assert status_of("log", "label", log, file) == 1
+        assert "'x9' the first; nothing was written" in capsys.readouterr().err
+        assert ProductionLog(log).read_labels().empty
+        file.write_text("request,label\nr1,ok\n")
+        assert status_of("log", "label", log, file) == 1
+        assert "no column 'request_id'" in capsys.readouterr().err
+
+    def test_a_log_is_compacted(self, tmp_path: Path, capsys) -> None:
+        log = log_of(tmp_path / "log")
+        before = ProductionLog(log).read()
+        rows, _ = drawn(10, np.random.default_rng(1))
+        with ProductionLog(log).writer(slices=["part"]) as writer:
+            writer.append(row | {"request_id": f"s{i}"} for i, row in enumerate(rows))
+        assert status_of("log", "compact", log) == 0
+        assert "4 files became 2" in capsys.readouterr().out
+        assert len(ProductionLog(log).read()) == len(before) + 10
+        assert status_of("log", "compact", tmp_path) == 1
