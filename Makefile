@@ -1,4 +1,4 @@
-# `make quickstart` fine-tunes on generated pictures; `make test` tests. Both set up first.
+# `make quickstart` fine-tunes on generated images; `make test` tests. Both set up first.
 # Everything lives in .venv and build/; nothing else on the machine is touched.
 
 PYTHON ?= python3
@@ -26,7 +26,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]' -c constraints.txt
 	@touch $@
 
-quickstart: $(STAMP)  ## Generate pictures, fine-tune on them, write the report.
+quickstart: $(STAMP)  ## Generate images, fine-tune on them, write the report.
 	rm -rf $(QUICK)
 	$(BIN)/hf-vft demo images $(QUICK)/images --contrast 2
 	$(BIN)/hf-vft fit $(QUICK)/images --recipe quickstart --out $(QUICK)/run

@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,14 @@ def _named(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute().parent / name))
 
 
+def image_counts(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Number of images in each split, from the content of ``run.json``.
+
+    Runs written before the key was renamed say ``pictures``.
+    """
+    return dict(summary.get("images") or summary.get("pictures") or {})
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """Names of what a run folder holds. See the README for what each file is for."""
@@ -212,7 +220,7 @@ class RunDirectory:
 
     @property
     def robustness_file(self) -> Path:
-        """Scores on disturbed pictures, where they were measured."""
+        """Scores on disturbed images, where they were measured."""
         return self.path / "robustness.json"
 
     @property
@@ -232,7 +240,7 @@ class RunDirectory:
 
     @property
     def splits_file(self) -> Path:
-        """Which picture was in which split, by name and SHA-256."""
+        """Which image was in which split, by name and SHA-256."""
         return self.path / "splits.parquet"
 
     @property
@@ -247,7 +255,7 @@ class RunDirectory:
 
     @property
     def reference_file(self) -> Path:
-        """Held-out pictures as rows of a production log, with labels and slices."""
+        """Held-out images as rows of a production log, with labels and slices."""
         return self.path / "reference" / "records.parquet"
 
     @property
@@ -282,7 +290,7 @@ class RunDirectory:
 
     @property
     def fingerprint_file(self) -> Path:
-        """Hash of the pictures that the run was begun with."""
+        """Hash of the images that the run was begun with."""
         return self.state / "data.json"
 
     def recipe(self) -> Recipe:

@@ -37,12 +37,12 @@ def _few_splits() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """115 generated pictures in six classes: no split divides evenly by two or three."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """115 generated images in six classes: no split divides evenly by two or three."""
     from hf_vft.data.demo.images import write_demo_images
-    from tests.runs import PICTURE_SIZE
+    from tests.runs import IMAGE_SIZE
 
-    return write_demo_images(tmp_path_factory.mktemp("data") / "line", n=115, size=PICTURE_SIZE)
+    return write_demo_images(tmp_path_factory.mktemp("data") / "line", n=115, size=IMAGE_SIZE)
 
 
 @pytest.fixture(scope="session")
@@ -64,12 +64,12 @@ def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fitted(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fitted(images: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run; not to be changed."""
     from hf_vft.workflows.fit import fit
     from tests.runs import small_recipe
 
-    recipe = small_recipe(pictures, convnext)
+    recipe = small_recipe(images, convnext)
     return fit(recipe, tmp_path_factory.mktemp("runs") / "fitted").path
 
 

@@ -24,7 +24,7 @@ from hf_vft.utils.progress import Silent
 from hf_vft.workflows.fit import fit
 from tests.models.tiny import ALL, SIZE
 
-PICTURE_SIZE = 40
+IMAGE_SIZE = 40
 
 RECIPE: dict[str, Any] = {
     "image": {"size": SIZE},
@@ -49,10 +49,10 @@ def save_checkpoint(name: str, folder: Path) -> Path:
     return folder
 
 
-def small_recipe(pictures: Path, checkpoint: Path | str, **changes: Any) -> Recipe:
+def small_recipe(images: Path, checkpoint: Path | str, **changes: Any) -> Recipe:
     """A recipe of seconds; ``changes`` are dotted names with ``__`` for the dot."""
     recipe = parse_recipe(
-        RECIPE | {"data": {"path": str(pictures)}, "model": {"candidates": [str(checkpoint)]}}
+        RECIPE | {"data": {"path": str(images)}, "model": {"candidates": [str(checkpoint)]}}
     )
     return recipe.replaced({name.replace("__", "."): value for name, value in changes.items()})
 

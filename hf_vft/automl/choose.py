@@ -62,7 +62,7 @@ def choose_and_train(
     """
     if recipe.search.wanted and not place.data.kind.exclusive:
         raise RecipeError(
-            "A search compares models of one label a picture: leave out --time-budget and "
+            "A search compares models of one label an image: leave out --time-budget and "
             f"search.trials for {place.task.name}."
         )
     if recipe.search.wanted:

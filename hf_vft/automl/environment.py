@@ -15,7 +15,7 @@ from hf_vft.data.images import image_header
 from hf_vft.data.load import ImageData
 
 SAMPLE = 200
-"""Pictures whose size is read; more would not change a decision."""
+"""Images whose size is read; more would not change a decision."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Facts:
     """Facts about one run.
 
     Attributes:
-        pictures: Training pictures in all.
-        class_counts: Training pictures that show each class.
-        aspect_ratio: Median of the long over the short side of a picture.
+        images: Training images in all.
+        class_counts: Training images that show each class.
+        aspect_ratio: Median of the long over the short side of an image.
         short_side: Median of the short sides in pixels.
         device: ``cpu``, ``cuda``, …
         processes: Over which training is spread.
@@ -33,7 +33,7 @@ class Facts:
         bf16: Whether the device computes bfloat16 faster than float32.
     """
 
-    pictures: int
+    images: int
     class_counts: tuple[int, ...]
     aspect_ratio: float
     short_side: float
@@ -55,7 +55,7 @@ def gather_facts(data: ImageData) -> Facts:
     sizes = _sizes(train)
     state = PartialState()
     return Facts(
-        pictures=len(train),
+        images=len(train),
         class_counts=tuple(counts.tolist()),
         aspect_ratio=statistics.median(max(size) / min(size) for size in sizes),
         short_side=statistics.median(min(size) for size in sizes),
@@ -77,7 +77,7 @@ def has_fast_bf16(device: str) -> bool:
 
 
 def _sizes(split: datasets.Dataset) -> Sequence[tuple[int, int]]:
-    """Width and height from the headers of evenly spread pictures."""
+    """Width and height from the headers of evenly spread images."""
     step = max(1, len(split) // SAMPLE)
     sizes = []
     for row in split.select(range(0, len(split), step))["image"]:

@@ -14,7 +14,7 @@ class Pace:
     """Seconds of epochs.
 
     Args:
-        place: Has the pictures.
+        place: Has the images.
     """
 
     def __init__(self, place: Workplace) -> None:

@@ -1,8 +1,8 @@
-"""Which mirror images mean the same, found out from the pictures themselves.
+"""Which mirror images mean the same, found out from the images themselves.
 
 A flip is good augmentation where it leaves the label as it is: a scratch is a scratch in the
 mirror, a 6 upside down is no 6. A linear probe that has seen no mirror image tells the two
-apart: where flips change nothing, it knows mirrored pictures as well as plain ones.
+apart: where flips change nothing, it knows mirrored images as well as plain ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from accelerate.utils import broadcast_object_list
 from PIL import Image, ImageOps
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.transforms.images import STRENGTHS, PictureTransform
+from hf_vft.data.transforms.images import STRENGTHS, ImageTransform
 from hf_vft.models.probe import transfer_losses
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.training.finetune import FineTuning
@@ -24,10 +24,10 @@ from hf_vft.training.finetune import FineTuning
 FLIPS = {"augment.horizontal_flip": ImageOps.mirror, "augment.vertical_flip": ImageOps.flip}
 PROBABILITY = 0.5
 LIMIT = 1000
-"""Training pictures that are looked at."""
+"""Training images that are looked at."""
 
 TOLERANCE = 1.05
-"""Mirrored pictures may have this many times the log loss of plain ones."""
+"""Mirrored images may have this many times the log loss of plain ones."""
 
 KNOWING = 0.97
 """Share of a guesser's log loss that the probe must stay below to be asked at all."""
@@ -61,21 +61,21 @@ def decide_flips(recipe: Recipe, tuning: FineTuning) -> tuple[Recipe, list[Choic
 
 
 def _judged(mirrored: float, plain: float) -> tuple[float, str]:
-    said = f"log loss {mirrored:.2f} on mirrored and {plain:.2f} on plain held-out pictures"
+    said = f"log loss {mirrored:.2f} on mirrored and {plain:.2f} on plain held-out images"
     if mirrored <= TOLERANCE * plain:
-        return PROBABILITY, f"a probe knows mirrored pictures as well as plain ones ({said})"
-    return 0.0, f"mirrored pictures look different to a probe ({said})"
+        return PROBABILITY, f"a probe knows mirrored images as well as plain ones ({said})"
+    return 0.0, f"mirrored images look different to a probe ({said})"
 
 
 def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
-    """Of a probe of plain pictures, by flip."""
+    """Of a probe of plain images, by flip."""
     split = tuning.data.splits["train"]
     rows = np.random.default_rng(tuning.recipe.seed).permutation(len(split))[:LIMIT]
     if len(split) > LIMIT:
         split = split.select(np.sort(rows))
     content = "train" if len(split) < LIMIT else f"train, {LIMIT} of seed {tuning.recipe.seed}"
 
-    def features(transform: PictureTransform, change: str = "") -> np.ndarray:
+    def features(transform: ImageTransform, change: str = "") -> np.ndarray:
         dataset = VisionDataset(
             split, transform, seed=tuning.recipe.seed, decoder=tuning.data.decoder
         )
@@ -97,5 +97,5 @@ def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
     return said
 
 
-def _flipped(plain: PictureTransform, flip: Any, image: Image.Image) -> Any:
+def _flipped(plain: ImageTransform, flip: Any, image: Image.Image) -> Any:
     return plain(flip(image))

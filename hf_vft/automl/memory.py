@@ -24,7 +24,7 @@ def fitting_batches(
 ) -> tuple[int, ...]:
     """The batch sizes that fit into memory, the smallest always among them.
 
-    The activations of one and of two pictures are measured, and grow in a straight line.
+    The activations of one and of two images are measured, and grow in a straight line.
 
     Args:
         model: On its device; its weights, gradients and statistics are left alone.
@@ -51,13 +51,13 @@ def free_bytes(device: torch.device) -> int:
 
 def _step(model: nn.Module, side: int, n: int, device: torch.device) -> Callable[[], Any]:
     weights = [p for p in model.parameters() if p.requires_grad]
-    pictures = torch.zeros(n, 3, side, side, device=device)
+    images = torch.zeros(n, 3, side, side, device=device)
 
     def work() -> Any:
         was_training = model.training
         model.eval()  # statistics stay as they are
         try:
-            loss = model(pixel_values=pictures)["logits"].sum()
+            loss = model(pixel_values=images)["logits"].sum()
             return torch.autograd.grad(loss, weights, allow_unused=True)
         finally:
             model.train(was_training)

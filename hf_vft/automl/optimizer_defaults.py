@@ -27,11 +27,11 @@ BOLD = {"adamw": Rate(1e-3, 0.05), "sgd": Rate(5e-2, 1e-4)}
 """For weights that have most of it still to learn."""
 
 LIVELY = {"adamw": Rate(3e-4, 0.05), "sgd": Rate(1.5e-2, 1e-4)}
-"""For the embedded ViT. After seven epochs of the quickstart's pictures its validation F1 was 0.93,
+"""For the embedded ViT. After seven epochs of the quickstart's images its validation F1 was 0.93,
 and 0.88 at the bold rate, from 0.80 by the head alone."""
 
 EMBEDDED = {"convnextv2-formula": BOLD, "vit-registers-formula": LIVELY}
-"""By name: weights from generated pictures have much to learn still."""
+"""By name: weights from generated images have much to learn still."""
 
 
 def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
@@ -56,5 +56,5 @@ def _table(checkpoint: Checkpoint) -> tuple[dict[str, Rate], str]:
     folders = {folder.resolve(): name for name, folder in embedded().items()}
     name = folders.get(Path(checkpoint.path).resolve())
     if name is not None:
-        return EMBEDDED[name], "weights from generated pictures have much to learn still"
+        return EMBEDDED[name], "weights from generated images have much to learn still"
     return GENTLE, "a gentle rate keeps what the backbone knows"

@@ -28,7 +28,7 @@ class Workplace:
 
     Attributes:
         task: What the labels mean.
-        data: Divided pictures.
+        data: Divided images.
         facts: About data and device.
         state: Folder for checkpoints.
         logs: Folder for TensorBoard.
@@ -89,7 +89,7 @@ def stage_context(recipe: Recipe, place: Workplace) -> StageContext:
     """What the stages of one training share."""
     weights = None
     if recipe.loss.class_weights == "balanced":
-        weights = place.task.class_weights(place.facts.class_counts, place.facts.pictures)
+        weights = place.task.class_weights(place.facts.class_counts, place.facts.images)
     return StageContext(
         task=place.task,
         recipe=recipe,

@@ -1,4 +1,4 @@
-"""Which backbone suits these pictures: a linear probe decides, and what cannot win is dropped.
+"""Which backbone suits these images: a linear probe decides, and what cannot win is dropped.
 
 Features are computed once for each candidate and kept. A probe is not fine-tuning, so a candidate
 is dropped only where the upper end of its interval is below the lower end of the best one's.
@@ -44,7 +44,7 @@ class Candidate:
         row: Of the leaderboard.
         recipe: Resolved for it.
         choices: What was decided for it.
-        logits: Of probes on the pictures of ``rows``, which they were not fitted to, ``[M, C]``.
+        logits: Of probes on the images of ``rows``, which they were not fitted to, ``[M, C]``.
         rows: Of the training split, ``[M]``.
     """
 
@@ -167,7 +167,7 @@ def ranking_reason(ranking: Ranking) -> str:
     score = best.row.score
     tried = sum(row.seconds is not None for row in ranking.rows)
     if score is None or score.value is None:
-        return f"the first of {tried}: there are too few pictures to rank them"
+        return f"the first of {tried}: there are too few images to rank them"
     said = f"{best.checkpoint.name} is first of {tried} by a cross-validated probe: {score}"
     if others:
         runner_up = others[0]
@@ -217,12 +217,12 @@ def over_bounds(cost: Cost, bounds: SearchConfig) -> str:
         return f"{cost.parameters:,} parameters, over search.max_params={bounds.max_params:,}"
     if bounds.max_memory is not None and cost.memory > bounds.max_memory:
         return (
-            f"{cost.memory / 1e6:.0f} MB for one picture, over search.max_memory="
+            f"{cost.memory / 1e6:.0f} MB for one image, over search.max_memory="
             f"{bounds.max_memory / 1e6:.0f} MB"
         )
     if bounds.max_latency_ms is not None and cost.latency_ms > bounds.max_latency_ms:
         return (
-            f"{cost.latency_ms:.1f} ms a picture measured on {cost.device}, over "
+            f"{cost.latency_ms:.1f} ms an image measured on {cost.device}, over "
             f"search.max_latency_ms={bounds.max_latency_ms:g}"
         )
     return ""
@@ -232,13 +232,13 @@ def _too_slow(cost: Cost, place: Workplace, seconds_left: float | None) -> str:
     """Whether not even features and one epoch fit into the time that is left."""
     if seconds_left is None:
         return ""
-    pictures = sum(len(split) for split in place.data.splits.values())
-    needed = (1 + BACKWARD) * pictures * cost.latency_ms / 1000
+    images = sum(len(split) for split in place.data.splits.values())
+    needed = (1 + BACKWARD) * images * cost.latency_ms / 1000
     if needed <= seconds_left:
         return ""
     return (
         f"{TOO_SLOW} would take about {needed:.0f} s at {cost.latency_ms:.0f} ms a "
-        f"picture, of {seconds_left:.0f} s left"
+        f"image, of {seconds_left:.0f} s left"
     )
 
 

@@ -21,7 +21,7 @@ LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""
 
 SMALL, LARGE = 200, 5000
-"""Training pictures below and above which augmentation and batches change."""
+"""Training images below and above which augmentation and batches change."""
 
 MAX_WORKERS = 16
 
@@ -80,8 +80,8 @@ def _framing(facts: Facts) -> list[tuple[str, Any, str]]:
         (
             "image.fit",
             "squash",
-            "the whole picture is seen: a centre crop can cut off what matters, and the median "
-            f"picture is {facts.aspect_ratio:.1f} times as long as wide",
+            "the whole image is seen: a centre crop can cut off what matters, and the median "
+            f"image is {facts.aspect_ratio:.1f} times as long as wide",
         )
     ]
 
@@ -110,7 +110,7 @@ def _stress(recipe: Recipe) -> tuple[str, bool, str]:
 
 def _computing(facts: Facts, model: nn.Module) -> list[tuple[str, Any, str]]:
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
-    # Every vision transformer has one, which cuts the picture into patches.
+    # Every vision transformer has one, which cuts the image into patches.
     convolutional = len(convolutions) > 1
     # On a CPU the bfloat16 kernels of grouped convolutions cost what the others gain.
     grouped = facts.device == "cpu" and any(m.groups > 1 for m in convolutions)
@@ -146,14 +146,14 @@ def _adapters(recipe: Recipe, model: nn.Module) -> list[tuple[str, Any, str]]:
 
 
 def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:
-    size = 16 if facts.pictures < SMALL * 5 else 32 if facts.pictures < LARGE else 64
+    size = 16 if facts.images < SMALL * 5 else 32 if facts.images < LARGE else 64
     rounded = max(facts.processes, size // facts.processes * facts.processes)
-    steps = facts.pictures // rounded
+    steps = facts.images // rounded
     return [
         (
             "training.batch_size",
             rounded,
-            f"{facts.pictures} training pictures make {steps} steps an epoch",
+            f"{facts.images} training images make {steps} steps an epoch",
         ),
         (
             "training.eval_batch_size",
@@ -164,9 +164,9 @@ def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:
 
 
 def _strength(facts: Facts) -> tuple[str, str]:
-    if facts.pictures < LARGE:
+    if facts.images < LARGE:
         return "light", (
-            f"{facts.pictures} training pictures make few steps, too few for stronger changes to "
+            f"{facts.images} training images make few steps, too few for stronger changes to "
             "pay; and crops can cut off what matters"
         )
-    return "medium", f"{facts.pictures} training pictures make enough steps for stronger changes"
+    return "medium", f"{facts.images} training images make enough steps for stronger changes"

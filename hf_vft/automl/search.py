@@ -189,7 +189,7 @@ class Search:
         changes = trial_changes(
             candidate.recipe,
             turn.params,
-            pictures=self.place.facts.pictures,
+            images=self.place.facts.images,
             size=candidate.side,
             epochs=None if math.isinf(most) else epochs_within(most, share),
         )

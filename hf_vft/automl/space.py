@@ -28,7 +28,7 @@ from hf_vft.utils.progress import Silent
 
 RECIPE, FULL, GRADUAL, LORA = "recipe", "full", "gradual", "lora"
 STEPS = 500
-"""Of batches of 32, for data sets below 20 thousand pictures (BiT-HyperRule, Kolesnikov 2020)."""
+"""Of batches of 32, for data sets below 20 thousand images (BiT-HyperRule, Kolesnikov 2020)."""
 
 FEWEST_EPOCHS, MOST_EPOCHS = 5, 30
 FEW = 10
@@ -122,7 +122,7 @@ def space_of(candidates: Sequence[Candidate], place: Workplace) -> Space:
     model, side = prepared.tuning.model, best.side
     own = int(best.recipe.training.batch_size)
     world = PartialState().num_processes
-    most = max(own, place.facts.pictures)
+    most = max(own, place.facts.images)
     sizes = [n for n in sorted({*BATCHES, own}) if n % world == 0 and n <= most]
     batches = from_main(lambda: fitting_batches(model, side, sizes or [own]))
     strategies = [RECIPE, FULL, GRADUAL]
@@ -147,21 +147,21 @@ def _carries_adapters(loaded: LoadedModel) -> bool:
 
 
 def trial_changes(
-    recipe: Recipe, params: Params, *, pictures: int, size: int, epochs: float | None = None
+    recipe: Recipe, params: Params, *, images: int, size: int, epochs: float | None = None
 ) -> dict[str, Any]:
     """What a trial changes in the recipe, by dotted name.
 
     Args:
         recipe: Resolved for the backbone of the trial.
         params: A point of the space.
-        pictures: To train on.
+        images: To train on.
         size: The backbone's own input size.
         epochs: At most, where time is short.
 
     Returns:
         Nothing but what differs: the first trial of a search changes nothing unless time is short.
     """
-    planned = planned_epochs(recipe, params, pictures)
+    planned = planned_epochs(recipe, params, images)
     share = min(1.0, epochs / planned) if epochs is not None else 1.0
     changes: dict[str, Any] = {}
     if params["strategy"] != RECIPE or params["rate"] != 1.0 or share < 1.0:
@@ -188,12 +188,12 @@ def trial_changes(
     return changes | {name: value for name, value in settings.items() if value != was[name]}
 
 
-def planned_epochs(recipe: Recipe, params: Params, pictures: int) -> float:
+def planned_epochs(recipe: Recipe, params: Params, images: int) -> float:
     """Epochs of a trial that time does not shorten."""
     own = sum(stage.epochs for stage in recipe.stages)
     if params["strategy"] == RECIPE:
         return own
-    by_size = max(FEWEST_EPOCHS, round(STEPS * 32 / pictures))
+    by_size = max(FEWEST_EPOCHS, round(STEPS * 32 / images))
     return float(min(by_size, MOST_EPOCHS, max(1, round(LONGER * own))))
 
 

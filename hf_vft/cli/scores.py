@@ -25,7 +25,7 @@ SHOWN = {
     "f1": "F1",
     "f1_micro": "micro F1",
     "f1_macro": "macro F1",
-    "f1_samples": "F1 by picture",
+    "f1_samples": "F1 by image",
 }
 BY_CLASS = {"ap50": "AP50", "ap": "AP", "precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -40,7 +40,7 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     rows |= {name.replace("_", " "): splits["test"] for name, splits in report.baselines.items()}
     test = report.splits["test"]
     shown = _there(SHOWN, test.metrics)
-    table = _table(f"Test split, {test.n} pictures (95 % interval)", "", shown)
+    table = _table(f"Test split, {test.n} images (95 % interval)", "", shown)
     for name, metrics in rows.items():
         table.add_row(name, *(str(metrics[key]) for key in shown))
     console = Console()
@@ -65,10 +65,10 @@ def _lessons(run: RunDirectory) -> list[str]:
 
 
 def print_split(result: SplitResult) -> None:
-    """Scores of one set of pictures, by class and by slice."""
+    """Scores of one set of images, by class and by slice."""
     console = Console()
     columns = _there(SHOWN, result.metrics)
-    overall = _table(f"{result.n} pictures (95 % interval)", "", columns)
+    overall = _table(f"{result.n} images (95 % interval)", "", columns)
     overall.add_row("all", *(str(result.metrics[key]) for key in columns))
     for column, values in result.slices.items():
         for value, found in values.items():
@@ -88,7 +88,7 @@ def print_split(result: SplitResult) -> None:
 
 def print_robustness(found: Robustness) -> None:
     """A row a disturbance, a column a severity."""
-    title = f"{metric_name(found.metric)} of {found.n} disturbed pictures (95 % interval)"
+    title = f"{metric_name(found.metric)} of {found.n} disturbed images (95 % interval)"
     table = _table(title, "", {name: name for name in found.severities})
     for name, scores in found.disturbed.items():
         table.add_row(name, *map(str, scores))

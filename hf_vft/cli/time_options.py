@@ -11,7 +11,7 @@ _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 Since = Annotated[
     datetime | None,
-    typer.Option(help="Pictures from before do not count (UTC).", formats=_FORMATS),
+    typer.Option(help="Images from before do not count (UTC).", formats=_FORMATS),
 ]
 Until = Annotated[
     datetime | None,

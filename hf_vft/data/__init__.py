@@ -1,6 +1,6 @@
-"""Pictures in: sources, splits, checks, transforms.
+"""Images in: sources, splits, checks, transforms.
 
-``load_data`` reads any source of labelled pictures into checked, divided ``datasets``;
+``load_data`` reads any source of labelled images into checked, divided ``datasets``;
 ``decode_image`` is the one decoder of training and serving.
 """
 

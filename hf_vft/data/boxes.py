@@ -25,14 +25,14 @@ SMALLEST = 1e-3
 
 @dataclass(frozen=True)
 class Objects:
-    """What is marked in one picture.
+    """What is marked in one image.
 
     Attributes:
-        boxes: In pixels, or in shares of the picture's sides if ``relative``.
+        boxes: In pixels, or in shares of the image's sides if ``relative``.
         categories: A class name for each box.
-        size: Width and height of the picture in pixels; (0, 0) until it is known.
+        size: Width and height of the image in pixels; (0, 0) until it is known.
         relative: Whether the boxes still wait for the size.
-        declared: Width and height that the annotations give for the picture; None where they do
+        declared: Width and height that the annotations give for the image; None where they do
             not, and once the boxes fit it.
     """
 
@@ -45,7 +45,7 @@ class Objects:
     def __post_init__(self) -> None:
         if len(self.boxes) != len(self.categories):
             raise DataError(
-                f"{len(self.boxes)} boxes but {len(self.categories)} categories in one picture: "
+                f"{len(self.boxes)} boxes but {len(self.categories)} categories in one image: "
                 "give one each."
             )
 
@@ -66,15 +66,15 @@ def clean_objects(
 ) -> tuple[list[Objects | None], list[str]]:
     """Mend what can be mended and leave out what cannot, and say how often.
 
-    Corners in the wrong order are swapped; what reaches over the edge of the picture is cut off;
+    Corners in the wrong order are swapped; what reaches over the edge of the image is cut off;
     boxes outside of it, of no area or of numbers that are none are left out, and so are repeats.
 
     Args:
-        objects: Of each picture; None where it has no label.
-        sizes: Width and height in pixels; None where a picture cannot be read.
+        objects: Of each image; None where it has no label.
+        sizes: Width and height in pixels; None where an image cannot be read.
 
     Returns:
-        The same pictures, with their sizes, and one plain line for each kind of fault.
+        The same images, with their sizes, and one plain line for each kind of fault.
     """
     faults: Counter[str] = Counter()
     cleaned: list[Objects | None] = []
@@ -90,7 +90,7 @@ def clean_objects(
     ]
     empty = sum(found is not None and not found.boxes for found in cleaned)
     if empty:
-        notes.append(f"Without objects, and used as such: {counted(empty, 'picture')}.")
+        notes.append(f"Without objects, and used as such: {counted(empty, 'image')}.")
     return cleaned, notes
 
 
@@ -159,7 +159,7 @@ def refuse_format(
     if total and corners == total and over > total / 2:
         raise DataError(
             f"Read as x, y, width, height, {over:,} of {total:,} boxes reach over the edge of "
-            "their picture; they look like corners: set data.box_format to xyxy."
+            "their image; they look like corners: set data.box_format to xyxy."
         )
 
 
@@ -184,7 +184,7 @@ def _scaled(box: Box, size: tuple[int, int]) -> Box:
 
 
 def _mend(box: Box, size: tuple[int, int], faults: Counter[str]) -> Box | None:
-    """The part of a box inside the picture, or None."""
+    """The part of a box inside the image, or None."""
     x, y, w, h = box
     if not all(map(math.isfinite, box)):
         faults["hold numbers that are none, and are left out"] += 1
@@ -198,8 +198,8 @@ def _mend(box: Box, size: tuple[int, int], faults: Counter[str]) -> Box | None:
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(x + w, float(size[0])), min(y + h, float(size[1]))
     if right - left < SMALLEST or bottom - top < SMALLEST:
-        faults["lie outside of their picture, and are left out"] += 1
+        faults["lie outside of their image, and are left out"] += 1
         return None
     if max(left - x, top - y, x + w - right, y + h - bottom) > TOLERANCE:
-        faults["reach over the edge of their picture, and were cut off there"] += 1
+        faults["reach over the edge of their image, and were cut off there"] += 1
     return (left, top, right - left, bottom - top)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from hf_vft.data.images import Decoder
-from hf_vft.data.transforms.images import PictureTransform
+from hf_vft.data.transforms.images import ImageTransform
 from hf_vft.errors import DataError
 
 LABEL_KEYS = ("labels", "label")
@@ -21,21 +21,21 @@ LABEL_KEYS = ("labels", "label")
 class VisionDataset(Dataset[dict[str, Any]]):
     """One split, decoded and transformed on the fly.
 
-    Each picture's random changes are seeded by (seed, epoch, index), so an epoch looks the
+    Each image's random changes are seeded by (seed, epoch, index), so an epoch looks the
     same with any number of workers or processes, and after a resume.
 
     Args:
         split: With a column ``image`` of ``datasets.Image(decode=False)`` and ``label``.
-        transform: From an RGB picture to ``[C, H, W]``.
+        transform: From an RGB image to ``[C, H, W]``.
         seed: Start of all random changes.
         decoder: From a file to an RGB image; what it refuses raises a DataError.
-        disturb: What happens to a picture before ``transform`` sees it.
+        disturb: What happens to an image before ``transform`` sees it.
     """
 
     def __init__(
         self,
         split: datasets.Dataset,
-        transform: PictureTransform,
+        transform: ImageTransform,
         *,
         seed: int = 0,
         decoder: Decoder = Decoder(),  # noqa: B008 - it is frozen
@@ -55,7 +55,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
 
     @property
     def labels(self) -> list[int]:
-        """The class id of each picture."""
+        """The class id of each image."""
         return list(self.split["label"])
 
     def __len__(self) -> int:
@@ -72,12 +72,12 @@ class VisionDataset(Dataset[dict[str, Any]]):
             return self.row(image, row["label"])
 
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
-        """What the model gets of a picture and its label."""
+        """What the model gets of an image and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
 
 
 class DetectionDataset(VisionDataset):
-    """One split of pictures with boxes; the transform is a `BoxTransform`."""
+    """One split of images with boxes; the transform is a `BoxTransform`."""
 
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
         """Pixels and boxes."""
@@ -87,12 +87,12 @@ class DetectionDataset(VisionDataset):
 
 
 class BalancedSampler(Sampler[int]):
-    """Draws every class equally often, with replacement; as many as there are pictures.
+    """Draws every class equally often, with replacement; as many as there are images.
 
-    Deterministic by (seed, epoch), so a resumed epoch sees the same pictures.
+    Deterministic by (seed, epoch), so a resumed epoch sees the same images.
 
     Args:
-        labels: Class id of each picture.
+        labels: Class id of each image.
         seed: Start of the draws.
     """
 
@@ -116,7 +116,7 @@ class BalancedSampler(Sampler[int]):
 
 
 def labels_of(dataset: Any) -> list[int]:
-    """The class id of each picture, without decoding one.
+    """The class id of each image, without decoding one.
 
     Args:
         dataset: With ``labels``, or a ``datasets.Dataset`` with such a column, or ``label``.
@@ -130,7 +130,7 @@ def labels_of(dataset: Any) -> list[int]:
                 return list(dataset.with_format(None)[name])
     labels = getattr(dataset, "labels", None)
     if labels is None:
-        raise DataError("The labels cannot be told: give the dataset `labels`, one id a picture.")
+        raise DataError("The labels cannot be told: give the dataset `labels`, one id an image.")
     return list(labels)
 
 

@@ -1,4 +1,4 @@
-"""A few numbers that say what a picture looks like: for the audit, and for watching production.
+"""A few numbers that say what an image looks like: for the audit, and for watching production.
 
 Brightness and the hash are those of cleanvision. All are measured on a reduced copy, so that a
 large photograph takes no longer than its decoding.
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageStat
 
 SIDE = 256
-"""Pictures are measured at this longest side, in pixels, at most."""
+"""Images are measured at this longest side, in pixels, at most."""
 
 
 def reduced(image: Image.Image) -> Image.Image:
@@ -23,7 +23,7 @@ def reduced(image: Image.Image) -> Image.Image:
 
 
 def image_properties(image: Image.Image) -> dict[str, Any]:
-    """What the production log keeps of an RGB picture: columns of `hf_vft.records.PREDICTIONS`.
+    """What the production log keeps of an RGB image: columns of `hf_vft.records.PREDICTIONS`.
 
     Brightness, contrast and saturation are in [0, 1], entropy in bits, ``aspect`` is width by
     height; ``sharpness`` is None without contrast.
@@ -58,7 +58,7 @@ def contrast_and_sharpness(grey: Image.Image) -> tuple[float, float]:
     from cleanvision.issue_managers.image_property import get_edges
 
     contrast = ImageStat.Stat(grey).stddev[0]
-    # Edges in proportion to the contrast: a dim picture is not a blurred one.
+    # Edges in proportion to the contrast: a dim image is not a blurred one.
     sharpness = _inner_spread(get_edges(grey)) / contrast if contrast >= 1 else np.nan
     return contrast / 255, sharpness
 

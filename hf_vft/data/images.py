@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 MAX_PIXELS = 100_000_000
-"""Pictures with more pixels than this are refused before they are decoded."""
+"""Images with more pixels than this are refused before they are decoded."""
 
 
 @dataclass(frozen=True)

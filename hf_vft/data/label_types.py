@@ -1,4 +1,4 @@
-"""The kinds of labels a picture can have: one class, several classes, boxes.
+"""The kinds of labels an image can have: one class, several classes, boxes.
 
 Everything that reading, dividing and auditing need to know about a label is here, so that they
 work for all kinds alike.
@@ -25,7 +25,7 @@ class LabelKind(ABC):
 
     fewest_classes: ClassVar[int] = 1
     exclusive: ClassVar[bool] = False
-    """Whether every picture is of exactly one class."""
+    """Whether every image is of exactly one class."""
 
     @abstractmethod
     def names(self, label: Any) -> tuple[str, ...]:
@@ -41,14 +41,14 @@ class LabelKind(ABC):
 
     @abstractmethod
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
-        """From the column ``label``: how often a picture holds each class, ``int [N, C]``."""
+        """From the column ``label``: how often an image holds each class, ``int [N, C]``."""
 
     def key(self, label: Any) -> str:
         """A text that differs where labels as read do."""
         return self.text(self.names(label))
 
     def text(self, names: Sequence[str]) -> str:
-        """The classes of one picture, for people."""
+        """The classes of one image, for people."""
         counted = {name: list(names).count(name) for name in dict.fromkeys(names)}
         parts = [name if n == 1 else f"{n} × {name}" for name, n in sorted(counted.items())]
         return ", ".join(parts) or "(none)"
@@ -62,10 +62,10 @@ class LabelKind(ABC):
 
 
 class OneClass(LabelKind):
-    """Every picture is of one class; read and shown as its name, stored as its id."""
+    """Every image is of one class; read and shown as its name, stored as its id."""
 
     name: ClassVar[str] = "class"
-    reason: ClassVar[str] = "every picture has one label"
+    reason: ClassVar[str] = "every image has one label"
     fewest_classes: ClassVar[int] = 2
     exclusive: ClassVar[bool] = True
 
@@ -88,17 +88,17 @@ class OneClass(LabelKind):
 
 
 class ManyClasses(LabelKind):
-    """A picture is of any number of classes; read as their names, stored as 0 and 1 ``[C]``."""
+    """An image is of any number of classes; read as their names, stored as 0 and 1 ``[C]``."""
 
     name: ClassVar[str] = "classes"
-    reason: ClassVar[str] = "a picture can have several labels"
+    reason: ClassVar[str] = "an image can have several labels"
 
     def names(self, label: Any) -> tuple[str, ...]:
         """All of them."""
         return tuple(label)
 
     def encode(self, label: Any, ids: Mapping[str, int]) -> Any:
-        """A 1 for each class the picture has; None where there is no label."""
+        """A 1 for each class the image has; None where there is no label."""
         if label is None:
             return None
         return [int(name in label) for name in ids]
@@ -113,7 +113,7 @@ class ManyClasses(LabelKind):
 
 
 class ClassBoxes(LabelKind):
-    """Boxes with a class each; read as `Objects`, stored with the size of the picture.
+    """Boxes with a class each; read as `Objects`, stored with the size of the image.
 
     The column ``label`` holds ``size`` (width, height), ``bbox`` (x, y, width, height in pixels,
     from the top left corner) and ``category`` (ids).

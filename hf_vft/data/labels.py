@@ -20,7 +20,7 @@ def class_order(
     """The classes that occur, in the order of their ids.
 
     Args:
-        labels: The class names of all pictures.
+        labels: The class names of all images.
         fixed: The order the source prescribes; classes that do not occur are dropped from it.
         fewest: How many classes there have to be.
 
@@ -35,10 +35,10 @@ def class_order(
     _refuse_long_names(present)
     _refuse_lookalikes(present)
     if not present:
-        raise DataError("No picture has a label.")
+        raise DataError("No image has a label.")
     if len(present) < fewest:
         raise DataError(
-            f"Only one class, {next(iter(present))!r}: a classifier needs pictures of at least two."
+            f"Only one class, {next(iter(present))!r}: a classifier needs images of at least two."
         )
     if fixed is not None:
         return [name for name in fixed if name in present]

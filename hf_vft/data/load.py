@@ -1,4 +1,4 @@
-"""The one way from a source of labelled pictures to checked, divided datasets."""
+"""The one way from a source of labelled images to checked, divided datasets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OnRead = Callable[[Reading | None, Sequence[str]], object]
 
 @dataclass(frozen=True)
 class Rejected:
-    """A picture that was left out.
+    """An image that was left out.
 
     Attributes:
         file: Its name, as in the column ``file``.
@@ -47,21 +47,21 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ImageData:
-    """Pictures that all decode, divided.
+    """Images that all decode, divided.
 
     Attributes:
         splits: ``train``, ``validation``, ``test`` in this order. Columns: ``image``
             (``datasets.Image(decode=False)``: bytes and path), ``label`` (as ``kind`` stores
-            it; a ``datasets.ClassLabel`` for one class a picture), ``file`` (the name shown to
+            it; a ``datasets.ClassLabel`` for one class an image), ``file`` (the name shown to
             people), ``group`` (only with a group column) and the other columns of the source.
         labels: Class names; the index is the id.
         rejected: What was left out.
         notes: One plain line per doubtful thing.
-        fingerprint: Hash of the pictures, their names, labels and splits; not of where they lie.
+        fingerprint: Hash of the images, their names, labels and splits; not of where they lie.
         source: What was read.
         columns: By field of the recipe, which column of the source was taken; ``source`` where it
             was none.
-        hashes: SHA-256 of each picture's file, by split, in the order of the rows.
+        hashes: SHA-256 of each image's file, by split, in the order of the rows.
         kind: What a label is.
         reading: What the source was taken for.
         decoder: How the files are decoded, here and wherever a model of these images is used.
@@ -82,33 +82,33 @@ class ImageData:
     bit_depth_reason: str = ""
 
     def members(self, split: str) -> np.ndarray:
-        """How often each picture of a split holds each class, ``int [N, C]``."""
+        """How often each image of a split holds each class, ``int [N, C]``."""
         return self.kind.members(self.splits[split]["label"], len(self.labels))
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
-    """Pictures that all decode, as one set.
+class LabelledImages:
+    """Images that all decode, as one set.
 
     Attributes:
-        pictures: With the columns that the splits of `ImageData` have.
+        images: With the columns that the splits of `ImageData` have.
         rejected: What was left out.
         notes: One plain line per doubtful thing.
-        hashes: SHA-256 of each picture's file, in the order of the rows.
+        hashes: SHA-256 of each image's file, in the order of the rows.
         reading: What the source was taken for.
     """
 
-    pictures: datasets.Dataset
+    images: datasets.Dataset
     rejected: list[Rejected] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
     reading: Reading | None = None
 
-    def select(self, rows: Sequence[int]) -> LabelledPictures:
-        """Only these pictures; what was left out and noted stays."""
+    def select(self, rows: Sequence[int]) -> LabelledImages:
+        """Only these images; what was left out and noted stays."""
         return replace(
             self,
-            pictures=self.pictures.select(rows),
+            images=self.images.select(rows),
             hashes=[self.hashes[row] for row in rows],
         )
 
@@ -124,12 +124,12 @@ def load_data(
     progress: Progress | None = None,
     on_read: OnRead | None = None,
 ) -> ImageData:
-    """Read, check and divide labelled pictures.
+    """Read, check and divide labelled images.
 
     Args:
         source: A folder of class folders (with or without split folders), a folder with
             ``metadata.csv`` or ``metadata.jsonl``, a folder with the annotations of COCO, Pascal
-            VOC or YOLO, a CSV, JSON Lines or Parquet file that names or holds pictures, a zip of
+            VOC or YOLO, a CSV, JSON Lines or Parquet file that names or holds images, a zip of
             any of these, a dataset saved to disk, a dataset on the Hub (``user/name``), or a
             dataset in memory.
         config: Columns, sizes of the splits to be made, limits.
@@ -137,7 +137,7 @@ def load_data(
         kind: What the labels have to be, a key of :data:`hf_vft.data.label_types.KINDS`; None takes
             what is there.
         cache_dir: Where results of checking, and unpacked archives, are kept.
-        progress: Called with the number of pictures checked and of all.
+        progress: Called with the number of images checked and of all.
         on_read: Called with what the source was read as, before anything of it can be refused.
 
     Returns:
@@ -205,21 +205,21 @@ def load_labelled(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
     on_read: OnRead | None = None,
-) -> LabelledPictures:
-    """Read and check labelled pictures to measure a model on; nothing is divided.
+) -> LabelledImages:
+    """Read and check labelled images to measure a model on; nothing is divided.
 
     Args:
         source: As for `load_data`.
         config: Columns and limits.
         labels: The model's class names; not every one has to be there.
         kind: What a label has to be.
-        split: Only this one of the source; all pictures by default.
+        split: Only this one of the source; all images by default.
         cache_dir: Where results of checking, and unpacked archives, are kept.
-        progress: Called with the number of pictures checked and of all.
+        progress: Called with the number of images checked and of all.
         on_read: Called with what the source was read as, before anything of it can be refused.
 
     Raises:
-        DataError: If a label is none of the model's, or no usable picture is left.
+        DataError: If a label is none of the model's, or no usable image is left.
     """
     table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
     if on_read is not None:
@@ -233,18 +233,18 @@ def load_labelled(
     checks, rejected, kept = _usable(table, config, cache_dir, progress)
     table = _cleaned(table, checks)
     if not kept:
-        raise DataError(f"{describe_source(source)}: there is no usable picture with a label.")
+        raise DataError(f"{describe_source(source)}: there is no usable image with a label.")
     strange = sorted(set(_names(table, kept)) - set(labels))
     if strange:
         raise DataError(
             f"{describe_source(source)}: the model does not know {quoted(strange)}; it knows "
             f"{quoted(labels)}."
         )
-    pictures = _with_columns(table, list(labels), config).select(kept)
+    images = _with_columns(table, list(labels), config).select(kept)
     hashes = [str(checks[row].sha256) for row in kept]
     cut_off = above_notes([checks[row] for row in kept], Decoder.of(config).bit_depth)
     notes = [*table.notes, *cut_off]
-    return LabelledPictures(pictures, rejected, notes, hashes, table.reading)
+    return LabelledImages(images, rejected, notes, hashes, table.reading)
 
 
 def _usable(
@@ -276,7 +276,7 @@ def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:
 
 
 def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
-    """The table with boxes that lie within their pictures, and notes on those that did not."""
+    """The table with boxes that lie within their images, and notes on those that did not."""
     if table.kind.name != "boxes":
         return table
     sizes = [check.size for check in checks]
@@ -289,11 +289,11 @@ def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
 
 def _unseen_notes(table: Table, classes: list[str]) -> list[str]:
     unseen = [name for name in table.class_names or () if name not in classes]
-    return [f"Not used, because without pictures: classes {quoted(unseen)}."] if unseen else []
+    return [f"Not used, because without images: classes {quoted(unseen)}."] if unseen else []
 
 
 def _without_unlabelled_splits(table: Table) -> Table:
-    """Leave out splits in which no picture has a label, as challenges publish their test set."""
+    """Leave out splits in which no image has a label, as challenges publish their test set."""
     if table.splits is None:
         return table
     labelled = {s for s, label in zip(table.splits, table.labels, strict=True) if label is not None}
@@ -305,12 +305,12 @@ def _without_unlabelled_splits(table: Table) -> Table:
 
 
 def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejected]) -> None:
-    """Stop where leaving pictures out has emptied the data, a class or a split."""
+    """Stop where leaving images out has emptied the data, a class or a split."""
     if not rejected:
         return
     example = f"the first, {rejected[0].file}: {rejected[0].reason}"
     if not kept:
-        raise DataError(f"None of {counted(len(table.files), 'picture')} is usable; {example}.")
+        raise DataError(f"None of {counted(len(table.files), 'image')} is usable; {example}.")
     classes = table.labels if table.kind.exclusive else None
     for noun, column in (("class", classes), ("split", table.splits)):
         if column is None:
@@ -320,7 +320,7 @@ def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejecte
             name = min(map(str, lost))
             file = next(i for i in rejected if column[table.files.index(i.file)] == name)
             raise DataError(
-                f"No usable picture is left of {noun} {name!r}, e.g. {file.file}: {file.reason}."
+                f"No usable image is left of {noun} {name!r}, e.g. {file.file}: {file.reason}."
             )
 
 
@@ -335,7 +335,7 @@ def _rejected(table: Table, checks: Sequence[Check]) -> list[Rejected]:
 
 
 def _with_columns(table: Table, classes: list[str], config: DataConfig) -> datasets.Dataset:
-    """The pictures beside their columns; the pictures themselves are not copied.
+    """The images beside their columns; the images themselves are not copied.
 
     Raises:
         DataError: If a slice column is none of them: it plays another part, or holds no values.

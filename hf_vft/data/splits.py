@@ -16,7 +16,7 @@ from hf_vft.utils.text import counted, few, quoted
 
 SPLITS = tuple(SPLIT_NAMES)
 FEW = 10
-"""Classes with fewer training pictures than this are pointed out."""
+"""Classes with fewer training images than this are pointed out."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Rows:
     """What the division looks at; all sequences are of equal length.
 
     Attributes:
-        members: How often a picture is of each class, ``int [N, C]``.
+        members: How often an image is of each class, ``int [N, C]``.
         classes: Class names.
-        labels: A text for each picture that differs where labels do.
-        hashes: Hash of each picture's file.
-        groups: The group of each picture; None where it has none.
-        splits: The split of each picture; None when nothing is divided yet.
+        labels: A text for each image that differs where labels do.
+        hashes: Hash of each image's file.
+        groups: The group of each image; None where it has none.
+        splits: The split of each image; None when nothing is divided yet.
     """
 
     members: np.ndarray
@@ -41,22 +41,22 @@ class Rows:
 
     @property
     def exclusive(self) -> bool:
-        """Whether every picture is of one class, so that classes stand or fall with pictures."""
+        """Whether every image is of one class, so that classes stand or fall with images."""
         return bool((self.members.sum(axis=1) == 1).all())
 
 
 def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str], list[str]]:
-    """The split of every row, with missing splits cut from the training pictures.
+    """The split of every row, with missing splits cut from the training images.
 
-    Pictures with identical files are kept on one side, like groups. The sizes in ``config`` are
-    shares of the pictures that are divided: of all, or of ``train`` where there is one.
+    Images with identical files are kept on one side, like groups. The sizes in ``config`` are
+    shares of the images that are divided: of all, or of ``train`` where there is one.
 
     Returns:
         The split of each row, and one plain line per doubtful thing.
 
     Raises:
         DataError: If there are splits but no train, a class that train lacks, or one that has
-            too few pictures or groups to be both learned and tested.
+            too few images or groups to be both learned and tested.
     """
     shares = shares_to_make(
         set(rows.splits or ()),
@@ -74,7 +74,7 @@ def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str
         _refuse_empty(assigned, shares, config.group_column)
         notes.append(_made(shares, len(pool), len(rows.labels), config, seed))
     splits: list[str] = assigned.tolist()
-    notes += _class_notes(rows, splits, counts, "group" if rows.groups else "picture")
+    notes += _class_notes(rows, splits, counts, "group" if rows.groups else "image")
     notes += _leak_notes(rows, splits, config.group_column)
     return splits, notes
 
@@ -82,12 +82,12 @@ def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str
 def shares_to_make(
     present: Iterable[str], *, validation_size: float, test_size: float
 ) -> dict[str, float]:
-    """Which splits must be cut from the training pictures, and how large.
+    """Which splits must be cut from the training images, and how large.
 
     Args:
         present: Splits that exist; empty when nothing is divided yet.
-        validation_size: Share of the pictures that are divided.
-        test_size: Share of the pictures that are divided.
+        validation_size: Share of the images that are divided.
+        test_size: Share of the images that are divided.
 
     Returns:
         Name to share, of the splits to be made.
@@ -99,7 +99,7 @@ def shares_to_make(
     if there and "train" not in there:
         raise DataError(
             f"There is {' and '.join(there)} but no train to learn from: add it, or set "
-            "data.split_column to 'none' to divide all pictures anew."
+            "data.split_column to 'none' to divide all images anew."
         )
     wanted = {"validation": validation_size, "test": test_size}
     return {name: share for name, share in wanted.items() if name not in there}
@@ -120,14 +120,14 @@ def _refuse_indivisible(
     single = [name for name, size in zip(rows.classes, sizes, strict=True) if size == 1]
     if single:
         raise DataError(
-            f"Only one picture of {few([repr(name) for name in single])}: add pictures (three or "
+            f"Only one image of {few([repr(name) for name in single])}: add images (three or "
             "more of each class) or remove the class."
         )
     for name, size, count in zip(rows.classes, sizes, counts, strict=True):
         if dividing and count == 1:
-            why = f"in one group of {group_column!r}" if group_column else "copies of one picture"
+            why = f"in one group of {group_column!r}" if group_column else "copies of one image"
             raise DataError(
-                f"All {size} pictures of class {name!r} are {why}, so it cannot be both learned "
+                f"All {size} images of class {name!r} are {why}, so it cannot be both learned "
                 "and tested: add others or remove the class."
             )
 
@@ -136,9 +136,9 @@ def _refuse_empty(assigned: np.ndarray, shares: Iterable[str], group_column: str
     """Stop where so little is there that a split got nothing."""
     empty = [split for split in shares if not (assigned == split).any()]
     if empty:
-        what = f"groups of {group_column!r}" if group_column else "pictures"
+        what = f"groups of {group_column!r}" if group_column else "images"
         raise DataError(
-            f"Too few {what} to cut {' and '.join(empty)} from the training pictures: each class "
+            f"Too few {what} to cut {' and '.join(empty)} from the training images: each class "
             "needs three or more."
         )
 
@@ -146,7 +146,7 @@ def _refuse_empty(assigned: np.ndarray, shares: Iterable[str], group_column: str
 def _made(shares: dict[str, float], pool: int, total: int, config: DataConfig, seed: int) -> str:
     """Says which splits were made, and how."""
     parts = " and ".join(f"{name} ({share:.0%})" for name, share in shares.items())
-    of = "all pictures" if pool == total else "the training pictures"
+    of = "all images" if pool == total else "the training images"
     together = f", groups of {config.group_column!r} kept together" if config.group_column else ""
     return f"Cut from {of}: {parts}, stratified by label{together}, seed {seed}."
 
@@ -162,15 +162,15 @@ def _class_notes(rows: Rows, splits: Sequence[str], counts: np.ndarray, unit: st
             continue
         if split == "train":
             raise DataError(
-                f"No picture of {few([repr(rows.classes[c]) for c in missing])} is in train, so "
+                f"No image of {few([repr(rows.classes[c]) for c in missing])} is in train, so "
                 "nothing can be learned about it: add some or remove the class."
             )
         listed = [f"{rows.classes[c]!r} ({counted(counts[c], unit)} in all)" for c in missing]
-        notes.append(f"Not scored in {split}, because it has no pictures of them: {few(listed)}.")
+        notes.append(f"Not scored in {split}, because it has no images of them: {few(listed)}.")
     scarce = [c for c in range(len(rows.classes)) if table[c, "train"] < FEW]
     if scarce:
         listed = [f"{rows.classes[c]!r} ({table[c, 'train']})" for c in scarce]
-        notes.append(f"Fewer than {FEW} pictures to learn from: {few(listed)}.")
+        notes.append(f"Fewer than {FEW} images to learn from: {few(listed)}.")
     return notes
 
 
@@ -187,18 +187,18 @@ def _leak_notes(rows: Rows, splits: Sequence[str], group_column: str | None) -> 
             )
         without = sum(group is None for group in rows.groups)
         if without:
-            number = counted(without, "picture")
+            number = counted(without, "image")
             notes.append(f"Without {group_column!r}, so each a group of its own: {number}.")
     shared = [h for h, values in _values_by_key(rows.hashes, splits).items() if len(values) > 1]
     if shared:
         notes.append(
-            f"Leak: {counted(len(shared), 'picture')} in more than one split as identical files, "
+            f"Leak: {counted(len(shared), 'image')} in more than one split as identical files, "
             "so scores will look too good."
         )
     torn = [v for v in _values_by_key(rows.hashes, rows.labels).values() if len(v) > 1]
     if torn:
         notes.append(
-            f"{counted(len(torn), 'picture')} as identical files under different labels, e.g. "
+            f"{counted(len(torn), 'image')} as identical files under different labels, e.g. "
             f"{quoted(sorted(torn[0]))}."
         )
     return notes

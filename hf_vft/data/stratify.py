@@ -3,7 +3,7 @@
 scikit-learn's ``StratifiedGroupKFold`` makes folds of equal size only and may leave a rare
 class out of one, and ``train_test_split`` knows no groups, so the division is made here: first
 every class gets a unit in every split, then the large units go where they are most missing,
-then single pictures fill up each class. A unit is a group, or one picture.
+then single images fill up each class. A unit is a group, or one image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decodes every picture once, before training, and remembers what it found."""
+"""Decodes every image once, before training, and remembers what it found."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from hf_vft.errors import DataError
 from hf_vft.run import write_text
 
 Progress = Callable[[int, int], None]
-"""Called with the number of pictures done and the number of all."""
+"""Called with the number of images done and the number of all."""
 
-_BATCH = 64  # pictures in memory at a time
+_BATCH = 64  # images in memory at a time
 _CACHE_FILE = "verified-images-4.json"  # the number changes with what is kept
 
 
 @dataclass(frozen=True)
 class Check:
-    """What decoding one picture showed.
+    """What decoding one image showed.
 
     Attributes:
         sha256: Hash of its file.
         reason: Why it is unusable.
-        width: Of the picture as the model sees it, turned upright, in pixels.
+        width: Of the image as the model sees it, turned upright, in pixels.
         height: The same.
         highest: The greatest stored value; None for files of 8 bits a channel.
         stated_bits: How many bits such a file says that it uses.
@@ -50,7 +50,7 @@ class Check:
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height; None where the picture is unusable."""
+        """Width and height; None where the image is unusable."""
         return None if self.width is None or self.height is None else (self.width, self.height)
 
 
@@ -61,7 +61,7 @@ def verify_images(
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> list[Check]:
-    """Decode every picture of the column ``image``.
+    """Decode every image of the column ``image``.
 
     Args:
         images: Has the column ``image``, not decoded.
@@ -114,7 +114,7 @@ def image_bytes(image: dict[str, Any] | None) -> bytes:
         DataError: With a short reason, if there is none.
     """
     if image is None or (image["bytes"] is None and image["path"] is None):
-        raise DataError("no picture in this row")
+        raise DataError("no image in this row")
     return image["bytes"] if image["bytes"] is not None else read_image_bytes(image["path"])
 
 

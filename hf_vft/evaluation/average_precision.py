@@ -1,6 +1,6 @@
-"""Average precision of boxes for many resamples of the pictures at once.
+"""Average precision of boxes for many resamples of the images at once.
 
-A resample is a column of weights, how often each picture was drawn. Matching does not depend on
+A resample is a column of weights, how often each image was drawn. Matching does not depend on
 it, so it is done once; a resample then costs a sum along the found boxes.
 """
 
@@ -41,7 +41,7 @@ def class_scores(
 def _class_scores(
     matches: Matches, weights: Floats, threshold: float | None
 ) -> tuple[Floats, Floats, dict[str, Floats]]:
-    own = weights[matches.picture]
+    own = weights[matches.image]
     total = np.cumsum(own, axis=0)
     true = matches.true @ weights
     levels, n_draws = matches.right.shape[1], weights.shape[1]

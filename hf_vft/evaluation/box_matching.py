@@ -1,4 +1,4 @@
-"""Boxes of one picture, and which found ones match which true ones.
+"""Boxes of one image, and which found ones match which true ones.
 
 A found box is right at an overlap if it has at least this IoU with a true box of its class that no
 surer box has taken, as COCO counts it.
@@ -17,12 +17,12 @@ OVERLAPS: Floats = np.linspace(0.5, 0.95, 10)
 """The IoU thresholds of COCO."""
 
 MOST = 100
-"""Found boxes of a class that count in one picture, the surest first, as in COCO."""
+"""Found boxes of a class that count in one image, the surest first, as in COCO."""
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """What is in a picture, or what was found there.
+    """What is in an image, or what was found there.
 
     Attributes:
         corners: ``[M, 4]`` left, top, right, bottom in pixels.
@@ -40,14 +40,14 @@ class Matches:
     """All found boxes of a class, the surest first.
 
     Attributes:
-        picture: Number of the picture each is in ``[N]``.
+        image: Number of the image each is in ``[N]``.
         score: ``[N]``.
         right: At each of `OVERLAPS`, ``bool [N, 10]``.
         iou: With the true box that it has at an overlap of 0.5, else 0 ``[N]``.
-        true: Number of true boxes in each picture ``[P]``.
+        true: Number of true boxes in each image ``[P]``.
     """
 
-    picture: Ints
+    image: Ints
     score: Floats
     right: np.ndarray
     iou: Floats
@@ -55,18 +55,18 @@ class Matches:
 
 
 def match_all(truths: Sequence[Boxes], found: Sequence[Boxes], n_classes: int) -> list[Matches]:
-    """Match every picture, class by class.
+    """Match every image, class by class.
 
     Args:
-        truths: Of each picture.
-        found: Of each picture, with scores.
+        truths: Of each image.
+        found: Of each image, with scores.
         n_classes: C.
     """
     return [_match_class(truths, found, c) for c in range(n_classes)]
 
 
 def _match_class(truths: Sequence[Boxes], found: Sequence[Boxes], c: int) -> Matches:
-    pictures, scores, rights, ious = [], [], [], []
+    images, scores, rights, ious = [], [], [], []
     true = np.zeros(len(truths), dtype=np.int64)
     for number, (truth, answer) in enumerate(zip(truths, found, strict=True)):
         real = truth.corners[truth.classes == c]
@@ -74,14 +74,14 @@ def _match_class(truths: Sequence[Boxes], found: Sequence[Boxes], c: int) -> Mat
         mine = mine[np.argsort(-answer.scores[mine], kind="stable")][:MOST]
         true[number] = len(real)
         right, iou = match(real, answer.corners[mine])
-        pictures.append(np.full(len(mine), number))
+        images.append(np.full(len(mine), number))
         scores.append(answer.scores[mine])
         rights.append(right)
         ious.append(iou)
     score = np.concatenate(scores) if scores else np.zeros(0)
     order = np.argsort(-score, kind="stable")
     return Matches(
-        picture=np.concatenate(pictures)[order].astype(np.int64),
+        image=np.concatenate(images)[order].astype(np.int64),
         score=score[order],
         right=np.concatenate(rights)[order],
         iou=np.concatenate(ious)[order],
@@ -90,7 +90,7 @@ def _match_class(truths: Sequence[Boxes], found: Sequence[Boxes], c: int) -> Mat
 
 
 def match(real: Floats, answered: Floats) -> tuple[np.ndarray, Floats]:
-    """Match the boxes of one class in one picture.
+    """Match the boxes of one class in one image.
 
     Args:
         real: ``[M, 4]``.

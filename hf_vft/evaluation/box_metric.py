@@ -22,12 +22,12 @@ from hf_vft.evaluation.detection import evaluate_detections
 
 _INPUTS = """
 Args:
-    predictions: For each picture boxes (left, top, right, bottom in pixels), scores and labels
+    predictions: For each image boxes (left, top, right, bottom in pixels), scores and labels
         (class ids).
-    references: For each picture boxes and labels.
+    references: For each image boxes and labels.
     threshold: Score from which on a box is an answer, for precision, recall, F1 and mean IoU.
-    interval: Add the ends of the 95 % bootstrap interval over pictures as NAME_low and NAME_high.
-    clusters: One value per picture; those that share one are resampled together.
+    interval: Add the ends of the 95 % bootstrap interval over images as NAME_low and NAME_high.
+    clusters: One value per image; those that share one are resampled together.
     n_bootstrap: Resamples behind the interval.
     seed: Of the resamples.
 Returns:
@@ -38,7 +38,7 @@ Returns:
 class MeanAveragePrecision(evaluate.Metric):  # type: ignore[misc]  # evaluate carries no types
     """COCO's scores through faster-coco-eval, which agree with pycocotools to 1e-6.
 
-    With ``num_process`` and ``process_id`` every process adds its own pictures and the first one
+    With ``num_process`` and ``process_id`` every process adds its own images and the first one
     scores all of them, as with any metric of `evaluate`.
     """
 
@@ -103,7 +103,7 @@ def _boxes(one: Any, scores: Any) -> Boxes:
     values = np.asarray(scores, dtype=np.float64)
     if not len(corners) == len(classes) == len(values):
         raise DataError(
-            f"{len(corners)} boxes, {len(classes)} labels and {len(values)} scores in one picture; "
+            f"{len(corners)} boxes, {len(classes)} labels and {len(values)} scores in one image; "
             "give one each."
         )
     if len(classes) and classes.min() < 0:

@@ -22,8 +22,8 @@ def coco_scores(
     """The twelve figures, and two of each class.
 
     Args:
-        truths: Of each picture.
-        found: Of each picture, with scores.
+        truths: Of each image.
+        found: Of each image, with scores.
         n_classes: C.
 
     Returns:
@@ -47,7 +47,7 @@ def coco_scores(
 
 
 def as_coco(truths: Sequence[Boxes], n_classes: int) -> dict[str, Any]:
-    """True boxes as a COCO data set; pictures and annotations are numbered from 1."""
+    """True boxes as a COCO data set; images and annotations are numbered from 1."""
     annotations = [
         {
             "id": 0,

@@ -1,7 +1,7 @@
-"""Two models on the same pictures: which is better, and by how much at least.
+"""Two models on the same images: which is better, and by how much at least.
 
-Both answer every picture, so what makes a picture hard cancels. The interval of the difference
-is that of the paired bootstrap (Efron & Tibshirani 1993), over groups where pictures come in
+Both answer every image, so what makes an image hard cancels. The interval of the difference
+is that of the paired bootstrap (Efron & Tibshirani 1993), over groups where images come in
 groups; beside it stands McNemar's exact test of who alone is right how often.
 """
 
@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class Paired(_Part):
-    """One score of two models on the same pictures."""
+    """One score of two models on the same images."""
 
     champion: float
     challenger: float
@@ -41,15 +41,15 @@ class Paired(_Part):
 
 
 class Comparison(_Part):
-    """Challenger against champion on one set of pictures."""
+    """Challenger against champion on one set of images."""
 
-    n: int = Field(description="Pictures.")
-    units: int = Field(description="Groups that are independent; pictures where there are none.")
+    n: int = Field(description="Images.")
+    units: int = Field(description="Groups that are independent; images where there are none.")
     accuracy: Paired
     f1_macro: Paired
-    only_champion: int = Field(description="Pictures that the champion alone has right.")
-    only_challenger: int = Field(description="Pictures that the challenger alone has right.")
-    p_value: float = Field(description="McNemar's exact test; pictures count as independent.")
+    only_champion: int = Field(description="Images that the champion alone has right.")
+    only_challenger: int = Field(description="Images that the challenger alone has right.")
+    p_value: float = Field(description="McNemar's exact test; images count as independent.")
 
     @property
     def wins(self) -> bool:
@@ -76,13 +76,13 @@ def compare(
     n_bootstrap: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two models' answers to the same pictures.
+    """Compare two models' answers to the same images.
 
     Args:
         labels: The truth, N names.
         champion: N answers; names that the truth does not hold are simply wrong.
         challenger: N answers.
-        clusters: Group of each picture; None is a group of its own.
+        clusters: Group of each image; None is a group of its own.
         n_bootstrap: Resamples behind the intervals.
         seed: Of the resamples.
     """

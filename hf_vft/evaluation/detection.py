@@ -37,25 +37,25 @@ def evaluate_detections(
 
     ``map`` to ``mar_100`` are COCO's, by faster-coco-eval. ``precision``, ``recall``, ``f1`` and
     ``mean_iou`` (of the right ones) are those of the boxes that reach their thresholds, at an
-    overlap of 0.5. Intervals are percentile bootstraps over pictures, or over ``clusters``; those
-    of average precision are moved down by its bias, which is large for few pictures. Large splits
+    overlap of 0.5. Intervals are percentile bootstraps over images, or over ``clusters``; those
+    of average precision are moved down by its bias, which is large for few images. Large splits
     get fewer resamples, at least 100. Figures by size have no interval.
 
     Args:
-        truths: Of each picture.
-        found: Of each picture, with scores.
+        truths: Of each image.
+        found: Of each image, with scores.
         names: Class names; the position is the id.
-        thresholds: On the scores, one a class, from other pictures.
+        thresholds: On the scores, one a class, from other images.
         n_bootstrap: Resamples behind each interval; 0 gives none.
         seed: Of the resamples.
-        clusters: One value per picture; those that share one are resampled together.
-        slices: Column name to one value per picture.
+        clusters: One value per image; those that share one are resampled together.
+        slices: Column name to one value per image.
 
     Raises:
-        DataError: If there are no pictures, or as many truths as answers.
+        DataError: If there are no images, or as many truths as answers.
     """
     if not truths or len(truths) != len(found):
-        raise DataError(f"{len(found)} answers for {len(truths)} pictures; give one each.")
+        raise DataError(f"{len(found)} answers for {len(truths)} images; give one each.")
     matches = match_all(truths, found, len(names))
     units = units_of(len(truths), clusters)
     present = np.stack([(one.true > 0).astype(np.int64) for one in matches], axis=1)
@@ -98,7 +98,7 @@ def evaluate_detections(
 def weighted_scores(
     matches: Sequence[Matches], weights: Floats, thresholds: Sequence[float] | None = None
 ) -> Scores:
-    """Scores for columns of picture weights ``[P, B]``; without thresholds only COCO's."""
+    """Scores for columns of image weights ``[P, B]``; without thresholds only COCO's."""
     limits = thresholds if thresholds is not None else [None] * len(matches)
     parts = [class_scores(m, weights, t) for m, t in zip(matches, limits, strict=True)]
     ap = np.stack([precision.mean(0) for precision, _, _ in parts])
@@ -136,8 +136,8 @@ def choose_box_thresholds(
     """Score from which on a box is an answer: that of the highest F-beta at an overlap of 0.5.
 
     Args:
-        truths: Of each picture.
-        found: Of each picture, with scores.
+        truths: Of each image.
+        found: Of each image, with scores.
         n_classes: C.
         per_class: One for each class, or one that is shared.
         beta: Above 1 finds more, below 1 claims less that is wrong.
@@ -183,7 +183,7 @@ def _slices(
     draws: int,
     seed: int,
 ) -> dict[str, SliceResult]:
-    """Scores of the pictures that share a value; the resampling stays inside the slice."""
+    """Scores of the images that share a value; the resampling stays inside the slice."""
     keys = np.array(["(missing)" if value is None else str(value) for value in values])
     found = {}
     for key in np.unique(keys):
@@ -203,15 +203,15 @@ def _slices(
     return found
 
 
-def _only(matches: Matches, pictures: np.ndarray, n: int) -> Matches:
-    """The matches of some pictures, numbered anew."""
+def _only(matches: Matches, images: np.ndarray, n: int) -> Matches:
+    """The matches of some images, numbered anew."""
     number = np.full(n, -1)
-    number[pictures] = np.arange(len(pictures))
-    kept = number[matches.picture] >= 0
+    number[images] = np.arange(len(images))
+    kept = number[matches.image] >= 0
     return Matches(
-        picture=number[matches.picture[kept]],
+        image=number[matches.image[kept]],
         score=matches.score[kept],
         right=matches.right[kept],
         iou=matches.iou[kept],
-        true=matches.true[pictures],
+        true=matches.true[images],
     )

@@ -24,21 +24,21 @@ ENOUGH_SECONDS = 1.0
 
 
 class Cost(BaseModel):
-    """What answering for one picture costs on one device."""
+    """What answering for one image costs on one device."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: str
     side: int = Field(description="Of the square input in pixels.")
     parameters: int
-    latency_ms: float = Field(description="Median over single pictures, in float32.")
+    latency_ms: float = Field(description="Median over single images, in float32.")
     latency_p95_ms: float
     memory: int = Field(description="Bytes: weights and the most activations held at a time.")
     gmacs: float = Field(description="Billions of multiply-adds of matrix operations.")
 
 
 def measure_cost(model: nn.Module, side: int, *, device: str | None = None) -> Cost:
-    """Let a model answer for one picture at a time, and measure it.
+    """Let a model answer for one image at a time, and measure it.
 
     Args:
         model: Put in eval mode and on ``device``, and back.
@@ -51,16 +51,16 @@ def measure_cost(model: nn.Module, side: int, *, device: str | None = None) -> C
     home, was_training = next(model.parameters()).device, model.training
     place = _device(device, home)
     model.to(place).eval()
-    picture = torch.zeros(1, 3, side, side, device=place)
+    image = torch.zeros(1, 3, side, side, device=place)
     try:
         with torch.inference_mode():
-            times = _times(lambda: model(pixel_values=picture), place)
+            times = _times(lambda: model(pixel_values=image), place)
         # The counter hooks parameters that modules are given (position embeddings of YOLOS) into
         # the graph, which has to be there.
         with torch.enable_grad(), FlopCounterMode(display=False) as flops:
-            model(pixel_values=picture)
+            model(pixel_values=image)
         with torch.no_grad():
-            activations = peak_bytes(lambda: model(pixel_values=picture))
+            activations = peak_bytes(lambda: model(pixel_values=image))
     finally:
         model.to(home).train(was_training)
     return Cost(

@@ -29,7 +29,7 @@ class Row(BaseModel):
     )
     score: Estimate | None = Field(
         None,
-        description="On validation; of a row of kind probe, cross-validated on training pictures.",
+        description="On validation; of a row of kind probe, cross-validated on training images.",
     )
     second_opinions: dict[str, float] = Field(
         default_factory=dict, description="Of a probe row: knn (score), log_me."

@@ -1,4 +1,4 @@
-"""Measure a model of several labels a picture from its logits."""
+"""Measure a model of several labels an image from its logits."""
 
 from __future__ import annotations
 
@@ -69,22 +69,22 @@ def evaluate_multilabel(
 
     ``map`` is the mean average precision over the classes that occur. F1, precision and recall
     are those at the thresholds: ``micro`` over all labels alike, ``macro`` the mean over
-    classes, ``samples`` the mean over pictures (a picture rightly left without a label has an F1
-    of 1). Intervals are percentile bootstraps over pictures, or over ``clusters``.
+    classes, ``samples`` the mean over images (an image rightly left without a label has an F1
+    of 1). Intervals are percentile bootstraps over images, or over ``clusters``.
 
     Args:
         logits: ``[N, C]``, finite.
         labels: 0 and 1 ``[N, C]``.
         names: Class names; the position is the id.
-        thresholds: On the calibrated probabilities, one a class, from other pictures.
-        temperature: From `fit_binary_temperature` on other pictures.
+        thresholds: On the calibrated probabilities, one a class, from other images.
+        temperature: From `fit_binary_temperature` on other images.
         n_bootstrap: Resamples behind each interval; 0 gives none.
         seed: Of the resamples.
-        clusters: One value per picture; those that share one are resampled together.
-        slices: Column name to one value per picture.
+        clusters: One value per image; those that share one are resampled together.
+        slices: Column name to one value per image.
 
     Raises:
-        DataError: If there are no pictures, or shapes do not fit.
+        DataError: If there are no images, or shapes do not fit.
         ModelError: If a logit is not finite.
     """
     scores, marks = _checked(logits, labels, len(names))
@@ -139,7 +139,7 @@ def headline_multilabel(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[st
         map, and f1_micro and f1_macro at one half, each in [0, 1].
 
     Raises:
-        DataError: If there are no pictures, or shapes do not fit.
+        DataError: If there are no images, or shapes do not fit.
         ModelError: If a logit is not finite.
     """
     scores, marks = _checked(logits, labels)
@@ -208,7 +208,7 @@ def answer_scores(marks: Ints, answered: Ints, weights: Floats) -> Scores:
 
 
 def _f1_samples(marks: Ints, answered: Ints) -> Floats:
-    """F1 of each picture ``[N]``."""
+    """F1 of each image ``[N]``."""
     right, both = (marks * answered).sum(1), marks.sum(1) + answered.sum(1)
     found: Floats = np.where(both == 0, 1.0, 2 * right / np.maximum(both, 1))
     return found

@@ -134,8 +134,7 @@ class SplitResult(_Result):
     per_class: dict[str, ClassResult]
     confusion: list[list[int]] = Field(
         default_factory=list,
-        description="Rows are true, columns are predicted; empty unless every picture has one "
-        "class.",
+        description="Rows are true, columns are predicted; empty unless every image has one class.",
     )
     reliability: list[Bin] = Field(
         default_factory=list, description="As the model answers, before the temperature."

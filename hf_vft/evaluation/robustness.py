@@ -1,4 +1,4 @@
-"""How a score bears disturbed pictures, as data: the content of ``robustness.json``."""
+"""How a score bears disturbed images, as data: the content of ``robustness.json``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hf_vft.evaluation.results import Estimate
 
 
 class Robustness(BaseModel):
-    """A score on pictures as they are, and on the same ones with noise, blur and the like."""
+    """A score on images as they are, and on the same ones with noise, blur and the like."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
-    source: str = Field(description="Which pictures.")
-    n: int = Field(description="Pictures that were measured.")
+    source: str = Field(description="Which images.")
+    n: int = Field(description="Images that were measured.")
     severities: list[str]
     clean: Estimate
     disturbed: dict[str, list[Estimate]] = Field(

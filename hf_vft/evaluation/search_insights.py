@@ -1,7 +1,7 @@
-"""What a run teaches: what fine-tuning and more pictures bring, and which classes look alike.
+"""What a run teaches: what fine-tuning and more images bring, and which classes look alike.
 
-Everything here is measured on pictures that were held out. Nothing is extrapolated: curves that
-were fitted to score over pictures and drawn on held the truth in one of ten of their intervals.
+Everything here is measured on images that were held out. Nothing is extrapolated: curves that
+were fitted to score over images and drawn on held the truth in one of ten of their intervals.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ class _Part(BaseModel):
 
 
 class CurvePoint(_Part):
-    """The score of a probe of a part of the training pictures."""
+    """The score of a probe of a part of the training images."""
 
-    pictures: int
+    images: int
     score: Estimate = Field(description="Mean over several draws of the part.")
 
 
 class DataCurve(_Part):
-    """Score over training pictures, measured."""
+    """Score over training images, measured."""
 
     points: list[CurvePoint]
-    doubling: Estimate = Field(description="Score of all pictures minus that of half of them.")
+    doubling: Estimate = Field(description="Score of all images minus that of half of them.")
 
 
 class ClassPair(_Part):
     """How well two classes are told apart: AUROC of one against the other, 0.5 is guessing."""
 
     classes: tuple[str, str]
-    n: int = Field(description="Training pictures of both.")
+    n: int = Field(description="Training images of both.")
     probe: Estimate = Field(description="Of a probe of these two, cross-validated on training.")
-    model: Estimate = Field(description="Of the model, on held-out pictures.")
+    model: Estimate = Field(description="Of the model, on held-out images.")
 
     @property
     def inseparable(self) -> bool:
@@ -58,7 +58,7 @@ class Lessons(_Part):
 
     metric: str
     split: str = Field(description="On which everything but the pairs is measured.")
-    gain: Estimate = Field(description="Model minus linear probe on the same pictures.")
+    gain: Estimate = Field(description="Model minus linear probe on the same images.")
     curve: DataCurve | None = None
     pairs: list[ClassPair] = Field(
         default_factory=list, description="Classes that the model takes for one another."
@@ -66,13 +66,13 @@ class Lessons(_Part):
 
 
 class Held:
-    """Held-out pictures of known classes, and their resamples.
+    """Held-out images of known classes, and their resamples.
 
     Args:
         truth: Class ids ``[N]``.
         n_classes: C.
         metric: One of those that are counted; macro F1 stands in for others.
-        clusters: Pictures that belong together.
+        clusters: Images that belong together.
         n_bootstrap: Resamples.
         seed: Of the resamples.
     """
@@ -93,7 +93,7 @@ class Held:
         self.metric = metric if metric in counted else "f1_macro"
 
     def scores(self, said: Ints) -> tuple[float, Floats]:
-        """Of answers ``[N]``: on the pictures, and on each of their resamples."""
+        """Of answers ``[N]``: on the images, and on each of their resamples."""
         columns = [np.ones((len(self.truth), 1)), *self._draws]
         found = [
             count_scores(self.truth, said, self.n_classes, weights)[0][self.metric]
@@ -103,21 +103,21 @@ class Held:
 
 
 def gain(held: Held, ours: Ints, theirs: Ints) -> Estimate:
-    """Of one model over another on the same pictures, by the paired bootstrap."""
+    """Of one model over another on the same images, by the paired bootstrap."""
     (value, draws), (other, others) = held.scores(ours), held.scores(theirs)
     return _estimate(value - other, draws - others)
 
 
 def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | None:
-    """The score over training pictures, and what the last doubling brought.
+    """The score over training images, and what the last doubling brought.
 
     A resample takes one of the draws of each part, so the intervals hold what the choice of
-    pictures does as well: to learn from, and to test on.
+    images does as well: to learn from, and to test on.
 
     Args:
         held: What the answers are to.
-        said: By number of training pictures, the answers of a probe of each draw of so many. The
-            two largest are all pictures and half of them.
+        said: By number of training images, the answers of a probe of each draw of so many. The
+            two largest are all images and half of them.
 
     Returns:
         None where there are fewer than two parts.
@@ -126,15 +126,15 @@ def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | No
         return None
     rng = np.random.default_rng(held.seed)
     values, draws = {}, {}
-    for pictures in sorted(said):
-        found = [held.scores(answers) for answers in said[pictures]]
-        values[pictures] = float(np.mean([value for value, _ in found]))
+    for images in sorted(said):
+        found = [held.scores(answers) for answers in said[images]]
+        values[images] = float(np.mean([value for value, _ in found]))
         table = np.stack([column for _, column in found])
         drawn = rng.integers(len(table), size=table.shape[1])
-        draws[pictures] = table[drawn, np.arange(table.shape[1])]
+        draws[images] = table[drawn, np.arange(table.shape[1])]
     half, whole = sorted(said)[-2:]
     return DataCurve(
-        points=[CurvePoint(pictures=n, score=_estimate(values[n], draws[n])) for n in sorted(said)],
+        points=[CurvePoint(images=n, score=_estimate(values[n], draws[n])) for n in sorted(said)],
         doubling=_estimate(values[whole] - values[half], draws[whole] - draws[half]),
     )
 
@@ -147,7 +147,7 @@ def auroc(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Of pictures of two classes: how often one of the second scores above one of the first."""
+    """Of images of two classes: how often one of the second scores above one of the first."""
     if not positive.any() or positive.all():
         return Estimate(value=None)
     ranked = ClassRanking(scores, positive)

@@ -1,4 +1,4 @@
-"""Thresholds that turn scores into answers, chosen on pictures that test nothing."""
+"""Thresholds that turn scores into answers, chosen on images that test nothing."""
 
 from __future__ import annotations
 

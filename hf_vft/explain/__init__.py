@@ -1,1 +1,1 @@
-"""Why a model answers what it answers, as a map over the picture."""
+"""Why a model answers what it answers, as a map over the image."""

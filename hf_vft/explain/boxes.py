@@ -1,4 +1,4 @@
-"""Boxes on a picture, each with its class and score."""
+"""Boxes on an image, each with its class and score."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def draw_boxes(
     side: int = SIDE,
     size: tuple[int, int] | None = None,
 ) -> Image.Image:
-    """The picture with boxes over it, the surest on top.
+    """The image with boxes over it, the surest on top.
 
     Args:
         image: RGB.
         objects: Boxes in pixels of ``size``, the surest first.
         names: All classes; each has its colour.
-        side: Longest side of the result; small pictures are enlarged up to four times.
-        size: Width and height that the boxes belong to; by default those of the picture.
+        side: Longest side of the result; small images are enlarged up to four times.
+        size: Width and height that the boxes belong to; by default those of the image.
     """
     scale = shown_scale(size or image.size, side)
     size = shown_size(image.size, side)

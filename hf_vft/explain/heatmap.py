@@ -1,4 +1,4 @@
-"""Which parts of a picture speak for a class: gradient times activation at the deepest blocks.
+"""Which parts of an image speak for a class: gradient times activation at the deepest blocks.
 
 For convolutional maps this is HiResCAM (Draelos & Carin 2020), which unlike Grad-CAM (Selvaraju
 et al. 2017) does not average the gradient over the map and so only marks what raised the score.
@@ -36,7 +36,7 @@ _PREFIX_TOKENS = 6
 
 
 def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
-    """What of a picture speaks for a class.
+    """What of an image speaks for a class.
 
     Threads may share the model: its modules are not touched.
 
@@ -49,7 +49,7 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
         ``float32 [H, W]`` from 0 to 1; all zero where nothing speaks for the class.
 
     Raises:
-        ModelError: If no block of the model keeps a map of the picture.
+        ModelError: If no block of the model keeps a map of the image.
     """
     device = next(model.parameters()).device
     shown = pixels.detach().to(device, torch.float32)[None].requires_grad_()
@@ -70,7 +70,7 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
             break
     if not maps:
         raise ModelError(
-            f"{type(model).__name__} keeps no map of the picture in its blocks: its answers cannot "
+            f"{type(model).__name__} keeps no map of the image in its blocks: its answers cannot "
             "be shown as a heat map."
         )
     return _unit_array(np.mean(list(maps.values()), axis=0))

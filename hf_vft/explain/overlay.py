@@ -1,4 +1,4 @@
-"""Lays a heat map, which is made in the model's frame, over the picture as it came."""
+"""Lays a heat map, which is made in the model's frame, over the image as it came."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 Transform = Callable[[Image.Image], torch.Tensor]
 Frame = tuple[float, float, float, float]
-"""Left, top, right, bottom of what the model sees, in pixels of the picture; may lie outside."""
+"""Left, top, right, bottom of what the model sees, in pixels of the image; may lie outside."""
 
 STRENGTH = 0.75
 SIDE = 900
@@ -20,15 +20,15 @@ _MAP = "inferno"
 
 
 def seen_frame(transform: Transform, processor: Any, size: tuple[int, int]) -> Frame:
-    """Which part of a picture the model sees, whatever its processor does.
+    """Which part of an image the model sees, whatever its processor does.
 
-    A picture whose colours are coordinates is sent through the same transform, and the
+    An image whose colours are coordinates is sent through the same transform, and the
     coordinates are read off: crops, squashing and padding need no rules of their own.
 
     Args:
-        transform: From a picture to ``[3, h, w]``.
+        transform: From an image to ``[3, h, w]``.
         processor: Whose normalisation is undone.
-        size: Width and height of the picture.
+        size: Width and height of the image.
     """
     width, height = size
     # What begins by resizing sees the same share of a large image as of a small one.
@@ -51,7 +51,7 @@ def seen_frame(transform: Transform, processor: Any, size: tuple[int, int]) -> F
 
 
 def _ends(values: np.ndarray, inside: np.ndarray, axis: int) -> tuple[float, float]:
-    """Coordinates, as shares of the picture, at the two edges of the model's frame."""
+    """Coordinates, as shares of the image, at the two edges of the model's frame."""
     kept = np.asarray(inside.any(axis))
     means = np.array(
         [line[mask].mean() for line, mask in zip(*_lines(values, inside, axis), strict=True)]
@@ -66,13 +66,13 @@ def _lines(values: np.ndarray, inside: np.ndarray, axis: int) -> tuple[np.ndarra
     return lines[some], masks[some]
 
 
-def on_picture(heat: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndarray:
-    """A map of the model's frame as a map of the picture; zero where the model does not look.
+def on_image(heat: np.ndarray, frame: Frame, size: tuple[int, int]) -> np.ndarray:
+    """A map of the model's frame as a map of the image; zero where the model does not look.
 
     Args:
         heat: ``[h, w]`` from 0 to 1.
         frame: From ``seen_frame``.
-        size: Width and height of the picture.
+        size: Width and height of the image.
 
     Returns:
         ``float32 [height, width]`` from 0 to 1.
@@ -109,12 +109,12 @@ def shown_size(size: tuple[int, int], side: int = SIDE) -> tuple[int, int]:
 
 
 def overlay(image: Image.Image, heat: np.ndarray, *, side: int = SIDE) -> Image.Image:
-    """The picture with the map over it; what is cold stays as it was.
+    """The image with the map over it; what is cold stays as it was.
 
     Args:
         image: RGB.
-        heat: ``[height, width]`` of the picture, from 0 to 1.
-        side: Longest side of the result; small pictures are enlarged up to four times.
+        heat: ``[height, width]`` of the image, from 0 to 1.
+        side: Longest side of the result; small images are enlarged up to four times.
     """
     size = shown_size(image.size, side)
     shown = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)

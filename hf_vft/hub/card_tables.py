@@ -11,7 +11,7 @@ from hf_vft.hub.files import public_name
 from hf_vft.reporting.notices import FEW_IMAGES
 from hf_vft.reporting.numbers import duration, moment, shown
 from hf_vft.reporting.verdict import judged_split, metric_name
-from hf_vft.run import RunDirectory
+from hf_vft.run import RunDirectory, image_counts
 
 _CLASSES = 30
 _COLUMNS = {
@@ -109,14 +109,14 @@ def _gap(column: str, values: Mapping[str, Any], names: list[str]) -> str:
 def data_table(run: RunDirectory, report: EvalReport, summary: Mapping[str, Any]) -> str:
     """What it was trained and measured on."""
     config = run.recipe().data
-    pictures = summary.get("pictures") or {}
+    images = image_counts(summary)
     rejected = summary.get("rejected") or []
     rows = [
         ["Source", code(public_name(summary.get("source") or "unknown"))],
         ["Fingerprint", code(summary.get("fingerprint") or "unknown")],
         [
             "Images",
-            " · ".join(f"{n:,} {plain(split)}" for split, n in pictures.items()) or "unknown",
+            " · ".join(f"{n:,} {plain(split)}" for split, n in images.items()) or "unknown",
         ],
         ["Classes", f"{len(report.labels):,}"],
         [

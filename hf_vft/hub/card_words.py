@@ -28,7 +28,7 @@ def purpose(report: EvalReport) -> str:
     more = len(report.labels) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
     what = "Finds" if report.task == "object-detection" else "Tells apart"
-    return f"{what} {listed} in pictures."
+    return f"{what} {listed} in images."
 
 
 def usage(report: EvalReport, where: str) -> str:
@@ -91,7 +91,7 @@ def speed(run: RunDirectory) -> str:
     if cost is None:
         return "How fast it answers depends on the machine and was not measured here."
     told = (
-        f"On the machine that trained it ({plain(cost.device)}), a single picture of {cost.side} × "
+        f"On the machine that trained it ({plain(cost.device)}), a single image of {cost.side} × "
         f"{cost.side} pixels takes the model {cost.latency_ms:.1f} ms (median; 95th percentile "
         f"{cost.latency_p95_ms:.1f} ms), {cost.gmacs:.2g} billion multiply-adds and "
         f"{cost.memory / 1e6:.0f} MB of memory."
@@ -119,11 +119,11 @@ def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
     found += [f"About the data: {note}" for note in facts.notes]
     if report.task == "image-classification":
         found.append(
-            f"It knows {len(report.labels)} classes and names one of them for every picture, also "
+            f"It knows {len(report.labels)} classes and names one of them for every image, also "
             "for one that shows none of them."
         )
     found.append(
-        f"Its scores hold for pictures like the {report.splits[split].n:,} of the {split} split, "
+        f"Its scores hold for images like the {report.splits[split].n:,} of the {split} split, "
         "and only as long as production looks like them."
     )
     return found

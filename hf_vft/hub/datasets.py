@@ -17,7 +17,7 @@ def push_dataset(
     api: HfApi | None = None,
     patience: Patience = Patience(),  # noqa: B008  # frozen
 ) -> str:
-    """Push checked and divided pictures as Parquet, a split each.
+    """Push checked and divided images as Parquet, a split each.
 
     ``hf-vft fit user/name`` reads them again with the same splits and labels.
 
@@ -45,7 +45,7 @@ def push_dataset(
                 repo_id,
                 private=private,
                 token=str(api.token),
-                commit_message="Push pictures with hf-vft",
+                commit_message="Push images with hf-vft",
                 embed_external_files=True,
             ),
             patience,
@@ -54,5 +54,5 @@ def push_dataset(
 
 
 def _with_content(split: datasets.Dataset) -> datasets.Dataset:
-    """The pictures as ``datasets`` shows them, without the paths of this machine."""
+    """The images as ``datasets`` shows them, without the paths of this machine."""
     return split.cast_column("image", datasets.Image())

@@ -21,7 +21,7 @@ UNSAFE = frozenset({
 })  # fmt: skip
 """Formats that can run code when read. Models travel as safetensors or ONNX."""
 
-PICTURES = frozenset({
+IMAGES = frozenset({
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif",
 })  # fmt: skip
 
@@ -33,14 +33,14 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
     """Path in the repository to file or content, the card left out.
 
     The files of ``model/`` lie at the top, where ``from_pretrained`` looks for them. Where the
-    pictures lay on this machine stays here: of ``data.path`` and the like only the last part is
-    told, and `hf_vft.utils.public_files` goes over the rest. Pages and folders with pictures of the
+    images lay on this machine stays here: of ``data.path`` and the like only the last part is
+    told, and `hf_vft.utils.public_files` goes over the rest. Pages and folders with images of the
     data are left out unless asked for.
 
     Args:
         run: Finished.
         with_images: Also ``report.html``, which shows the worst mistakes, the audit with its
-            file names, and pictures in ``reference/``.
+            file names, and images in ``reference/``.
 
     Raises:
         HubError: If a file could run code when it is read, leads out of the run folder, or all
@@ -55,7 +55,7 @@ def run_files(run: RunDirectory, *, with_images: bool = False) -> dict[str, Path
         raise HubError(f"{run.model}: there are no weights as safetensors in it.")
     for folder in FOLDERS:
         for path in _inside(run, run.path / folder):
-            if with_images or path.suffix.lower() not in PICTURES:
+            if with_images or path.suffix.lower() not in IMAGES:
                 files[path.relative_to(run.path).as_posix()] = path
     if "adapter/adapter_config.json" in files:
         files["adapter/adapter_config.json"] = _public_adapter(run)

@@ -76,7 +76,7 @@ def push_run(
         repo_id: ``user/name``; made if it is not there.
         private: Only for a repository that is made now; None is the account's default.
         license: For the card, as the Hub abbreviates it.
-        with_images: Also what shows or names pictures of the data.
+        with_images: Also what shows or names images of the data.
         verify: Read the model back in a fresh process and compare its logits.
         api: The client; that of this machine by default.
         patience: How often a failure that passes is tried again.

@@ -1,7 +1,7 @@
 """Proves that what lies on the Hub is what was sent: plain transformers, in a fresh process.
 
 ``python -m hf_vft.hub.readback`` loads the model from the folder and from the Hub, shows both
-the same pictures, and writes the largest difference of their logits.
+the same images, and writes the largest difference of their logits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hf_vft.errors import HubError
 from hf_vft.run import RunDirectory
 
 TIMEOUT = 1800.0
-PICTURES = 4
+IMAGES = 4
 
 
 def largest_difference(run: RunDirectory, repo_id: str, commit: str, api: HfApi) -> float:
@@ -86,8 +86,7 @@ def _compare(asked: dict[str, Any]) -> float:
     auto_class: Any = getattr(transformers, AUTO_CLASSES[asked["task"]])
     rng = np.random.default_rng(0)
     images = [
-        Image.fromarray(rng.integers(0, 256, (200, 240, 3), dtype=np.uint8))
-        for _ in range(PICTURES)
+        Image.fromarray(rng.integers(0, 256, (200, 240, 3), dtype=np.uint8)) for _ in range(IMAGES)
     ]
 
     def logits(where: str, **options: Any) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A picture and its answer as a row of the production log.
+"""An image and its answer as a row of the production log.
 
 The server, the monitor of a folder and the reference that ``fit`` writes all come through here:
 what is compared was measured in the same way.
@@ -35,10 +35,10 @@ EMBEDDING_SIZE = 512
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture that the model was shown, without its pixels: many may be waiting.
+    """An image that the model was shown, without its pixels: many may be waiting.
 
     Attributes:
-        properties: What is kept of the picture, by column of the log.
+        properties: What is kept of the image, by column of the log.
         file: Its name.
         slices: The user's columns.
         latency_ms: From the request to the answer.
@@ -55,7 +55,7 @@ class Shown:
 
     @classmethod
     def of(cls, image: Image.Image, content: bytes | None = None, **known: Any) -> Shown:
-        """Measure a picture.
+        """Measure an image.
 
         Args:
             image: Decoded, RGB.
@@ -75,7 +75,7 @@ class Recorder:
 
     Args:
         predictor: Of the model.
-        sample: Share of the pictures whose embedding is kept.
+        sample: Share of the images whose embedding is kept.
     """
 
     def __init__(self, predictor: Predictor, *, sample: float = 1.0) -> None:
@@ -90,7 +90,7 @@ class Recorder:
         }
 
     def rows(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
-        """What `hf_vft.records.LogWriter.append` takes, one row a picture."""
+        """What `hf_vft.records.LogWriter.append` takes, one row an image."""
         answers = self._answers(shown, outputs)
         rows = [
             {
@@ -156,7 +156,7 @@ def several_columns(prediction: Prediction, size: tuple[int, int]) -> dict[str, 
     """Several labels, or boxes, as columns of `hf_vft.records.PREDICTIONS`.
 
     Args:
-        prediction: Of the picture.
+        prediction: Of the image.
         size: Its width and height in pixels.
     """
     row: dict[str, Any] = {
@@ -185,7 +185,7 @@ def box_columns(found: DetectedObject) -> dict[str, Any]:
 
 
 def file_columns(content: bytes | None) -> dict[str, Any]:
-    """Size and format of a picture file that was decoded already."""
+    """Size and format of an image file that was decoded already."""
     if content is None:
         return {}
     return {"bytes": len(content), "format": image_header(content)[0]}

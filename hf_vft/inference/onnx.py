@@ -39,7 +39,7 @@ TOLERANCE = 1e-3
 """Largest difference to torch, in proportion to the largest value where that is above 1."""
 
 BATCHES = (1, 2, 5)
-"""Sizes that are compared; the graph is traced with two pictures."""
+"""Sizes that are compared; the graph is traced with two images."""
 
 LOCK = ".export.lock"
 
@@ -55,7 +55,7 @@ class OnnxFacts(BaseModel):
     model_hash: str = Field(description="Of the weights it was made from.")
     difference: float = Field(description="Largest to torch; see `TOLERANCE`.")
     bytes: int
-    latency_ms: float = Field(description="Of a single picture on this CPU.")
+    latency_ms: float = Field(description="Of a single image on this CPU.")
     torch_latency_ms: float = Field(description="The same by torch in float32.")
     threads: int = Field(description="That both had.")
     versions: dict[str, str]
@@ -78,7 +78,7 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
     # Fused attention looks at strides that a batch of unknown size does not have.
     answering, processor = load_answering(run.model, task, attn_implementation="eager")
     transform = task.plain(processor)
-    pixels = torch.stack([transform(image) for image in _pictures(max(BATCHES))])
+    pixels = torch.stack([transform(image) for image in _images(max(BATCHES))])
     found: list[OnnxFacts] = []
 
     def fill(folder: Path) -> None:
@@ -171,7 +171,7 @@ def _session_of(
 def translate(
     answering: Answering, pixels: torch.Tensor, path: Path, *, optimize: bool = True
 ) -> None:
-    """Write a model as a graph that takes any number of pictures.
+    """Write a model as a graph that takes any number of images.
 
     Args:
         answering: On the CPU, in eval mode, without fused attention.
@@ -254,7 +254,7 @@ def _compared(
     pixels: torch.Tensor,
     path: Path,
 ) -> OnnxFacts:
-    """Let both answer the same pictures.
+    """Let both answer the same images.
 
     Raises:
         ModelError: If they do not agree.
@@ -313,7 +313,7 @@ def _as_sets(expected: Arrays, got: Arrays) -> tuple[Arrays, Arrays]:
     return {"queries": ours}, {"queries": np.take_along_axis(theirs, order[..., None], axis=1)}
 
 
-def _pictures(count: int) -> list[Image.Image]:
+def _images(count: int) -> list[Image.Image]:
     """Generated ones, and noise, in turns."""
     rng = np.random.default_rng(0)
     return [

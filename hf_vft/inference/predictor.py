@@ -1,4 +1,4 @@
-"""From pictures to answers with calibrated confidence, as training's validation saw them."""
+"""From images to answers with calibrated confidence, as training's validation saw them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accelerate import PartialState
 from PIL import Image
 
 from hf_vft.data.images import Decoded, Decoder
-from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.inference.forward import EMBEDDINGS, load_answering
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the model gives for pictures.
+    """What the model gives for images.
 
     Attributes:
         logits: What the task makes answers of: ``[N, C]`` before the temperature, or with boxes.
@@ -109,26 +109,26 @@ class Predictor:
         return self.decoder.read(source)
 
     def logits(self, images: Sequence[Image.Image]) -> Any:
-        """RGB pictures to logits ``[N, C]``, as the model gives them; with boxes beside them."""
+        """RGB images to logits ``[N, C]``, as the model gives them; with boxes beside them."""
         return self.outputs(images).logits
 
     def outputs(self, images: Sequence[Image.Image]) -> Outputs:
-        """RGB pictures to logits and to what the head sees, in one pass."""
+        """RGB images to logits and to what the head sees, in one pass."""
         return self.outputs_of([self.transform(image) for image in images])
 
     def outputs_of(self, pixels: Sequence[torch.Tensor]) -> Outputs:
-        """The same for pictures that went through ``transform`` already, ``[3, H, W]`` each."""
+        """The same for images that went through ``transform`` already, ``[3, H, W]`` each."""
         rows = [{"pixel_values": one} for one in pixels]
         found = self._run(self.task.collate(rows)["pixel_values"])
         embeddings = found.pop(EMBEDDINGS, None)
         return Outputs(self.task.outputs(tuple(found.values())), embeddings)
 
     def answers(self, outputs: Outputs, sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
-        """What the task makes of outputs for pictures of these sizes (width, height)."""
+        """What the task makes of outputs for images of these sizes (width, height)."""
         return self.task.predictions(outputs.logits, self.labels, self.calibration, sizes)
 
     def predictions(self, images: Sequence[Image.Image]) -> list[Prediction]:
-        """RGB pictures to answers."""
+        """RGB images to answers."""
         if not images:
             return []
         return self.answers(self.outputs(images), [image.size for image in images])
@@ -145,18 +145,18 @@ class Predictor:
         return {name: values.float().cpu().numpy() for name, values in found.items()}
 
     def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """RGB pictures to the calibrated scores of each class ``[N, C]``."""
+        """RGB images to the calibrated scores of each class ``[N, C]``."""
         return np.stack([prediction.scores for prediction in self.predictions(images)])
 
     def answer_files(
         self, paths: Iterable[Path], *, top: int = 1, batch_size: int = 16
     ) -> Iterator[Answer]:
-        """Answer picture files in order; one that cannot be read says why.
+        """Answer image files in order; one that cannot be read says why.
 
         Args:
-            paths: Files, or folders that are searched for pictures.
-            top: Labels for each picture.
-            batch_size: Pictures at a time.
+            paths: Files, or folders that are searched for images.
+            top: Labels for each image.
+            batch_size: Images at a time.
         """
         files = _files(paths)
         while batch := list(islice(files, batch_size)):
@@ -189,6 +189,6 @@ class Predictor:
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from (file for file in visible_files(path) if is_picture_name(file))
+            yield from (file for file in visible_files(path) if is_image_name(file))
         else:
             yield path

@@ -15,7 +15,7 @@ def classification_loss(
 ) -> torch.Tensor:
     """Mean cross-entropy over the batch.
 
-    The mean is over the pictures, not over the class weights: with weights of mean one the
+    The mean is over the images, not over the class weights: with weights of mean one the
     loss of a batch does not depend on how the batch was cut up over processes.
 
     Args:
@@ -37,13 +37,13 @@ def classification_loss(
 
 
 def balanced_class_weights(counts: list[int]) -> list[float]:
-    """Weights inverse to class frequency, of mean one over the training pictures.
+    """Weights inverse to class frequency, of mean one over the training images.
 
     Args:
-        counts: Training pictures of each class.
+        counts: Training images of each class.
 
     Returns:
-        One weight a class; a class without pictures weighs nothing.
+        One weight a class; a class without images weighs nothing.
     """
     present = sum(1 for count in counts if count)
     total = sum(counts)

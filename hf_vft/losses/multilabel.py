@@ -1,4 +1,4 @@
-"""Losses for pictures of several classes: one yes-or-no question for each class."""
+"""Losses for images of several classes: one yes-or-no question for each class."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def binary_loss(
     label_smoothing: float = 0.0,
     class_weights: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Mean binary cross-entropy over pictures and classes.
+    """Mean binary cross-entropy over images and classes.
 
     Args:
         logits: ``[B, C]``.
-        targets: 0 and 1 ``[B, C]``, or in between where pictures were mixed.
+        targets: 0 and 1 ``[B, C]``, or in between where images were mixed.
         label_smoothing: In [0, 1); moves targets towards a half.
         class_weights: Weight of a class where it is present ``[C]``, or None.
 
@@ -52,7 +52,7 @@ def asymmetric_loss(
 
     Args:
         logits: ``[B, C]``.
-        targets: 0 and 1 ``[B, C]``, or in between where pictures were mixed.
+        targets: 0 and 1 ``[B, C]``, or in between where images were mixed.
         label_smoothing: In [0, 1); moves targets towards a half.
         class_weights: Weight of a class where it is present ``[C]``, or None.
         gamma_absent: Focus on absent labels that are hard.
@@ -74,14 +74,14 @@ def asymmetric_loss(
     return -(positive + negative).mean()
 
 
-def positive_weights(counts: Sequence[int], pictures: int) -> list[float]:
+def positive_weights(counts: Sequence[int], images: int) -> list[float]:
     """How many times as often each class is absent as present, at most 20.
 
     Args:
-        counts: Training pictures that show each class.
-        pictures: Training pictures in all.
+        counts: Training images that show each class.
+        images: Training images in all.
     """
-    return [min(max((pictures - n) / max(n, 1), 1.0 / MOST), MOST) for n in counts]
+    return [min(max((images - n) / max(n, 1), 1.0 / MOST), MOST) for n in counts]
 
 
 def _smoothed(targets: torch.Tensor, label_smoothing: float) -> torch.Tensor:

@@ -65,9 +65,9 @@ class Checkpoint:
 
 
 def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
-    """A ResNet (He et al. 2016) of 0.7 million weights for pictures of 96 pixels.
+    """A ResNet (He et al. 2016) of 0.7 million weights for images of 96 pixels.
 
-    From random weights and a thousand pictures it learns within minutes what a ConvNeXt of the
+    From random weights and a thousand images it learns within minutes what a ConvNeXt of the
     same size does not begin to: BatchNorm and overlapping convolutions make the difference.
     """
     config = ResNetConfig(
@@ -80,7 +80,7 @@ def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
 
 
 def convnextv2_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
-    """A ConvNeXt V2 (Woo et al. 2023) of a million weights for pictures of 96 pixels."""
+    """A ConvNeXt V2 (Woo et al. 2023) of a million weights for images of 96 pixels."""
     config = ConvNextV2Config(
         hidden_sizes=[32, 64, 128, 256], depths=[1, 1, 2, 1], image_size=96, drop_path_rate=0.0
     )
@@ -88,7 +88,7 @@ def convnextv2_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
 
 
 def plain_processor(side: int) -> BaseImageProcessor:
-    """Squeezes a picture to ``side`` pixels, values to [-1, 1]."""
+    """Squeezes an image to ``side`` pixels, values to [-1, 1]."""
     neutral = [0.5, 0.5, 0.5]
     size = {"height": side, "width": side}
     return ViTImageProcessor(size=size, image_mean=neutral, image_std=neutral)

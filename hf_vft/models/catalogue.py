@@ -20,7 +20,7 @@ class Backbone:
         pretraining: Data, and how it was learned from where that was not by labels.
         licence: SPDX identifier, or ``other``.
         millions: Parameters.
-        gmacs: Billions of multiply-adds for one picture of ``size`` pixels.
+        gmacs: Billions of multiply-adds for one image of ``size`` pixels.
         size: Side of the input.
         shortlisted: Whether it is worth a download where no model was named: the best of its
             size and kind.

@@ -97,7 +97,7 @@ def load_detector(
         batch_norm_momentum: Of the BatchNorm outside of the backbone, whose statistics stay as
             they are if it was pre-trained.
         image_size: Side of the input in pixels. Auto keeps the processor's.
-        image_fit: Only ``squash``: transformers reads boxes as shares of the whole picture.
+        image_fit: Only ``squash``: transformers reads boxes as shares of the whole image.
         seed: Of the new weights.
 
     Raises:
@@ -105,9 +105,7 @@ def load_detector(
             three scales.
     """
     if image_fit != "squash":
-        raise ModelError(
-            f"image.fit={image_fit}: boxes need squash, which shows the whole picture."
-        )
+        raise ModelError(f"image.fit={image_fit}: boxes need squash, which shows the whole image.")
     with one_line(checkpoint), quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         checkpoint = fetched(checkpoint)
@@ -298,7 +296,7 @@ def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
 
 @torch.no_grad()
 def _scales(backbone: PreTrainedModel) -> list[int]:
-    """How many pixels a step in each feature map is, measured on a blank picture."""
+    """How many pixels a step in each feature map is, measured on a blank image."""
     side = 256
     maps = backbone.train(False)(torch.zeros(1, 3, side, side)).feature_maps
     return [side // found.shape[-1] for found in maps]

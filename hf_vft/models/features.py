@@ -35,7 +35,7 @@ class HeadOnFeatures(nn.Module):
 def head_inputs(
     model: nn.Module, batches: Iterable[Mapping[str, Any]], *, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """The input of the head for every picture, in order.
+    """The input of the head for every image, in order.
 
     Args:
         model: On its device; put into eval mode and back.

@@ -17,7 +17,7 @@ PREFIX_TOKENS = (0, 1, 2)
 
 
 def resize_input(model: Any, size: int) -> Any:
-    """A model that takes square pictures of ``size`` pixels.
+    """A model that takes square images of ``size`` pixels.
 
     Learned position embeddings are interpolated once, here, and the configuration says the new
     size: the saved model then loads in plain transformers like any other.

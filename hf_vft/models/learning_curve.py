@@ -1,4 +1,4 @@
-"""What linear probes say that saw a part of the pictures, or only two of the classes."""
+"""What linear probes say that saw a part of the images, or only two of the classes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DRAWS = 3
 """Of each part that is not the whole."""
 
 FEWEST = 2
-"""Pictures a class has in every part; without groups."""
+"""Images a class has in every part; without groups."""
 
 
-def answers_by_pictures(
+def answers_by_images(
     features: np.ndarray,
     labels: np.ndarray,
     held_out: np.ndarray,
@@ -30,19 +30,19 @@ def answers_by_pictures(
     balanced: bool = True,
     seed: int = 0,
 ) -> dict[int, list[np.ndarray]]:
-    """Fit a probe to a quarter, a half and all of the pictures, and let each answer.
+    """Fit a probe to a quarter, a half and all of the images, and let each answer.
 
     Args:
-        features: Of the pictures to learn from, ``[N, D]``.
+        features: Of the images to learn from, ``[N, D]``.
         labels: Class ids ``[N]``.
-        held_out: Features ``[M, D]`` of the pictures to answer for.
-        penalty: Of the probe of all pictures.
-        groups: One per picture; a part has whole groups.
+        held_out: Features ``[M, D]`` of the images to answer for.
+        penalty: Of the probe of all images.
+        groups: One per image; a part has whole groups.
         balanced: Weigh classes inversely to their frequency.
         seed: Of the draws.
 
     Returns:
-        By number of pictures (the mean of the draws), answers ``[M]`` of each draw.
+        By number of images (the mean of the draws), answers ``[M]`` of each draw.
     """
     rng = np.random.default_rng(seed)
     found: dict[int, list[np.ndarray]] = {}
@@ -91,15 +91,15 @@ def pair_scores(
     """Probes of two classes alone, cross-validated.
 
     Args:
-        features: Of pictures of all classes, ``[N, D]``.
+        features: Of images of all classes, ``[N, D]``.
         labels: Class ids ``[N]``.
         pair: The two classes.
         penalty: Of the probe of all classes: to choose one for each pair takes nine times as long.
-        groups: One per picture; a group is never on both sides of a fold.
+        groups: One per image; a group is never on both sides of a fold.
         seed: Of the folds.
 
     Returns:
-        Rows ``[M]`` of their pictures that were held out once, and ``[M]`` how much each speaks
+        Rows ``[M]`` of their images that were held out once, and ``[M]`` how much each speaks
         for the second class.
     """
     own = np.flatnonzero(np.isin(labels, pair))

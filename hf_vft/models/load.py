@@ -42,7 +42,7 @@ class LoadedModel:
 
     Attributes:
         model: With a new head, in float32, in ``eval()``.
-        processor: Makes the model's input of a picture.
+        processor: Makes the model's input of an image.
         checkpoint: Where the weights come from.
         adjustments: One for each argument that was on ``auto``.
         refitted: Whether weights were interpolated to another input size.
@@ -85,7 +85,7 @@ def load_model(
         batch_norm_momentum: In PyTorch's sense; 0 keeps the statistics as they are. Auto is 0
             for pre-trained weights, else the architecture's, unless that is over 0.5.
         image_size: Side of the input in pixels. Auto keeps the processor's.
-        image_fit: How the processor frames a picture.
+        image_fit: How the processor frames an image.
         problem_type: As in the configuration; None where the task is no classification: then
             those parts of the checkpoint's head that fit are kept.
         keep_head: Whether classes that the checkpoint knows by name keep their row of the head.

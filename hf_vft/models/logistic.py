@@ -16,7 +16,7 @@ from torch import nn
 # Inverse strength of the L2 penalty on standardised features, weakest last.
 PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
 UNTESTED_PENALTY = 1e-2
-# Cross-validation looks at no more pictures than this: the best penalty varies slowly.
+# Cross-validation looks at no more images than this: the best penalty varies slowly.
 CV_LIMIT = 5000
 
 Fold = tuple[np.ndarray, np.ndarray]
@@ -35,7 +35,7 @@ class LinearProbe:
         bias: ``[C]``.
         penalty: The chosen inverse regularisation strength.
         cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
-            pictures to cross-validate, and the penalty is a usual one.
+            images to cross-validate, and the penalty is a usual one.
     """
 
     weight: np.ndarray
@@ -61,7 +61,7 @@ def converged_probe(
 
     Args:
         features: ``[N, D]``.
-        fit: To all pictures.
+        fit: To all images.
         cv_loss: Of a penalty, on standardised features; None where nothing can be held out.
 
     Returns:

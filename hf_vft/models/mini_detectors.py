@@ -1,4 +1,4 @@
-"""Small detectors of random weights, one of each family, for pictures of about 96 pixels.
+"""Small detectors of random weights, one of each family, for images of about 96 pixels.
 
 RT-DETR v2 is not among them: ``hf_vft.models.detectors`` builds it on any backbone.
 """
@@ -38,7 +38,7 @@ DECODER: dict[str, Any] = {
 def yolos_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
     """YOLOS (Fang et al. 2021): a plain ViT with tokens that look for objects.
 
-    Few tokens, so that each is matched often: with 20 it had learned nothing after 24,000 pictures.
+    Few tokens, so that each is matched often: with 20 it had learned nothing after 24,000 images.
     """
     config = YolosConfig(
         hidden_size=96,

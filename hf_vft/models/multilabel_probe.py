@@ -1,4 +1,4 @@
-"""The converged linear probe for several labels a picture: a logistic regression a class."""
+"""The converged linear probe for several labels an image: a logistic regression a class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hf_vft.models.logistic import (
 )
 
 ABSENT = -10.0
-"""Logit of a class that no picture shows; its opposite for one that all of them show."""
+"""Logit of a class that no image shows; its opposite for one that all of them show."""
 
 
 def fit_multilabel_probe(
@@ -41,9 +41,9 @@ def fit_multilabel_probe(
         features: ``[N, D]``.
         labels: 0 and 1 ``[N, C]``.
         num_classes: C.
-        folds: At most; fewer where there are fewer pictures or groups.
-        groups: One per picture; a group is never on both sides of a fold.
-        balanced: Weigh the pictures that show a class and those that do not alike.
+        folds: At most; fewer where there are fewer images or groups.
+        groups: One per image; a group is never on both sides of a fold.
+        balanced: Weigh the images that show a class and those that do not alike.
         seed: Of the folds.
 
     Returns:
@@ -66,20 +66,20 @@ def held_out_multilabel_logits(
     balanced: bool = True,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What probes answer on the pictures that they were not fitted to.
+    """What probes answer on the images that they were not fitted to.
 
-    As `hf_vft.models.probe.held_out_logits`, for several labels a picture.
+    As `hf_vft.models.probe.held_out_logits`, for several labels an image.
 
     Args:
         features: ``[N, D]``.
         labels: 0 and 1 ``[N, C]``.
         folds: At most.
-        groups: One per picture; a group is never on both sides of a fold.
-        balanced: Weigh the pictures that show a class and those that do not alike.
+        groups: One per image; a group is never on both sides of a fold.
+        balanced: Weigh the images that show a class and those that do not alike.
         seed: Of the folds.
 
     Returns:
-        Rows ``[M]`` of the pictures that were held out once, and their logits ``[M, C]``; both
+        Rows ``[M]`` of the images that were held out once, and their logits ``[M, C]``; both
         empty where there is nothing to divide.
     """
     splits = _folds(len(labels), groups, folds, seed)
@@ -110,7 +110,7 @@ def _fit(
 def _held_out(
     x: np.ndarray, labels: np.ndarray, fold: Fold, penalty: float, balanced: bool
 ) -> np.ndarray:
-    """Logits of the pictures of a fold that are tested on."""
+    """Logits of the images of a fold that are tested on."""
     train, test = fold
     weight, bias = _fit(x[train], labels[train], penalty, balanced)
     logits: np.ndarray = x[test] @ weight.T + bias
@@ -141,7 +141,7 @@ def _log_loss(
 
 
 def _folds(n: int, groups: Sequence[Any] | None, folds: int, seed: int) -> list[Fold]:
-    """Index pairs, of no more pictures than needed; none where there is nothing to divide."""
+    """Index pairs, of no more images than needed; none where there is nothing to divide."""
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:CV_LIMIT])
     g = np.asarray(groups)[chosen] if groups is not None else None
     folds = min(folds, len(chosen) if g is None else len(np.unique(g)))

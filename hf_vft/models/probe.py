@@ -23,7 +23,7 @@ from hf_vft.models.logistic import (
 )
 from hf_vft.utils.grouping import number_groups
 
-# Cross-validation looks at no fewer pictures of a rare class than this, where there are so many.
+# Cross-validation looks at no fewer images of a rare class than this, where there are so many.
 CV_CLASS_FLOOR = 20
 
 
@@ -43,9 +43,9 @@ def fit_linear_probe(
         features: ``[N, D]``.
         labels: Class ids ``[N]``; every class is present.
         num_classes: C.
-        folds: At most; fewer where the smallest class has fewer pictures. Of a class with a
-            single picture or group every fold learns, and none is tested on it.
-        groups: One per picture; a group is never on both sides of a fold, and a picture whose
+        folds: At most; fewer where the smallest class has fewer images. Of a class with a
+            single image or group every fold learns, and none is tested on it.
+        groups: One per image; a group is never on both sides of a fold, and an image whose
             group is None is a group of its own.
         balanced: Weigh classes inversely to their frequency.
         seed: Of the folds.
@@ -70,19 +70,19 @@ def transfer_losses(
     groups: Sequence[Any] | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How well a probe of plain pictures knows held-out pictures that were changed.
+    """How well a probe of plain images knows held-out images that were changed.
 
     Args:
         plain: Features ``[N, D]``, the only ones that are learned from.
-        changed: Name of the change to the features of the same pictures, ``[N, D]``.
+        changed: Name of the change to the features of the same images, ``[N, D]``.
         labels: Class ids ``[N]``.
         folds: Of the cross-validation, at most.
-        groups: One per picture; a group is never on both sides of a fold.
+        groups: One per image; a group is never on both sides of a fold.
         seed: Of the folds.
 
     Returns:
-        Log loss in nats, each class weighing the same, by change; that of the plain pictures is
-        under ``""``. Empty where there are too few pictures to cross-validate.
+        Log loss in nats, each class weighing the same, by change; that of the plain images is
+        under ``""``. Empty where there are too few images to cross-validate.
     """
     mean, scale = standardisation(plain)
     splits = _folds(labels, groups, folds, seed)
@@ -116,7 +116,7 @@ def held_out_logits(
     penalty: float | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What probes answer on the pictures that they were not fitted to.
+    """What probes answer on the images that they were not fitted to.
 
     One penalty is chosen for all folds, so the answers are a little better than nested
     cross-validation would have them: by less than their spread, and for all backbones alike.
@@ -126,14 +126,14 @@ def held_out_logits(
         labels: Class ids ``[N]``.
         num_classes: C.
         folds: At most.
-        groups: One per picture; a group is never on both sides of a fold.
+        groups: One per image; a group is never on both sides of a fold.
         balanced: Weigh classes inversely to their frequency.
         penalty: Of all folds; None chooses that of least log loss.
         seed: Of the folds.
 
     Returns:
-        Rows ``[M]`` of the pictures that were held out once, and their logits ``[M, C]``; both
-        empty where a class has too few pictures to be on both sides.
+        Rows ``[M]`` of the images that were held out once, and their logits ``[M, C]``; both
+        empty where a class has too few images to be on both sides.
     """
     mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
@@ -187,7 +187,7 @@ def _folds(labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: i
 
 
 def _stratified_subset(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Indices of about ``CV_LIMIT`` pictures with the classes in proportion, none left out."""
+    """Indices of about ``CV_LIMIT`` images with the classes in proportion, none left out."""
     if len(labels) <= CV_LIMIT:
         return np.arange(len(labels))
     order = np.random.default_rng(seed).permutation(len(labels))

@@ -1,7 +1,7 @@
-"""How a picture becomes the model's input: the checkpoint's processor, reframed.
+"""How an image becomes the model's input: the checkpoint's processor, reframed.
 
 The change is made in the processor itself, so that training, serving and plain transformers see
-the same. Whether a processor can do what is asked is found by trying it on a picture.
+the same. Whether a processor can do what is asked is found by trying it on an image.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ def check_inputs(name: str, processor: Any) -> None:
 
 
 def input_side(processor: Any) -> int:
-    """The longer side in pixels of what a processor makes of a square picture."""
+    """The longer side in pixels of what a processor makes of a square image."""
     return max(_pixels(processor, _noise(64, 64)).shape[-2:])
 
 
 def reframe(processor: Any, config: PreTrainedConfig, size: int | None, fit: Fit) -> Any:
-    """A processor that gives another size or frames the picture in another way.
+    """A processor that gives another size or frames the image in another way.
 
     Args:
         processor: The checkpoint's own.
         config: The model's; a timm model keeps its processing there, and it is changed in place.
         size: Side of the square input in pixels; None keeps the one it has.
-        fit: ``processor`` keeps the way it frames, ``squash`` shows the whole picture without
-            its aspect ratio, ``pad`` the whole picture with a margin right or below.
+        fit: ``processor`` keeps the way it frames, ``squash`` shows the whole image without
+            its aspect ratio, ``pad`` the whole image with a margin right or below.
 
     Raises:
         ModelError: If the processor cannot do that, or an equal one that can is not to be had.
@@ -123,7 +123,7 @@ def _plain(processor: Any, changes: dict[str, Any]) -> ViTImageProcessor:
 
 
 def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
-    """Whether lying and standing pictures come out square, with a margin if one was asked for."""
+    """Whether lying and standing images come out square, with a margin if one was asked for."""
     for width, height in ((96, 48), (48, 96)):
         try:
             pixels = _pixels(processor, _noise(width, height))
@@ -139,11 +139,11 @@ def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
 
 
 def _same(processor: Any, other: Any, side: int) -> bool:
-    """Whether two processors do the same to a picture that has its size already."""
-    picture = _noise(side, side)
+    """Whether two processors do the same to an image that has its size already."""
+    image = _noise(side, side)
     skipped = {n: False for n in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, n)}
-    first = _pixels(processor, picture, **skipped)
-    second = _pixels(other, picture, do_resize=False, do_pad=False)
+    first = _pixels(processor, image, **skipped)
+    second = _pixels(other, image, do_resize=False, do_pad=False)
     return first.shape == second.shape and torch.allclose(first, second, atol=1e-5)
 
 
@@ -159,9 +159,9 @@ def settings_of(folder: Path, processor: Any) -> bytes:
     return json.dumps(settings, sort_keys=True, default=str).encode()
 
 
-def _pixels(processor: Any, picture: Image.Image, **options: Any) -> torch.Tensor:
+def _pixels(processor: Any, image: Image.Image, **options: Any) -> torch.Tensor:
     """``[3, height, width]``."""
-    pixels: torch.Tensor = processor(picture, return_tensors="pt", **options)["pixel_values"][0]
+    pixels: torch.Tensor = processor(image, return_tensors="pt", **options)["pixel_values"][0]
     return pixels
 
 

@@ -22,16 +22,16 @@ def knn_shares(
     groups: np.ndarray | None = None,
     k: int = NEIGHBOURS,
 ) -> np.ndarray:
-    """How many of the nearest other pictures hold each class, leaving each picture out once.
+    """How many of the nearest other images hold each class, leaving each image out once.
 
-    Neighbours vote by cosine similarity; pictures of the same group do not vote, since they
+    Neighbours vote by cosine similarity; images of the same group do not vote, since they
     show the same thing.
 
     Args:
         features: ``[N, D]``.
-        marks: Whether each picture holds each class ``[N, C]``.
-        groups: One per picture.
-        k: Votes, fewer where there are not as many pictures.
+        marks: Whether each image holds each class ``[N, C]``.
+        groups: One per image.
+        k: Votes, fewer where there are not as many images.
 
     Returns:
         Shares of the votes ``[N, C]``; similarity settles draws.
@@ -40,7 +40,7 @@ def knn_shares(
     own = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     centred = features - features.mean(0)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    # As many more as a picture's own group may fill.
+    # As many more as an image's own group may fill.
     wanted = min(n, k + int(np.bincount(own).max()))
     with threadpool_limits(1):
         distance, near = NearestNeighbors(n_neighbors=wanted).fit(unit).kneighbors(unit)
@@ -54,14 +54,14 @@ def knn_shares(
 
 
 def log_maximum_evidence(features: np.ndarray, marks: np.ndarray) -> float:
-    """LogME (You et al. 2021): evidence of a Bayesian linear model of the labels, a picture.
+    """LogME (You et al. 2021): evidence of a Bayesian linear model of the labels, an image.
 
     The mean over classes of the log evidence of one against the rest, each with its own noise
     and prior precision found by fixed-point iteration (You et al. 2021, algorithm 3).
 
     Args:
         features: ``[N, D]``.
-        marks: Whether each picture holds each class ``[N, C]``.
+        marks: Whether each image holds each class ``[N, C]``.
 
     Returns:
         The higher, the better the features explain the labels; comparable on the same labels.

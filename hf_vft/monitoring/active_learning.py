@@ -1,4 +1,4 @@
-"""Which pictures to label: a third uncertain, a third drifted, a third to cover all the others."""
+"""Which images to label: a third uncertain, a third drifted, a third to cover all the others."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hf_vft.evaluation.intervals import Ints
 COLUMNS = ["request_id", "file", "predicted", "confidence", "why"]
 
 
-def pictures_to_label(
+def images_to_label(
     current: pd.DataFrame, embeddings: npt.NDArray[Any] | None, unlike: pd.DataFrame, n: int
 ) -> pd.DataFrame:
-    """Choose ``n`` unlabelled pictures.
+    """Choose ``n`` unlabelled images.
 
     Args:
         current: Rows of the log: request_id, file, margin, predicted, confidence, maybe label.
         embeddings: ``[N, D]``, NaN where there is none; None if there are none at all.
-        unlike: ``request_id`` of the pictures least like the reference, the strangest first;
+        unlike: ``request_id`` of the images least like the reference, the strangest first;
             may be empty.
         n: How many, at most.
 

@@ -40,7 +40,7 @@ def bias_findings(
         min_rows: Rows that a group needs.
         min_events: Rows, and outcomes, that a rate needs.
         intersections: Whether pairs of columns are looked at too.
-        group: Column whose values pictures of one part, patient or place share.
+        group: Column whose values images of one part, patient or place share.
 
     Returns:
         Findings, and the groups behind them (None where there is nothing to group by).

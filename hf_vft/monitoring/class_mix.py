@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 RESAMPLES = 100
-LEAST_SUPPORT = 5  # reference pictures of a class, to know how it is predicted
+LEAST_SUPPORT = 5  # reference images of a class, to know how it is predicted
 _PRIOR_SD = 0.3
 _STEPS = 500
 _TOLERANCE = 1e-7
@@ -155,7 +155,7 @@ def class_mix_findings(
 
 def _class_finding(mix: ClassMix, k: int, name: str, support: int, rows: int) -> Finding:
     if support < LEAST_SUPPORT:
-        note = f"{support} reference pictures of {name}: at least {LEAST_SUPPORT} are needed."
+        note = f"{support} reference images of {name}: at least {LEAST_SUPPORT} are needed."
         return insufficient("class_mix", name, rows, note)
     before, now = float(mix.reference[k]), float(mix.em[k])
     return Finding(
@@ -188,7 +188,7 @@ def _corrected(reference: Floats, labels: Ints, current: Floats) -> Floats:
 def fit_class_biases(probs: Floats, labels: Ints) -> Floats:
     """Log temperature and a bias for each class ``[1 + C]`` that make ``probs [N, C]`` fit best.
 
-    Both are drawn to 0 by a normal prior of `_PRIOR_SD`, as few pictures of a class say little.
+    Both are drawn to 0 by a normal prior of `_PRIOR_SD`, as few images of a class say little.
     """
     logits, rows = _logs(probs), np.arange(len(labels))
     weight = 0.5 / (_PRIOR_SD**2 * len(labels))

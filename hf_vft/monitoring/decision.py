@@ -1,6 +1,6 @@
 """From findings to a decision. It is returned, never acted on: acting is the pipeline's part.
 
-Drift is not harm. Pictures that look different ask for labels; a loss that was measured, or
+Drift is not harm. Images that look different ask for labels; a loss that was measured, or
 credibly estimated, asks for retraining.
 """
 
@@ -21,7 +21,7 @@ DRIFT = ("input", "prediction", "embedding", "class_mix")
 _HEADLINES: dict[Action, str] = {
     "none": "In order: production is what the model was trained for.",
     "wait": "No verdict yet: there is too little to go by.",
-    "label": "Something changed, and whether it hurts is unknown: label pictures.",
+    "label": "Something changed, and whether it hurts is unknown: label images.",
     "retrain": "The model has become worse: retrain it.",
 }
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
@@ -65,7 +65,7 @@ class Decision(BaseModel):
         if any(finding.level == "warn" for finding in named):
             headline = _ONCE
         todo = [
-            "All pictures of the newest window are labelled already: look for the cause of the "
+            "All images of the newest window are labelled already: look for the cause of the "
             "change; if it is to stay, `hf-vft retrain RUN LOG` makes it the new reference, "
             "should the challenger win.",
         ]
@@ -219,7 +219,7 @@ def _measured(judged: list[Judged]) -> bool:
 
 def _todo(action: Action, judged: list[Judged]) -> list[str]:
     if action == "none":
-        return ["Nothing. Label a few pictures now and then: only labels measure accuracy."]
+        return ["Nothing. Label a few images now and then: only labels measure accuracy."]
     refused = [
         one.finding.note
         for one in judged
@@ -228,23 +228,23 @@ def _todo(action: Action, judged: list[Judged]) -> list[str]:
     ]
     if action == "label":
         return [
-            "Label the pictures of label-these.csv, write the labels to the log, monitor again.",
+            "Label the images of label-these.csv, write the labels to the log, monitor again.",
             *refused,
         ]
     return [
         _MEND,
-        "Otherwise label pictures, those of label-these.csv and some at random, and run "
+        "Otherwise label images, those of label-these.csv and some at random, and run "
         "`hf-vft retrain RUN LOG`.",
     ]
 
 
 def _nothing(policy: Policy) -> Decision:
-    few = f"The newest window has fewer than {policy.windows.least} comparable pictures."
+    few = f"The newest window has fewer than {policy.windows.least} comparable images."
     return Decision(
         action="wait",
         headline=_HEADLINES["wait"],
         reasons=[few],
-        todo=["Wait for more pictures, or lower windows.least in the policy."],
+        todo=["Wait for more images, or lower windows.least in the policy."],
         windows=0,
         rows=0,
         judged=[],

@@ -32,7 +32,7 @@ def label_findings(
     Args:
         reference: Held-out rows: predicted, label, confidence.
         current: Production rows: ts_utc, predicted, confidence, and ``label`` where known.
-        group: Column whose values pictures of one part, patient or place share: they count as
+        group: Column whose values images of one part, patient or place share: they count as
             fewer than as many independent ones. Not every frame has to have it.
         seed: Of the resamples.
 
@@ -45,7 +45,7 @@ def label_findings(
     held_out = reference.dropna(subset=["label"])
     if len(known) < MIN_ROWS or len(held_out) < MIN_ROWS:
         few = (
-            f"{len(known)} labels have arrived, {len(held_out)} pictures were held out; "
+            f"{len(known)} labels have arrived, {len(held_out)} images were held out; "
             f"{MIN_ROWS} of each are needed."
         )
         return [insufficient(SECTION, "accuracy", len(known), few)], realised_over_time(known)
@@ -162,7 +162,7 @@ def _f1_draws(
 def _concept(held_out: pd.DataFrame, known: pd.DataFrame, group: str | None) -> Finding:
     """Right minus confidence, now against then, by Welch's test of the units' means.
 
-    Darker pictures make the model unsure and wrong together, which cancels here. Where labels
+    Darker images make the model unsure and wrong together, which cancels here. Where labels
     mean something new, the model is as sure as ever and wrong.
     """
     then, now = (_unexplained(frame, group) for frame in (held_out, known))

@@ -125,7 +125,7 @@ def shift_of(reference: Reference, current: Sample, seed: int = 0) -> float | No
     """How far the content has moved beyond the class mix, `content_shift` of independent rows.
 
     Returns:
-        None where it cannot be told: pictures without one label, or too few embeddings.
+        None where it cannot be told: images without one label, or too few embeddings.
     """
     profile = reference.profile
     if not profile.one_label:
@@ -144,7 +144,7 @@ def shift_of(reference: Reference, current: Sample, seed: int = 0) -> float | No
 def with_null_quantiles(reference: Reference, *, splits: int = SPLITS, seed: int = 0) -> Reference:
     """The reference, with the effects that chance alone has between halves of it.
 
-    Halves keep units together, so where pictures come in groups chance is as large as it is.
+    Halves keep units together, so where images come in groups chance is as large as it is.
     Too few rows for two halves leave it without.
     """
     if len(reference.sample) < LEAST_REFERENCE:

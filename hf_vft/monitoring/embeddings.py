@@ -36,7 +36,7 @@ _BLOCK = 2**23  # numbers of a bootstrap that are held at once
 
 @dataclass(frozen=True)
 class Reduction:
-    """Principal components of a reference: a fixed space to look for strange pictures in.
+    """Principal components of a reference: a fixed space to look for strange images in.
 
     Attributes:
         mean: ``float32 [D]``.
@@ -73,7 +73,7 @@ def embedding_findings(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> list[Finding]:
-    """Four looks at the embeddings of two samples; three where there is no one label a picture.
+    """Four looks at the embeddings of two samples; three where there is no one label an image.
 
     Args:
         reference: Independent rows with embeddings.

@@ -1,6 +1,6 @@
 """How far estimates without labels can be trusted, by what was measured when the model was made.
 
-Stress tests: held-out pictures are disturbed, and estimates are compared with the truth, in the
+Stress tests: held-out images are disturbed, and estimates are compared with the truth, in the
 spirit of Deng & Zheng 2021, who learn accuracy from distances between samples. The error grows
 with how far the content has moved, at a rate that differs from one kind of disturbance to the
 next: ``error = (slope + deviation of the kind) * shift``. The slope corrects an estimate; the
@@ -22,7 +22,7 @@ LEAST_KINDS = 4
 
 
 class StressTest(BaseModel):
-    """Held-out pictures, disturbed: what was estimated of them, and what was true."""
+    """Held-out images, disturbed: what was estimated of them, and what was true."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +30,7 @@ class StressTest(BaseModel):
     severity: str
     rows: int
     shift: float
-    """`hf_vft.monitoring.embeddings.content_shift` from other held-out pictures."""
+    """`hf_vft.monitoring.embeddings.content_shift` from other held-out images."""
     estimated: float
     """Change in accuracy by the estimators."""
     measured: float

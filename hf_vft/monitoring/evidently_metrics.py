@@ -181,34 +181,34 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
 
 
 class SideBySide(SingleValueMetric):
-    """Rows of pictures, each with its title; the value is how many there are."""
+    """Rows of images, each with its title; the value is how many there are."""
 
     rows: dict[str, list[str]]
 
 
 class SideBySideCalculation(SingleValueCalculation[SideBySide]):
-    """Renders the pictures as a figure, since text on an Evidently page may hold none."""
+    """Renders the images as a figure, since text on an Evidently page may hold none."""
 
     def display_name(self) -> str:
         """For lists of metrics and tests."""
         return "What it looks like"
 
     def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
-        """The count, with the pictures."""
+        """The count, with the images."""
         import plotly.graph_objects as go
 
         rows = self.metric.rows
         result = self.result(sum(map(len, rows.values())))
         widest = max(map(len, rows.values()))
         figure = go.Figure()
-        for y, (title, pictures) in enumerate(rows.items()):
-            note = title if pictures else f"{title}: no picture is at hand"
+        for y, (title, images) in enumerate(rows.items()):
+            note = title if images else f"{title}: no image is at hand"
             figure.add_annotation(
                 x=0, y=-y, text=note, showarrow=False, xanchor="left", yanchor="bottom"
             )
-            for x, picture in enumerate(pictures):
+            for x, image in enumerate(images):
                 figure.add_layout_image(
-                    source=picture, x=x, y=-y - 0.02, sizex=0.95, sizey=0.8, xref="x", yref="y"
+                    source=image, x=x, y=-y - 0.02, sizex=0.95, sizey=0.8, xref="x", yref="y"
                 )
         figure.update_xaxes(visible=False, range=[-0.05, widest])
         figure.update_yaxes(visible=False, range=[-len(rows) + 0.1, 0.15])

@@ -1,4 +1,4 @@
-"""Whether the pictures themselves look as they did: brightness, sharpness, size, format."""
+"""Whether the images themselves look as they did: brightness, sharpness, size, format."""
 
 from __future__ import annotations
 

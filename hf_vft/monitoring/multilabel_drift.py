@@ -1,7 +1,7 @@
-"""Where a picture has several labels, or boxes: how the answers drift, and how often each occurs.
+"""Where an image has several labels, or boxes: how the answers drift, and how often each occurs.
 
 An answer is a set of names, joined in the log; a detector's boxes count by their number,
-scores and areas as well. What rests on one label a picture is not looked at, and says so.
+scores and areas as well. What rests on one label an image is not looked at, and says so.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def presence_findings(
     units: npt.NDArray[np.int64],
     seed: int = 0,
 ) -> list[Finding]:
-    """In what share of the pictures each label is, estimated from the scores alone.
+    """In what share of the images each label is, estimated from the scores alone.
 
     Each label by itself, by inverting how its score is distributed with and without it (Lipton et
     al. 2018 with two classes): the score need not be calibrated, but what has the label must look
@@ -109,12 +109,12 @@ def presence_findings(
 
 def left_out(rows: int) -> list[Finding]:
     """What is not looked at, so that nobody takes it for in order."""
-    note = "No estimate without labels: it is made for one label a picture only."
+    note = "No estimate without labels: it is made for one label an image only."
     return [insufficient("performance", "estimated_accuracy", rows, note)]
 
 
 def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence[str]) -> pd.Series:
-    """How near the nearest score of each picture is to its threshold; low is uncertain."""
+    """How near the nearest score of each image is to its threshold; low is uncertain."""
     scores = probabilities(frame, len(labels))
     if scores is None or not thresholds:
         return 1.0 - frame["confidence"]
@@ -123,7 +123,7 @@ def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence
 
 
 def with_area(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with ``box_area``, each picture's median share of it that a box takes."""
+    """The frame with ``box_area``, each image's median share of it that a box takes."""
     if "area_quantiles" not in frame:
         return frame
     # Without a box there is nothing: None in a log, NaN once pandas has put rows of logs together.
@@ -157,7 +157,7 @@ def _answered(
         reference=f"{labels[worst]} {then:.1%}",
         current=f"{labels[worst]} {share:.1%}",
         rows=len(theirs),
-        note=f"{labels[worst]} changed most: answered for {then:.1%} of the pictures at "
+        note=f"{labels[worst]} changed most: answered for {then:.1%} of the images at "
         f"training, for {share:.1%} now.",
     )
 
@@ -173,7 +173,7 @@ def _share(
 ) -> Finding:
     """A label's share now; ``means`` are those of the current scores, drawn anew."""
     if min(truth.sum(), (~truth).sum()) < LEAST_SUPPORT:
-        note = f"{LEAST_SUPPORT} reference pictures with {name} are needed, and as many without."
+        note = f"{LEAST_SUPPORT} reference images with {name} are needed, and as many without."
         return insufficient("class_mix", name, rows, note)
     before, now = float(truth.mean()), _inverted(scores, truth, mean)
     draws = [
@@ -185,14 +185,14 @@ def _share(
     return Finding(
         section="class_mix",
         name=name,
-        method="share of pictures with the label, BBSE, bootstrap",
+        method="share of images with the label, BBSE, bootstrap",
         effect=now - before,
         effect_name="share",
         reference=before,
         current=now,
         interval=(low - before, high - before),
         rows=rows,
-        note=f"{name} in {before:.1%} of the pictures at training, now in about {now:.1%} "
+        note=f"{name} in {before:.1%} of the images at training, now in about {now:.1%} "
         f"({low:.1%} to {high:.1%}).",
     )
 

@@ -1,6 +1,6 @@
-"""What delayed labels say where a picture has several, or boxes.
+"""What delayed labels say where an image has several, or boxes.
 
-A picture's score is its F1: twice what is right by what was answered and what is there. Names are
+An image's score is its F1: twice what is right by what was answered and what is there. Names are
 compared as sets; boxes, where the labels hold boxes, at an overlap of 0.5.
 """
 
@@ -21,7 +21,7 @@ from hf_vft.monitoring.delayed_labels import MIN_ROWS, RESAMPLES, SECTION, chang
 from hf_vft.monitoring.findings import Finding, holm, insufficient
 from hf_vft.records import split_names
 
-F1 = "f1_picture"
+F1 = "f1_image"
 
 
 def several_label_findings(
@@ -36,13 +36,13 @@ def several_label_findings(
         seed: Of the resamples.
 
     Returns:
-        ``labels.f1_picture`` is the loss that a policy pages on; ``labels.f1_micro``,
+        ``labels.f1_image`` is the loss that a policy pages on; ``labels.f1_micro``,
         ``labels.map50`` (of the boxes that were answered), and when it began, stand beside it.
     """
     known = current.dropna(subset=["label"]) if "label" in current else current.iloc[:0]
     if len(known) < MIN_ROWS or len(reference) < MIN_ROWS:
         few = (
-            f"{len(known)} labels have arrived, {len(reference)} pictures were held out; "
+            f"{len(known)} labels have arrived, {len(reference)} images were held out; "
             f"{MIN_ROWS} of each are needed."
         )
         return [insufficient(SECTION, F1, len(known), few)]
@@ -51,7 +51,7 @@ def several_label_findings(
     then, now = (counts(frame, labels, boxed=boxed) for frame in (reference, known))
     what = "boxes at an overlap of 0.5" if boxed else "sets of labels"
     rng = np.random.default_rng(seed)
-    findings = [_f1_picture(then, now, what), _f1_micro(then, now, what, rng)]
+    findings = [_f1_image(then, now, what), _f1_micro(then, now, what, rng)]
     if boxed:
         findings.append(_map50(reference, known, labels, rng))
     return [*findings, *change_points(known, 1.0 - f1_of(now))]
@@ -65,7 +65,7 @@ def several_bias_findings(
     *,
     min_rows: int,
 ) -> list[Finding]:
-    """Whether pictures of one group have another F1 than the rest, and had at training.
+    """Whether images of one group have another F1 than the rest, and had at training.
 
     Args:
         reference: Held-out rows.
@@ -89,7 +89,7 @@ def several_bias_findings(
         if (gap := _gap(known, labels, name, value, min_rows)) is not None
     ]
     if not gaps:
-        few = f"No group has {min_rows} labelled pictures beside as many others."
+        few = f"No group has {min_rows} labelled images beside as many others."
         return [insufficient("bias", "new_gap", len(known), few)]
     details = [_gap_finding(where, gap, then) for where, gap, then in gaps]
     corrected = holm([finding.p_value for finding in details])
@@ -115,13 +115,13 @@ def _compared(column: pd.Series) -> list[Any]:
 def _gap(
     frame: pd.DataFrame, labels: Sequence[str], column: str, value: object, least: int
 ) -> tuple[Floats, Floats] | None:
-    """F1 of the pictures of a group, and of the others; None if either are too few."""
+    """F1 of the images of a group, and of the others; None if either are too few."""
     if column not in frame:
         return None
     inside = (frame[column] == value).to_numpy()
     if min(inside.sum(), (~inside).sum()) < least:
         return None
-    scores = picture_scores(frame, labels)
+    scores = image_scores(frame, labels)
     return scores[inside], scores[~inside]
 
 
@@ -136,7 +136,7 @@ def _gap_finding(
     p = float(found.pvalue)
     return Finding(
         section="bias",
-        name=f"F1 by picture, {where}",
+        name=f"F1 by image, {where}",
         method="Welch's test, group against the others",
         p_value=p if np.isfinite(p) else 1.0,
         effect=float(inside.mean() - outside.mean()),
@@ -155,8 +155,8 @@ def _was_there(finding: Finding) -> bool:
     return isinstance(then, float) and now != 0 and then / now >= SHARE_AT_TRAINING
 
 
-def picture_scores(frame: pd.DataFrame, labels: Sequence[str]) -> Floats:
-    """F1 of each labelled picture ``[N]``."""
+def image_scores(frame: pd.DataFrame, labels: Sequence[str]) -> Floats:
+    """F1 of each labelled image ``[N]``."""
     return f1_of(counts(frame, labels, boxed=has_boxes(frame)))
 
 
@@ -166,15 +166,15 @@ def has_boxes(frame: pd.DataFrame) -> bool:
 
 
 def counts(frame: pd.DataFrame, labels: Sequence[str], *, boxed: bool) -> Floats:
-    """Of each picture: right, answered, there ``[N, 3]``."""
+    """Of each image: right, answered, there ``[N, 3]``."""
     if not boxed:
         sets = [(_names(a), _names(b)) for a, b in zip(frame["predicted"], frame["label"])]  # noqa: B905
         return np.array([(len(a & b), len(a), len(b)) for a, b in sets], dtype=float).reshape(-1, 3)
     truths, found = boxes_of(frame["true_boxes"], labels), boxes_of(frame["boxes"], labels)
     totals = np.zeros((len(frame), 3))
     for one in match_all(truths, found, len(labels)):
-        np.add.at(totals[:, 0], one.picture, one.right[:, 0])
-        np.add.at(totals[:, 1], one.picture, 1.0)
+        np.add.at(totals[:, 0], one.image, one.right[:, 0])
+        np.add.at(totals[:, 1], one.image, 1.0)
         totals[:, 2] += one.true
     return totals
 
@@ -208,7 +208,7 @@ def _names(text: str) -> set[str]:
     return set(split_names(text))
 
 
-def _f1_picture(then: Floats, now: Floats, what: str) -> Finding:
+def _f1_image(then: Floats, now: Floats, what: str) -> Finding:
     before, after = f1_of(then), f1_of(now)
     tested = bool(before.std() or after.std())
     found = stats.ttest_ind(after, before, equal_var=False) if tested else None
@@ -217,16 +217,16 @@ def _f1_picture(then: Floats, now: Floats, what: str) -> Finding:
     return Finding(
         section=SECTION,
         name=F1,
-        method=f"Welch's test of F1 by picture, {what}",
+        method=f"Welch's test of F1 by image, {what}",
         statistic=float(after.mean()),
         p_value=None if found is None else float(found.pvalue),
         effect=effect,
-        effect_name="change in F1 by picture",
+        effect_name="change in F1 by image",
         reference=float(before.mean()),
         current=float(after.mean()),
         interval=None if ends is None else (float(ends.low), float(ends.high)),
         rows=len(after),
-        note=f"Measured on {len(after)} labelled pictures ({what}): F1 {after.mean():.2f} against "
+        note=f"Measured on {len(after)} labelled images ({what}): F1 {after.mean():.2f} against "
         f"{before.mean():.2f} at training.",
     )
 

@@ -1,9 +1,9 @@
-"""How far single pictures are from all of training: which ones are strange, and how strange.
+"""How far single images are from all of training: which ones are strange, and how strange.
 
-The distance is that to the nearest reference pictures (Sun et al. 2022). What is far is told by
+The distance is that to the nearest reference images (Sun et al. 2022). What is far is told by
 the reference itself, whose own distances are held out: in a space that was made without the
-picture and without those of the same part, patient or place. Its brothers would be next to it,
-and components that were fitted to it leave less of it out, so any new picture would seem strange.
+image and without those of the same part, patient or place. Its brothers would be next to it,
+and components that were fitted to it leave less of it out, so any new image would seem strange.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def most_unlike(
     group: str | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Current pictures by their distance to the nearest reference pictures, the strangest first.
+    """Current images by their distance to the nearest reference images, the strangest first.
 
     Args:
         reference: With embeddings.
         current: With embeddings.
         reduction: Of the reference.
-        group: Column whose values pictures of one part, patient or place share.
-        seed: Chooses reference pictures, if there are more than `MOST_ROWS`, and folds.
+        group: Column whose values images of one part, patient or place share.
+        seed: Chooses reference images, if there are more than `MOST_ROWS`, and folds.
 
     Returns:
         ``request_id``, ``file``, ``predicted``, ``confidence``, ``distance``, and ``rank``, the
-        share of reference pictures that are less far from the others.
+        share of reference images that are less far from the others.
     """
     rng = np.random.default_rng(seed)
     known = reference.at_most(MOST_ROWS, rng)
@@ -59,7 +59,7 @@ def most_unlike(
 
 
 def distances(known: Sample, asked: Sample, reduction: Reduction) -> Floats:
-    """Mean distance ``[M]`` of each asked picture to the nearest known ones."""
+    """Mean distance ``[M]`` of each asked image to the nearest known ones."""
     points = reduction.with_rest(known)
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points))).fit(points)
     found: Floats = search.kneighbors(reduction.with_rest(asked))[0].mean(1)
@@ -74,12 +74,12 @@ def held_out_distances(
     group: str | None,
     rng: np.random.Generator,
 ) -> Floats:
-    """The same for pictures that were made of known ones, as if those had never been seen.
+    """The same for images that were made of known ones, as if those had never been seen.
 
     Args:
         known: With embeddings.
         asked: With embeddings.
-        origin: The row of ``known`` that each asked picture shows ``[M]``.
+        origin: The row of ``known`` that each asked image shows ``[M]``.
         group: As for `most_unlike`.
         rng: Divides the units into folds.
     """

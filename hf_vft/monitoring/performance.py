@@ -67,7 +67,7 @@ def performance_findings(
     Args:
         reference: Held-out rows: predicted, label, confidence (calibrated).
         current: Production rows: confidence.
-        group: Column whose values pictures of one part, patient or place share.
+        group: Column whose values images of one part, patient or place share.
         unsafe: Why no estimator can be trusted, where the embeddings show new content.
         correction: What stress tests teach to add to an estimate.
         doubt: Standard deviation of what is wrong with it then; see `Trust`.
@@ -102,7 +102,7 @@ def performance_findings(
                 f"No estimate without labels: the estimators contradict each other ({shown}).",
             )
         ]
-    # What pictures of one part have in common makes them count as fewer.
+    # What images of one part have in common makes them count as fewer.
     draws = (
         round(effective_rows(right, held_out, group)),
         round(effective_rows(now, scored, group)),

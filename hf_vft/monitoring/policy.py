@@ -27,7 +27,7 @@ EFFECTS: dict[str, float] = {
 HARM: dict[str, float] = {
     "labels.accuracy": 0.05,
     "labels.f1_macro": 0.07,
-    "labels.f1_picture": 0.05,
+    "labels.f1_image": 0.05,
     "labels.concept": 0.07,
     "performance.estimated_accuracy": 0.05,
     "bias.new_gap": 0.05,
@@ -70,7 +70,7 @@ class Actions(_Part):
     exit_status: bool = Field(True, description="Exit with 3 on an alert.")
     webhook: str | None = Field(None, description="Address that gets the verdict as JSON (POST).")
     hub: str | None = Field(None, description="Model repository that gets a discussion.")
-    ask_for: Annotated[int, Field(ge=0)] = Field(60, description="Pictures to label, at most.")
+    ask_for: Annotated[int, Field(ge=0)] = Field(60, description="Images to label, at most.")
 
 
 class Policy(_Part):

@@ -1,6 +1,6 @@
-"""The reference: held-out pictures as the production log would have recorded them.
+"""The reference: held-out images as the production log would have recorded them.
 
-Never training pictures: a model is more confident of what it has learned by heart, and every
+Never training images: a model is more confident of what it has learned by heart, and every
 window would seem to have drifted.
 """
 
@@ -47,11 +47,11 @@ class Profile(BaseModel):
     """By finding: quantiles of the effect between two halves of the reference, for a window and a
     reference of one row each. They shrink as ``sqrt(1 / n + 1 / m)``; see `Reference.chance`."""
     stress: list[StressTest] = []
-    """What estimates without labels were worth on disturbed pictures; see `Trust`."""
+    """What estimates without labels were worth on disturbed images; see `Trust`."""
 
     @property
     def one_label(self) -> bool:
-        """Whether every picture is of exactly one class."""
+        """Whether every image is of exactly one class."""
         return self.task == ONE_LABEL
 
 
@@ -155,7 +155,7 @@ def make_reference(
     """A reference without null quantiles.
 
     Args:
-        rows: As for `hf_vft.records.LogWriter.append`, of held-out pictures.
+        rows: As for `hf_vft.records.LogWriter.append`, of held-out images.
         beside: ``label``, ``split`` and the other columns of the data, a row each.
         labels: The classes of the model.
         temperature: Of the run.

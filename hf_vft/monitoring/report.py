@@ -1,7 +1,7 @@
 """The Evidently report: one page, its JSON, a snapshot that loads again, a dashboard over time.
 
 Nothing phones home: ``DO_NOT_TRACK`` is set before Evidently is imported. The report holds
-figures, no rows, and no pictures unless they are asked for.
+figures, no rows, and no images unless they are asked for.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ TITLES: dict[Section, str] = {
 FIGURES = {
     "labels.accuracy": "Accuracy, measured on labels",
     "labels.f1_macro": "Macro F1, measured on labels",
-    "labels.f1_picture": "F1 by picture, measured on labels",
+    "labels.f1_image": "F1 by image, measured on labels",
     "performance.estimated_accuracy": "Accuracy, estimated without labels",
     "prediction.confidence": "Mean confidence",
     "embedding.mmd": "Embedding drift (MMD)",
     "embedding.classifier": "Old from new (2 AUC − 1)",
     "bias.new_gap": "Widest new gap between groups",
 }
-SHOWN = ("labels.accuracy", "labels.f1_picture", "performance.estimated_accuracy", "bias.new_gap")
+SHOWN = ("labels.accuracy", "labels.f1_image", "performance.estimated_accuracy", "bias.new_gap")
 _STYLE = (
     # Evidently sets every column but the first to the right; only numbers belong there.
     "td.MuiTableCell-root, th.MuiTableCell-root { text-align: left; vertical-align: top; }"
     ".MuiTableRow-root > :is(:nth-child(3), :nth-child(4), :nth-child(6))"
     " { text-align: right; }"
 )
-_REALISED = {"labels.accuracy": "Accuracy", "labels.f1_picture": "F1 by picture"}
+_REALISED = {"labels.accuracy": "Accuracy", "labels.f1_image": "F1 by image"}
 
 
 def make_snapshot(
@@ -61,7 +61,7 @@ def make_snapshot(
     name: str,
     at: datetime | None = None,
     over_time: pd.DataFrame | None = None,
-    pictures: Sequence[Row] = (),
+    images: Sequence[Row] = (),
 ) -> Any:
     """An ``evidently`` snapshot of a decision.
 
@@ -71,7 +71,7 @@ def make_snapshot(
         at: The time that it stands for in the dashboard; now by default.
         over_time: Accuracy measured on labels, from
             `hf_vft.monitoring.delayed_labels.realised_over_time`.
-        pictures: Rows of pictures to be shown beside each other.
+        images: Rows of images to be shown beside each other.
 
     Raises:
         MissingDependencyError: If Evidently is not installed.
@@ -113,8 +113,8 @@ def make_snapshot(
                 tests=[eq(0)],
             )
         )
-        if section == "input" and any(shown for _, shown in pictures):
-            metrics.append(SideBySide(rows=dict(pictures), tests=[]))
+        if section == "input" and any(shown for _, shown in images):
+            metrics.append(SideBySide(rows=dict(images), tests=[]))
         if section == "labels" and over_time is not None and len(over_time):
             metrics.append(OverTime(**_curve(over_time), **_at_training(decision), tests=[]))
     # The main figures are the data set; the rows that were looked at stay out of the report.
@@ -129,14 +129,14 @@ def write_report(
     name: str,
     at: datetime | None = None,
     over_time: pd.DataFrame | None = None,
-    pictures: Sequence[Row] = (),
+    images: Sequence[Row] = (),
 ) -> Any:
     """Write ``monitor.html``, ``verdict.json`` and ``snapshot.json`` into ``out``.
 
     Returns:
         The snapshot.
     """
-    snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, pictures=pictures)
+    snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, images=images)
     page = inert(snapshot.get_html_str(as_iframe=False))
     write_text(out / "monitor.html", page.replace("</head>", f"<style>{_STYLE}</style></head>", 1))
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
@@ -197,7 +197,7 @@ def _value(finding: Finding) -> float | None:
 def _tiles(decision: Decision) -> list[Any]:
     from hf_vft.monitoring.evidently_metrics import Tile
 
-    title = "Pictures in the newest window"
+    title = "Images in the newest window"
     rows = decision.rows
     tiles = [Tile(title=title, value=float(rows), shown=f"{rows:,}", tests=[])]
     by_key = {one.finding.key: one.finding for one in decision.judged}
@@ -271,6 +271,6 @@ def _panels(project: Any) -> None:
     board.add_panel(line("Verdict: 0 in order, 1 wait, 2 label, 3 retrain", "verdict"))
     board.add_panel(line("Accuracy", *_REALISED, "performance.estimated_accuracy"))
     board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
-    board.add_panel(line("Pictures", "rows"))
+    board.add_panel(line("Images", "rows"))
     # Last, since it stays empty where no groups are compared.
     board.add_panel(line("Widest new gap between groups", "bias.new_gap"))

@@ -1,6 +1,6 @@
-"""What production looks like beside the reference: rows of pictures, where a report may show them.
+"""What production looks like beside the reference: rows of images, where a report may show them.
 
-Nothing here is called unless pictures were asked for: a report without them may be passed on.
+Nothing here is called unless images were asked for: a report without them may be passed on.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from pathlib import Path
 
 from hf_vft.data.images import Decoder
 from hf_vft.errors import DataError
-from hf_vft.reporting.pages import picture_uri
+from hf_vft.reporting.pages import image_uri
 
 IN_A_ROW = 8
 
 Row = tuple[str, list[str]]
-"""A title, and pictures as ``data:`` addresses."""
+"""A title, and images as ``data:`` addresses."""
 
 
-def row_of_pictures(title: str, paths: Iterable[Path | None], decoder: Decoder) -> Row:
-    """The first `IN_A_ROW` pictures that are there and can be read."""
+def row_of_images(title: str, paths: Iterable[Path | None], decoder: Decoder) -> Row:
+    """The first `IN_A_ROW` images that are there and can be read."""
     shown: list[str] = []
     for path in paths:
         if path is None or not path.is_file():
             continue
         try:
-            shown.append(picture_uri(decoder(path)))
+            shown.append(image_uri(decoder(path)))
         except DataError:
             continue
         if len(shown) == IN_A_ROW:

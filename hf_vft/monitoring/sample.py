@@ -51,7 +51,7 @@ class Sample:
 def independent(sample: Sample, group: str | None, rng: np.random.Generator) -> Sample:
     """One random row of each independent unit.
 
-    Tests take rows for independent; pictures of one part, patient or place are not, and a
+    Tests take rows for independent; images of one part, patient or place are not, and a
     p-value that takes them for it is too small. A file that was sent twice counts once.
 
     Args:
@@ -64,7 +64,7 @@ def independent(sample: Sample, group: str | None, rng: np.random.Generator) -> 
         alone = frame.index.to_series().astype(str).radd("row ")
         units = frame[group].astype("string").fillna(alone)
     else:
-        units = picture_identity(frame)
+        units = image_identity(frame)
     order = rng.permutation(len(frame))
     first = ~units.iloc[order].duplicated().to_numpy()
     return sample.take(np.sort(order[first]))
@@ -83,12 +83,12 @@ def effective_rows(
 ) -> float:
     """How many independent rows would say as much of the mean of ``values [N]``.
 
-    Two pictures of one part are often both right or both wrong.
+    Two images of one part are often both right or both wrong.
     """
     return len(values) / design_effect(values, unit_numbers(frame, group))
 
 
-def picture_identity(frame: pd.DataFrame) -> pd.Series:
+def image_identity(frame: pd.DataFrame) -> pd.Series:
     """Equal in rows that show the same file; each row its own where that cannot be told."""
     names = ["phash", "bytes", "width", "height", "brightness"]
     same = frame.groupby(names, sort=False).ngroup().to_numpy()  # -1 where one is missing

@@ -7,7 +7,7 @@ import pandas as pd
 
 from hf_vft.errors import LogError
 from hf_vft.monitoring.findings import Finding, insufficient
-from hf_vft.monitoring.sample import Sample, picture_identity
+from hf_vft.monitoring.sample import Sample, image_identity
 
 MINIMUM_ROWS = 100
 """Below this no drift is tested."""
@@ -44,7 +44,7 @@ def comparable(frame: pd.DataFrame, identity: dict[str, str]) -> pd.Series:
 def sanity_findings(
     reference: Sample, current: Sample, *, excluded: int = 0, minimum_rows: int = MINIMUM_ROWS
 ) -> list[Finding]:
-    """Rows, rows of other models, missing values, gaps in time and repeated pictures.
+    """Rows, rows of other models, missing values, gaps in time and repeated images.
 
     Args:
         reference: Held-out rows.
@@ -105,18 +105,18 @@ def _missing(reference: pd.DataFrame, current: pd.DataFrame) -> Finding:
 
 
 def _repeated(reference: pd.DataFrame, current: pd.DataFrame) -> Finding:
-    """A camera that is stuck sends the same picture again and again."""
-    before, now = (float(picture_identity(f).duplicated().mean()) for f in (reference, current))
+    """A camera that is stuck sends the same image again and again."""
+    before, now = (float(image_identity(f).duplicated().mean()) for f in (reference, current))
     return Finding(
         section="sanity",
         name="repeated",
-        method="share of pictures that repeat another",
+        method="share of images that repeat another",
         effect=now - before,
         effect_name="share",
         reference=before,
         current=now,
         rows=len(current),
-        note=f"{now:.1%} of the pictures repeat another one." if now > before else "",
+        note=f"{now:.1%} of the images repeat another one." if now > before else "",
     )
 
 

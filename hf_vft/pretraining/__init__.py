@@ -1,1 +1,1 @@
-"""Pre-training by formulas: pictures nobody took, for backbones that anybody may use."""
+"""Pre-training by formulas: images nobody took, for backbones that anybody may use."""

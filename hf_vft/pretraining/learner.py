@@ -1,4 +1,4 @@
-"""What is trained: a backbone with a head for the whole picture and one for its places."""
+"""What is trained: a backbone with a head for the whole image and one for its places."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PIXELS = 4
 
 
 class FormulaLearner(PreTrainedModel):  # type: ignore[no-untyped-call]
-    """Names shape and surface of a picture, and says where in it the shape lies.
+    """Names shape and surface of an image, and says where in it the shape lies.
 
-    A picture's name is a few bits; where its shape lies is many, and every place gets a gradient
+    An image's name is a few bits; where its shape lies is many, and every place gets a gradient
     of its own (as in segmentation by formulas, Shinoda et al. 2023).
 
     Args:
         classifier: Of transformers, its logits for shapes and surfaces.
-        side: Of a picture, in pixels, that the classifier takes.
+        side: Of an image, in pixels, that the classifier takes.
         maps: Of a teacher whose features are given as well.
     """
 

@@ -21,14 +21,14 @@ class Training:
     """What a training was, for the card.
 
     Attributes:
-        pictures: Seen, of ``planned``.
+        images: Seen, of ``planned``.
         planned: What the recipe says.
         seconds: Wall clock, over all pieces.
         device: Where the last piece ran.
-        scores: The last evaluation on held-out pictures.
+        scores: The last evaluation on held-out images.
     """
 
-    pictures: int
+    images: int
     planned: int
     seconds: float
     device: str
@@ -96,7 +96,7 @@ class LogFile(TrainerCallback):
         evaluations = [row for row in self.rows() if "eval_loss" in row]
         scores = evaluations[-1] if evaluations else {}
         return Training(
-            pictures=min(state.global_step * batch_size, planned),
+            images=min(state.global_step * batch_size, planned),
             planned=planned,
             seconds=self._seconds(),
             device=device_name(),

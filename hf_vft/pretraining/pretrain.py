@@ -25,16 +25,16 @@ from hf_vft.pretraining.learner import FormulaLearner
 from hf_vft.pretraining.log import LOG_FILE, LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainingConfig, PretrainRecipe
-from hf_vft.pretraining.render import PictureClasses, PictureRenderer
+from hf_vft.pretraining.render import ImageClasses, ImageRenderer
 from hf_vft.pretraining.response import quicken_norms
 from hf_vft.pretraining.teacher import Teacher
-from hf_vft.pretraining.trainer import HELD_OUT, Numbers, PictureCollator, PretrainTrainer
+from hf_vft.pretraining.trainer import HELD_OUT, ImageCollator, Numbers, PretrainTrainer
 from hf_vft.run import write_text
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
 
 EVALUATED = 512
-"""Held-out pictures behind the scores in the log."""
+"""Held-out images behind the scores in the log."""
 RECIPE_FILE = "recipe.yaml"
 MODEL_FOLDER = "model"
 
@@ -50,7 +50,7 @@ def pretrain(
     """Train, with checkpoints and a log in ``out``, and save the backbone.
 
     Args:
-        recipe: What to train. To go on for longer than planned, resume with more pictures.
+        recipe: What to train. To go on for longer than planned, resume with more images.
         out: Gets ``checkpoint-<step>/``, ``log.jsonl``, ``recipe.yaml`` and ``model/``.
         resume: Whether to go on from the last whole checkpoint, if there is one.
         seconds: Stop after so long, with a checkpoint; None trains to the end.
@@ -76,7 +76,7 @@ def pretrain(
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.is_world_process_zero():
         batch = recipe.training.batch_size * trainer.args.world_size
-        training = log.summary(trainer.state, recipe.training.pictures, batch)
+        training = log.summary(trainer.state, recipe.training.images, batch)
         save_backbone(trainer.model.classifier, recipe, out / MODEL_FOLDER, training)
     return out / MODEL_FOLDER
 
@@ -89,7 +89,7 @@ def new_backbone(recipe: PretrainRecipe) -> PreTrainedModel:
     """
     fields = dict(recipe.backbone.config)
     auto_class: Any = AutoModelForImageClassification
-    outputs = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures).outputs
+    outputs = ImageClasses(recipe.images.shapes, recipe.images.textures).outputs
     set_seed(recipe.seed)
     try:
         config = AutoConfig.for_model(fields.pop("model_type"), num_labels=outputs, **fields)
@@ -106,9 +106,9 @@ def make_trainer(
 ) -> PretrainTrainer:
     """The trainer of a recipe, with the renderer on its device."""
     config = recipe.training
-    classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
+    classes = ImageClasses(recipe.images.shapes, recipe.images.textures)
     arguments = training_arguments(recipe, out)
-    renderer = PictureRenderer(classes, seed=recipe.seed, device=arguments.device)
+    renderer = ImageRenderer(classes, seed=recipe.seed, device=arguments.device)
     sides = [phase.size for phase in config.sizes]
     teacher = Teacher(config.teacher, sides).to(arguments.device) if config.teacher else None
     backbone = new_backbone(recipe)
@@ -120,8 +120,8 @@ def make_trainer(
         config=config,
         shapes=classes.shapes + 1,
         teacher=teacher,
-        data_collator=PictureCollator(renderer, config),
-        train_dataset=Numbers(config.pictures),
+        data_collator=ImageCollator(renderer, config),
+        train_dataset=Numbers(config.images),
         eval_dataset=Numbers(EVALUATED, first=HELD_OUT),
         callbacks=list(callbacks),
         optimizer_cls_and_kwargs=muon(config) if config.optimizer == "muon" else None,
@@ -134,7 +134,7 @@ def make_trainer(
 def muon(config: PretrainingConfig) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
     """Muon (Jordan et al. 2024) for matrices, at rates that suit AdamW, which does the rest.
 
-    A ViT that has seen 60 thousand pictures with it is where AdamW is after twice as many or more.
+    A ViT that has seen 60 thousand images with it is where AdamW is after twice as many or more.
     """
     options = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "nesterov": True}
     return Muon, options
@@ -165,11 +165,11 @@ def training_arguments(recipe: PretrainRecipe, out: Path) -> VisionTrainingArgum
         save_total_limit=2,
         logging_steps=50,
         report_to="none",
-        # The collator makes pictures where the model is; there is nothing to copy or prefetch.
+        # The collator makes images where the model is; there is nothing to copy or prefetch.
         dataloader_num_workers=0,
         dataloader_pin_memory=False,
     )
-    steps = -(-config.pictures // (config.batch_size * arguments.world_size))
+    steps = -(-config.images // (config.batch_size * arguments.world_size))
     arguments.warmup_steps = round(steps * config.warmup)
     arguments.lr_scheduler_kwargs = {"num_decay_steps": round(steps * config.decay)}
     return arguments

@@ -1,4 +1,4 @@
-"""What a pre-training does, as strict data: a backbone, its pictures, its training."""
+"""What a pre-training does, as strict data: a backbone, its images, its training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class BackboneConfig(Section):
         return value
 
 
-class PicturesConfig(Section):
+class ImagesConfig(Section):
     """How many classes of shapes and textures there are."""
 
     shapes: PositiveInt = 64
@@ -49,7 +49,7 @@ class PicturesConfig(Section):
 
 
 class SizePhase(Section):
-    """From a share of the training on, pictures have this side."""
+    """From a share of the training on, images have this side."""
 
     start: Fraction
     size: PositiveInt
@@ -57,14 +57,14 @@ class SizePhase(Section):
         SMALLEST,
         gt=0.0,
         lt=LARGEST,
-        description="Side of the smallest shape, as a share of the picture's.",
+        description="Side of the smallest shape, as a share of the image's.",
     )
 
 
 class PretrainingConfig(Section):
     """How long, how fast, and in which order of sizes."""
 
-    pictures: PositiveInt = Field(description="Seen in all; none is seen twice.")
+    images: PositiveInt = Field(description="Seen in all; none is seen twice.")
     batch_size: PositiveInt = 64
     sizes: list[SizePhase] = Field(min_length=1)
     optimizer: Literal["adamw", "muon"] = Field(
@@ -87,7 +87,7 @@ class PretrainingConfig(Section):
     ema_decay: float = Field(0.998, ge=0.0, lt=1.0)
     clip_gradient: PositiveFloat = 1.0
     transfer: list[Literal["demo", "digits"]] = Field(
-        [], description="Pictures on which evaluations score a linear probe of the features."
+        [], description="Images on which evaluations score a linear probe of the features."
     )
     evaluate_every: PositiveInt = Field(250, description="Steps between evaluations, checkpoints.")
 
@@ -100,7 +100,7 @@ class PretrainingConfig(Section):
         return value
 
     def phase_at(self, share: float) -> SizePhase:
-        """What pictures are after this share of the training."""
+        """What images are after this share of the training."""
         return next(phase for phase in reversed(self.sizes) if phase.start <= share)
 
 
@@ -110,7 +110,7 @@ class PretrainRecipe(Section):
     description: str = ""
     seed: int = Field(0, ge=0, lt=2**32)
     backbone: BackboneConfig
-    pictures: PicturesConfig = PicturesConfig()
+    images: ImagesConfig = ImagesConfig()
     training: PretrainingConfig
 
     def to_yaml(self) -> str:
@@ -156,7 +156,7 @@ def _field_names() -> list[str]:
     sections: dict[str, type[Section]] = {
         "": PretrainRecipe,
         "backbone": BackboneConfig,
-        "pictures": PicturesConfig,
+        "images": ImagesConfig,
         "training": PretrainingConfig,
     }
     return [f"{a}.{b}".removeprefix(".") for a, part in sections.items() for b in part.model_fields]

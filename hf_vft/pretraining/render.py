@@ -1,4 +1,4 @@
-"""Pictures of shapes on surfaces, made in whole batches on whatever device trains."""
+"""Images of shapes on surfaces, made in whole batches on whatever device trains."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from hf_vft.pretraining.shapes import shape_bank
 from hf_vft.pretraining.textures import spectrum_bank
 
 CLOUD = 8192
-"""Points kept of a class; each picture shows some of them."""
+"""Points kept of a class; each image shows some of them."""
 SMALLEST, LARGEST = 0.2, 0.95
-"""Sides of shapes, as shares of the picture's."""
+"""Sides of shapes, as shares of the image's."""
 NO_TEXTURE = -100
-"""The surface of a picture with a plain ground: cross-entropy skips it."""
+"""The surface of an image with a plain ground: cross-entropy skips it."""
 
 
 @dataclass(frozen=True)
-class PictureClasses:
+class ImageClasses:
     """How many classes there are.
 
     Attributes:
-        shapes: Formulas of shapes; one more class holds the pictures that show none.
+        shapes: Formulas of shapes; one more class holds the images that show none.
         textures: Power spectra of surfaces.
     """
 
@@ -40,37 +40,37 @@ class PictureClasses:
 
 
 class Rendered(NamedTuple):
-    """A batch of pictures and what is known of them.
+    """A batch of images and what is known of them.
 
     Attributes:
-        pictures: ``[B, 3, S, S]`` with values in [-1, 1].
+        images: ``[B, 3, S, S]`` with values in [-1, 1].
         labels: ``[B, 2]``: the shape (the last class is none) and the texture (``NO_TEXTURE`` on a
             plain ground).
         mask: How much of the shape covers each pixel, in [0, 1], ``[B, S, S]``.
     """
 
-    pictures: torch.Tensor
+    images: torch.Tensor
     labels: torch.Tensor
     mask: torch.Tensor
 
 
-class PictureRenderer:
-    """Makes batches of labelled pictures from nothing but formulas and a seed.
+class ImageRenderer:
+    """Makes batches of labelled images from nothing but formulas and a seed.
 
     A batch depends on the seed, its number and the kind of device, on nothing else: training
-    that is stopped and resumed sees the same pictures.
+    that is stopped and resumed sees the same images.
 
     Args:
         classes: How many there are of each.
         seed: Decides everything.
-        device: Where pictures are made.
-        points: Of a shape in a picture.
-        empty: Share of the pictures without a shape.
+        device: Where images are made.
+        points: Of a shape in an image.
+        empty: Share of the images without a shape.
     """
 
     def __init__(
         self,
-        classes: PictureClasses,
+        classes: ImageClasses,
         *,
         seed: int,
         device: torch.device | str = "cpu",
@@ -90,10 +90,10 @@ class PictureRenderer:
         """Make a batch.
 
         Args:
-            number: Of the batch; never the same pictures twice.
+            number: Of the batch; never the same images twice.
             count: B.
             size: S, side in pixels.
-            smallest: Side of the smallest shape, as a share of the picture's.
+            smallest: Side of the smallest shape, as a share of the image's.
         """
         draw = _Draw(self.seed, number, count, self.device)
         shape = draw.integers(self.classes.shapes)
@@ -102,7 +102,7 @@ class PictureRenderer:
         shown = ~draw.chance(self.empty)
         ground = self._ground(draw, texture, plain, size)
         mask = self._mask(draw, shape, size, smallest) * shown[:, None, None]
-        pictures = _photographed(draw, _painted(draw, ground, mask, plain), size)
+        images = _photographed(draw, _painted(draw, ground, mask, plain), size)
         labels = torch.stack(
             [
                 torch.where(shown, shape, self.classes.shapes),
@@ -110,8 +110,8 @@ class PictureRenderer:
             ],
             dim=1,
         )
-        pictures = pictures.mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
-        return Rendered(pictures, labels, mask)
+        images = images.mul_(2).sub_(1).contiguous(memory_format=torch.channels_last)
+        return Rendered(images, labels, mask)
 
     def _ground(
         self, draw: _Draw, texture: torch.Tensor, plain: torch.Tensor, size: int
@@ -147,7 +147,7 @@ class PictureRenderer:
 
 
 class _Draw:
-    """Random numbers of a batch, one or more a picture."""
+    """Random numbers of a batch, one or more an image."""
 
     def __init__(self, seed: int, number: int, count: int, device: torch.device) -> None:
         state = int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
@@ -177,7 +177,7 @@ class _Draw:
 def _moved(
     draw: _Draw, x: torch.Tensor, y: torch.Tensor, smallest: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The shape bent a little, turned, stretched, and put somewhere into the picture."""
+    """The shape bent a little, turned, stretched, and put somewhere into the image."""
     for _ in range(2):
         swing, phase = draw.uniform(0.0, 0.1), draw.uniform(0.0, 2 * math.pi)
         waves = draw.uniform(1.0, 4.0)
@@ -215,10 +215,10 @@ def _painted(
     )
 
 
-def _photographed(draw: _Draw, pictures: torch.Tensor, size: int) -> torch.Tensor:
+def _photographed(draw: _Draw, images: torch.Tensor, size: int) -> torch.Tensor:
     """Uneven light, noise of a sensor, and the limits of its range."""
-    across = torch.linspace(-1, 1, size, device=pictures.device)
+    across = torch.linspace(-1, 1, size, device=images.device)
     slope = draw.uniform(-0.15, 0.15, 2)
     light = slope[:, :1, None] * across[None, :, None] + slope[:, 1:, None] * across[None, None]
     grain = (draw.uniform(0.0, 1.0).square() * 0.06)[:, None, None] * draw.normal(size, size)
-    return pictures.add_((light + grain)[:, None]).clamp_(0.0, 1.0)
+    return images.add_((light + grain)[:, None]).clamp_(0.0, 1.0)

@@ -32,12 +32,12 @@ class Teacher(nn.Module):
 
     Args:
         name: An embedded backbone, a folder or a Hub id.
-        sides: That pictures will have, in pixels.
+        sides: That images will have, in pixels.
 
     Raises:
         ModelError: If it cannot be had or read.
         RecipeError: If its features have no places, as those of a transformer on patches, or the
-            pictures do not divide into the squares that these stand for.
+            images do not divide into the squares that these stand for.
     """
 
     def __init__(self, name: str, sides: Sequence[int]) -> None:
@@ -86,7 +86,7 @@ class Imitation(nn.Module):
         self.strides = [target.stride for target in maps]
 
     def forward(self, places: torch.Tensor, side: int) -> list[torch.Tensor]:
-        """From ``[B, h, w, C]`` of pictures of this side; the places of a square are averaged."""
+        """From ``[B, h, w, C]`` of images of this side; the places of a square are averaged."""
         channels_first = places.permute(0, 3, 1, 2)
         return [
             layer(F.adaptive_avg_pool2d(channels_first, side // stride).permute(0, 2, 3, 1))

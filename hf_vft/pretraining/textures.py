@@ -14,7 +14,7 @@ def spectrum_bank(classes: int, size: int, seed: int) -> torch.Tensor:
 
     Args:
         classes: T.
-        size: Side of the pictures in pixels; a class looks the same at every size.
+        size: Side of the images in pixels; a class looks the same at every size.
         seed: Decides everything.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A ``VisionTrainer`` whose pictures are made while it trains."""
+"""A ``VisionTrainer`` whose images are made while it trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from hf_vft.pretraining.learner import coverage_loss
 from hf_vft.pretraining.recipe import PretrainingConfig
-from hf_vft.pretraining.render import NO_TEXTURE, PictureRenderer
+from hf_vft.pretraining.render import NO_TEXTURE, ImageRenderer
 from hf_vft.pretraining.teacher import Teacher, imitation_loss
 from hf_vft.pretraining.transfer import TRANSFER_SETS, TransferSet, probe_score
 from hf_vft.training.trainer import VisionTrainer
@@ -25,10 +25,10 @@ HELD_OUT = 2**40
 
 
 class Numbers(Dataset[int]):
-    """The pictures before they are made: their numbers.
+    """The images before they are made: their numbers.
 
     Args:
-        count: Of pictures.
+        count: Of images.
         first: The first one's number.
     """
 
@@ -43,26 +43,26 @@ class Numbers(Dataset[int]):
         return self.first + index
 
 
-class PictureCollator:
-    """Makes the pictures of a batch, in the process and on the device that train.
+class ImageCollator:
+    """Makes the images of a batch, in the process and on the device that train.
 
     Args:
         renderer: On the device that trains.
-        config: Says which side pictures have at which point of the training.
+        config: Says which side images have at which point of the training.
     """
 
-    def __init__(self, renderer: PictureRenderer, config: PretrainingConfig) -> None:
+    def __init__(self, renderer: ImageRenderer, config: PretrainingConfig) -> None:
         self.renderer = renderer
         self.config = config
 
     def __call__(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
         """``pixel_values`` ``[B, 3, S, S]``, ``labels`` ``[B, 2]`` and ``mask`` ``[B, S, S]``."""
         first = int(numbers[0])
-        # Held-out pictures are those of the last phase throughout, so that scores compare.
-        share = 1.0 if first >= HELD_OUT else first / self.config.pictures
+        # Held-out images are those of the last phase throughout, so that scores compare.
+        share = 1.0 if first >= HELD_OUT else first / self.config.images
         phase = self.config.phase_at(share)
         made = self.renderer.batch(first, len(numbers), phase.size, phase.smallest)
-        return {"pixel_values": made.pictures, "labels": made.labels, "mask": made.mask}
+        return {"pixel_values": made.images, "labels": made.labels, "mask": made.mask}
 
 
 class PretrainTrainer(VisionTrainer):

@@ -26,7 +26,7 @@ from hf_vft.utils.yaml_text import parse_yaml
 
 
 class DataConfig(Section):
-    """Which pictures, which columns, and how they are split."""
+    """Which images, which columns, and how they are split."""
 
     path: str | None = None
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
@@ -49,7 +49,7 @@ class DataConfig(Section):
     )
     image_column: str = "auto"
     label_column: str = Field(
-        "auto", description="A class, a list of classes, or boxes with classes, for each picture."
+        "auto", description="A class, a list of classes, or boxes with classes, for each image."
     )
     label_columns: list[str] | Auto = Field(
         "auto", description="Columns of 0 and 1, one for each class, in place of label_column."
@@ -75,10 +75,10 @@ class DataConfig(Section):
     )
     split_column: str = Field(
         "auto",
-        description="A column; none: divide all pictures anew; source: as its folders say.",
+        description="A column; none: divide all images anew; source: as its folders say.",
     )
     group_column: str | None = Field(
-        None, description="Pictures of one group (patient, part, camera roll) share a split."
+        None, description="Images of one group (patient, part, camera roll) share a split."
     )
     slice_columns: list[str] = Field(
         default_factory=list, description="Columns that the metrics are also broken down by."
@@ -86,23 +86,23 @@ class DataConfig(Section):
     validation_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     max_pixels: PositiveInt = Field(
-        100_000_000, description="Larger pictures are refused (decompression bombs)."
+        100_000_000, description="Larger images are refused (decompression bombs)."
     )
     bit_depth: Annotated[int, Field(ge=8, le=16)] | Auto = Field(
         "auto",
         description="How many bits the values of images with more than 8 bits a channel use.",
     )
-    strict: bool = Field(False, description="Stop at the first unusable picture.")
+    strict: bool = Field(False, description="Stop at the first unusable image.")
 
 
 class ImageConfig(Section):
-    """How a picture becomes the tensor that the model sees, in training and in serving."""
+    """How an image becomes the tensor that the model sees, in training and in serving."""
 
     size: PositiveInt | Auto = Field("auto", description="Side of the square input in pixels.")
     fit: Literal["auto", "processor", "squash", "pad"] = Field(
         "auto",
         description="processor: as the checkpoint says (often a centre crop, which can cut a "
-        "defect off); squash: the whole picture, aspect ratio lost; pad: the whole picture on "
+        "defect off); squash: the whole image, aspect ratio lost; pad: the whole image on "
         "a square canvas.",
     )
 
@@ -136,14 +136,14 @@ class ModelConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Random changes to training pictures; ``strength`` fills what is left on auto."""
+    """Random changes to training images; ``strength`` fills what is left on auto."""
 
     strength: Literal["none", "light", "medium", "strong", "auto"] = "auto"
     horizontal_flip: Fraction | Auto = "auto"
     vertical_flip: Fraction | Auto = "auto"
     rotation: Annotated[float, Field(ge=0.0, le=180.0)] | Auto = "auto"
     crop_scale: Fraction | Auto = Field(
-        "auto", description="Smallest share of the picture's area that a random crop keeps."
+        "auto", description="Smallest share of the image's area that a random crop keeps."
     )
     color_jitter: Fraction | Auto = "auto"
     blur: Fraction | Auto = Field("auto", description="Probability of a Gaussian blur.")
@@ -158,7 +158,7 @@ class LossConfig(Section):
 
     name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection"] = Field(
         "auto",
-        description="With several labels a picture, bce or asymmetric (Ridnik et al. 2021).",
+        description="With several labels an image, bce or asymmetric (Ridnik et al. 2021).",
     )
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     class_weights: Literal["none", "balanced"] = "none"
@@ -200,7 +200,7 @@ class StageConfig(Section):
         None, description="Epochs without a better validation score before the stage ends."
     )
     views: PositiveInt = Field(
-        1, description="Augmented copies of each picture in the feature cache of a head stage."
+        1, description="Augmented copies of each image in the feature cache of a head stage."
     )
     augment: bool = Field(True, description="Whether the recipe's augmentation is used here.")
     keep_if_better: bool = Field(
@@ -225,7 +225,7 @@ class TrainingConfig(Section):
     metric: str = Field(
         "auto",
         description="Validation score that chooses the weights: f1_macro with one label a "
-        "picture, map with several, map50 with boxes.",
+        "image, map with several, map50 with boxes.",
     )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Exponential moving average of the weights; 0 is off."
@@ -245,7 +245,7 @@ class EvaluationConfig(Section):
     thresholds: Literal["shared", "per_class"] = Field(
         "shared",
         description="Scores from which on a label or a box is an answer, chosen on validation: "
-        "one for all classes, or one for each, which needs more pictures.",
+        "one for all classes, or one for each, which needs more images.",
     )
     beta: PositiveFloat = Field(
         1.0,
@@ -253,11 +253,11 @@ class EvaluationConfig(Section):
     )
     stress: bool | Auto = Field(
         "auto",
-        description="Learn on disturbed held-out pictures how far the monitor can trust what it "
+        description="Learn on disturbed held-out images how far the monitor can trust what it "
         "estimates without labels. Auto does, but for searches of a few minutes.",
     )
     robustness: bool = Field(
-        False, description="Score test pictures with noise, blur, other light and the like, too."
+        False, description="Score test images with noise, blur, other light and the like, too."
     )
 
 

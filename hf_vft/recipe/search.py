@@ -22,14 +22,14 @@ class SearchConfig(Section):
     )
     trials: PositiveInt | None = Field(None, description="Most trials; time_budget may end first.")
     max_latency_ms: PositiveFloat | None = Field(
-        None, description="For one picture, measured on latency_device."
+        None, description="For one image, measured on latency_device."
     )
     latency_device: str | None = Field(
         None, description="Where latency is measured: cpu, cuda, …; default: where it trains."
     )
     max_params: PositiveInt | None = Field(None, description="Parameters of the whole model.")
     max_memory: Bytes | None = Field(
-        None, description="To answer for one picture: bytes, or 200MB, 1GB."
+        None, description="To answer for one image: bytes, or 200MB, 1GB."
     )
     soup: bool = Field(
         True, description="End with the average of the best trials' weights where that is better."

@@ -3,11 +3,11 @@
 ```
 log/
   production-log.json                         format and schema version
-  predictions/model=M/date=D/part-ID.parquet  a row a picture (PREDICTIONS)
+  predictions/model=M/date=D/part-ID.parquet  a row an image (PREDICTIONS)
   embeddings/model=M/date=D/part-ID.parquet   what the head saw, float16 (EMBEDDINGS)
   labels/date=D/part-ID.parquet               the truth, as it becomes known (LABELS)
   journal/ID.jsonl                            what a writer has not yet turned into parts
-  images/                                     pictures, only where the policy keeps them
+  images/                                     images, only where the policy keeps them
 ```
 
 Parquet with zstd, in Hive partitions: pandas, ``datasets``, DuckDB, Spark and Ray read a table's

@@ -25,7 +25,7 @@ _ATTEMPTS = 5  # a compaction may delete what a reader has just listed
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Embeddings of sampled pictures.
+    """Embeddings of sampled images.
 
     Attributes:
         request_ids: ``[N]``.
@@ -48,7 +48,7 @@ class ProductionLog:
 
     @classmethod
     def is_log(cls, folder: str | Path) -> bool:
-        """Whether the folder holds a production log, rather than pictures."""
+        """Whether the folder holds a production log, rather than images."""
         return (Path(folder) / MARKER).is_file()
 
     @classmethod
@@ -143,7 +143,7 @@ class ProductionLog:
         )
 
     def image_file(self, request_id: str) -> Path | None:
-        """The picture of a request, if it was kept."""
+        """The image of a request, if it was kept."""
         check_identifier(request_id)
         return next((self.folder / IMAGES / request_id[:2]).glob(f"{request_id}.*"), None)
 

@@ -40,16 +40,16 @@ Columns = Mapping[str, tuple[pa.DataType, str]]
 
 PREDICTIONS: Columns = {
     "request_id": (pa.string(), "unique; letters, digits, dot, dash and underscore"),
-    "ts_utc": (_TIME, "when the picture was answered"),
+    "ts_utc": (_TIME, "when the image was answered"),
     "model_hash": (pa.string(), "of the weights; also the partition `model=`"),
     "preprocessing_hash": (pa.string(), "of the image processor's settings"),
     "schema_version": (pa.int16(), "of this table"),
     "task": (pa.string(), "as in the recipe"),
-    "file": (pa.string(), "name of the picture, where it has one"),
-    "width": (pa.int32(), "of the picture as it came, in pixels"),
-    "height": (pa.int32(), "of the picture as it came, in pixels"),
-    "bytes": (pa.int64(), "size of the file; null for a picture in memory"),
-    "format": (pa.string(), "JPEG, PNG, ...; null for a picture in memory"),
+    "file": (pa.string(), "name of the image, where it has one"),
+    "width": (pa.int32(), "of the image as it came, in pixels"),
+    "height": (pa.int32(), "of the image as it came, in pixels"),
+    "bytes": (pa.int64(), "size of the file; null for an image in memory"),
+    "format": (pa.string(), "JPEG, PNG, ...; null for an image in memory"),
     "brightness": (pa.float32(), "mean perceived brightness, 0 to 1"),
     "contrast": (pa.float32(), "standard deviation of the grey levels, 0 to 1"),
     "sharpness": (pa.float32(), "spread of the edges in proportion to the contrast"),
@@ -71,11 +71,11 @@ PREDICTIONS: Columns = {
     "count": (pa.int32(), "labels (multi-label) or boxes (detection) that were answered"),
     "mean_score": (pa.float32(), "of the boxes"),
     "max_score": (pa.float32(), "of the boxes"),
-    "area_quantiles": (_FLOATS, "0.1, 0.5, 0.9 of the boxes' areas as shares of the picture"),
-    "boxes": (_BOXES, "in pixels of the picture: left, top, width, height"),
+    "area_quantiles": (_FLOATS, "0.1, 0.5, 0.9 of the boxes' areas as shares of the image"),
+    "boxes": (_BOXES, "in pixels of the image: left, top, width, height"),
     "latency_ms": (pa.float32(), "from the request to the answer"),
 }
-"""One row a picture. Slice columns that the user names follow, as strings."""
+"""One row an image. Slice columns that the user names follow, as strings."""
 
 EMBEDDINGS: Columns = {
     "request_id": (pa.string(), "of the prediction"),
@@ -83,7 +83,7 @@ EMBEDDINGS: Columns = {
     "model_hash": (pa.string(), "embeddings of different models cannot be compared"),
     "embedding": (pa.list_(pa.float16()), "what the head sees, after a fixed reduction"),
 }
-"""One row a sampled picture."""
+"""One row a sampled image."""
 
 LABELS: Columns = {
     "request_id": (pa.string(), "of the prediction"),

@@ -88,7 +88,7 @@ class LogWriter:
         self._write([("labels", stored("labels", {"ts_utc": now, **row})) for row in rows])
 
     def keep_image(self, request_id: str, content: bytes, suffix: str) -> Path:
-        """Keep a picture beside its row, for the monitor to show; only where policy allows it.
+        """Keep an image beside its row, for the monitor to show; only where policy allows it.
 
         Args:
             request_id: Of its row.

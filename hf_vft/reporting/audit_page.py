@@ -1,4 +1,4 @@
-"""``audit.html``: what was found in the data, with the pictures to judge it by."""
+"""``audit.html``: what was found in the data, with the images to judge it by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hf_vft.data.audit.results import Audit, DuplicateSet, Outlier
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError
 from hf_vft.reporting.audit_plots import count_bar, histogram, size_plot
-from hf_vft.reporting.pages import picture_uri, render_page
+from hf_vft.reporting.pages import image_uri, render_page
 from hf_vft.run import write_text
 from hf_vft.utils.text import counted
 
@@ -49,7 +49,7 @@ def render_audit(
 
     Args:
         audit: What was found.
-        data: The pictures that it was found in.
+        data: The images that it was found in.
         page: The file to write; it fetches nothing.
         name: Of the data, for people.
     """
@@ -69,7 +69,7 @@ def render_audit(
             audit=audit,
             tone=tone(audit),
             headline=headline(audit),
-            suspects=[(album.uri(one.picture.file), one) for one in audit.suspects[:_SUSPECTS]],
+            suspects=[(album.uri(one.image.file), one) for one in audit.suspects[:_SUSPECTS]],
             sets=[_set(one, album) for one in unexpected[:_SETS]],
             more_sets=len(unexpected) - _SETS,
             expected=len(audit.duplicates) - len(unexpected),
@@ -96,7 +96,7 @@ def headline(audit: Audit) -> str:
     """What to do, in a sentence."""
     count = Counter(finding.severity for finding in audit.findings)
     if not count["error"] and not count["warning"]:
-        return "Nothing in these pictures stands in the way of training."
+        return "Nothing in these images stands in the way of training."
     parts = [
         counted(count[severity], severity) for severity in ("error", "warning") if count[severity]
     ]
@@ -104,7 +104,7 @@ def headline(audit: Audit) -> str:
 
 
 class _Album:
-    """Thumbnails by the name of the picture."""
+    """Thumbnails by the name of the image."""
 
     def __init__(self, data: ImageData) -> None:
         self.data = data
@@ -116,7 +116,7 @@ class _Album:
         self.known: dict[str, str | None] = {}
 
     def uri(self, file: str) -> str | None:
-        """The thumbnail; None if the picture is no longer there."""
+        """The thumbnail; None if the image is no longer there."""
         if file not in self.known:
             self.known[file] = self._uri(file)
         return self.known[file]
@@ -127,7 +127,7 @@ class _Album:
         split, row = self.place[file]
         stored = self.data.splits[split][row]["image"]
         try:
-            return picture_uri(self.data.decoder(stored["bytes"] or stored["path"]))
+            return image_uri(self.data.decoder(stored["bytes"] or stored["path"]))
         except DataError:
             return None
 
@@ -139,35 +139,35 @@ class _ShownSet:
     how: str
     across: bool
     torn: bool
-    pictures: list[tuple[str | None, Any]]
+    images: list[tuple[str | None, Any]]
     more: int
 
 
 def _set(one: DuplicateSet, album: _Album) -> _ShownSet:
     """A few of a set, of every split and label one if there is room."""
     first: dict[tuple[str, str], int] = {}
-    for index, picture in enumerate(one.pictures):
-        first.setdefault((picture.split, picture.label), index)
-    order = [*first.values(), *(i for i in range(len(one.pictures)) if i not in first.values())]
-    shown = [one.pictures[index] for index in order[:_PER_SET]]
+    for index, image in enumerate(one.images):
+        first.setdefault((image.split, image.label), index)
+    order = [*first.values(), *(i for i in range(len(one.images)) if i not in first.values())]
+    shown = [one.images[index] for index in order[:_PER_SET]]
     return _ShownSet(
         how=_HOW[one.kind],
-        across=len({picture.split for picture in one.pictures}) > 1,
-        torn=len({picture.label for picture in one.pictures}) > 1,
-        pictures=[(album.uri(picture.file), picture) for picture in shown],
-        more=len(one.pictures) - len(shown),
+        across=len({image.split for image in one.images}) > 1,
+        torn=len({image.label for image in one.images}) > 1,
+        images=[(album.uri(image.file), image) for image in shown],
+        more=len(one.images) - len(shown),
     )
 
 
 def _odd(outliers: list[Outlier], album: _Album) -> Iterator[tuple[str, int, list[Any]]]:
-    """Kind of oddity, how many pictures, and the farthest of them."""
+    """Kind of oddity, how many images, and the farthest of them."""
     for kind, words in _ODD.items():
         found = [one for one in outliers if one.kind == kind]
         if found:
             yield (
                 words,
                 len(found),
-                [(album.uri(one.picture.file), one) for one in found[:_OUTLIERS]],
+                [(album.uri(one.image.file), one) for one in found[:_OUTLIERS]],
             )
 
 

@@ -15,7 +15,7 @@ _SQUARE = 300
 
 
 def histogram(spread: Spread) -> Markup:
-    """How many pictures have which value."""
+    """How many images have which value."""
     low, high = spread.edges[0], spread.edges[-1]
     span = high - low or 1.0
     most = max(spread.counts) or 1
@@ -23,7 +23,7 @@ def histogram(spread: Spread) -> Markup:
     bars = [
         Markup(
             '<rect class="fill-a" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}">'
-            "<title>{:.2f} to {:.2f}: {} pictures</title></rect>"
+            "<title>{:.2f} to {:.2f}: {} images</title></rect>"
         ).format(
             _LEFT + width * index, max(width - 1.5, 1), _BASE - _TALLEST * _shown(count, most),
             _TALLEST * _shown(count, most), spread.edges[index], spread.edges[index + 1], count,
@@ -40,12 +40,12 @@ def histogram(spread: Spread) -> Markup:
     axis = Markup('<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
         _LEFT, _WIDTH - _LEFT, _BASE, _BASE
     )
-    label = f"Histogram of {spread.name} over {sum(spread.counts)} pictures."
+    label = f"Histogram of {spread.name} over {sum(spread.counts)} images."
     return _svg(_WIDTH, _BASE + 30, label, [*bars, axis, *ticks])
 
 
 def size_plot(sizes: Sequence[Size]) -> Markup:
-    """Width against height in pixels; the area of a dot is the number of pictures."""
+    """Width against height in pixels; the area of a dot is the number of images."""
     ticks = MaxNLocator(4).tick_values(0, max(max(size.width, size.height) for size in sizes))
     end, left, top = float(ticks[-1]), 48, 12
     most = max(size.images for size in sizes)
@@ -67,7 +67,7 @@ def size_plot(sizes: Sequence[Size]) -> Markup:
     dots = [
         Markup(
             '<circle class="fill-a" opacity=".55" cx="{:.1f}" cy="{:.1f}" r="{:.1f}">'
-            "<title>{} × {}: {} pictures</title></circle>"
+            "<title>{} × {}: {} images</title></circle>"
         ).format(
             left + place(size.width), top + _SQUARE - place(size.height),
             3 + 9 * (size.images / most) ** 0.5, size.width, size.height, size.images,
@@ -77,15 +77,15 @@ def size_plot(sizes: Sequence[Size]) -> Markup:
     names = Markup('<text x="{}" y="{}" text-anchor="middle">width × height, pixels</text>').format(
         left + _SQUARE / 2, top + _SQUARE + 40
     )
-    label = f"Width against height of {sum(size.images for size in sizes)} pictures."
+    label = f"Width against height of {sum(size.images for size in sizes)} images."
     return _svg(left + _SQUARE + 16, top + _SQUARE + 48, label, [*rules, *dots, names])
 
 
 def count_bar(parts: Sequence[tuple[str, int]], most: int) -> Markup:
-    """The pictures of a class as one bar, a stretch for each split.
+    """The images of a class as one bar, a stretch for each split.
 
     Args:
-        parts: Split and number of pictures.
+        parts: Split and number of images.
         most: Of the largest class.
     """
     drawn, x = [], 0.0

@@ -1,4 +1,4 @@
-"""Pictures with true and found boxes: the worst misses, the worst false alarms, and some more."""
+"""Images with true and found boxes: the worst misses, the worst false alarms, and some more."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.box_matching import box_iou
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.reporting.mistakes import picture_of, read_predictions
-from hf_vft.reporting.pages import picture_uri
+from hf_vft.reporting.mistakes import image_of, read_predictions
+from hf_vft.reporting.pages import image_uri
 from hf_vft.run import RunDirectory
 
 SIDE = 300
-"""Longest side of a picture on the page in pixels."""
+"""Longest side of an image on the page in pixels."""
 
 RIGHT, MISSED, FALSE = (28, 126, 214), (230, 119, 0), (201, 42, 42)
 OVERLAP = 0.5
@@ -25,7 +25,7 @@ OVERLAP = 0.5
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture on the page.
+    """An image on the page.
 
     Attributes:
         uri: With its boxes drawn, as a ``data:`` address.
@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Judged:
-    """The boxes of one picture, told apart."""
+    """The boxes of one image, told apart."""
 
     file: str
     right: list[dict[str, Any]]
@@ -55,12 +55,12 @@ def report_boxes(
     *,
     split: str = "test",
 ) -> dict[str, list[Seen]]:
-    """Pictures with their boxes for the report, by heading; none where answers are no boxes.
+    """Images with their boxes for the report, by heading; none where answers are no boxes.
 
     Args:
         run: With its scores and ``reference/predictions.parquet``.
-        data: What the run was fitted on; pictures are found in it by their name.
-        limit: Pictures under each heading.
+        data: What the run was fitted on; images are found in it by their name.
+        limit: Images under each heading.
         split: Of which split.
 
     Raises:
@@ -85,7 +85,7 @@ def report_boxes(
     for heading, ones in chosen.items():
         found[heading] = []
         for one in ones[:limit]:
-            image = picture_of(data, split, number.get(one.file), side=None)
+            image = image_of(data, split, number.get(one.file), side=None)
             if image is not None:
                 found[heading].append(Seen(_drawn(image, one), one.file, _words(one)))
     return found
@@ -132,7 +132,7 @@ def _words(one: _Judged) -> str:
 
 
 def _drawn(image: Image.Image, one: _Judged) -> str:
-    """Boxes on a reduced picture: lines of two pixels whatever its size."""
+    """Boxes on a reduced image: lines of two pixels whatever its size."""
     scale = min(1.0, SIDE / max(image.size))
     small = image.convert("RGB").resize(
         (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
@@ -146,4 +146,4 @@ def _drawn(image: Image.Image, one: _Judged) -> str:
     for objects, colour in ((one.right, RIGHT), (one.missed, MISSED), (one.false, FALSE)):
         for box in _corners(objects) * scale if objects else []:
             draw.rectangle([float(v) for v in box], outline=colour, width=2)
-    return picture_uri(small, SIDE)
+    return image_uri(small, SIDE)

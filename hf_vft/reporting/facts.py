@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hf_vft.run import image_counts
+
 _DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU", "xpu": "Intel GPU"}
 
 
@@ -18,9 +20,9 @@ class ReportFacts:
         pretrained: Whether its weights had been trained before.
         parameters: How many the model has.
         lora: Settings of the adapters; empty without any.
-        source: Where the pictures are from.
-        pictures: How many each split has.
-        rejected: Unusable pictures, each with ``file`` and ``reason``.
+        source: Where the images are from.
+        images: How many each split has.
+        rejected: Unusable images, each with ``file`` and ``reason``.
         notes: What was noticed about the data and the training, a sentence each.
         warnings: What the learning curves gave away, by stage.
         device: What it was trained on.
@@ -34,7 +36,7 @@ class ReportFacts:
     parameters: int | None = None
     lora: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
-    pictures: Mapping[str, int] = field(default_factory=dict)
+    images: Mapping[str, int] = field(default_factory=dict)
     rejected: tuple[Mapping[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     warnings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class ReportFacts:
             parameters=summary.get("parameters"),
             lora=dict(summary.get("lora") or {}),
             source=str(summary.get("source") or ""),
-            pictures=dict(summary.get("pictures") or {}),
+            images=image_counts(summary),
             rejected=tuple(summary.get("rejected") or ()),
             notes=tuple(summary.get("notes") or ()),
             warnings={stage: tuple(sentences) for stage, sentences in stages.items()},

@@ -30,7 +30,7 @@ _TERMS = (
      "looking scores."),
     ("class_frequencies", "Class frequencies", "Every class as probable as it is frequent: what "
      "answering without looking scores."),
-    ("typical_boxes", "Typical boxes", "The same boxes for every picture, drawn from the training "
+    ("typical_boxes", "Typical boxes", "The same boxes for every image, drawn from the training "
      "ones: what answering without looking scores."),
     ("map50", "mAP50", "The mean over the classes of the precision at every recall; a box is "
      "right if it overlaps a true one of its class by half (IoU 0.5)."),

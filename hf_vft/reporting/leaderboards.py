@@ -58,7 +58,7 @@ def pareto_front(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]
 def _pareto(board: Leaderboard) -> Markup | None:
     rows = [r for r in board.rows if r.cost is not None and r.score is not None]
     rows = [r for r in rows if r.score is not None and r.score.value is not None]
-    # Scores on training pictures, held out in turn, do not belong on the same axis.
+    # Scores on training images, held out in turn, do not belong on the same axis.
     rows = [r for r in rows if r.kind != "probe"] or rows
     if len({_latency(row) for row in rows}) < 2:
         return None
@@ -71,7 +71,7 @@ def _pareto(board: Leaderboard) -> Markup | None:
     return scatter_plot(
         points,
         line=[(_latency(row), _score(row)) for row in front],
-        x_name=f"milliseconds a picture, {board.device}",
+        x_name=f"milliseconds an image, {board.device}",
         label=f"{metric_name(board.metric)} against latency of {len(rows)} models; "
         f"on the front: {', '.join(row.name for row in front)}.",
     )

@@ -34,24 +34,24 @@ def signed(change: Estimate) -> str:
 
 
 def curve_plot(curve: DataCurve, metric: str) -> Markup:
-    """Score over training pictures."""
+    """Score over training images."""
     scored = [p for p in curve.points if p.score.value is not None]
-    points = [(float(p.pictures), float(p.score.value or 0.0)) for p in scored]
+    points = [(float(p.images), float(p.score.value or 0.0)) for p in scored]
     return scatter_plot(
         [
-            Marked(f"{p.pictures:,} pictures: {p.score}", x, y, "a")
+            Marked(f"{p.images:,} images: {p.score}", x, y, "a")
             for p, (x, y) in zip(scored, points, strict=True)
         ],
         line=points,
-        x_name="training pictures",
-        label=f"{metric_name(metric)} of a linear probe by training pictures: "
-        + "; ".join(f"{p.pictures:,}: {p.score}" for p in scored)
+        x_name="training images",
+        label=f"{metric_name(metric)} of a linear probe by training images: "
+        + "; ".join(f"{p.images:,}: {p.score}" for p in scored)
         + ".",
     )
 
 
 def _gain(gain: Estimate, name: str) -> str:
-    said = f"{signed(gain)} {name} on the same pictures"
+    said = f"{signed(gain)} {name} on the same images"
     if gain.low is None or gain.high is None:
         return f"The linear probe is as good: it answers as the fine-tuned model does ({said})."
     if gain.low > 0:
@@ -61,7 +61,7 @@ def _gain(gain: Estimate, name: str) -> str:
     if gain.high <= NEGLIGIBLE:
         return f"The linear probe is as good: fine-tuning brought {said}."
     return (
-        f"The linear probe may be as good: fine-tuning brought {said}, and these pictures are too "
+        f"The linear probe may be as good: fine-tuning brought {said}, and these images are too "
         "few to tell."
     )
 
@@ -70,23 +70,23 @@ def _doubling(curve: DataCurve, gain: Estimate, name: str) -> str:
     half, whole = curve.points[-2], curve.points[-1]
     change = curve.doubling
     said = (
-        f"The last doubling of the training pictures ({half.pictures:,} to {whole.pictures:,}) "
+        f"The last doubling of the training images ({half.images:,} to {whole.images:,}) "
         f"gave a linear probe {signed(change)} {name}"
     )
     if change.low is not None and change.low > 0:
         more = (change.value or 0.0) > (gain.value or 0.0)
-        return f"{said}{', more than fine-tuning did' if more else ': more pictures have helped'}."
+        return f"{said}{', more than fine-tuning did' if more else ': more images have helped'}."
     if change.high is not None and change.high <= NEGLIGIBLE:
-        return f"{said}: more pictures of the same kind no longer helped it."
+        return f"{said}: more images of the same kind no longer helped it."
     return f"{said}, which may be chance."
 
 
 def _pair(pair: ClassPair) -> str:
     one, other = pair.classes
     return (
-        f"{one} and {other} are not separable in these pictures: AUROC {pair.probe} of a probe of "
-        f"the two on {pair.n:,} pictures, {pair.model} of the model; 0.5 is guessing. Look at "
-        "their labels, take pictures that show the difference, or merge them."
+        f"{one} and {other} are not separable in these images: AUROC {pair.probe} of a probe of "
+        f"the two on {pair.n:,} images, {pair.model} of the model; 0.5 is guessing. Look at "
+        "their labels, take images that show the difference, or merge them."
     )
 
 

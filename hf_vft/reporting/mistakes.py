@@ -1,4 +1,4 @@
-"""The pictures that a model got wrong, for looking at."""
+"""The images that a model got wrong, for looking at."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COLUMNS = ["file", "split", "label", "predicted", "confidence"]
 
 @dataclass(frozen=True)
 class Mistake:
-    """A picture that the model got wrong.
+    """An image that the model got wrong.
 
     Attributes:
-        image: The picture, of any size.
+        image: The image, of any size.
         file: How people call it.
         true: Its label, or labels.
         predicted: What the model said.
@@ -42,8 +42,8 @@ def worst_mistakes(
     """The rows of ``reference/predictions.parquet`` that are wrong, the surest first.
 
     Args:
-        predictions: With the columns file, split, label, predicted and confidence; where a
-            picture may have several labels, lists of them, and probabilities.
+        predictions: With the columns file, split, label, predicted and confidence; where an
+            image may have several labels, lists of them, and probabilities.
         split: Of which split.
         labels: Class names in the order of the probabilities; only lists of labels need them.
     """
@@ -77,12 +77,12 @@ def report_mistakes(
     *,
     split: str = "test",
 ) -> list[Mistake]:
-    """The worst mistakes of a run, with their pictures; none where answers are boxes.
+    """The worst mistakes of a run, with their images; none where answers are boxes.
 
     Args:
         run: With ``reference/predictions.parquet``.
-        data: What the run was fitted on; pictures are found in it by their name.
-        limit: At most so many; a picture that is no longer there makes room for the next.
+        data: What the run was fitted on; images are found in it by their name.
+        limit: At most so many; an image that is no longer there makes room for the next.
         split: Of which split.
 
     Raises:
@@ -96,7 +96,7 @@ def report_mistakes(
     for wrong in worst_mistakes(predictions, split=split, labels=data.labels).itertuples():
         if len(found) == limit:
             break
-        image = picture_of(data, split, rows.get(str(wrong.file)))
+        image = image_of(data, split, rows.get(str(wrong.file)))
         if image is not None:
             found.append(
                 Mistake(
@@ -111,7 +111,7 @@ def report_mistakes(
 
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
-    """What the run's model answered on held-out pictures.
+    """What the run's model answered on held-out images.
 
     Raises:
         RunError: If it cannot be read.
@@ -127,14 +127,14 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
     return predictions
 
 
-def picture_of(
+def image_of(
     data: ImageData,
     split: str,
     row: int | None,
     *,
     side: int | None = 2 * THUMBNAIL,
 ) -> Image.Image | None:
-    """A picture of a split, reduced to ``side``; None where it is no longer there."""
+    """An image of a split, reduced to ``side``; None where it is no longer there."""
     if row is None:
         return None
     stored = data.splits[split][row]["image"]

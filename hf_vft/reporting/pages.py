@@ -1,6 +1,6 @@
-"""What every page needs: the templates and inlined pictures.
+"""What every page needs: the templates and inlined images.
 
-A page is one file: styles, plots and pictures are inside it and nothing is fetched.
+A page is one file: styles, plots and images are inside it and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def render_page(template: str, **context: Any) -> str:
     return _environment().get_template(template).render(**context)
 
 
-def picture_uri(image: Image.Image, side: int = THUMBNAIL) -> str:
-    """A picture as a ``data:`` address, so that the page needs no other file.
+def image_uri(image: Image.Image, side: int = THUMBNAIL) -> str:
+    """An image as a ``data:`` address, so that the page needs no other file.
 
     Args:
         image: Of any size; it is not changed.

@@ -23,14 +23,14 @@ from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.leaderboards import leaderboard_parts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
-from hf_vft.reporting.pages import picture_uri, render_page
+from hf_vft.reporting.pages import image_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.reporting.pr_plots import pr_plot
 from hf_vft.run import RunDirectory, write_text
 
 # Above this a confusion matrix with numbers no longer fits a page.
 _TABLE_CLASSES = 15
-# Above this not even as a picture: the pairs alone say it.
+# Above this not even as an image: the pairs alone say it.
 _MAP_CLASSES = 100
 _SHOWN_CLASSES = 20
 _SHOWN_PAIRS = 6
@@ -94,8 +94,8 @@ def render_report(
     Args:
         run_path: Has ``metrics.json``, and may have ``history.json``, ``choices.json``,
             ``audit.json`` and ``run.json``; a part whose file is missing says so.
-        mistakes: Shown as pictures, in this order.
-        boxes: Pictures with boxes by heading, in place of the mistakes.
+        mistakes: Shown as images, in this order.
+        boxes: Images with boxes by heading, in place of the mistakes.
         facts: Where the result comes from; default: what ``run.json`` says.
 
     Returns:
@@ -127,7 +127,7 @@ def render_report(
             audit=audit,
             notices=leaks(findings) + notices(report, facts),
             boxes=boxes or {},
-            mistakes=[(picture_uri(mistake.image), mistake) for mistake in mistakes],
+            mistakes=[(image_uri(mistake.image), mistake) for mistake in mistakes],
             robustness=_robustness(run),
             **leaderboard_parts(_optional(run, run.leaderboard_file, None)),
             **_verdict_parts(report),

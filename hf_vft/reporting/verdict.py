@@ -25,8 +25,8 @@ METRIC_NAMES = {
     "map_small": "mAP of small objects",
     "map_medium": "mAP of medium objects",
     "map_large": "mAP of large objects",
-    "mar_1": "mAR, one box a picture",
-    "mar_10": "mAR, ten boxes a picture",
+    "mar_1": "mAR, one box an image",
+    "mar_10": "mAR, ten boxes an image",
     "mar_100": "mAR",
     "mar_small": "mAR of small objects",
     "mar_medium": "mAR of medium objects",
@@ -36,7 +36,7 @@ METRIC_NAMES = {
     "precision": "Precision at the threshold",
     "recall": "Recall at the threshold",
     "f1_micro": "Micro F1",
-    "f1_samples": "F1 by picture",
+    "f1_samples": "F1 by image",
     "precision_micro": "Micro precision",
     "recall_micro": "Micro recall",
     "exact_match": "All labels right",
@@ -52,7 +52,7 @@ BASELINE_NAMES = {
     "typical_boxes": "always answering the usual boxes",
 }
 BLIND = ("majority_class", "class_frequencies", "typical_boxes")
-"""Baselines that do not look at the pictures."""
+"""Baselines that do not look at the images."""
 
 LOWER_IS_BETTER = {"ece", "ece_calibrated", "log_loss", "brier"}
 
@@ -231,9 +231,9 @@ def _boxes(n: int) -> str:
 
 
 def describe_robustness(found: Robustness) -> str:
-    """What disturbed pictures cost, in a sentence."""
+    """What disturbed images cost, in a sentence."""
     if found.mean is None or found.worst is None:
-        return "What noise, blur or other light cost cannot be told from these pictures."
+        return "What noise, blur or other light cost cannot be told from these images."
     scores = "; ".join(
         f"{severity} {numbers.score(estimate.value)}"
         for severity, estimate in zip(found.severities, found.disturbed[found.worst], strict=True)

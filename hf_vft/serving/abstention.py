@@ -10,7 +10,7 @@ import pandas as pd
 from hf_vft.run import RunDirectory
 
 TARGET = 0.95
-"""How often an answer above the threshold was right on held-out pictures."""
+"""How often an answer above the threshold was right on held-out images."""
 
 _FEWEST = 10
 OTHERWISE = 0.5
@@ -38,7 +38,7 @@ class Abstention:
                 f"It is {100 * confidence:.0f} % sure; below {limit} its answers are not relied on."
             )
         return (
-            f"It is {100 * confidence:.0f} % sure. On validation pictures its answers were right "
+            f"It is {100 * confidence:.0f} % sure. On validation images its answers were right "
             f"{100 * self.accuracy:.0f} % of the time from {limit} on, and less often below."
         )
 
@@ -46,7 +46,7 @@ class Abstention:
 def abstention(run: RunDirectory, target: float = TARGET) -> Abstention:
     """The lowest threshold at which validation answers are right often enough.
 
-    Where no threshold reaches the target on at least ten pictures, the one that comes closest.
+    Where no threshold reaches the target on at least ten images, the one that comes closest.
     """
     if not run.predictions_file.is_file():
         return Abstention(OTHERWISE)

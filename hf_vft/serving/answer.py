@@ -1,4 +1,4 @@
-"""An answer to one picture, as the page and the endpoints give it."""
+"""An answer to one image, as the page and the endpoints give it."""
 
 from __future__ import annotations
 

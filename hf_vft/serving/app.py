@@ -32,7 +32,7 @@ def build_app(
     Args:
         service: What answers.
         title: Heading; the run's name by default.
-        examples: A folder of pictures to try.
+        examples: A folder of images to try.
         reports: Where ``hf-vft monitor --out`` writes, or a folder above; the newest is shown.
         gate: What stands in front of it, and knows who asks.
 

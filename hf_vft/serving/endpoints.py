@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft.data.sources.archives import count_images, unpack
-from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError, ModelError
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import RateLimit
@@ -59,57 +59,57 @@ class Endpoints:
         return {call.__name__: call for call in found}
 
     def predict(
-        self, picture: str, slices: dict[str, Any] | None = None, request: Any = None
+        self, image: str, slices: dict[str, Any] | None = None, request: Any = None
     ) -> dict[str, Any]:
-        """Say what a picture shows.
+        """Say what an image shows.
 
         Args:
-            picture: The picture file.
+            image: The image file.
             slices: Values of the run's slice columns, such as {"camera": "top"}; they are logged.
             request: Who asks.
 
         Returns:
             request_id, which feedback takes
-            one label a picture has: label, calibrated confidence, sure, reason and scores
+            one label an image has: label, calibrated confidence, sure, reason and scores
             (what is not sure counts as no answer)
             several labels have: labels and scores
             boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
         with self._asked(request):
-            return self._service.predict(self._given(picture), slices).as_dict()
+            return self._service.predict(self._given(image), slices).as_dict()
 
-    def explain(self, picture: str, label: str | None = None, request: Any = None) -> Any:
-        """Show why: which parts of a picture speak for a label, or the boxes that were found.
+    def explain(self, image: str, label: str | None = None, request: Any = None) -> Any:
+        """Show why: which parts of an image speak for a label, or the boxes that were found.
 
         Args:
-            picture: The picture file.
+            image: The image file.
             label: One of the model's labels; empty for the answer itself.
             request: Who asks.
 
         Returns:
-            The picture with a heat map or boxes over it.
+            The image with a heat map or boxes over it.
         """
         with self._asked(request):
-            return self._service.explain(self._given(picture), _text(label) or None)
+            return self._service.explain(self._given(image), _text(label) or None)
 
     def predict_batch(
         self, files: list[str], slices: dict[str, Any] | None = None, request: Any = None
     ) -> list[dict[str, Any]]:
-        """Say what many pictures show.
+        """Say what many images show.
 
         Args:
-            files: Picture files, or zip files of pictures; the server limits how many.
-            slices: Values of the run's slice columns, the same for all pictures.
+            files: Image files, or zip files of images; the server limits how many.
+            slices: Values of the run's slice columns, the same for all images.
             request: Who asks.
 
         Returns:
-            A row a picture: file, and the fields of /predict, or error.
+            A row an image: file, and the fields of /predict, or error.
         """
         with (
             self._asked(request, 0),
             tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch,
         ):
-            found = self._pictures(files, Path(scratch), request)
+            found = self._images(files, Path(scratch), request)
             answers = self._service.predict_many([path for _, path in found], slices)
             return [
                 {"file": name}
@@ -118,7 +118,7 @@ class Endpoints:
             ]
 
     def feedback(self, request_id: str, label: Any, request: Any = None) -> str:
-        """Say what a picture really shows; it becomes a label of the production log.
+        """Say what an image really shows; it becomes a label of the production log.
 
         Args:
             request_id: Of the answer.
@@ -136,12 +136,12 @@ class Endpoints:
         return f"Thank you: kept as {escape(told or 'none of the labels')}."
 
     def drawn(
-        self, picture: str, answer: Any, threshold: float | None, only: str, request: Any = None
+        self, image: str, answer: Any, threshold: float | None, only: str, request: Any = None
     ) -> Any:
-        """Boxes of an answer over its picture, from a score on; for the page alone."""
+        """Boxes of an answer over its image, from a score on; for the page alone."""
         with self._asked(request):
             boxes = [one for one in over(boxes_of(answer), threshold) if only in ("", one.label)]
-            return self._service.drawn(self._given(picture), boxes)
+            return self._service.drawn(self._given(image), boxes)
 
     @contextmanager
     def _asked(self, request: Any, cost: int = 1) -> Iterator[None]:
@@ -161,10 +161,10 @@ class Endpoints:
 
     def _given(self, path: str | None) -> Path:
         if not path:
-            raise DataError("there is no picture.")
+            raise DataError("there is no image.")
         return self._uploads.admitted(path)
 
-    def _pictures(
+    def _images(
         self, files: Sequence[str] | None, scratch: Path, request: Any
     ) -> list[tuple[str, Path]]:
         """Name and path of every image; zip files are unpacked once their images are counted."""
@@ -174,9 +174,9 @@ class Endpoints:
         with _named(zips, scratch):
             expected = sum(count_images(file) if file in zips else 1 for file in given)
             if not expected:
-                raise DataError("there are no pictures.")
+                raise DataError("there are no images.")
             if expected > most:
-                raise DataError(f"{expected:,} pictures are too many; the limit is {most}.")
+                raise DataError(f"{expected:,} images are too many; the limit is {most}.")
             self._count(request, expected)
             found: list[tuple[str, Path]] = []
             for file in given:
@@ -184,7 +184,7 @@ class Endpoints:
                     folder = unpack(
                         file, scratch, max_bytes=self._limits.upload_mb * MB, max_files=4 * most
                     )
-                    inside = [path for path in visible_files(folder) if is_picture_name(path)]
+                    inside = [path for path in visible_files(folder) if is_image_name(path)]
                     found += [(str(path.relative_to(folder)), path) for path in inside]
                 else:
                     found.append((file.name, file))

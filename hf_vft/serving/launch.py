@@ -156,9 +156,9 @@ def serve(
             address that it was asked from; callers are told apart by what the outermost appended.
         origins: Other origins whose pages may ask, such as ``https://app.example.com``.
         frames: Other origins whose pages may show the app in a frame.
-        keep_images: Whether pictures are kept beside the log.
-        embeddings: Share of the pictures whose embedding is logged.
-        examples: A folder of pictures to try.
+        keep_images: Whether images are kept beside the log.
+        embeddings: Share of the images whose embedding is logged.
+        examples: A folder of images to try.
         reports: Where ``hf-vft monitor --out`` writes; ``RUN/monitoring`` by default.
 
     Returns:

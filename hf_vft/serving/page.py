@@ -59,7 +59,7 @@ _KINDS = {"none": "sure", "retrain": "bad"}
 
 IDLE = (
     '<div class="vft-card idle" role="status"><p class="vft-kind">Answer</p>'
-    "<p>Drop a picture, paste one, or take one with the camera.</p></div>"
+    "<p>Drop an image, paste one, or take one with the camera.</p></div>"
 )
 
 
@@ -133,7 +133,7 @@ def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
     kind = _KINDS.get(verdict["action"], "unsure")
     told = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
     todo = _with_commands(" ".join(str(line) for line in verdict["todo"]))
-    when = f"{written}, {verdict['rows']:,} pictures in the newest window" if written else ""
+    when = f"{written}, {verdict['rows']:,} images in the newest window" if written else ""
     return (
         f'<div class="vft-card {kind}"><p class="vft-kind">Retrain? {escape(when)}</p>'
         f'<p class="vft-answer vft-headline">{escape(verdict["headline"])}</p><ul>{told}</ul>'

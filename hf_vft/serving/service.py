@@ -19,7 +19,7 @@ from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
-from hf_vft.explain.overlay import on_picture, overlay, reduced, seen_frame
+from hf_vft.explain.overlay import on_image, overlay, reduced, seen_frame
 from hf_vft.inference.log_rows import Recorder, Shown
 from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
@@ -57,8 +57,8 @@ class Service:
     Args:
         run: Finished.
         log: Folder of the production log; None keeps none.
-        keep_images: Whether the pictures are kept beside the log.
-        embeddings: Share of the pictures whose embedding is logged, 0 to 1; the monitor compares
+        keep_images: Whether the images are kept beside the log.
+        embeddings: Share of the images whose embedding is logged, 0 to 1; the monitor compares
             at most 3,000 of a window.
         top: Labels of an answer.
         limits: How much memory and time images may take.
@@ -101,14 +101,14 @@ class Service:
         return isinstance(self.task, ObjectDetection)
 
     def predict(self, path: str | Path, slices: Mapping[str, Any] | None = None) -> Served:
-        """Answer a picture file. When this returns, the answer is in the log.
+        """Answer an image file. When this returns, the answer is in the log.
 
         Args:
-            path: The picture.
+            path: The image.
             slices: Values of the run's slice columns, such as the camera; they are logged.
 
         Raises:
-            DataError: If the file is no picture, or too large, or there is no such column.
+            DataError: If the file is no image, or too large, or there is no such column.
         """
         return self._batcher.submit(self._asked(path, self._checked(slices))).result()
 
@@ -126,13 +126,13 @@ class Service:
         return [one if isinstance(one, DataError) else one.result() for one in waiting]
 
     def explain(self, path: str | Path, label: str | None = None) -> Image.Image:
-        """The picture with what speaks for a label over it, by default for the best one.
+        """The image with what speaks for a label over it, by default for the best one.
 
         A detector shows the boxes that it answers with, of the label or of all.
 
         Raises:
-            DataError: If the file is no picture, or there is no such label.
-            ModelError: If the model keeps no map of the picture.
+            DataError: If the file is no image, or there is no such label.
+            ModelError: If the model keeps no map of the image.
         """
         if label:
             self._check_labels([label])
@@ -153,10 +153,10 @@ class Service:
         scale = image.width / size[0], image.height / size[1]
         left, top, right, bottom = frame
         there = (left * scale[0], top * scale[1], right * scale[0], bottom * scale[1])
-        return overlay(image, on_picture(heat, there, image.size))
+        return overlay(image, on_image(heat, there, image.size))
 
     def drawn(self, path: str | Path, objects: Sequence[DetectedObject]) -> Image.Image:
-        """The picture with boxes over it."""
+        """The image with boxes over it."""
         content = self._content(path)
         with self._decoding.room_for(content):
             image = self._read(content).image
@@ -169,7 +169,7 @@ class Service:
 
         Args:
             request_id: Of the answer.
-            label: The class; all that are in the picture, maybe none, where there can be several.
+            label: The class; all that are in the image, maybe none, where there can be several.
 
         Raises:
             DataError: If the request or a label cannot be one of ours, or no log is kept.

@@ -13,7 +13,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
-from hf_vft.serving.inputs import HIDDEN, example_inputs, picture_input, slice_inputs
+from hf_vft.serving.inputs import HIDDEN, example_inputs, image_input, slice_inputs
 from hf_vft.serving.mcp import describe_files
 from hf_vft.serving.service import Service
 from hf_vft.tasks.detection import FLOOR
@@ -32,11 +32,11 @@ FRESH = 5.0
 
 
 def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
-    """One picture: the answer, why, and what a person says of it."""
+    """One image: the answer, why, and what a person says of it."""
     several = service.abstention is None
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
-            picture = picture_input(gr)
+            image = image_input(gr)
             start = _lowest(service)
             slider = gr.Slider(
                 FLOOR, 1.0, start, step=0.01, label="Boxes from a score of", elem_id="threshold",
@@ -49,15 +49,15 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
                 info="Empty: all." if service.finds_boxes else "Empty: the answer.",
             )
             slices = slice_inputs(gr, service)
-            example_inputs(gr, picture, examples)
+            example_inputs(gr, image, examples)
         with gr.Column(scale=6, min_width=300):
             card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
                 label="What was found" if service.finds_boxes else "Why: what speaks for it",
                 interactive=False,
-                alt_text="The picture with boxes over it"
+                alt_text="The image with boxes over it"
                 if service.finds_boxes
-                else "The picture with a heat map of what speaks for the answer",
+                else "The image with a heat map of what speaks for the answer",
                 elem_id="heat",
                 buttons=["download", "fullscreen"],
                 height=340,
@@ -65,7 +65,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             )
             with gr.Group(visible=HIDE) as ask:
                 choose = gr.CheckboxGroup if several else gr.Radio
-                question = "What is in the picture?" if several else "Right or wrong? It is …"
+                question = "What is in the image?" if several else "Right or wrong? It is …"
                 truth = choose(service.labels, label=question, elem_id="truth")
                 send = gr.Button("Send feedback", variant="secondary", elem_id="send")
                 thanks = gr.Markdown("", elem_id="thanks")
@@ -73,7 +73,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     number = gr.Textbox(visible=False, label="request_id")
 
     def answered(path: str | None, given: Any, request: Any) -> dict[str, Any] | None:
-        """Nothing for a picture that was taken away, which is an input too."""
+        """Nothing for an image that was taken away, which is an input too."""
         return calls["predict"](path, given, request) if path else None
 
     def explained(path: str | None, target: str, request: Any) -> Any:
@@ -96,33 +96,33 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     ) -> tuple[Any, str]:
         """Other boxes of the same answer; the model is not asked again."""
         least = None if abs(threshold - start) < 1e-9 else threshold
-        image = calls["drawn"](path, found, least, only, request) if path and found else None
-        return image, page.answer_card(found, least)
+        drawn_image = calls["drawn"](path, found, least, only, request) if path and found else None
+        return drawn_image, page.answer_card(found, least)
 
     for call in (answered, explained, redraw):  # Gradio tells who asks for it by its type
         call.__annotations__["request"] = gr.Request
     endpoint = gr.Button(visible=False)
     endpoint.click(
         calls["predict"],
-        [picture, slices],
+        [image, slices],
         answer,
         api_name="predict",
     )
-    endpoint.click(calls["explain"], [picture, label], heat, api_name="explain")
+    endpoint.click(calls["explain"], [image, label], heat, api_name="explain")
     draw: Callable[..., Any]
     if service.finds_boxes:
-        draw, given, drawn = redraw, [picture, answer, slider, label], [heat, card]
+        draw, given, drawn = redraw, [image, answer, slider, label], [heat, card]
         again = [slider.input, label.input]  # its release is not told of by keyboard
     else:
-        draw, given, drawn, again = explained, [picture, label], [heat], [label.input]
+        draw, given, drawn, again = explained, [image, label], [heat], [label.input]
     for changed in again:
         changed(
             draw, given, drawn,
             trigger_mode="always_last", **HIDDEN,
         )  # fmt: skip
-    # Its input is told of before a picture that is taken away is gone; of examples there is none.
+    # Its input is told of before an image that is taken away is gone; of examples there is none.
     (
-        picture.change(answered, [picture, slices], answer, **HIDDEN)
+        image.change(answered, [image, slices], answer, **HIDDEN)
         .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
         .success(lambda found: gr.Image(visible=_if(found)), answer, heat, **HIDDEN)
         .success(draw, given, drawn, **HIDDEN)
@@ -131,9 +131,9 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
 
 
 def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
-    """Many pictures: a table and a CSV file."""
+    """Many images: a table and a CSV file."""
     files = gr.File(
-        label=f"Up to {service.limits.batch_images} pictures, or a zip",
+        label=f"Up to {service.limits.batch_images} images, or a zip",
         file_count="multiple",
         type="filepath",
         elem_id="files",

@@ -1,7 +1,7 @@
 """What differs between kinds of labels, behind one interface.
 
 The trainer, the stages and the pipeline never ask which task they serve; they ask the task.
-*Outputs* are what a model says of N pictures as arrays, before any answer is made of it: logits
+*Outputs* are what a model says of N images as arrays, before any answer is made of it: logits
 ``[N, C]``, or whatever else the task's other methods understand. *Values* are the labels as the
 column ``label`` of a split holds them.
 """
@@ -28,9 +28,9 @@ from hf_vft.tasks.predictions import Calibration, Prediction
 NO_ESTIMATE = (
     "evaluation.stress",
     False,
-    "the monitor estimates accuracy without labels where a picture has one label",
+    "the monitor estimates accuracy without labels where an image has one label",
 )
-"""For tasks whose pictures have several."""
+"""For tasks whose images have several."""
 
 
 class Task(ABC):
@@ -86,11 +86,11 @@ class Task(ABC):
         return load_model(checkpoint, self.auto_class, problem_type=self.problem_type, **options)
 
     def plain(self, processor: Any) -> Any:
-        """What validation and serving do to a picture: the processor alone."""
+        """What validation and serving do to an image: the processor alone."""
         return eval_transform(processor)
 
     def random(self, processor: Any, augment: AugmentConfig) -> Any:
-        """What training does to a picture: random changes, then the processor."""
+        """What training does to an image: random changes, then the processor."""
         return train_transform(processor, augment)
 
     @abstractmethod
@@ -105,7 +105,7 @@ class Task(ABC):
         return self.loss(outputs, labels, **options), self.answers(outputs, config_of(model))
 
     def answers(self, outputs: Mapping[str, Any], config: Any) -> dict[str, torch.Tensor]:
-        """What of a model's output the answer is made of, each with a row a picture."""
+        """What of a model's output the answer is made of, each with a row an image."""
         return {"logits": outputs["logits"]}
 
     @abstractmethod
@@ -121,12 +121,12 @@ class Task(ABC):
         """What training minimises, a scalar."""
 
     @abstractmethod
-    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+    def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
         """Weights that make up for rare classes.
 
         Args:
-            counts: Training pictures that show each class.
-            pictures: Training pictures in all.
+            counts: Training images that show each class.
+            images: Training images in all.
         """
 
     @abstractmethod
@@ -176,7 +176,7 @@ class Task(ABC):
 
     @abstractmethod
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
-        """Outputs for ``n`` pictures of what answers without looking, by name."""
+        """Outputs for ``n`` images of what answers without looking, by name."""
 
     def outputs(self, predictions: Any) -> Any:
         """What the Trainer has gathered of `forward`, in double precision."""
@@ -187,7 +187,7 @@ class Task(ABC):
     def calibrate(
         self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
     ) -> Calibration:
-        """Fit temperature and thresholds on validation pictures."""
+        """Fit temperature and thresholds on validation images."""
 
     @abstractmethod
     def evaluate(
@@ -215,10 +215,10 @@ class Task(ABC):
         """The answers that people see.
 
         Args:
-            outputs: Of N pictures.
+            outputs: Of N images.
             names: Class names; the position is the id.
             calibration: Of the run.
-            sizes: Width and height of each picture in pixels; only boxes need them.
+            sizes: Width and height of each image in pixels; only boxes need them.
         """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""One label a picture."""
+"""One label an image."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ImageClassification(Task):
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Stack the tensors of the rows, and the labels (or ``label``) as ids, if there are any.
 
-        Pictures may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
+        Images may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
         """
         return stacked(rows, torch.long)
 
@@ -67,7 +67,7 @@ class ImageClassification(Task):
             class_weights=class_weights,
         )
 
-    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+    def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
         """Inverse to the frequency of each class."""
         return balanced_class_weights(list(counts))
 

@@ -1,7 +1,7 @@
 """Boxes with a class each.
 
 Outputs are a tuple: scores of every class for each query of the model, ``[N, Q, C]`` in [0, 1], and
-their boxes ``[N, Q, 4]``: centre, width and height in shares of the picture's sides. Labels of a
+their boxes ``[N, Q, 4]``: centre, width and height in shares of the image's sides. Labels of a
 batch are ``[B, M, 5]``: class and box, with rows of the class -100 at the end of short ones. So
 both are plain arrays, which the Trainer gathers over processes like any others.
 """
@@ -37,7 +37,7 @@ from hf_vft.tasks.base import NO_ESTIMATE, Task, config_of
 from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
 
 MOST = 100
-"""Boxes of a picture that are looked at, the surest first."""
+"""Boxes of an image that are looked at, the surest first."""
 
 FLOOR = 0.05
 """Boxes with a lower score are not even shown to a slider."""
@@ -81,11 +81,11 @@ class ObjectDetection(Task):
         return eval_box_transform(processor)
 
     def random(self, processor: Any, augment: AugmentConfig) -> BoxTransform:
-        """Random changes to picture and boxes, then the processor."""
+        """Random changes to image and boxes, then the processor."""
         return train_box_transform(processor, augment)
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Stack the pictures, and the boxes padded to the most of one picture."""
+        """Stack the images, and the boxes padded to the most of one image."""
         batch = {"pixel_values": torch.stack([row["pixel_values"] for row in rows])}
         if "labels" in rows[0]:
             batch["labels"] = padded([row["labels"] for row in rows])
@@ -114,7 +114,7 @@ class ObjectDetection(Task):
         scores, boxes = predictions
         return np.asarray(scores, dtype=np.float64), np.asarray(boxes, dtype=np.float64)
 
-    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+    def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
         """There are none in these losses."""
         raise RecipeError(f"loss.class_weights: {self.name} has none; leave it at none.")
 
@@ -133,7 +133,7 @@ class ObjectDetection(Task):
         return {name: float(np.nan_to_num(overall[name][0])) for name in ("map50", "map")}
 
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
-        """The same boxes for every picture, drawn from the training ones."""
+        """The same boxes for every image, drawn from the training ones."""
         rows = [
             (value["category"][i], *_relative(value["bbox"][i], value["size"]))
             for value in train
@@ -240,12 +240,12 @@ def as_targets(labels: torch.Tensor) -> list[dict[str, torch.Tensor]]:
 def surest(
     scores: np.ndarray, boxes: np.ndarray, *, sizes: Sequence[Sequence[int]] | None = None
 ) -> list[Boxes]:
-    """The surest boxes of each picture, a query may answer with several classes.
+    """The surest boxes of each image, a query may answer with several classes.
 
     Args:
         scores: ``[N, Q, C]``.
         boxes: ``[N, Q, 4]``, shares of the sides.
-        sizes: Width and height of each picture in pixels; without them the shares are kept.
+        sizes: Width and height of each image in pixels; without them the shares are kept.
     """
     n, _, n_classes = scores.shape
     flat = scores.reshape(n, -1)
@@ -276,7 +276,7 @@ def _true_boxes(corners: np.ndarray, classes: np.ndarray) -> Boxes:
 
 
 def _corners(boxes: np.ndarray, size: Sequence[float]) -> np.ndarray:
-    """Centre, width and height in shares to corners in pixels, within the picture."""
+    """Centre, width and height in shares to corners in pixels, within the image."""
     half = boxes[:, 2:] / 2
     corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
     return np.asarray(np.clip(corners, 0.0, 1.0) * np.array([*size, *size], dtype=np.float64))

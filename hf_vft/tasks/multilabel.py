@@ -1,4 +1,4 @@
-"""Several labels a picture."""
+"""Several labels an image."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ class MultiLabelClassification(Task):
             class_weights=class_weights,
         )
 
-    def class_weights(self, counts: Sequence[int], pictures: int) -> list[float]:
+    def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
         """How many times as often each class is absent as present."""
-        return positive_weights(counts, pictures)
+        return positive_weights(counts, images)
 
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """Mean average precision and F1."""

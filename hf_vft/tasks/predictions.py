@@ -1,4 +1,4 @@
-"""What a model says of a picture, in one form for every task.
+"""What a model says of an image, in one form for every task.
 
 A `Prediction` is what ``hf-vft predict`` prints, the Space shows and the production log keeps. It
 is made by `Task.predictions` from the model's outputs and the `Calibration` of the run, and by
@@ -18,7 +18,7 @@ from hf_vft.evaluation.results import EvalReport
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted on validation pictures to turn outputs into answers.
+    """What was fitted on validation images to turn outputs into answers.
 
     Attributes:
         temperature: Logits are divided by it.
@@ -43,7 +43,7 @@ class DetectedObject:
     Attributes:
         label: Class name.
         score: In [0, 1].
-        box: Left, top, right and bottom in pixels of the picture.
+        box: Left, top, right and bottom in pixels of the image.
         answered: Whether the score reaches the threshold of the class. The others are there for a
             slider, and for the log.
     """
@@ -61,7 +61,7 @@ class DetectedObject:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one picture.
+    """The answer to one image.
 
     Attributes:
         labels: What is answered, the surest first: one class; those over their thresholds, maybe

@@ -12,7 +12,7 @@ class VisionTrainingArguments(TrainingArguments):
     """All of ``transformers.TrainingArguments``, and the fields below.
 
     ``label_smoothing_factor`` is honoured together with mixup, cutmix and class weights.
-    Columns are kept by default, since pictures are decoded from columns that no model's
+    Columns are kept by default, since images are decoded from columns that no model's
     ``forward`` names.
     """
 
@@ -42,7 +42,7 @@ class VisionTrainingArguments(TrainingArguments):
     mixup_alpha: float = field(default=0.0, metadata={"help": "Beta parameter; 0 is off."})
     cutmix_alpha: float = field(default=0.0, metadata={"help": "Beta parameter; 0 is off."})
     class_weights: list[float] | None = field(
-        default=None, metadata={"help": "One weight a class, of mean one over the pictures."}
+        default=None, metadata={"help": "One weight a class, of mean one over the images."}
     )
     loss_name: str = field(
         default="auto", metadata={"help": "One of the losses of the task; by default its first."}

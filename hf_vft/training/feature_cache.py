@@ -1,7 +1,7 @@
 """Features of a frozen backbone on disk, by content.
 
 A file is named after everything that its numbers depend on: the weights, buffers and
-configuration of the model, the pictures, the transform, the seed, the precision, the kind of
+configuration of the model, the images, the transform, the seed, the precision, the kind of
 device, the versions of what computes them. Whatever changes, the name changes; nothing stale is
 ever read. A damaged file is made again, and those that were not used for longest make room.
 """
@@ -46,7 +46,7 @@ Collate = Callable[[Any], dict[str, Any]]
 
 
 class CachedFeatures(Dataset[dict[str, Any]]):
-    """Features in place of pictures, one augmented view of each picture per epoch.
+    """Features in place of images, one augmented view of each image per epoch.
 
     Args:
         views: ``[V, N, …]``; epoch e shows view e modulo V.
@@ -69,17 +69,17 @@ class CachedFeatures(Dataset[dict[str, Any]]):
         return {"features": self.views[self._view, index], "labels": self.labels[index]}
 
 
-def content_of(fingerprint: str, pictures: str, processor: Any) -> str:
-    """What the pictures of a data set and their transform are, for `cached_features`.
+def content_of(fingerprint: str, images: str, processor: Any) -> str:
+    """What the images of a data set and their transform are, for `cached_features`.
 
     Args:
         fingerprint: Of the data.
-        pictures: Which of them, and how they are changed; the split alone where they are not.
+        images: Which of them, and how they are changed; the split alone where they are not.
         processor: Makes the model's input of them.
     """
     shown = {
         "data": fingerprint,
-        "content": pictures,
+        "content": images,
         "processor": json.loads(processor.to_json_string()),
     }
     return json.dumps(shown, sort_keys=True)
@@ -98,7 +98,7 @@ def cached_features(
     cache_dir: Path | None = None,
     on_view: Callable[[int, int], None] | None = None,
 ) -> torch.Tensor:
-    """Features of every picture, from the cache or computed by all processes together.
+    """Features of every image, from the cache or computed by all processes together.
 
     Args:
         model: Its head's input is what is kept.
@@ -106,7 +106,7 @@ def cached_features(
         content: From `content_of`; part of the file's name.
         collate: Rows to a batch.
         views: How many epochs' worth.
-        batch_size: Pictures at a time.
+        batch_size: Images at a time.
         num_workers: Loader processes.
         dtype: For autocast.
         cache_dir: By default the user's cache folder.
@@ -159,11 +159,11 @@ def backbone_fingerprint(model: nn.Module) -> str:
 def _compute(
     model: nn.Module, dataset: VisionDataset, *, dtype: torch.dtype | None, **loader_options: Any
 ) -> torch.Tensor:
-    """Every process takes every N-th picture; all end up with all features, in order."""
+    """Every process takes every N-th image; all end up with all features, in order."""
     state = PartialState()
     world, rank, total = state.num_processes, state.process_index, len(dataset)
     share = -(-total // world)
-    # The last shares are padded with the last picture: gathering wants equal sizes.
+    # The last shares are padded with the last image: gathering wants equal sizes.
     mine = [min(position * world + rank, total - 1) for position in range(share)]
     loader = DataLoader(Subset(dataset, mine), **loader_options)
     features = head_inputs(model, loader, dtype=dtype)

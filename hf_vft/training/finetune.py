@@ -65,7 +65,7 @@ class FineTuning:
     Args:
         context: What the stages share.
         loaded: The model with its new head, and its processor.
-        data: Divided pictures.
+        data: Divided images.
         probe: The linear probe, where it was fitted before.
 
     Raises:
@@ -112,7 +112,7 @@ class FineTuning:
                 self._adapt(notes)
             if self._mixing_is_lost(stage):
                 notes.append(
-                    f"Stage {stage.name} learned without mixup and cutmix, which mix pictures, "
+                    f"Stage {stage.name} learned without mixup and cutmix, which mix images, "
                     "from cached features; training.cache_features=false has them."
                 )
             stages.append(self._stage(stage))
@@ -174,7 +174,7 @@ class FineTuning:
         if fitted.cv_log_loss is None:
             notes.append(
                 "The penalty of the linear probe is a usual one, not a tested one: too few "
-                "pictures, or groups, of a class to cross-validate."
+                "images, or groups, of a class to cross-validate."
             )
         if self.pretrained and not self.recipe.model.keep_head:
             # Random features soon are other ones, and a head that fits them is in the way.
@@ -182,10 +182,10 @@ class FineTuning:
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
 
     def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:
-        """What the last linear layer sees of each picture, ``[N, D]``, from the cache if there.
+        """What the last linear layer sees of each image, ``[N, D]``, from the cache if there.
 
         Args:
-            dataset: Pictures of this run's data.
+            dataset: Images of this run's data.
             content: Which, and how they were changed.
         """
         return self._last_features(self._features(dataset, content, views=1)[0])
@@ -220,7 +220,7 @@ class FineTuning:
         return self._is_cached(stage) and stage.augment and mixes
 
     def _head_stage(self, stage: StageConfig) -> StageResult:
-        """The same training, on what the frozen backbone made of the pictures."""
+        """The same training, on what the frozen backbone made of the images."""
         views = min(stage.views, max(1, round(stage.epochs))) if stage.augment else 1
         change = f"train {self.recipe.augment.model_dump_json()}" if stage.augment else "train"
         shown = self.dataset("train", self.random if stage.augment else self.plain)

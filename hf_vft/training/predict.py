@@ -25,11 +25,11 @@ def predict_logits(
     batch_size: int,
     num_workers: int = 0,
 ) -> tuple[Any, np.ndarray]:
-    """Predict every picture once, in order, also when the split does not divide evenly.
+    """Predict every image once, in order, also when the split does not divide evenly.
 
     Args:
         model: In the precision of its weights, as plain transformers would run it.
-        data: Pictures or features, with labels.
+        data: Images or features, with labels.
         task: What the labels mean.
         batch_size: Of each process.
         num_workers: Loader processes.

@@ -119,7 +119,7 @@ def run_stage(
         stage: This one.
         model: On entry as the last stage left it; on return the best weights. For a head stage
             on cached features, the head alone.
-        train_data: Pictures or features, with labels; only pictures are mixed.
+        train_data: Images or features, with labels; only images are mixed.
         eval_data: The validation split.
     """
     folder = context.folder / stage.name
@@ -129,7 +129,7 @@ def run_stage(
     watch = Watch(context.display, stage.name, stage.train, context.recipe.training.metric)
     started = time.monotonic()
     metric = context.recipe.training.metric
-    args = for_this_process(_arguments(context, stage, folder, pictures=len(train_data)))
+    args = for_this_process(_arguments(context, stage, folder, images=len(train_data)))
     set_seed(context.recipe.seed)
     trained = to_train(model, context.recipe)
     trainer = VisionTrainer(
@@ -169,7 +169,7 @@ def run_stage(
 
 
 def per_process(batch_size: int | str, processes: int, setting: str = "training.batch_size") -> int:
-    """Each process's share of a batch, at least one picture.
+    """Each process's share of a batch, at least one image.
 
     Args:
         batch_size: Of all processes together.
@@ -195,7 +195,7 @@ def save_atomically(model: nn.Module, path: Path) -> None:
 
 
 def _arguments(
-    context: StageContext, stage: StageConfig, folder: Path, *, pictures: int
+    context: StageContext, stage: StageConfig, folder: Path, *, images: int
 ) -> VisionTrainingArguments:
     """The stage in the words of the Trainer."""
     recipe, world = context.recipe, PartialState().num_processes
@@ -208,9 +208,9 @@ def _arguments(
         per_device_eval_batch_size=per_process(
             recipe.training.eval_batch_size, world, "training.eval_batch_size"
         ),
-        # A last batch of other size would weigh its pictures differently, and with several
+        # A last batch of other size would weigh its images differently, and with several
         # processes it would be filled up with repeats.
-        dataloader_drop_last=pictures >= int(recipe.training.batch_size),
+        dataloader_drop_last=images >= int(recipe.training.batch_size),
         learning_rate=float(stage.learning_rate),
         head_learning_rate=stage.head_learning_rate,
         layer_decay=stage.layer_decay,

@@ -44,7 +44,7 @@ class VisionTrainer(Trainer):
     Args:
         model: What to train.
         args: Includes what is trained, and at which rates.
-        task: What the labels mean; by default one class a picture.
+        task: What the labels mean; by default one class an image.
         **kwargs: As for ``transformers.Trainer``; the collator and the metrics come from the
             task unless given.
     """
@@ -65,7 +65,7 @@ class VisionTrainer(Trainer):
         kwargs.setdefault("data_collator", self.task.collate)
         kwargs.setdefault("compute_metrics", self._epoch_metrics)
         with warnings.catch_warnings():
-            # For several labels a picture the Trainer has none; the loss below does.
+            # For several labels an image the Trainer has none; the loss below does.
             warnings.filterwarnings("ignore", "Label smoothing", UserWarning)
             super().__init__(model, args, **kwargs)
         # The loss below is a mean over the batch; the Trainer divides it when accumulating.
@@ -164,7 +164,7 @@ class VisionTrainer(Trainer):
             return super().evaluate(*args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """As in the Trainer, with a loss that counts every picture once.
+        """As in the Trainer, with a loss that counts every image once.
 
         Several processes fill up their last batch with repeats, which the Trainer leaves out of
         the metrics but not out of the loss.
@@ -207,7 +207,7 @@ class VisionTrainer(Trainer):
         return BatchMixer(self.model.config.num_labels, **alphas)
 
     def _get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        """As in the Trainer, but ``dataloader_drop_last`` never costs an evaluation pictures."""
+        """As in the Trainer, but ``dataloader_drop_last`` never costs an evaluation images."""
         drop_last = self.args.dataloader_drop_last
         self.args.dataloader_drop_last = drop_last and kwargs.get("is_training", False)
         try:

@@ -1,4 +1,4 @@
-"""Which pictures belong together: shots of one part, slides of one patient."""
+"""Which images belong together: shots of one part, slides of one patient."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 
 def number_groups(values: Sequence[Hashable | None]) -> npt.NDArray[np.int64]:
-    """The group of each picture, numbered from 0 in order of appearance.
+    """The group of each image, numbered from 0 in order of appearance.
 
     Args:
-        values: One a picture; those that share a value belong together, and each without a
+        values: One an image; those that share a value belong together, and each without a
             value (None) is a group of its own.
     """
     number: dict[Hashable, int] = {}

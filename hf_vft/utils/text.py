@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def counted(n: int, noun: str) -> str:
-    """``1 picture``, ``12,000 pictures``."""
+    """``1 image``, ``12,000 images``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 

@@ -1,4 +1,4 @@
-"""Joins the parts of the audit: from a source of pictures to a page about them."""
+"""Joins the parts of the audit: from a source of images to a page about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from hf_vft.tasks import kind_of, task_for
 from hf_vft.training.feature_cache import cached_features, content_of
 from hf_vft.training.finetune import AUTOCAST
 from hf_vft.utils.progress import Display, Silent
-from hf_vft.workflows.steps.read_images import look_at_pictures, read_pictures
+from hf_vft.workflows.steps.read_images import look_at_images, read_images
 
 PAGE, RESULTS = "audit.html", "audit.json"
 
@@ -44,10 +44,10 @@ class Audited:
 def audit_data(
     recipe: Recipe, out: str | Path, *, labels: bool = True, display: Display | None = None
 ) -> Audited:
-    """Look for what is wrong with labelled pictures, and write ``audit.html`` and ``audit.json``.
+    """Look for what is wrong with labelled images, and write ``audit.html`` and ``audit.json``.
 
     Args:
-        recipe: ``data`` names the pictures and their columns; ``model.candidates`` the backbone
+        recipe: ``data`` names the images and their columns; ``model.candidates`` the backbone
             whose features the labels are checked by.
         out: A folder; an older audit in it is replaced.
         labels: Whether the labels are checked, for which a pre-trained backbone is needed.
@@ -59,11 +59,11 @@ def audit_data(
     display = display or Silent()
     folder = Path(out)
     if recipe.data.path is None:
-        raise DataError("data.path: no pictures were named; give a folder, a file or a Hub id.")
+        raise DataError("data.path: no images were named; give a folder, a file or a Hub id.")
     claim(folder, (PAGE, RESULTS), command="audit")
     kind = kind_of(recipe.task)
-    data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
-    audit = look_at_pictures(data, display=display)
+    data = read_images(recipe.data, seed=recipe.seed, kind=kind, display=display)
+    audit = look_at_images(data, display=display)
     if labels:
         audit = _with_labels(audit, data, recipe, display)
     write_json(folder / RESULTS, audit.model_dump(mode="json"))
@@ -74,7 +74,7 @@ def audit_data(
 def _with_labels(audit: Audit, data: ImageData, recipe: Recipe, display: Display) -> Audit:
     """Check the labels, or say why that was not possible."""
     if not data.kind.exclusive:
-        return _unchecked(audit, "that needs pictures of one label each.")
+        return _unchecked(audit, "that needs images of one label each.")
     checkpoint = choose_checkpoint(recipe.model.candidates)
     if not checkpoint.pretrained:
         return _unchecked(
@@ -97,7 +97,7 @@ def _unchecked(audit: Audit, why: str) -> Audit:
 def _features(
     checkpoint: Checkpoint, data: ImageData, recipe: Recipe, display: Display
 ) -> np.ndarray | str:
-    """What the head would see of every picture, ``[N, D]``, or why that cannot be had."""
+    """What the head would see of every image, ``[N, D]``, or why that cannot be had."""
     facts = gather_facts(data)
     recipe, _ = resolve(recipe, facts)
     task = task_for(data.kind.name)

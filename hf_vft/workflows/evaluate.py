@@ -1,4 +1,4 @@
-"""A finished run, measured on other pictures than it was made with."""
+"""A finished run, measured on other images than it was made with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from accelerate import PartialState
 
-from hf_vft.data.load import LabelledPictures
+from hf_vft.data.load import LabelledImages
 from hf_vft.data.sources.read import describe_source
 from hf_vft.errors import MissingColumnError
 from hf_vft.evaluation.results import SplitResult
@@ -33,13 +33,13 @@ class Measured:
     Attributes:
         result: Every metric with its interval.
         labels: The model's classes, in the order of the confusion matrix.
-        pictures: What was measured, and what was left out.
-        robustness: The same with disturbed pictures, if that was asked for.
+        images: What was measured, and what was left out.
+        robustness: The same with disturbed images, if that was asked for.
     """
 
     result: SplitResult
     labels: list[str]
-    pictures: LabelledPictures
+    images: LabelledImages
     robustness: Robustness | None = None
 
 
@@ -52,31 +52,31 @@ def evaluate_run(
     robustness: bool = False,
     display: Display | None = None,
 ) -> Measured:
-    """Measure a run's model on labelled pictures.
+    """Measure a run's model on labelled images.
 
     Args:
         run_path: A run folder.
         source: As for `fit`.
         by: Columns that the scores are broken down by.
-        split: As the run divided its pictures, if these are among them, else as the source says;
-            all pictures by default.
-        robustness: Measure disturbed pictures as well; ``robustness.json`` and the model card of
+        split: As the run divided its images, if these are among them, else as the source says;
+            all images by default.
+        robustness: Measure disturbed images as well; ``robustness.json`` and the model card of
             the run then tell.
         display: Where progress is shown.
 
     Raises:
-        VftError: If the run is not finished, or the pictures do not fit it.
+        VftError: If the run is not finished, or the images do not fit it.
     """
     display = display or Silent()
     predictor = Predictor(RunDirectory.open(run_path))
     recipe = predictor.recipe
     config = _reading(predictor.run, recipe, source, by)
     found = _chosen(predictor, source, config, split, display)
-    display.say(f"Measuring {len(found.pictures)} pictures.")
+    display.say(f"Measuring {len(found.images)} images.")
     logits, _ = predict_logits(
         predictor.model,
         predictor.task.dataset(
-            found.pictures,
+            found.images,
             predictor.task.plain(predictor.processor),
             decoder=predictor.decoder,
         ),
@@ -86,26 +86,26 @@ def evaluate_run(
     )
     result = predictor.task.evaluate(
         logits,
-        found.pictures["label"],
+        found.images["label"],
         predictor.labels,
         calibration=predictor.calibration,
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
         clusters=_groups(found),
-        slices={name: found.pictures[name] for name in by},
+        slices={name: found.images[name] for name in by},
     )
     robust = _robustness(predictor, source, found, display) if robustness else None
     return Measured(result, predictor.labels, found, robust)
 
 
 def _robustness(
-    predictor: Predictor, source: str | Path, found: LabelledPictures, display: Display
+    predictor: Predictor, source: str | Path, found: LabelledImages, display: Display
 ) -> Robustness:
     measured = measure_robustness(
         predictor.model,
         predictor.processor,
         predictor.task,
-        found.pictures,
+        found.images,
         predictor.labels,
         recipe=predictor.recipe,
         metric=predictor.metric,
@@ -125,11 +125,11 @@ def _chosen(
     config: DataConfig,
     split: str | None,
     display: Display,
-) -> LabelledPictures:
-    """The pictures to measure; a warning if the model has learned from some of them."""
+) -> LabelledImages:
+    """The images to measure; a warning if the model has learned from some of them."""
     known = read_splits(predictor.run)
 
-    def read(split: str | None) -> LabelledPictures:
+    def read(split: str | None) -> LabelledImages:
         return _read(source, config, predictor, split, display)
 
     found = read(None)
@@ -139,7 +139,7 @@ def _chosen(
     learned = sum(known.get(digest) == "train" for digest in found.hashes)
     if learned:
         display.warn(
-            f"The model was trained on {learned} of these {len(found.hashes)} pictures, which "
+            f"The model was trained on {learned} of these {len(found.hashes)} images, which "
             "flatters the scores; --split test measures those that it has not seen."
         )
     return found
@@ -151,8 +151,8 @@ def _read(
     predictor: Predictor,
     split: str | None,
     display: Display,
-) -> LabelledPictures:
-    """With the groups that the training data had, where these pictures say theirs."""
+) -> LabelledImages:
+    """With the groups that the training data had, where these images say theirs."""
     options: dict[str, Any] = {
         "labels": predictor.labels,
         "kind": predictor.task.kind,
@@ -171,7 +171,7 @@ def _read(
 def _reading(
     run: RunDirectory, recipe: Recipe, source: str | Path, by: Sequence[str]
 ) -> DataConfig:
-    """How to read other pictures: a column that a person named is meant here too.
+    """How to read other images: a column that a person named is meant here too.
 
     One that was found in the training data may have another name here, or be none.
     """
@@ -182,9 +182,9 @@ def _reading(
     return recipe.data.model_copy(update=undone | changes)
 
 
-def _groups(found: LabelledPictures) -> Sequence[Any] | None:
-    """What the pictures of one part share, where the source says so: intervals need it."""
-    if "group" not in found.pictures.column_names:
+def _groups(found: LabelledImages) -> Sequence[Any] | None:
+    """What the images of one part share, where the source says so: intervals need it."""
+    if "group" not in found.images.column_names:
         return None
-    groups: Sequence[Any] = found.pictures["group"]
+    groups: Sequence[Any] = found.images["group"]
     return groups

@@ -1,4 +1,4 @@
-"""Joins the parts: from a recipe and pictures to a run folder.
+"""Joins the parts: from a recipe and images to a run folder.
 
 Each step is a call into the layer that knows how. Every process runs these lines; only the
 main one writes.
@@ -34,7 +34,7 @@ from hf_vft.training.processes import join_processes
 from hf_vft.utils.full_disk import is_full_disk
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.finish import Finishing
-from hf_vft.workflows.steps.read_images import look_at_pictures, read_pictures, settle_reading
+from hf_vft.workflows.steps.read_images import look_at_images, read_images, settle_reading
 from hf_vft.workflows.steps.save_run import save_model
 
 TOLD_BEFORE = ("identical_across", "identical_conflict", "unusable")
@@ -54,7 +54,7 @@ def fit(
     """Fine-tune a model on the recipe's data and prove what it is worth.
 
     Args:
-        recipe: ``recipe.data.path`` names the pictures. None resumes whatever was begun.
+        recipe: ``recipe.data.path`` names the images. None resumes whatever was begun.
         out: The run folder; empty or missing, unless ``resume``.
         resume: Go on with what a stopped run left there; ``recipe`` has to be that of the run.
         display: Where progress is shown.
@@ -144,7 +144,7 @@ def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recip
     if resume:
         return _begun(given, run)
     if given is None or given.data.path is None:
-        raise RecipeError("data.path: no pictures were named; give a folder, a file or a Hub id.")
+        raise RecipeError("data.path: no images were named; give a folder, a file or a Hub id.")
     own = (run.path / LOCK, run.path / MARK, run.state, run.data)
     if run.asked_file.is_file() or any(path not in own for path in run.path.iterdir()):
         raise RunError(
@@ -189,22 +189,22 @@ def _begun(given: Recipe | None, run: RunDirectory) -> Recipe:
 
 
 def _read(recipe: Recipe, run: RunDirectory, display: Display) -> ImageData:
-    """The pictures; on a resume they have to be the same ones."""
+    """The images; on a resume they have to be the same ones."""
     # The others find what the first of this machine has unpacked and checked.
     with PartialState().local_main_process_first():
         kind = kind_of(recipe.task)
-        data = read_pictures(recipe.data, seed=recipe.seed, kind=kind, display=display)
+        data = read_images(recipe.data, seed=recipe.seed, kind=kind, display=display)
     mark = run.fingerprint_file
     if mark.is_file() and run.read_json(mark) != data.fingerprint:
-        raise DataError(f"{data.source}: the pictures changed since the run began; start anew.")
+        raise DataError(f"{data.source}: the images changed since the run began; start anew.")
     return data
 
 
 def _audit(recipe: Recipe, data: ImageData, display: Display) -> Audit | None:
-    """Say what is wrong with the pictures; one process looks."""
+    """Say what is wrong with the images; one process looks."""
     audit = None
     if PartialState().is_main_process:
-        audit = look_at_pictures(data, display=display)
+        audit = look_at_images(data, display=display)
         for finding in audit.findings:
             if finding.kind not in TOLD_BEFORE:
                 tell = display.say if finding.severity == "info" else display.warn
@@ -255,7 +255,7 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         recipe, made = decide(recipe, *decision)
         choices += made
     if recipe.loss.sampling == "balanced" and not data.kind.exclusive:
-        raise RecipeError("loss.sampling: balanced needs pictures of one label each.")
+        raise RecipeError("loss.sampling: balanced needs images of one label each.")
     if recipe.loss.name not in task.losses:
         raise RecipeError(
             f"loss.name: {recipe.loss.name} is none for {task.name}; choose "

@@ -16,7 +16,7 @@ import pandas as pd
 from hf_vft.data.images import Decoder
 from hf_vft.errors import HubError
 from hf_vft.evaluation.multiplicity import holm
-from hf_vft.monitoring.active_learning import COLUMNS, pictures_to_label
+from hf_vft.monitoring.active_learning import COLUMNS, images_to_label
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.delayed_labels import label_findings, realised_over_time
@@ -25,7 +25,7 @@ from hf_vft.monitoring.estimate_error import Trust
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.multilabel_drift import doubt, left_out
 from hf_vft.monitoring.multilabel_performance import (
-    picture_scores,
+    image_scores,
     several_bias_findings,
     several_label_findings,
 )
@@ -33,7 +33,7 @@ from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
-from hf_vft.monitoring.report_images import Row, row_of_pictures
+from hf_vft.monitoring.report_images import Row, row_of_images
 from hf_vft.outputs import claim
 from hf_vft.records import ProductionLog, join_names
 from hf_vft.records.future import future_notes, latest_credible
@@ -54,12 +54,12 @@ class Watched:
 
     Attributes:
         decision: The verdict.
-        to_label: Pictures that would tell most, if labelled; empty if there is no need.
+        to_label: Images that would tell most, if labelled; empty if there is no need.
         over_time: `hf_vft.monitoring.delayed_labels.realised_over_time` of all labels of the log.
         held_out: Rows of the reference.
         newest: Rows of the newest window.
         slices: Columns that groups are compared by.
-        pictures: Rows of pictures to be shown; none unless asked for.
+        images: Rows of images to be shown; none unless asked for.
     """
 
     decision: Decision
@@ -68,7 +68,7 @@ class Watched:
     held_out: pd.DataFrame
     newest: pd.DataFrame
     slices: Sequence[str]
-    pictures: Sequence[Row] = ()
+    images: Sequence[Row] = ()
 
 
 def monitor_run(
@@ -79,7 +79,7 @@ def monitor_run(
     scored: Path | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    with_pictures: bool = False,
+    with_images: bool = False,
     seed: int = 0,
     display: Display | None = None,
 ) -> Watched:
@@ -87,13 +87,13 @@ def monitor_run(
 
     Args:
         run_path: A finished run.
-        log_path: A production log; or pictures, as for `hf_vft.workflows.score_images.observe`.
+        log_path: A production log; or images, as for `hf_vft.workflows.score_images.observe`.
         policy: What counts.
-        scored: Where the log of mere pictures is written; needed for these alone.
+        scored: Where the log of mere images is written; needed for these alone.
         since: The first moment that counts.
         until: The first moment that no longer counts; by default rows that are dated in the
             future are left out, and the decision says how many.
-        with_pictures: Whether the report may show pictures, where log and data are at hand.
+        with_images: Whether the report may show images, where log and data are at hand.
         seed: Of everything random.
         display: Where progress is shown.
 
@@ -119,19 +119,19 @@ def monitor_run(
         frame, embeddings = windows[-1].sample.frame, windows[-1].sample.embeddings
         if not reference.profile.one_label:
             frame = frame.assign(margin=_doubt(frame, reference))
-        to_label = pictures_to_label(frame, embeddings, unlike, policy.actions.ask_for)
+        to_label = images_to_label(frame, embeddings, unlike, policy.actions.ask_for)
         if to_label.empty:
             decision = decision.with_nothing_to_label()
     decision = decision.with_reasons(future_notes(log, latest))
     known = whole.sample.frame.dropna(subset=["label"])
     scores = None
     if not reference.profile.one_label:
-        scores = picture_scores(known, reference.profile.labels)
+        scores = image_scores(known, reference.profile.labels)
     newest = windows[-1].sample.frame if windows else whole.sample.frame.iloc[:0]
     shown: Sequence[Row] = ()
-    if with_pictures and windows:
+    if with_images and windows:
         folder = None if ProductionLog.is_log(log_path) else Path(log_path)
-        shown = _pictures(run, reference, newest, unlike, log, folder, seed)
+        shown = _images(run, reference, newest, unlike, log, folder, seed)
     return Watched(
         decision,
         to_label,
@@ -139,14 +139,14 @@ def monitor_run(
         held_out=reference.sample.frame,
         newest=newest,
         slices=policy.groups.columns or reference.profile.slice_columns,
-        pictures=shown,
+        images=shown,
     )
 
 
 def _log_of(
     run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
 ) -> ProductionLog:
-    """A log as it is; only pictures take a model, whose libraries take seconds to import."""
+    """A log as it is; only images take a model, whose libraries take seconds to import."""
     if ProductionLog.is_log(log_path):
         return ProductionLog.open(log_path)
     from hf_vft.workflows.score_images import log_of
@@ -154,7 +154,7 @@ def _log_of(
     return log_of(run_path, log_path, scored, display)
 
 
-def _pictures(
+def _images(
     run: RunDirectory,
     reference: Reference,
     newest: pd.DataFrame,
@@ -164,7 +164,7 @@ def _pictures(
     seed: int,
 ) -> list[Row]:
     """Some of the reference, some of the newest window, and those least like the reference."""
-    from hf_vft.workflows.steps.production_images import picture_paths
+    from hf_vft.workflows.steps.production_images import image_paths
 
     data = run.recipe().data
     ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
@@ -175,10 +175,10 @@ def _pictures(
         strangest = newest.loc[places.reindex(unlike["request_id"])]
     rows = {
         "At training": [Path(data.path or "") / name for name in ours["file"].dropna()],
-        "Now": picture_paths(theirs, log, folder),
-        "Now, least like training": picture_paths(strangest, log, folder),
+        "Now": image_paths(theirs, log, folder),
+        "Now, least like training": image_paths(strangest, log, folder),
     }
-    return [row_of_pictures(title, paths, Decoder.of(data)) for title, paths in rows.items()]
+    return [row_of_images(title, paths, Decoder.of(data)) for title, paths in rows.items()]
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
@@ -207,14 +207,14 @@ def claim_report(out: Path) -> None:
 
 
 def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
-    """Write the report, the verdict and the pictures to label into ``out``.
+    """Write the report, the verdict and the images to label into ``out``.
 
     Raises:
         OutputError: As for `claim_report`.
     """
     claim_report(out)
     snapshot = write_report(
-        watched.decision, out, name=name, over_time=watched.over_time, pictures=watched.pictures
+        watched.decision, out, name=name, over_time=watched.over_time, images=watched.images
     )
     write_text(out / TO_LABEL, watched.to_label.map(as_cell).to_csv(index=False))
     if workspace is not None:
@@ -290,7 +290,7 @@ def how_sure(
     shift = shift_of(reference, window.sample, seed) or 0.0
     trust = Trust.learned(reference.profile.stress)
     if trust is None:
-        reason = "the pictures show something new" if shift > UNSAFE_SHIFT else None
+        reason = "the images show something new" if shift > UNSAFE_SHIFT else None
     else:
         reason = trust.refusal(shift)
     if reason:

@@ -1,8 +1,8 @@
 """From a run and its labelled production log to a challenger, and perhaps a new champion.
 
-The challenger goes on from the champion's weights, head included, on the old pictures and the
+The challenger goes on from the champion's weights, head included, on the old images and the
 newly labelled ones. It takes the champion's place only if it is more often right on the newest
-labels, which neither has seen, without losing on the old test pictures.
+labels, which neither has seen, without losing on the old test images.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from hf_vft.utils.text import quoted
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.score_images import log_of
 from hf_vft.workflows.steps.production_images import divide_recent, read_recent
-from hf_vft.workflows.steps.read_images import read_pictures
+from hf_vft.workflows.steps.read_images import read_images
 from hf_vft.workflows.steps.reference import save_reference
-from hf_vft.workflows.steps.retraining_data import DATASET, NEW, OLD, ORIGIN, save_pictures
+from hf_vft.workflows.steps.retraining_data import DATASET, NEW, OLD, ORIGIN, save_images
 from hf_vft.workflows.steps.save_run import read_splits
 
 TOLERANCE = 0.05
-"""Accuracy on the old test pictures that the challenger must not be able to have lost."""
+"""Accuracy on the old test images that the challenger must not be able to have lost."""
 
 LEAST_REFERENCE = 100
-"""Held-out pictures of production that can be the new reference by themselves."""
+"""Held-out images of production that can be the new reference by themselves."""
 
 _PLAN = "retraining.json"
 _BATCH = 32
@@ -58,11 +58,11 @@ class Retrained(BaseModel):
     reasons: list[str]
     champion: str = Field(description="The run that was challenged.")
     challenger: str = Field(description="The run that was made.")
-    pictures: dict[str, int] = Field(description="Labelled production pictures by split.")
+    images: dict[str, int] = Field(description="Labelled production images by split.")
     new_classes: list[str]
     notes: list[str]
     recent: Comparison = Field(description="On the newest labels.")
-    old: Comparison = Field(description="On the champion's own test pictures.")
+    old: Comparison = Field(description="On the champion's own test images.")
 
 
 def retrain(
@@ -70,7 +70,7 @@ def retrain(
     log_path: str | Path,
     out: str | Path | None = None,
     *,
-    pictures: str | Path | None = None,
+    images: str | Path | None = None,
     since: datetime | None = None,
     changes: Mapping[str, Any] | None = None,
     champion: str | Path | None = None,
@@ -78,16 +78,16 @@ def retrain(
     resume: bool = False,
     display: Display | None = None,
 ) -> Retrained:
-    """Fine-tune a run's model further on newly labelled production pictures, and compare.
+    """Fine-tune a run's model further on newly labelled production images, and compare.
 
     Args:
         run_path: A finished run, or a champion file that names one.
-        log_path: A production log with labels; or pictures with labels, as for
+        log_path: A production log with labels; or images with labels, as for
             `hf_vft.workflows.score_images.observe`.
         out: The challenger's run folder; by default the next free ``NAME-2``, ``NAME-3``, ...
-        pictures: Where the pictures are that the log did not keep: see
+        images: Where the images are that the log did not keep: see
             `hf_vft.workflows.steps.production_images.read_recent`.
-        since: Pictures from before do not count.
+        since: Images from before do not count.
         changes: Of the champion's recipe, dotted name to value.
         champion: The file that says which run is in use; by default ``run_path`` if it is one,
             else ``champion`` beside the run. It is written only if the challenger wins.
@@ -99,7 +99,7 @@ def retrain(
         The verdict, which ``comparison.json`` in ``out`` holds too.
 
     Raises:
-        VftError: If the run is not finished, or there are too few labelled pictures.
+        VftError: If the run is not finished, or there are too few labelled images.
     """
     display = display or Silent()
     before = RunDirectory.open(run_path)
@@ -109,9 +109,9 @@ def retrain(
     pointer = _pointer(Path(run_path), before, champion)
     after = RunDirectory(_out(before, out, resume=resume))
     if not after.comparison_file.is_file():
-        plan = _assembled(before, after, log_path, pictures, since, display, resume=resume)
+        plan = _assembled(before, after, log_path, images, since, display, resume=resume)
         _fit(before, after, changes or {}, display)
-        data = _pictures(after, display)
+        data = _images(after, display)
         _renew_reference(after, data, display)
         found = _compared(before, after, data, plan, tolerance, display)
         write_json(after.comparison_file, found.model_dump(mode="json"))
@@ -143,7 +143,7 @@ def _out(before: RunDirectory, out: str | Path | None, *, resume: bool) -> Path:
 
 
 class _Plan(BaseModel):
-    pictures: dict[str, int]
+    images: dict[str, int]
     new_classes: list[str]
     notes: list[str]
 
@@ -152,13 +152,13 @@ def _assembled(
     before: RunDirectory,
     after: RunDirectory,
     log_path: str | Path,
-    pictures: str | Path | None,
+    images: str | Path | None,
     since: datetime | None,
     display: Display,
     *,
     resume: bool,
 ) -> _Plan:
-    """The pictures, divided once: a resumed retraining goes on with the same ones."""
+    """The images, divided once: a resumed retraining goes on with the same ones."""
     plan_file = after.data / _PLAN
     if plan_file.is_file():
         if not resume:
@@ -169,12 +169,12 @@ def _assembled(
     ):
         raise RunError(f"{after.path}: there is a run already; choose another --out.")
     claim(after.path, (after.state.name, after.data.name), command="retrain")
-    if not ProductionLog.is_log(log_path) and pictures is None:
-        pictures = log_path
+    if not ProductionLog.is_log(log_path) and images is None:
+        images = log_path
     log = log_of(before.path, log_path, after.state / "log", display)
-    frame, missing = read_recent(log, pictures=Path(pictures) if pictures else None, since=since)
+    frame, missing = read_recent(log, images=Path(images) if images else None, since=since)
     recipe = before.recipe()
-    old = read_pictures(recipe.data, seed=recipe.seed, kind="class", display=display)
+    old = read_images(recipe.data, seed=recipe.seed, kind="class", display=display)
     known, group = read_splits(before), recipe.data.group_column
     recent = divide_recent(
         frame,
@@ -187,7 +187,7 @@ def _assembled(
     labels = [*old.labels, *recent.new_classes]
     counts = recent.frame["split"].value_counts()
     plan = _Plan(
-        pictures={str(split): int(n) for split, n in counts.items()},
+        images={str(split): int(n) for split, n in counts.items()},
         new_classes=recent.new_classes,
         notes=[*missing, *recent.notes],
     )
@@ -196,7 +196,7 @@ def _assembled(
     if plan.new_classes:
         display.say(f"New classes: {quoted(plan.new_classes)}; the head grows by a row for each.")
 
-    save_pictures(
+    save_images(
         after.data.absolute(),
         old,
         known,
@@ -222,7 +222,7 @@ def _fit(
 
 
 def _recipe(before: RunDirectory, after: RunDirectory) -> Recipe:
-    """The champion's recipe, for its own weights and the assembled pictures."""
+    """The champion's recipe, for its own weights and the assembled images."""
     columns = {"image_column": "image", "label_column": "label", "label_columns": "auto"}
     return before.recipe().replaced(
         {
@@ -237,15 +237,15 @@ def _recipe(before: RunDirectory, after: RunDirectory) -> Recipe:
     )
 
 
-def _pictures(after: RunDirectory, display: Display) -> ImageData:
+def _images(after: RunDirectory, display: Display) -> ImageData:
     recipe = after.recipe()
-    return read_pictures(recipe.data, seed=recipe.seed, kind="class", display=display)
+    return read_images(recipe.data, seed=recipe.seed, kind="class", display=display)
 
 
 def _renew_reference(after: RunDirectory, data: ImageData, display: Display) -> None:
-    """What is normal now: held-out pictures of production alone, where there are enough.
+    """What is normal now: held-out images of production alone, where there are enough.
 
-    Beside the old ones they would make two kinds of pictures of it, and a window of the new kind
+    Beside the old ones they would make two kinds of images of it, and a window of the new kind
     would seem to have drifted for ever.
     """
     new = {
@@ -255,7 +255,7 @@ def _renew_reference(after: RunDirectory, data: ImageData, display: Display) -> 
     held_out = sum(len(table) for split, table in new.items() if split != "train")
     if held_out < LEAST_REFERENCE:
         display.warn(
-            f"The monitor's reference holds old pictures too: {held_out} held-out ones of "
+            f"The monitor's reference holds old images too: {held_out} held-out ones of "
             f"production are too few, {LEAST_REFERENCE} are needed."
         )
         return
@@ -299,14 +299,14 @@ def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, 
     reasons = [
         _sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
         _sentence(
-            "old test pictures", old, "worse, or may be" if old.loses(tolerance) else "no loss"
+            "old test images", old, "worse, or may be" if old.loses(tolerance) else "no loss"
         ),
     ]
     if not recent.wins:
         more = "" if recent.loses(1.0) else "; more labels may prove it"
         return False, f"The champion stays: the challenger is not proven better{more}.", reasons
     if old.loses(tolerance):
-        lost = "The champion stays: the challenger loses, or may lose, on the old test pictures."
+        lost = "The champion stays: the challenger loses, or may lose, on the old test images."
         return False, lost, reasons
     return True, "The challenger takes over: better on the newest labels, no loss before.", reasons
 

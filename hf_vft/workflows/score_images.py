@@ -1,4 +1,4 @@
-"""Pictures that were never logged, scored into a production log: what the monitor then reads."""
+"""Images that were never logged, scored into a production log: what the monitor then reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from hf_vft.data.sources.folder_tables import metadata_files
-from hf_vft.data.sources.folders import is_picture_name, visible_files
+from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
@@ -35,7 +35,7 @@ from hf_vft.workflows.steps.read_images import tell_reading
 BATCH = 32
 LABELS_FILE = "labels.csv"
 TIMES = ("ts_utc", "timestamp", "time", "date")
-"""Columns that may say when a picture was taken, the best first."""
+"""Columns that may say when an image was taken, the best first."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Observed:
 
     Attributes:
         log: Where the rows are.
-        pictures: How many rows.
-        rejected: Names of pictures that could not be read, with the reason.
-        labels: How many of the pictures came with a label, which is logged too.
+        images: How many rows.
+        rejected: Names of images that could not be read, with the reason.
+        labels: How many of the images came with a label, which is logged too.
     """
 
     log: ProductionLog
-    pictures: int
+    images: int
     rejected: dict[str, str]
     labels: int
 
@@ -62,11 +62,11 @@ def observe(
     *,
     display: Display | None = None,
 ) -> Observed:
-    """Answer pictures with a run's model and log them as a server would have.
+    """Answer images with a run's model and log them as a server would have.
 
     Args:
         run_path: A run folder.
-        source: A folder of pictures, with or without ``labels.csv`` or ``metadata.csv`` that names
+        source: A folder of images, with or without ``labels.csv`` or ``metadata.csv`` that names
             them in ``file_name``; or what `hf_vft.data.load.load_data` takes, a dataset on the Hub
             included. Columns beside become slices; one called ``ts_utc`` or ``timestamp`` is the
             time, UTC where no zone is given; without one it is that of the file.
@@ -74,12 +74,12 @@ def observe(
         display: Where progress is shown.
 
     Raises:
-        VftError: If the run is not finished or there is no picture.
+        VftError: If the run is not finished or there is no image.
     """
     display = display or Silent()
     predictor = Predictor(RunDirectory.open(run_path))
     recorder = Recorder(predictor)
-    table = _pictures(source, predictor.recipe.data, predictor.task.kind)
+    table = _images(source, predictor.recipe.data, predictor.task.kind)
     tell_reading(table.reading, table.notes, display)
     slices, times = _columns(table, display)
     log = ProductionLog(log_folder)
@@ -87,7 +87,7 @@ def observe(
     noted: dict[str, str] = {}
     done = labelled = 0
     total = len(table.files)
-    display.start("scoring pictures", total)
+    display.start("scoring images", total)
     with log.writer(slices=list(slices)) as writer:
         for start in range(0, total, BATCH):
             rows = range(start, min(start + BATCH, total))
@@ -100,12 +100,10 @@ def observe(
             display.advance(rows.stop, total=total)
     if not done:
         reason = f", {next(iter(rejected.values()))}" if rejected else ""
-        raise DataError(f"{describe_source(source)}: no picture could be scored{reason}.")
+        raise DataError(f"{describe_source(source)}: no image could be scored{reason}.")
     if rejected:
         name, reason = next(iter(rejected.items()))
-        display.warn(
-            f"{len(rejected)} unusable pictures are left out, {name} ({reason}) the first."
-        )
+        display.warn(f"{len(rejected)} unusable images are left out, {name} ({reason}) the first.")
     if noted:
         name, note = next(iter(noted.items()))
         display.warn(f"Of {len(noted)} images values were cut off; {name}, the first: {note}.")
@@ -115,23 +113,23 @@ def observe(
 def log_of(
     run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
 ) -> ProductionLog:
-    """A production log as it is; pictures are scored into one first.
+    """A production log as it is; images are scored into one first.
 
     Args:
-        run_path: Whose model answers pictures.
-        log_path: A log, or pictures as for `observe`.
-        scored: Where the log of pictures is written, anew each time, so that none counts twice.
+        run_path: Whose model answers images.
+        log_path: A log, or images as for `observe`.
+        scored: Where the log of images is written, anew each time, so that none counts twice.
             A log that somebody keeps there is left alone.
         display: Where progress is shown.
 
     Raises:
-        VftError: As for `observe`; also for pictures where ``scored`` is None or holds something
+        VftError: As for `observe`; also for images where ``scored`` is None or holds something
             that this did not write.
     """
     if ProductionLog.is_log(log_path):
         return ProductionLog.open(log_path)
     if scored is None:
-        raise LogError(f"{log_path}: no production log; say where its pictures may be logged.")
+        raise LogError(f"{log_path}: no production log; say where its images may be logged.")
     check_replaceable(scored, command="monitor")
 
     def fill(folder: Path) -> None:
@@ -142,7 +140,7 @@ def log_of(
     return ProductionLog.open(scored)
 
 
-def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
+def _images(source: str | Path, config: DataConfig, kind: str) -> Table:
     path = Path(source).expanduser()
     reading = DataConfig(
         max_pixels=config.max_pixels,
@@ -157,16 +155,16 @@ def _pictures(source: str | Path, config: DataConfig, kind: str) -> Table:
         return read_source(path / LABELS_FILE, reading, cache, **how)
     if not path.is_dir() or metadata_files(Listing.of(path)) or is_saved(path):
         return read_source(source, reading, cache, **how)
-    files = [file for file in visible_files(path) if is_picture_name(file)]
+    files = [file for file in visible_files(path) if is_image_name(file)]
     if not files:
-        raise DataError(f"{path}: there is no picture in it, and it is no production log.")
+        raise DataError(f"{path}: there is no image in it, and it is no production log.")
     names = [file.relative_to(path).as_posix() for file in files]
     read_as = Reading("images without labels", counts=(("", len(files)),))
     return Table(image_rows(files), names, [None] * len(files), reading=read_as)
 
 
 def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list[datetime | None]]:
-    """The slice columns, and the time of each picture where a column says it."""
+    """The slice columns, and the time of each image where a column says it."""
     column = next((name for name in TIMES if name in table.extras), None)
     times: list[datetime | None] = [None] * len(table.files)
     if column is not None:
@@ -203,7 +201,7 @@ def _shown(
             continue
         if decoded.note:
             noted[name] = decoded.note
-        # The same picture under the same name is the same request.
+        # The same image under the same name is the same request.
         identity = hashlib.sha256(name.encode("utf-8", "surrogateescape") + b"\0" + content)
         yield (
             row,

@@ -36,9 +36,9 @@ def board(run: Path) -> Leaderboard:
 
 @pytest.fixture(scope="module")
 def ranked(
-    pictures: Path, convnext: Path, resnet: Path, tmp_path_factory: pytest.TempPathFactory
+    images: Path, convnext: Path, resnet: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    recipe = small_recipe(pictures, convnext, stages=HEAD)
+    recipe = small_recipe(images, convnext, stages=HEAD)
     names = [str(convnext), str(resnet)]
     recipe = recipe.replaced({"model.candidates": names})
     return fit(recipe, tmp_path_factory.mktemp("runs") / "ranked").path
@@ -104,9 +104,9 @@ def test_where_time_is_too_short_for_all_the_fastest_within_bounds_is_taken() ->
 
 
 def test_bounds_leave_the_larger_candidate_out(
-    pictures: Path, convnext: Path, resnet: Path, tmp_path: Path
+    images: Path, convnext: Path, resnet: Path, tmp_path: Path
 ) -> None:
-    recipe = small_recipe(pictures, convnext, stages=HEAD, search__max_params=10_000)
+    recipe = small_recipe(images, convnext, stages=HEAD, search__max_params=10_000)
     recipe = recipe.replaced({"model.candidates": [str(resnet), str(convnext)]})
     run = fit(recipe, tmp_path / "run")
     rows = {row.model: row for row in board(run.path).rows if row.kind == "probe"}

@@ -13,7 +13,7 @@ from hf_vft.recipe.schema import Recipe, load_recipe
 from tests.models import tiny
 
 FACTS = Facts(
-    pictures=358,
+    images=358,
     class_counts=(300, 40, 18),
     aspect_ratio=1.4,
     short_side=240,
@@ -30,7 +30,7 @@ def test_every_choice_has_a_reason_and_says_what_stood_there() -> None:
     assert all(choice.reason and choice.was == "auto" for choice in choices)
     assert recipe.image.fit == named["image.fit"].value == "squash"
     assert recipe.augment.strength == named["augment.strength"].value == "light"
-    assert "358 training pictures" in named["augment.strength"].reason
+    assert "358 training images" in named["augment.strength"].reason
 
 
 def test_what_is_set_stays() -> None:

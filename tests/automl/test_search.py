@@ -87,8 +87,8 @@ def test_a_search_says_what_it_taught(searched: Path) -> None:
     assert lessons is not None
     assert lessons.curve is not None
     assert lessons.gain.value is not None
-    assert [point.pictures for point in lessons.curve.points] == sorted(
-        point.pictures for point in lessons.curve.points
+    assert [point.images for point in lessons.curve.points] == sorted(
+        point.images for point in lessons.curve.points
     )
     assert "What the search taught" in (searched / "report.html").read_text()
 

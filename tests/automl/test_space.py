@@ -37,7 +37,7 @@ def recipe() -> Recipe:
 
 
 def test_the_first_trial_changes_nothing(recipe: Recipe) -> None:
-    assert trial_changes(recipe, SPACE.first_trials()[0], pictures=400, size=224) == {}
+    assert trial_changes(recipe, SPACE.first_trials()[0], images=400, size=224) == {}
 
 
 @pytest.mark.parametrize(("asked", "planned"), [(0.3, 1), (2.6, 2.5), (9.9, 10), (12.4, 12)])
@@ -46,7 +46,7 @@ def test_a_plan_has_whole_epochs_or_quarters_of_few(asked: float, planned: float
 
 
 def test_the_first_trial_is_only_shortened_where_time_is_short(recipe: Recipe) -> None:
-    changes = trial_changes(recipe, SPACE.first_trials()[0], pictures=400, size=224, epochs=3)
+    changes = trial_changes(recipe, SPACE.first_trials()[0], images=400, size=224, epochs=3)
     assert set(changes) == {"stages"}
     stage = recipe.replaced(changes).stages[0]
     assert stage.epochs == 3
@@ -74,7 +74,7 @@ def test_every_point_is_a_recipe(recipe: Recipe, strategy: str) -> None:
         "ema": 0.99,
         "rate": 2.0,
     }
-    made = recipe.replaced(trial_changes(recipe, params, pictures=400, size=224))
+    made = recipe.replaced(trial_changes(recipe, params, images=400, size=224))
     assert made.image.size == 160
     assert made.augment.cutmix_alpha == 1.0
     assert made.augment.crop_scale == STRENGTHS["strong"]["crop_scale"]
@@ -107,7 +107,7 @@ def test_weights_that_know_little_are_trained_at_higher_rates_throughout(recipe:
     for strategy in ("full", "gradual"):
         first = {**SPACE.first_trials()[0], "strategy": strategy}
         plain, raised = (
-            trial_changes(r, first, pictures=400, size=224)["stages"] for r in (recipe, bold)
+            trial_changes(r, first, images=400, size=224)["stages"] for r in (recipe, bold)
         )
         for low, high in zip(plain, raised, strict=True):
             assert high["learning_rate"] == pytest.approx(10 * low["learning_rate"])

@@ -1,6 +1,6 @@
-"""mAP of 5,000 pictures with 100 found boxes each: pycocotools against what hf-vft uses.
+"""mAP of 5,000 images with 100 found boxes each: pycocotools against what hf-vft uses.
 
-python -m tests.benchmarks.bench_box_metric [PICTURES]
+python -m tests.benchmarks.bench_box_metric [IMAGES]
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from hf_vft.evaluation.detection import evaluate_detections
 CLASSES, TRUE, FOUND = 10, 12, 100
 
 
-def made(pictures: int, seed: int = 0) -> tuple[list[Boxes], list[Boxes]]:
+def made(images: int, seed: int = 0) -> tuple[list[Boxes], list[Boxes]]:
     """Half of the found boxes near a true one, half anywhere."""
     rng = np.random.default_rng(seed)
     truths, found = [], []
-    for _ in range(pictures):
+    for _ in range(images):
         corner = rng.uniform(0, 500, (TRUE, 2))
         truth = np.concatenate([corner, corner + rng.uniform(10, 120, (TRUE, 2))], axis=1)
         classes = rng.integers(0, CLASSES, TRUE)
@@ -70,9 +70,9 @@ def timed(name: str, work: Callable[[], float]) -> None:
 
 
 def main() -> None:
-    pictures = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
-    truths, found = made(pictures)
-    print(f"{pictures} pictures, {FOUND} found boxes each, {CLASSES} classes, one thread")
+    images = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    truths, found = made(images)
+    print(f"{images} images, {FOUND} found boxes each, {CLASSES} classes, one thread")
     with threadpool_limits(1):
         timed("pycocotools", lambda: by_pycocotools(truths, found))
         timed("faster-coco-eval", lambda: coco_scores(truths, found, CLASSES)[0]["map"])

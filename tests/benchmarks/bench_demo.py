@@ -1,4 +1,4 @@
-"""Pictures generated and written per second on one core.
+"""Images generated and written per second on one core.
 
 Run with one thread: OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_demo
 """

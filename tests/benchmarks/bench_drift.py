@@ -96,7 +96,7 @@ def size() -> None:
     rng = np.random.default_rng(0)
     for n in (10_000, 100_000):
         big = widened(small.take(rng.integers(len(small), size=n)))
-        # Drawn again and again, so the hashes are made new: no picture repeats another.
+        # Drawn again and again, so the hashes are made new: no image repeats another.
         frame = big.frame.assign(phash=[f"{i:016x}" for i in range(n)])
         started, cpu = time.monotonic(), time.process_time()
         find_drift(ours, Window(Sample(frame, big.embeddings)))

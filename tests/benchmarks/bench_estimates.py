@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench_estimates stream OUT --run RUN
     python -m tests.benchmarks.bench_estimates photos OUT --coco FOLDER --checkpoint WEIGHTS
 
-The pictures are those of `tests.benchmarks.bench_power`, whose OUT may be given again. No fault is
+The images are those of `tests.benchmarks.bench_power`, whose OUT may be given again. No fault is
 met in the stress tests that it is judged by: those of the demo stream are none of
 `hf_vft.data.transforms.disturbances`, and for a disturbed photograph the tests of its own kind
 are left out.
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--contrast", type=float, default=2.0)
-    parser.add_argument("--pictures", type=int, default=2000, help="of each fault of the stream")
+    parser.add_argument("--images", type=int, default=2000, help="of each fault of the stream")
     parser.add_argument("--coco", type=Path)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--severities", type=int, nargs="+", default=[1, 2, 3])
@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=500)
     given = parser.parse_args()
     if given.part == "stream":
-        run, pools = given.run, stream(given.out, given.run, given.contrast, given.pictures)
+        run, pools = given.run, stream(given.out, given.run, given.contrast, given.images)
     else:
         run, pools = (
             given.out / "run",

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_head_cache [--trials 20] [--model FOLDER]
 
-Both train the same head of the same frozen backbone on the same pictures, in turns. The time with
+Both train the same head of the same frozen backbone on the same images, in turns. The time with
 the cache includes computing it. With --trials 20 the head is trained with twenty rates, as a
 search does it, and the features are computed once.
 """
@@ -39,7 +39,7 @@ LIGHT = AugmentConfig(**{"strength": "light", **STRENGTHS["light"]})
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="scratch:convnextv2-mini")
-    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--views", type=int, default=1, help="augmented copies; 1 changes nothing")
     parser.add_argument("--trials", type=int, default=1)
@@ -48,14 +48,14 @@ def main() -> None:
     join_processes()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        source = write_demo_images(root / "line", n=options.pictures)
+        source = write_demo_images(root / "line", n=options.images)
         data = load_data(source, DataConfig(), seed=0, cache_dir=root / "checked")
         loaded = load_model(
             choose_checkpoint([options.model]), TASK.auto_class, labels=data.labels, seed=0
         )
         bench = Bench(root, data, loaded.model, loaded.processor, options)
-        print(f"{len(data.splits['train'])} pictures to train on, {options}\n")
-        print(f"{'round':>5} {'pictures':>12} {'cached':>12} {'ratio':>8}")
+        print(f"{len(data.splits['train'])} images to train on, {options}\n")
+        print(f"{'round':>5} {'images':>12} {'cached':>12} {'ratio':>8}")
         ratios = []
         for number in range(options.rounds):
             without, cached = bench.without(number), bench.cached(number)
@@ -78,11 +78,11 @@ class Bench:
         self.validation = VisionDataset(data.splits["validation"], plain)
 
     def without(self, number: int) -> float:
-        """Seconds on pictures."""
+        """Seconds on images."""
         model, started = copy.deepcopy(self.model), time.perf_counter()
         for trial in range(self.options.trials):
             run_stage(
-                self._context(f"pictures-{number}-{trial}"),
+                self._context(f"images-{number}-{trial}"),
                 self._stage(trial),
                 copy.deepcopy(model),
                 self.train,

@@ -18,7 +18,7 @@ from hf_vft.data.demo.images import write_demo_images
 from hf_vft.data.images import decode_image
 from tests.data.decoding.test_colour import P3
 from tests.data.deep_images import png, tiff
-from tests.data.zoo_pictures import encoded
+from tests.data.zoo_files import encoded
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ import transformers
 from hf_vft.data.demo.images import write_demo_images
 from hf_vft.recipe.schema import Recipe
 from tests.runs import (
-    PICTURE_SIZE,
+    IMAGE_SIZE,
     fit_in_processes,
     save_checkpoint,
     small_recipe,
@@ -51,8 +51,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        pictures = write_demo_images(root / "line", n=115, size=PICTURE_SIZE)
-        recipe = small_recipe(pictures, save_checkpoint("resnet", root / "resnet"), **CHANGES)
+        images = write_demo_images(root / "line", n=115, size=IMAGE_SIZE)
+        recipe = small_recipe(images, save_checkpoint("resnet", root / "resnet"), **CHANGES)
         os.environ["HF_VFT_CACHE"] = str(root / "cache")
         transformers.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()

@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python -m tests.benchmarks.bench_onnx [RUN DATA] [--rounds 9]
 
 Without a run: three architectures as they come, for speed and for how far the logits move. With a
-run and the folder of its pictures: its model, and how often each way is right on its held-out
-pictures. Times are CPU time of one thread, so that other work on the machine does not count.
+run and the folder of its images: its model, and how often each way is right on its held-out
+images. Times are CPU time of one thread, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def noise(side: int) -> torch.Tensor:
 
 
 def held_out(run: RunDirectory, processor: Any, data: Path) -> tuple[torch.Tensor, np.ndarray]:
-    """Test pictures as the model sees them, and the numbers of their classes."""
+    """Test images as the model sees them, and the numbers of their classes."""
     table = pd.read_parquet(run.predictions_file)
     table = table[table["split"] == "test"].iloc[:MOST]
     transform, labels = TASK.plain(processor), run.read_json(run.metrics_file)["labels"]
@@ -121,7 +121,7 @@ def compare(
             for way, run in found.items()
         }
         times = [timed(found, pixels[:size], rounds) for size in BATCHES]
-    heads = [f"batch {size}, ms a picture" for size in BATCHES]
+    heads = [f"batch {size}, ms an image" for size in BATCHES]
     print(f"{'':12}{heads[0]:>26}{heads[1]:>26}{'logits move':>13}{'same answer':>13}{'right':>8}")
     for way, one in logits.items():
         speeds = "".join(

@@ -4,7 +4,7 @@
     python -m tests.benchmarks.bench_power photos OUT --coco FOLDER --checkpoint WEIGHTS
 
 ``stream`` needs a run that was fitted to ``hf-vft demo images`` with the same ``--contrast``.
-``photos`` cuts the boxes of a COCO folder out as pictures of one class each, fits a head on those
+``photos`` cuts the boxes of a COCO folder out as images of one class each, fits a head on those
 of its training photographs, and disturbs those of its test photographs by
 `hf_vft.data.transforms.disturbances`. Each fault is scored once into a log; windows are drawn from
 it and lose their labels, but for the share that ``--labelled`` leaves. A fault that costs 5 points
@@ -59,10 +59,10 @@ class Outcome:
     naive: list[float]
 
 
-def pool(run: Path, pictures: Path, log: Path) -> Window:
-    """All pictures of a fault, scored, with the truth in the column ``truth``."""
+def pool(run: Path, images: Path, log: Path) -> Window:
+    """All images of a fault, scored, with the truth in the column ``truth``."""
     if not log.is_dir():
-        observe(run, pictures, log)
+        observe(run, images, log)
     kept = ProductionLog.open(log)
     window = read_window(kept, Reference.load(RunDirectory.open(run)))
     truth = kept.read_labels().set_index("request_id")["label"]
@@ -77,7 +77,7 @@ def accuracy(window: Window) -> float:
 
 
 def windows(whole: Window, n: int, rng: np.random.Generator) -> Iterator[Window]:
-    """No picture twice in one; where there are too few for all, they share some."""
+    """No image twice in one; where there are too few for all, they share some."""
     rows = len(whole.sample)
     order = rng.permutation(rows)
     for number in range(WINDOWS):
@@ -157,7 +157,7 @@ def show(outcomes: list[Outcome], tries: int, n: int, labelled: float) -> None:
 
 def stream(out: Path, run: Path, contrast: float, per_fault: int) -> Iterator[tuple[str, Window]]:
     for fault in FAULTS:
-        folder = out / "pictures" / fault
+        folder = out / "images" / fault
         if not folder.is_dir():
             write_production(
                 folder, Fault(fault, 0), days=4, per_day=per_fault // 4, contrast=contrast
@@ -166,7 +166,7 @@ def stream(out: Path, run: Path, contrast: float, per_fault: int) -> Iterator[tu
 
 
 def crops(coco: Path, out: Path) -> None:
-    """Each box as a picture, with the photograph as its group: ``fit`` and ``pool``."""
+    """Each box as an image, with the photograph as its group: ``fit`` and ``pool``."""
     data = load_data(coco, DataConfig(), seed=0, kind="boxes")
     for split, table in data.splits.items():
         folder = out / ("pool" if split == "test" else f"fit/{split}")
@@ -188,7 +188,7 @@ def listed(folder: Path, rows: list[tuple[str, str, str]]) -> None:
 
 
 def disturb(source: Path, out: Path, name: str, severity: int) -> None:
-    """The pool as it would look; every picture draws noise of its own."""
+    """The pool as it would look; every image draws noise of its own."""
     with (source / "metadata.csv").open(newline="") as stream:
         rows = [tuple(row) for row in csv.reader(stream)][1:]
     out.mkdir(parents=True)
@@ -218,7 +218,7 @@ def photos(
     for name in DISTURBANCES:
         for place in places:
             severity = SEVERITIES[place]
-            folder = out / "pictures" / f"{name}-{severity}"
+            folder = out / "images" / f"{name}-{severity}"
             if not folder.is_dir():
                 disturb(out / "pool", folder, name, place)
             yield f"{name}, {severity}", pool(run, folder, out / "logs" / folder.name)

@@ -1,10 +1,10 @@
-"""Whether pictures are made faster than they are learned from.
+"""Whether images are made faster than they are learned from.
 
     python -m tests.benchmarks.bench_pretraining [RECIPE ...]
 
-For every size in a recipe: pictures a second that the renderer makes, and that a whole step of the
+For every size in a recipe: images a second that the renderer makes, and that a whole step of the
 training takes in (forward, backward, optimizer), in turns, by CPU time, or by the wall on a GPU.
-The last column is the share of a training that making its pictures takes.
+The last column is the share of a training that making its images takes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 
 from hf_vft.pretraining.pretrain import make_trainer
 from hf_vft.pretraining.recipe import load_pretrain_recipe
-from hf_vft.pretraining.render import PictureClasses, PictureRenderer
+from hf_vft.pretraining.render import ImageClasses, ImageRenderer
 
 TURNS, BATCHES = 5, 6
 
@@ -43,13 +43,13 @@ def measure(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = make_trainer(recipe, Path(folder))
     batch, device = recipe.training.batch_size, trainer.args.device
-    classes = PictureClasses(recipe.pictures.shapes, recipe.pictures.textures)
-    renderer = PictureRenderer(classes, seed=recipe.seed, device=device)
+    classes = ImageClasses(recipe.images.shapes, recipe.images.textures)
+    renderer = ImageRenderer(classes, seed=recipe.seed, device=device)
     optimizer = trainer.create_optimizer()
     trainer.model.train()
     for size in sorted({phase.size for phase in recipe.training.sizes}):
         made = renderer.batch(0, batch, size)
-        inputs = {"pixel_values": made.pictures, "labels": made.labels, "mask": made.mask}
+        inputs = {"pixel_values": made.images, "labels": made.labels, "mask": made.mask}
 
         def render(size: int = size) -> None:
             for number in range(BATCHES):

@@ -1,8 +1,8 @@
-"""How far off the estimated class shares of a window of 500 pictures are.
+"""How far off the estimated class shares of a window of 500 images are.
 
     python -m tests.benchmarks.bench_shares RUN POOL
 
-``POOL`` is a log of many labelled pictures such as the run was fitted to: ``OUT/logs/none`` of
+``POOL`` is a log of many labelled images such as the run was fitted to: ``OUT/logs/none`` of
 `bench_power`. Each try draws a reference as large as the run's, and a window in which the classes
 have the wanted shares. What an estimate should say are the shares *in this window*; the last line
 of the table is how far these are from those that they were drawn with, which is the error that

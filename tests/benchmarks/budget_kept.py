@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.budget_kept OUT [--minutes 2 5 15] [--data DIR] [--set A.B=C ...]
 
-Without ``--data`` pictures are generated, and what is not set is as ``hf-vft fit`` has it. The
+Without ``--data`` images are generated, and what is not set is as ``hf-vft fit`` has it. The
 clock is that of the wall, so other work on the machine counts: its load is printed beside.
 Exit status: 0 if every budget was kept to within 10 %.
 """
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--set", nargs="*", default=[], metavar="A.B=C", dest="changes")
     options = parser.parse_args()
-    data = options.data or options.out / "pictures"
+    data = options.data or options.out / "images"
     if not data.exists():
         write_demo_images(data, n=600, size=96, contrast=2.0)
     print(f"{'asked':>8} {'taken':>8} {'off':>7}  {'load':>4}  trials")

@@ -1,4 +1,4 @@
-"""Detectors from random weights on generated pictures: what they reach, and in how long.
+"""Detectors from random weights on generated images: what they reach, and in how long.
 
     python -m tests.benchmarks.learn_boxes OUT [NAME EPOCHS]...
 
@@ -25,9 +25,9 @@ SIDE, CONTRAST = 64, 4.0
 @dataclass(frozen=True)
 class Plan:
     """How a family is trained. DETR and YOLOS know nothing of places and scales to begin with,
-    and find them out from many more pictures."""
+    and find them out from many more images."""
 
-    pictures: int = 800
+    images: int = 800
     epochs: float = 12
     batch_size: int = 8
     strength: str = "auto"
@@ -37,8 +37,8 @@ PLANS = {
     "resnet": Plan(),
     "convnextv2": Plan(),
     "d-fine": Plan(),
-    "detr": Plan(pictures=6000, epochs=40, batch_size=32, strength="light"),
-    "yolos": Plan(pictures=6000, epochs=60, batch_size=32, strength="light"),
+    "detr": Plan(images=6000, epochs=40, batch_size=32, strength="light"),
+    "yolos": Plan(images=6000, epochs=60, batch_size=32, strength="light"),
 }
 
 EVERYTHING = 1e-3
@@ -69,14 +69,14 @@ def row(name: str, run: Path, minutes: float, plan: Plan) -> str:
     best, whole = test["map50"], test["map"]
     return (
         f"| {name} | {best['value']:.2f} ({best['low']:.2f}–{best['high']:.2f}) | "
-        f"{whole['value']:.2f} | {nothing:.2f} | {plan.pictures} | {plan.epochs:g} | "
+        f"{whole['value']:.2f} | {nothing:.2f} | {plan.images} | {plan.epochs:g} | "
         f"{minutes:.0f} |"
     )
 
 
-def pictures(out: Path, n: int) -> Path:
-    """``n`` pictures of the line, made once."""
-    folder = out / f"pictures-{n}"
+def images(out: Path, n: int) -> Path:
+    """``n`` images of the line, made once."""
+    folder = out / f"images-{n}"
     if not folder.is_dir():
         write_demo_images(folder, n=n, size=SIDE, contrast=CONTRAST)
     return folder
@@ -89,14 +89,12 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not table.is_file():
         heads = ["", "test mAP50", "mAP", "the same boxes for all: mAP50"]
-        heads += ["pictures", "epochs", "CPU minutes"]
+        heads += ["images", "epochs", "CPU minutes"]
         table.write_text("| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|\n")
     for name in epochs or PLANS:
         plan = replace(PLANS[name], epochs=epochs.get(name, PLANS[name].epochs))
         began = time.process_time()
-        recipe = load_recipe("detection").replaced(
-            changes(name, pictures(out, plan.pictures), plan)
-        )
+        recipe = load_recipe("detection").replaced(changes(name, images(out, plan.images), plan))
         run = fit(recipe, out / name).path
         minutes = (time.process_time() - began) / 60
         with table.open("a") as lines:

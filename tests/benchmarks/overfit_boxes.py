@@ -1,4 +1,4 @@
-"""Whether detectors learn at all: a few pictures by heart, from random weights.
+"""Whether detectors learn at all: a few images by heart, from random weights.
 
     python -m tests.benchmarks.overfit_boxes [NAME STEPS]
 
@@ -20,9 +20,9 @@ from hf_vft.data.transforms.boxes import eval_box_transform
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
 from hf_vft.tasks import ObjectDetection
-from tests.pictures import processor
+from tests.made_images import processor
 
-SIDE, PICTURES = 64, 8
+SIDE, IMAGES = 64, 8
 CLASSES = ["scratch", "pit", "crack", "stain", "inclusion"]
 TASK = ObjectDetection()
 STEPS = {"resnet": 100, "convnextv2": 100, "d-fine": 100, "detr": 300, "yolos": 500}
@@ -36,12 +36,12 @@ def new(name: str) -> Any:
 
 
 def batch() -> dict[str, torch.Tensor]:
-    """Generated pictures with a defect each."""
+    """Generated images with a defect each."""
     transform = eval_box_transform(processor(size={"height": SIDE, "width": SIDE}))
     config = DemoConfig(size=SIDE, contrast=4.0)
     found = [image for i in range(0, 200, 2) if (image := generate(i, config)).boxes]
     rows = []
-    for one in found[:PICTURES]:
+    for one in found[:IMAGES]:
         label = {
             "bbox": [list(map(float, box)) for box in one.boxes],
             "category": [CLASSES.index(one.label)] * len(one.boxes),
@@ -52,7 +52,7 @@ def batch() -> dict[str, torch.Tensor]:
 
 
 def map50(model: Any, given: dict[str, torch.Tensor]) -> float:
-    """On the very pictures that were learned."""
+    """On the very images that were learned."""
     with torch.inference_mode():
         outputs = TASK.answers(model.eval()(pixel_values=given["pixel_values"]), model.config)
     arrays = tuple(value.numpy() for value in outputs.values())

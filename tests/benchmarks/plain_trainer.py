@@ -46,8 +46,8 @@ MEASURED = 3
 """Batches that tell how long an epoch will take."""
 
 
-class Pictures(Dataset):  # type: ignore[type-arg]
-    """Pictures with class ids."""
+class Images(Dataset):  # type: ignore[type-arg]
+    """Images with class ids."""
 
     def __init__(self, rows: Sequence[tuple[str, int]], transform: Callable[..., Any]) -> None:
         self.rows, self.transform = rows, transform
@@ -57,8 +57,8 @@ class Pictures(Dataset):  # type: ignore[type-arg]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         file, label = self.rows[index]
-        with Image.open(file) as picture:
-            return {"pixel_values": self.transform(picture.convert("RGB")), "labels": label}
+        with Image.open(file) as image:
+            return {"pixel_values": self.transform(image.convert("RGB")), "labels": label}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Work:
         with self.table.open() as file:
             return list(csv.DictReader(file))
 
-    def pictures(self, split: str, *, augmented: bool = False) -> Pictures:
+    def images(self, split: str, *, augmented: bool = False) -> Images:
         """Of a split, as the example shows them to the model."""
         processor = AutoImageProcessor.from_pretrained(self.checkpoint)
         framing = (
@@ -106,7 +106,7 @@ class Work:
             for row in self._rows
             if row["split"] == split
         ]
-        return Pictures(rows, transform)
+        return Images(rows, transform)
 
     def model(self) -> Any:
         """With a new head."""
@@ -157,7 +157,7 @@ def best_rate(work: Work) -> tuple[float, dict[str, Any]]:
 def _pace(work: Work) -> tuple[float, float]:
     """Seconds that an epoch takes with its evaluation, and when training has to end."""
     set_seed(work.seed)
-    model, train = work.model(), work.pictures("train", augmented=True)
+    model, train = work.model(), work.images("train", augmented=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     moments = []
     for batch, _ in zip(
@@ -169,9 +169,9 @@ def _pace(work: Work) -> tuple[float, float]:
     step = (moments[-1] - moments[0]) / (len(moments) - 1)
     began = time.monotonic()
     with torch.inference_mode():
-        model.eval()(**next(iter(DataLoader(work.pictures("validation"), batch_size=BATCH))))
+        model.eval()(**next(iter(DataLoader(work.images("validation"), batch_size=BATCH))))
     forward = (time.monotonic() - began) / BATCH
-    validation, test = (len(work.pictures(split)) for split in ("validation", "test"))
+    validation, test = (len(work.images(split)) for split in ("validation", "test"))
     epoch = step * len(train) / BATCH + forward * validation
     # The epoch that is cut short is evaluated as well.
     return epoch, work.budget - forward * (validation + test) - 2 * step
@@ -200,8 +200,8 @@ def _trained(work: Work, rate: float, epochs: int, end: float) -> Trainer:
     trainer = Trainer(
         work.model(),
         args,
-        train_dataset=work.pictures("train", augmented=True),
-        eval_dataset=work.pictures("validation"),
+        train_dataset=work.images("train", augmented=True),
+        eval_dataset=work.images("validation"),
         compute_metrics=macro_f1,
         callbacks=[Deadline(lambda: time.monotonic() >= end)],
     )
@@ -211,5 +211,5 @@ def _trained(work: Work, rate: float, epochs: int, end: float) -> Trainer:
 
 
 def _tested(work: Work, trainer: Trainer) -> float:
-    found = trainer.predict(work.pictures("test"))
+    found = trainer.predict(work.images("test"))
     return float((found.metrics or {})["test_f1_macro"])

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.probe_regret OUT [--seeds 0] [--cells tile-10 ...] [--epochs 6]
 
-The pictures are those of ``side_by_side``; every candidate gets the default recipe, its rates and
+The images are those of ``side_by_side``; every candidate gets the default recipe, its rates and
 its probe's start included, at one input size. Regret is the test macro F1 of the candidate that is
 best after fine-tuning minus that of the one a ranking puts first. Every candidate is a row of
 OUT/regret.jsonl; what is there is not run again.
@@ -72,7 +72,7 @@ def fine_tuned(recipe: Recipe, folder: Path) -> dict[str, Any]:
 def run(
     out: Path, cells: Sequence[Cell], seeds: Sequence[int], models: Sequence[str], options: Any
 ) -> None:
-    """Fine-tune every candidate on every set of pictures."""
+    """Fine-tune every candidate on every set of images."""
     done = {(row["cell"], row["seed"], row["model"]) for row in read_rows(out / "regret.jsonl")}
     os.environ["HF_VFT_CACHE"] = str(out / "cache")
     for seed in seeds:
@@ -84,7 +84,7 @@ def run(
                 folder = out / "work"
                 shutil.rmtree(folder, ignore_errors=True)
                 changes = [
-                    f"data.group_column={GROUPS[cell.pictures]}",
+                    f"data.group_column={GROUPS[cell.images]}",
                     f"stages.all.epochs={options.epochs}",
                 ]
                 recipe = load_recipe("staged", changes).replaced(

@@ -3,11 +3,11 @@
     python -m tests.benchmarks.side_by_side run OUT [--seeds 0 1 2] [--cells tile-10 ...]
     python -m tests.benchmarks.side_by_side table OUT
 
-All start from the same weights and see the same pictures: generated ones (``demo``: 1,500 at 96
+All start from the same weights and see the same images: generated ones (``demo``: 1,500 at 96
 pixels and contrast 2, at which the small embedded backbone can learn something in a minute or two)
 and photographs of magnet surfaces (``tile``); 10 and 50 a class, and all; the validation split
 shrinks alike, the test split stays. Test macro F1, mean ± standard deviation of the seeds, which
-draw the pictures as well.
+draw the images as well.
 
 The clock of every arm is the CPU time of its one thread, which is that of the wall on a core of
 its own, whatever else the machine does. It begins after the imports, which are the same for all.
@@ -44,7 +44,7 @@ from tests.benchmarks.plain_trainer import Work, best_rate, fine_tuned
 from tests.benchmarks.transfer_data import SHARED
 
 BUDGETS = {"10": 120.0, "50": 150.0, "all": 180.0}
-"""Seconds, by training pictures of a class."""
+"""Seconds, by training images of a class."""
 
 SIDES = {"demo": 96, "tile": 128}
 """Of the input: that of the embedded backbone; and what MobileNetV2 trains at in such a time."""
@@ -57,17 +57,17 @@ PROBE = {"name": "head", "train": "head", "epochs": 1, "learning_rate": 1e-8}
 
 @dataclass(frozen=True)
 class Cell:
-    """One set of pictures and so many of each class."""
+    """One set of images and so many of each class."""
 
-    pictures: str
+    images: str
     size: str
 
     @property
     def name(self) -> str:
-        return f"{self.pictures}-{self.size}"
+        return f"{self.images}-{self.size}"
 
 
-CELLS = [Cell(pictures, size) for size in BUDGETS for pictures in GROUPS]
+CELLS = [Cell(images, size) for size in BUDGETS for images in GROUPS]
 
 
 def searched(work: Work) -> tuple[float, dict[str, Any]]:
@@ -144,11 +144,11 @@ def run(
                     continue
                 work = Work(
                     table,
-                    checkpoints[cell.pictures],
+                    checkpoints[cell.images],
                     out / cell.name / f"{arm}-{seed}",
                     seed,
                     factor * BUDGETS[cell.size],
-                    SIDES[cell.pictures],
+                    SIDES[cell.images],
                 )
                 theirs, ours = forked.Pipe()
                 began = time.monotonic()
@@ -180,8 +180,8 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def write_table(out: Path, cell: Cell, seed: int, shared: Path) -> Path:
-    """The pictures of a cell, drawn by the seed."""
-    rows = _demo(out / "pictures") if cell.pictures == "demo" else _tile(shared)
+    """The images of a cell, drawn by the seed."""
+    rows = _demo(out / "images") if cell.images == "demo" else _tile(shared)
     rng = np.random.default_rng(seed)
     most = len(rows) if cell.size == "all" else int(cell.size)
     taken: Counter[tuple[str, str]] = Counter()

@@ -1,12 +1,12 @@
-"""What pre-trained weights are worth on pictures they never saw.
+"""What pre-trained weights are worth on images they never saw.
 
     OMP_NUM_THREADS=1 python -m tests.benchmarks.transfer CHECKPOINT... [--random CHECKPOINT] \
         [--fine-tune ROWS.jsonl] [--size 96] [--sets demo ...] [--shots 10 50 all] [--draws 3] \
         [--cache DIR]
 
 Macro F1 of a linear probe and of kNN on cached features, or with ``--fine-tune`` of training
-everything, with ``--shots`` training pictures a class; the mean of ``--draws`` seeds, which choose
-the pictures and the head (with all pictures, probe and kNN have nothing to choose).
+everything, with ``--shots`` training images a class; the mean of ``--draws`` seeds, which choose
+the images and the head (with all images, probe and kNN have nothing to choose).
 ``--random`` adds the architecture of a checkpoint with random weights, as transformers draws them.
 Fine-tuning writes a line a run to ``ROWS.jsonl``, and goes on from what is there.
 """
@@ -34,7 +34,7 @@ from tests.benchmarks.transfer_data import transfer_sets
 BATCH = 32
 RANDOM = "random:"
 STEPS, EPOCHS = 200, 8
-"""Fine-tuning takes at least so many of either: few pictures need more epochs."""
+"""Fine-tuning takes at least so many of either: few images need more epochs."""
 RATES = {"pretrained": 5e-4, "random": 1e-3}
 
 
@@ -58,7 +58,7 @@ def load(name: str, classes: int, seed: int) -> Any:
 
 
 def keep_statistics(model: Any) -> None:
-    """BatchNorm as it was pre-trained: small batches of few pictures estimate it badly."""
+    """BatchNorm as it was pre-trained: small batches of few images estimate it badly."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.eval()
@@ -87,7 +87,7 @@ def probe_and_neighbours(
 
 
 def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> list[float]:
-    """Macro F1 on the test pictures after each epoch; with few pictures, after the last alone."""
+    """Macro F1 on the test images after each epoch; with few images, after the last alone."""
     pretrained = not name.startswith(RANDOM)
     chosen = data.subset(shots, seed)
     model = load(name, data.classes, seed)
@@ -96,7 +96,7 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
     epochs = epochs_of(len(chosen))
     steps = epochs * -(-len(chosen) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
-    # As the probe does: each class weighs the same, however few its pictures.
+    # As the probe does: each class weighs the same, however few its images.
     weights = 1 / np.bincount(data.train_y[chosen], minlength=data.classes)
     balance = torch.from_numpy(weights / weights.mean()).float()
     rng, scores = np.random.default_rng(seed), []
@@ -119,16 +119,16 @@ def fine_tuned(name: str, data: TransferSet, shots: int | None, seed: int) -> li
     return scores
 
 
-def epochs_of(pictures: int) -> int:
+def epochs_of(images: int) -> int:
     """Of fine-tuning on so many."""
-    return max(EPOCHS, -(-STEPS // -(-pictures // BATCH)))
+    return max(EPOCHS, -(-STEPS // -(-images // BATCH)))
 
 
-def logits(model: Any, pictures: np.ndarray) -> torch.Tensor:
+def logits(model: Any, images: np.ndarray) -> torch.Tensor:
     """In bfloat16 where that is faster on a CPU: in transformers on patches."""
     patches = hasattr(model.config, "patch_size") and "conv" not in model.config.model_type
     with torch.autocast("cpu", torch.bfloat16, enabled=patches):
-        return model(pixel_values=normalised(pictures)).logits.float()
+        return model(pixel_values=normalised(images)).logits.float()
 
 
 @torch.no_grad()
@@ -201,7 +201,7 @@ def main() -> None:
     columns = [f"{shots} a class" if shots else "all" for shots in shot_counts]
     if options.fine_tune:
         columns.append("as good as random weights at their end after")
-    print(f"| pictures | weights | how | {' | '.join(columns)} |")
+    print(f"| images | weights | how | {' | '.join(columns)} |")
     print("| --- " * (3 + len(columns)) + "|")
     for data in transfer_sets(options.size, options.cache):
         if options.sets and data.name not in options.sets:

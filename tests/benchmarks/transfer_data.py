@@ -1,4 +1,4 @@
-"""The pictures on which transfer is measured: none of them was pre-trained on."""
+"""The images on which transfer is measured: none of them was pre-trained on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def magnetic_tile(size: int) -> TransferSet:
     folder = SHARED / "data" / "magnetic_tile"
     rows = list(csv.DictReader((folder / "metadata.csv").open()))
     ids = np.unique([row["label"] for row in rows], return_inverse=True)[1]
-    pictures = np.stack([_squashed(folder / row["file_name"], size) for row in rows])
+    images = np.stack([_squashed(folder / row["file_name"], size) for row in rows])
     train = np.array([row["split"] == "train" for row in rows])
-    return TransferSet("magnetic_tile", pictures[train], ids[train], pictures[~train], ids[~train])
+    return TransferSet("magnetic_tile", images[train], ids[train], images[~train], ids[~train])
 
 
 def transfer_sets(size: int, cache: Path) -> list[TransferSet]:
@@ -40,6 +40,6 @@ def transfer_sets(size: int, cache: Path) -> list[TransferSet]:
 
 
 def _squashed(path: Path, size: int) -> np.ndarray:
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
+    with Image.open(path) as image:
+        small = image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)
         return np.asarray(small)

@@ -50,7 +50,7 @@ def verdict(folder: Path) -> Any:
 
 
 def up_to(stream: Path, days: range, out: Path) -> Path:
-    """The pictures of some days, with their labels.csv."""
+    """The images of some days, with their labels.csv."""
     table = pd.read_csv(stream / "labels.csv")
     table = table[table["day"].isin(days)]
     for name in table["file_name"]:

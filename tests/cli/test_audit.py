@@ -30,9 +30,9 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """Blue and red pictures; one blue one lies among the red, one is in two splits."""
-    folder = tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    """Blue and red images; one blue one lies among the red, one is in two splits."""
+    folder = tmp_path / "images"
     rng = np.random.default_rng(0)
     for split, count in (("train", 24), ("val", 6), ("test", 6)):
         for label, colour in COLOURS.items():
@@ -57,39 +57,39 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def test_labels_are_checked_with_a_model(pictures: Path, model: Path, tmp_path: Path) -> None:
-    result = run(pictures, "--model", model, "--out", tmp_path / "audit")
+def test_labels_are_checked_with_a_model(images: Path, model: Path, tmp_path: Path) -> None:
+    result = run(images, "--model", model, "--out", tmp_path / "audit")
     assert result.exit_code == 0, result.output
-    assert "error    1 picture of test is also in train, byte by byte." in result.output
+    assert "error    1 image of test is also in train, byte by byte." in result.output
     assert "train/red/stray.png: labelled red, looks like blue" in result.output
     assert (tmp_path / "audit" / "audit.html").is_file()
     stored = json.loads((tmp_path / "audit" / "audit.json").read_text())
-    assert [one["picture"]["file"] for one in stored["suspects"]] == ["train/red/stray.png"]
+    assert [one["image"]["file"] for one in stored["suspects"]] == ["train/red/stray.png"]
     assert stored["counts"]["images"] == 73
     assert stored["findings"][0]["severity"] == "error"
 
 
 def test_without_a_pretrained_model_the_page_says_so(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hf_vft.models.backbones.embedded", dict)
-    result = run(pictures, "--out", tmp_path / "audit")
+    result = run(images, "--out", tmp_path / "audit")
     assert result.exit_code == 0, result.output
     sentence = "Labels were not checked: no pre-trained backbone could be had"
     assert sentence in result.output
     assert sentence in (tmp_path / "audit" / "audit.html").read_text()
 
 
-def test_quick_json(pictures: Path, tmp_path: Path) -> None:
-    result = run(pictures, "--quick", "--json", "--out", tmp_path / "audit")
+def test_quick_json(images: Path, tmp_path: Path) -> None:
+    result = run(images, "--quick", "--json", "--out", tmp_path / "audit")
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
     assert printed == json.loads((tmp_path / "audit" / "audit.json").read_text())
     assert printed["suspects"] == []
 
 
-def test_a_named_model_that_cannot_be_had_is_an_error(pictures: Path, tmp_path: Path) -> None:
-    result = run(pictures, "--model", tmp_path / "nothing", "--out", tmp_path / "audit")
+def test_a_named_model_that_cannot_be_had_is_an_error(images: Path, tmp_path: Path) -> None:
+    result = run(images, "--model", tmp_path / "nothing", "--out", tmp_path / "audit")
     assert result.exit_code != 0
     assert "nothing: no such folder" in str(result.exception)
 
@@ -98,17 +98,17 @@ def test_help_has_an_example() -> None:
     assert "Example: hf-vft audit photos/" in run("--help").output
 
 
-def test_a_dry_run_says_what_the_data_would_be_read_as(pictures: Path, tmp_path: Path) -> None:
-    done = run(pictures, "--dry-run", "--out", tmp_path / "audit")
+def test_a_dry_run_says_what_the_data_would_be_read_as(images: Path, tmp_path: Path) -> None:
+    done = run(images, "--dry-run", "--out", tmp_path / "audit")
     assert done.exit_code == 0
     assert "2 classes (blue, red) from the inner folder names; splits train" in done.output
     assert "train/blue/" in done.output
     assert not (tmp_path / "audit").exists()
-    told = json.loads(run(pictures, "--dry-run", "--json").output)
+    told = json.loads(run(images, "--dry-run", "--json").output)
     assert told["classes"] == ["blue", "red"]
     assert {row["split"] for row in told["rows"]} == {"train", "validation", "test"}
 
 
-def test_a_label_column_can_be_named_with_an_option(pictures: Path) -> None:
-    done = run(pictures, "--dry-run", "--label", "defect")
+def test_a_label_column_can_be_named_with_an_option(images: Path) -> None:
+    done = run(images, "--dry-run", "--label", "defect")
     assert "has no column 'defect'" in str(done.exception)

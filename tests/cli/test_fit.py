@@ -12,10 +12,10 @@ from tests.runs import RECIPE, small_recipe, vft, write_recipe
 
 
 @pytest.fixture(scope="module")
-def recipe(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recipe(images: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     short = [stage | {"epochs": 1} for stage in RECIPE["stages"]]
     folder = tmp_path_factory.mktemp("recipe")
-    return write_recipe(small_recipe(pictures, convnext, stages=short), folder / "r.yaml")
+    return write_recipe(small_recipe(images, convnext, stages=short), folder / "r.yaml")
 
 
 def test_results_go_to_standard_output_and_progress_to_standard_error(
@@ -52,7 +52,7 @@ def test_json_and_changed_fields(recipe: Path, tmp_path: Path) -> None:
         (["--recipe", "stagd"], "No recipe 'stagd': give a file, or one of"),
         (["x", "--set", "training.batchsize=3"], "training.batchsize: no such field"),
         (["x", "--set", "stages.all.epochs=-1"], "stages.all.epochs: has to be greater than 0"),
-        ([], "data.path: no pictures were named"),
+        ([], "data.path: no images were named"),
         (["--resume"], "there is no stopped run to resume"),
         (["2024-11-01"], "There is no '2024-11-01'"),
     ],
@@ -65,11 +65,11 @@ def test_mistakes_are_one_line(words: list[str], told: str, tmp_path: Path) -> N
 
 
 def test_a_model_that_cannot_be_had_is_one_line_before_training(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     words = ["--set", "model.candidates=[no-such/model-here]", "--out", tmp_path / "run"]
-    done = vft("fit", pictures, *words)
+    done = vft("fit", images, *words)
     assert done.returncode == 1
     assert "no-such/model-here" in done.stderr.splitlines()[-1]
 

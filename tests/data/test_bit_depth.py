@@ -108,11 +108,11 @@ def test_other_images_are_read_at_the_depth_of_the_run(microscope: Path) -> None
 
 
 def test_the_features_that_are_cached_depend_on_the_depth(microscope: Path, tmp_path: Path) -> None:
-    from hf_vft.data.audit.measure import measure_pictures
+    from hf_vft.data.audit.measure import measure_images
 
     bright = load_data(microscope, DataConfig(bit_depth=12), seed=0)
     dark = load_data(microscope, DataConfig(bit_depth=16), seed=0)
     assert bright.fingerprint == dark.fingerprint
-    one = measure_pictures(bright, cache_dir=tmp_path)["brightness"]
-    other = measure_pictures(dark, cache_dir=tmp_path)["brightness"]
+    one = measure_images(bright, cache_dir=tmp_path)["brightness"]
+    other = measure_images(dark, cache_dir=tmp_path)["brightness"]
     assert one.mean() > 5 * other.mean()

@@ -1,4 +1,4 @@
-"""Splits as torch datasets: the same picture whoever reads it, and when."""
+"""Splits as torch datasets: the same image whoever reads it, and when."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hf_vft.data.transforms.images import STRENGTHS, eval_transform, train_trans
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.tasks import ImageClassification
-from tests.pictures import picture_rows, processor
+from tests.made_images import image_rows, processor
 
 STRONG = AugmentConfig(**{"strength": "strong", **STRENGTHS["strong"]})
 
 
 def dataset(seed: int = 0, count: int = 6) -> VisionDataset:
-    return VisionDataset(picture_rows(count), train_transform(processor(), STRONG), seed=seed)
+    return VisionDataset(image_rows(count), train_transform(processor(), STRONG), seed=seed)
 
 
 def read(data: VisionDataset, **options: object) -> torch.Tensor:
@@ -55,8 +55,8 @@ def test_workers_that_stay_alive_see_the_epoch_change() -> None:
         assert torch.equal(found, read(data))
 
 
-def test_too_large_a_picture_is_refused() -> None:
-    data = VisionDataset(picture_rows(1), eval_transform(processor()), decoder=Decoder(100))
+def test_too_large_a_image_is_refused() -> None:
+    data = VisionDataset(image_rows(1), eval_transform(processor()), decoder=Decoder(100))
     with pytest.raises(DataError, match="pixels"):
         data[0]
 
@@ -76,5 +76,5 @@ class TestBalancedSampler:
         assert list(one) != list(other)
         assert list(one) != list(BalancedSampler(self.labels, seed=4))
 
-    def test_a_class_without_pictures_does_no_harm(self) -> None:
+    def test_a_class_without_images_does_no_harm(self) -> None:
         assert set(BalancedSampler([0, 2, 2, 2])) <= {0, 1, 2, 3}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hf_vft.data.load import load_data
 from hf_vft.errors import VftError
 from hf_vft.recipe.schema import DataConfig
-from tests.pictures import encoded, picture
+from tests.made_images import encoded, made_image
 
 DEEP = 20_000
 HOSTILE = st.sampled_from([
@@ -30,7 +30,7 @@ HOSTILE = st.sampled_from([
 def images(folder: Path, n: int = 4) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(n):
-        (folder / f"{i}.png").write_bytes(encoded(picture(i)))
+        (folder / f"{i}.png").write_bytes(encoded(made_image(i)))
     return [f"{i}.png" for i in range(n)]
 
 
@@ -131,9 +131,9 @@ def test_files_with_damaged_insides_end_in_one_line_too(cut: float, junk: bytes,
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
                 for label in "ab":
                     for i in range(2):
-                        archive.writestr(f"{label}/{i}.png", encoded(picture(i)))
+                        archive.writestr(f"{label}/{i}.png", encoded(made_image(i)))
         else:
-            content = [encoded(picture(i)) for i in range(4)]
+            content = [encoded(made_image(i)) for i in range(4)]
             rows: dict[str, Any] = {"image": content, "label": [*"abab"]}
             datasets.Dataset.from_dict(rows).to_parquet(path)
         damaged = bytearray(path.read_bytes())

@@ -10,25 +10,25 @@ from PIL import Image
 from hf_vft.data.decoding import files
 from hf_vft.data.images import decode_image
 from hf_vft.errors import DataError
-from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture, encoded, png_header, scene
+from tests.data.zoo_files import CONVERTED, REJECTED, OddFile, encoded, png_header, scene
 
 
-@pytest.mark.parametrize("picture", CONVERTED, ids=lambda picture: picture.kind)
-def test_what_can_be_converted_is(picture: Picture, tmp_path: Path) -> None:
-    path = tmp_path / picture.name
-    picture.make(path)
+@pytest.mark.parametrize("odd_file", CONVERTED, ids=lambda odd_file: odd_file.kind)
+def test_what_can_be_converted_is(odd_file: OddFile, tmp_path: Path) -> None:
+    path = tmp_path / odd_file.name
+    odd_file.make(path)
     image = decode_image(path)
     assert image.mode == "RGB"
-    assert image.size == picture.size
+    assert image.size == odd_file.size
     pixels = np.asarray(image).astype(int)
-    assert np.abs(pixels[0, 0] - picture.left).max() <= 6
-    assert np.abs(pixels[-1, -1] - picture.right).max() <= 6
+    assert np.abs(pixels[0, 0] - odd_file.left).max() <= 6
+    assert np.abs(pixels[-1, -1] - odd_file.right).max() <= 6
 
 
-@pytest.mark.parametrize("picture", CONVERTED, ids=lambda picture: picture.kind)
-def test_path_text_bytes_and_pillow_image_decode_alike(picture: Picture, tmp_path: Path) -> None:
-    path = tmp_path / picture.name
-    picture.make(path)
+@pytest.mark.parametrize("odd_file", CONVERTED, ids=lambda odd_file: odd_file.kind)
+def test_path_text_bytes_and_pillow_image_decode_alike(odd_file: OddFile, tmp_path: Path) -> None:
+    path = tmp_path / odd_file.name
+    odd_file.make(path)
     expected = decode_image(path).tobytes()
     assert decode_image(str(path)).tobytes() == expected
     assert decode_image(path.read_bytes()).tobytes() == expected
@@ -36,14 +36,14 @@ def test_path_text_bytes_and_pillow_image_decode_alike(picture: Picture, tmp_pat
         assert decode_image(opened).tobytes() == expected
 
 
-@pytest.mark.parametrize("picture", REJECTED, ids=lambda picture: picture.kind)
-def test_what_is_broken_is_refused_with_a_short_reason(picture: Picture, tmp_path: Path) -> None:
-    path = tmp_path / picture.name
-    picture.make(path)
+@pytest.mark.parametrize("odd_file", REJECTED, ids=lambda odd_file: odd_file.kind)
+def test_what_is_broken_is_refused_with_a_short_reason(odd_file: OddFile, tmp_path: Path) -> None:
+    path = tmp_path / odd_file.name
+    odd_file.make(path)
     with pytest.raises(DataError) as caught:
         decode_image(path)
     reason = str(caught.value)
-    assert str(picture.reason) in reason
+    assert str(odd_file.reason) in reason
     assert "\n" not in reason
     assert str(tmp_path) not in reason
     assert len(reason) < 250
@@ -82,7 +82,7 @@ def test_pixels_are_counted_before_decoding(monkeypatch: pytest.MonkeyPatch) -> 
         decode_image(png_header(20, 30), max_pixels=599)
 
 
-def test_a_picture_of_just_the_allowed_size_is_decoded() -> None:
+def test_a_image_of_just_the_allowed_size_is_decoded() -> None:
     assert decode_image(scene(), max_pixels=24 * 16).size == (24, 16)
     with pytest.raises(DataError, match="too many pixels"):
         decode_image(scene(), max_pixels=24 * 16 - 1)

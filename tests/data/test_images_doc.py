@@ -15,7 +15,7 @@ from hf_vft.errors import DataError
 from tests.data.decoding.test_colour import P3
 from tests.data.decoding.test_heif import heic
 from tests.data.deep_images import dicom, pgm, png, tiff
-from tests.data.zoo_pictures import encoded
+from tests.data.zoo_files import encoded
 
 DOC = Path(__file__).parents[2] / "docs" / "images.md"
 RAMP = np.tile(np.arange(0, 256, 16, dtype=np.uint8), (16, 1))

@@ -15,7 +15,7 @@ import pytest
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from tests.data.zoo_sources import folders, in_memory, named, picture, split_folders, table
+from tests.data.zoo_sources import folders, image, in_memory, named, split_folders, table
 
 LABELS = ["a", "b"] * 6
 REAL = Path(__file__).parents[3] / "shared" / "data" / "magnetic_tile"
@@ -83,7 +83,7 @@ def test_the_order_of_the_file_system_does_not_matter(
 def test_the_fingerprint_follows_the_content(tmp_path: Path) -> None:
     folders(tmp_path, a=5, b=5)
     before = load_data(tmp_path, DataConfig(), seed=0).fingerprint
-    picture(99).save(tmp_path / "a" / "000.png")
+    image(99).save(tmp_path / "a" / "000.png")
     assert load_data(tmp_path, DataConfig(), seed=0).fingerprint != before
 
 
@@ -139,7 +139,7 @@ def test_no_group_is_on_two_sides(tmp_path: Path) -> None:
 def test_identical_files_are_on_one_side(tmp_path: Path) -> None:
     folders(tmp_path, a=10, b=10)
     for number in range(8):
-        picture(5).save(tmp_path / "a" / f"copy{number}.png")
+        image(5).save(tmp_path / "a" / f"copy{number}.png")
     data = load_data(tmp_path, DataConfig(), seed=0)
     sides = {split for file, (split, _) in assigned(data).items() if "copy" in file}
     assert len(sides) == 1
@@ -162,9 +162,9 @@ def csv_elsewhere(root: Path) -> Any:
 
 
 def csv_of_absolute_names(root: Path) -> Any:
-    rows = named(root / "pictures", exposure="e1")
+    rows = named(root / "images", exposure="e1")
     for row in rows:
-        row["file_name"] = root / "pictures" / row["file_name"]
+        row["file_name"] = root / "images" / row["file_name"]
     return table(root, rows, "list.csv")
 
 
@@ -324,7 +324,7 @@ def test_class_names_and_their_order_come_from_the_dataset() -> None:
     names = datasets.ClassLabel(names=["zebra", "unseen", "ant"])
     data = load_data(dataset.cast_column("label", names), DataConfig(), seed=0)
     assert data.labels == ["zebra", "ant"]
-    assert "Not used, because without pictures: classes 'unseen'." in data.notes
+    assert "Not used, because without images: classes 'unseen'." in data.notes
     assert set(data.splits["train"].features["label"].int2str(data.splits["train"]["label"])) == {
         "zebra",
         "ant",
@@ -374,7 +374,7 @@ def test_a_slice_column_that_plays_another_part_stops_before_training(name: str)
         load_data(dataset, DataConfig(slice_columns=[name]), seed=0)
 
 
-def test_pictures_are_known_by_their_content(photos: Path) -> None:
+def test_images_are_known_by_their_content(photos: Path) -> None:
     data = load_data(photos, DataConfig(), seed=0)
     for split, rows in data.splits.items():
         content = [(photos / file).read_bytes() for file in rows["file"]]

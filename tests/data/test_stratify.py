@@ -56,7 +56,7 @@ def test_sizes_are_near_what_was_asked(
 
 @given(st.lists(st.integers(3, 60), min_size=2, max_size=6), shares, seeds)
 @settings(max_examples=60, deadline=None)
-def test_single_pictures_are_divided_as_exactly_as_they_can(
+def test_single_images_are_divided_as_exactly_as_they_can(
     counts: list[int], shares: dict[str, float], seed: int
 ) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)

@@ -7,7 +7,7 @@ import pytest
 from hf_vft.data.load import load_data
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
+from tests.data.zoo_files import CONVERTED, REJECTED, OddFile
 from tests.data.zoo_sources import CASES, Case, folders
 
 ERRORS = [case for case in CASES if case.error]
@@ -39,22 +39,22 @@ def test_what_is_odd_is_loaded_and_said(case: Case, tmp_path: Path) -> None:
         assert case.rejected[item.file] in item.reason
 
 
-@pytest.mark.parametrize("picture", REJECTED, ids=lambda picture: picture.kind)
-def test_a_broken_picture_is_left_out_and_named(picture: Picture, tmp_path: Path) -> None:
+@pytest.mark.parametrize("odd_file", REJECTED, ids=lambda odd_file: odd_file.kind)
+def test_a_broken_image_is_left_out_and_named(odd_file: OddFile, tmp_path: Path) -> None:
     folders(tmp_path, a=4, b=4)
-    picture.make(tmp_path / "a" / picture.name)
+    odd_file.make(tmp_path / "a" / odd_file.name)
     data = load_data(tmp_path, DataConfig(), seed=0)
-    assert [item.file for item in data.rejected] == [f"a/{picture.name}"]
-    assert str(picture.reason) in data.rejected[0].reason
+    assert [item.file for item in data.rejected] == [f"a/{odd_file.name}"]
+    assert str(odd_file.reason) in data.rejected[0].reason
     assert sum(map(len, data.splits.values())) == 8
-    with pytest.raises(DataError, match=f"a/{picture.name}: "):
+    with pytest.raises(DataError, match=f"a/{odd_file.name}: "):
         load_data(tmp_path, DataConfig(strict=True), seed=0)
 
 
-def test_every_odd_picture_together_is_converted(tmp_path: Path) -> None:
+def test_every_odd_image_together_is_converted(tmp_path: Path) -> None:
     folders(tmp_path, a=4, b=4)
-    for number, picture in enumerate(CONVERTED):
-        path = tmp_path / "a" / f"{number} {picture.name}"
-        picture.make(path)
+    for number, odd_file in enumerate(CONVERTED):
+        path = tmp_path / "a" / f"{number} {odd_file.name}"
+        odd_file.make(path)
     data = load_data(tmp_path, DataConfig(strict=True), seed=0)
     assert sum(map(len, data.splits.values())) == 8 + len(CONVERTED)

@@ -13,14 +13,14 @@ from rich.table import Table
 from hf_vft.data.images import decode_image
 from hf_vft.data.load import load_data
 from hf_vft.errors import DataError
-from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
+from tests.data.zoo_files import CONVERTED, REJECTED, OddFile
 from tests.data.zoo_sources import CASES, Case
 
 
-def told_of_picture(picture: Picture, folder: Path) -> str:
+def told_of_image(odd_file: OddFile, folder: Path) -> str:
     """What becomes of one file."""
-    path = folder / picture.name
-    picture.make(path)
+    path = folder / odd_file.name
+    odd_file.make(path)
     try:
         image = decode_image(path)
     except DataError as error:
@@ -42,9 +42,9 @@ def told_of_source(case: Case, folder: Path) -> str:
 def main() -> None:
     datasets.disable_progress_bars()
     table = Table("kind", "what the user is told", show_lines=True)
-    for picture in CONVERTED + REJECTED:
+    for odd_file in CONVERTED + REJECTED:
         with tempfile.TemporaryDirectory() as folder:
-            table.add_row(picture.kind, told_of_picture(picture, Path(folder)))
+            table.add_row(odd_file.kind, told_of_image(odd_file, Path(folder)))
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
             table.add_row(case.kind, told_of_source(case, Path(folder)))

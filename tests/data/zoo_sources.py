@@ -39,19 +39,19 @@ class Case:
     config: DataConfig = field(default_factory=DataConfig)
 
 
-def picture(seed: int) -> Image.Image:
+def image(seed: int) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 256, (10, 12, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 def folders(root: Path, **counts: int) -> Path:
-    """Class folders below ``root``, each with so many different pictures."""
+    """Class folders below ``root``, each with so many different images."""
     for name, count in counts.items():
         folder = root / name
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
             seed = hash_of(f"{root.name}/{name}/{number}")
-            picture(seed).save(folder / f"{number:03d}.png")
+            image(seed).save(folder / f"{number:03d}.png")
     return root
 
 
@@ -72,7 +72,7 @@ def table(root: Path, rows: list[dict[str, Any]], name: str = "metadata.csv") ->
 
 
 def named(root: Path, labels: str = "ab", count: int = 6, **columns: Any) -> list[dict[str, Any]]:
-    """Rows for pictures that are written into ``root/img``."""
+    """Rows for images that are written into ``root/img``."""
     folders(root / "img", **dict.fromkeys(labels, count))
     return [
         {"file_name": f"img/{label}/{n:03d}.png", "label": label, **columns}
@@ -139,7 +139,7 @@ def written(path: Path, data: bytes = b"") -> Path:
 
 
 def beside(root: Path, name: str, data: bytes = b"") -> Path:
-    """Two class folders with six pictures each, and one more file."""
+    """Two class folders with six images each, and one more file."""
     folders(root, a=6, b=6)
     written(root / name, data)
     return root
@@ -147,7 +147,7 @@ def beside(root: Path, name: str, data: bytes = b"") -> Path:
 
 def in_memory(**columns: list[Any]) -> datasets.Dataset:
     count = len(next(iter(columns.values()))) if columns else 12
-    images = [picture(number) for number in range(count)]
+    images = [image(number) for number in range(count)]
     features = datasets.Dataset.from_dict(columns).features if columns else datasets.Features()
     features["image"] = datasets.Image()
     return datasets.Dataset.from_dict({"image": images, **columns}, features=features)
@@ -159,14 +159,14 @@ def split_folders(root: Path, **splits: dict[str, int]) -> Path:
     return root
 
 
-def same_picture_in(root: Path, *names: str) -> Path:
+def same_image_in(root: Path, *names: str) -> Path:
     for name in names:
         written(root / name)
-        picture(77).save(root / name)
+        image(77).save(root / name)
     return root
 
 
-def folder_named_like_a_picture(root: Path) -> Path:
+def folder_named_like_a_image(root: Path) -> Path:
     folders(root, a=6, b=6)
     (root / "a" / "inner.jpg").mkdir()
     return root
@@ -221,77 +221,77 @@ CASES = [
     Case("empty folder", lambda d: d, "is empty."),
     Case("empty class folder", lambda d: (written(folders(d, a=6, b=6) / "c/.keep"), d)[1],
          note="Folder c is empty."),
-    Case("pictures without class folders", lambda d: folders(d / "x", a=3) / "a",
-         "no pictures in class folders"),
+    Case("images without class folders", lambda d: folders(d / "x", a=3) / "a",
+         "no images in class folders"),
     Case("one class only", lambda d: folders(d, a=6), "Only one class, 'a'"),
-    Case("class of one picture", lambda d: folders(d, a=6, b=6, one=1), "Only one picture of"),
-    Case("class of two pictures", lambda d: folders(d, a=6, b=6, few=2),
-         note="Not scored in validation, because it has no pictures of them: 'few'"),
-    Case("class of copies of one picture",
-         lambda d: same_picture_in(folders(d, a=6), "c/1.png", "c/2.png", "c/3.png"),
-         "All 3 pictures of class 'c' are copies of one picture"),
+    Case("class of one image", lambda d: folders(d, a=6, b=6, one=1), "Only one image of"),
+    Case("class of two images", lambda d: folders(d, a=6, b=6, few=2),
+         note="Not scored in validation, because it has no images of them: 'few'"),
+    Case("class of copies of one image",
+         lambda d: same_image_in(folders(d, a=6), "c/1.png", "c/2.png", "c/3.png"),
+         "All 3 images of class 'c' are copies of one image"),
     Case("labels that differ in case", lambda d: folders(d, cat=4, Cat=4, dog=4), "'Cat', 'cat'"),
     Case("labels that differ in space", lambda d: folders(d, **{"big cat": 4, "bigcat ": 4}),
          "differ only in case or space"),
-    Case("text among the pictures", lambda d: beside(d, "a/notes.txt", b"hello"),
+    Case("text among the images", lambda d: beside(d, "a/notes.txt", b"hello"),
          rejected={"a/notes.txt": "not an image that Pillow can read"}),
-    Case("broken picture and data.strict", lambda d: beside(d, "a/x.jpg", b"hello"),
+    Case("broken image and data.strict", lambda d: beside(d, "a/x.jpg", b"hello"),
          "a/x.jpg: not an image that Pillow can read", config=DataConfig(strict=True)),
-    Case("class of broken pictures only", lambda d: beside(d, "c/x.jpg", b"hello"),
-         "No usable picture is left of class 'c', e.g. c/x.jpg"),
-    Case("broken pictures only", lambda d: written(written(d / "a/x.jpg").parent.parent / "b/y.jpg")
-         .parent.parent, "None of 2 pictures is usable; the first, a/x.jpg: the file is empty"),
+    Case("class of broken images only", lambda d: beside(d, "c/x.jpg", b"hello"),
+         "No usable image is left of class 'c', e.g. c/x.jpg"),
+    Case("broken images only", lambda d: written(written(d / "a/x.jpg").parent.parent / "b/y.jpg")
+         .parent.parent, "None of 2 images is usable; the first, a/x.jpg: the file is empty"),
     Case(".DS_Store, Thumbs.db and the like",
          lambda d: (written(d / "a/.DS_Store", b"x"), beside(d, "a/Thumbs.db", b"x"))[1]),
-    Case("folder named x.jpg", folder_named_like_a_picture),
+    Case("folder named x.jpg", folder_named_like_a_image),
     Case("folder that links to itself", with_loop),
-    Case("picture beside the class folders",
-         lambda d: (picture(1).save(beside(d, "x.png")  / "x.png"), d)[1],
-         note="Not used, because in no class folder: 1 picture, e.g. x.png."),
+    Case("image beside the class folders",
+         lambda d: (image(1).save(beside(d, "x.png")  / "x.png"), d)[1],
+         note="Not used, because in no class folder: 1 image, e.g. x.png."),
     Case("no such file", lambda d: d / "nothing", "There is no"),
-    Case("text that is no name of anything", lambda d: "my nice pictures", "There is no 'my nice"),
-    Case("a picture as the source", lambda d: folders(d, a=1) / "a/000.png", "is not a source of"),
+    Case("text that is no name of anything", lambda d: "my nice images", "There is no 'my nice"),
+    Case("an image as the source", lambda d: folders(d, a=1) / "a/000.png", "is not a source of"),
     Case("test without train", lambda d: split_folders(d, test=AB), "There is test but no train"),
     Case("train and test", lambda d: split_folders(d, train=AB, test=AB),
-         note="Cut from the training pictures: validation (20%), stratified by label"),
+         note="Cut from the training images: validation (20%), stratified by label"),
     Case("train and val", lambda d: split_folders(d, Training=AB, val=AB),
-         note="Cut from the training pictures: test (20%), stratified by label"),
+         note="Cut from the training images: test (20%), stratified by label"),
     Case("val and valid", lambda d: split_folders(d, train=AB, val=AB, valid=AB),
          "Folders 'val' and 'valid' both mean validation"),
     Case("another folder beside train", lambda d: split_folders(d, train=AB, test=AB, masks=AB),
          note="Not used, because they are no split: folders masks."),
     Case("class that train lacks", lambda d: split_folders(d, train=AB, val=AB, test={"c": 3}),
-         "No picture of 'c' is in train"),
+         "No image of 'c' is in train"),
     Case("class that test lacks", lambda d: split_folders(d, train=AB, val=AB, test={"a": 3}),
-         note="Not scored in test, because it has no pictures of them: 'b' (8 pictures in all)"),
+         note="Not scored in test, because it has no images of them: 'b' (8 images in all)"),
     Case("same file in train and test",
-         lambda d: same_picture_in(split_folders(d, train=AB, val=AB, test=AB),
+         lambda d: same_image_in(split_folders(d, train=AB, val=AB, test=AB),
                                    "train/a/x.png", "test/a/y.png"),
-         note="Leak: 1 picture in more than one split"),
+         note="Leak: 1 image in more than one split"),
     Case("same file under two labels",
-         lambda d: same_picture_in(folders(d, a=6, b=6), "a/x.png", "b/y.png"),
+         lambda d: same_image_in(folders(d, a=6, b=6), "a/x.png", "b/y.png"),
          note="identical files under different labels, e.g. 'a', 'b'"),
     Case("group of class folders", lambda d: folders(d, a=6, b=6), "has no column 'patient'",
          config=BY_PATIENT),
     Case("class in one group only", lambda d: groups(d, a=1, b=3), "in one group of 'patient'",
          config=BY_PATIENT),
     Case("class in two groups only", lambda d: groups(d, a=2, b=3), config=BY_PATIENT,
-         note="Not scored in validation, because it has no pictures of them: 'a' (2 groups in"),
+         note="Not scored in validation, because it has no images of them: 'a' (2 groups in"),
     Case("every class in two groups only", lambda d: groups(d, a=2, b=2),
          "Too few groups of 'patient' to cut validation from", config=BY_PATIENT),
-    Case("two pictures of each class", lambda d: folders(d, a=2, b=2), "Too few pictures to cut"),
+    Case("two images of each class", lambda d: folders(d, a=2, b=2), "Too few images to cut"),
     Case("groups on both sides", leaking_groups, config=BY_PATIENT,
          note="Leak: of 8 groups of 'patient', 8 in more than one split"),
     Case("missing column", lambda d: table(d, named(d)).parent,
          "data.label_column: no column 'kind'; there are 'file_name', 'label'",
          config=DataConfig(label_column="kind")),
     Case("columns of other names", csv_of_other_names,
-         "No column names the pictures: set data.image_column to one of 'scan', 'finding'"),
+         "No column names the images: set data.image_column to one of 'scan', 'finding'"),
     Case("columns of other names, mapped", csv_of_other_names,
          config=DataConfig(image_column="scan", label_column="finding")),
     Case("two label columns", lambda d: table(d, named(d, target="x")).parent,
          "Several columns could be the label: 'label', 'target'"),
-    Case("several labels per picture",
+    Case("several labels per image",
          lambda d: table(d, [{**row, "label": ["a", "b"]} for row in named(d)], "m.jsonl")),
     Case("labels of labels",
          lambda d: table(d, [{**row, "label": [["a"], ["b"]]} for row in named(d)], "m.jsonl"),
@@ -307,8 +307,8 @@ CASES = [
     Case("file named twice, labels differ",
          lambda d: table(d, [*named(d), {"file_name": "img/a/000.png", "label": "b"}]),
          "img/a/000.png is named twice, once with 'a' and once with 'b'"),
-    Case("picture that the metadata does not name", lambda d: table(d, named(d)[1:]).parent,
-         note="the metadata does not name them: 1 picture, e.g. img/a/000.png."),
+    Case("image that the metadata does not name", lambda d: table(d, named(d)[1:]).parent,
+         note="the metadata does not name them: 1 image, e.g. img/a/000.png."),
     Case("CSV with a comma too many", lambda d: table(d, [*named(d), {"f": "x.png", "l": "a,b"}]),
          "list.csv, line 14".replace("list", "metadata")),
     Case("CSV without rows", lambda d: written(d / "x.csv", b"file_name,label\n"), "has no rows"),
@@ -320,9 +320,9 @@ CASES = [
     Case("dataset without rows", lambda d: datasets.Dataset.from_dict({"image": [], "label": []}),
          "The dataset has no rows."),
     Case("dataset without labels", lambda d: in_memory(), "No column holds the labels"),
-    Case("dataset of numbers for pictures",
+    Case("dataset of numbers for images",
          lambda d: datasets.Dataset.from_dict({"image": [1, 2], "label": [0, 1]}),
-         "Column 'image' holds no pictures"),
+         "Column 'image' holds no images"),
     Case("zip with ../", lambda d: zipped(d, {"../x.png": b"x"}), "'../x.png' leads out of the"),
     Case("zip with an absolute path", lambda d: zipped(d, {"/x.png": b"x"}), "leads out of the"),
     Case("zip with C:\\", lambda d: zipped(d, {"C:\\x.png": b"x"}), "leads out of the archive"),

@@ -31,7 +31,7 @@ def test_scores_are_those_of_scikit_learn_and_who_is_right_alone_is_counted() ->
 
 
 def test_the_interval_holds_the_true_difference() -> None:
-    """Of nominal 95 %: the challenger answers a tenth of all pictures anew, as well as before."""
+    """Of nominal 95 %: the challenger answers a tenth of all images anew, as well as before."""
     held = 0
     for seed in range(150):
         rng = np.random.default_rng(seed)
@@ -50,7 +50,7 @@ def test_the_interval_holds_the_true_difference() -> None:
     assert held >= 134  # less happens once in a thousand at 95 %
 
 
-def test_pictures_of_one_group_count_as_one() -> None:
+def test_images_of_one_group_count_as_one() -> None:
     rng = np.random.default_rng(1)
     truth = np.repeat(rng.choice(CLASSES, 40), 8)
     old = np.repeat(answers(rng, truth[::8], 0.6), 8)
@@ -70,5 +70,5 @@ def test_models_that_agree_everywhere_may_still_differ_a_little() -> None:
     assert found.accuracy.difference.value == 0
     assert found.accuracy.difference.low == pytest.approx(-0.116, abs=0.002)  # 1 - 0.025^(1/30)
     assert not found.wins
-    assert found.loses(0.05)  # 30 pictures cannot exclude a loss of five points
+    assert found.loses(0.05)  # 30 images cannot exclude a loss of five points
     assert not found.loses(0.2)

@@ -24,10 +24,10 @@ from hf_vft.evaluation.detection import (
 )
 
 NAMES = ["a", "b", "c"]
-Pictures = tuple[list[Boxes], list[Boxes]]
+Images = tuple[list[Boxes], list[Boxes]]
 
 
-def made(n: int = 30, seed: int = 0, noise: float = 6.0, most: int = 6) -> Pictures:
+def made(n: int = 30, seed: int = 0, noise: float = 6.0, most: int = 6) -> Images:
     """True boxes, and found ones near them, far from them, twice, and of the wrong class."""
     rng = np.random.default_rng(seed)
     truths, found = [], []
@@ -45,7 +45,7 @@ def made(n: int = 30, seed: int = 0, noise: float = 6.0, most: int = 6) -> Pictu
         boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2])
         ids = np.concatenate([classes[again], rng.integers(0, len(NAMES), len(far))])
         ids = np.where(rng.random(len(ids)) < 0.1, rng.integers(0, len(NAMES), len(ids)), ids)
-        # Rounded, so that some scores are equal within a picture and between pictures.
+        # Rounded, so that some scores are equal within an image and between images.
         found.append(Boxes(boxes, ids.astype(int), rng.random(len(boxes)).round(1)))
     return truths, found
 
@@ -71,7 +71,7 @@ def boxes(*rows: tuple[float, ...]) -> Boxes:
 
 
 SQUARE = (10.0, 10.0, 60.0, 60.0)
-ADVERSARIAL: dict[str, Pictures] = {
+ADVERSARIAL: dict[str, Images] = {
     "nothing found": ([boxes((*SQUARE, 0, 1))], [boxes()]),
     "nothing there": ([boxes(), boxes((*SQUARE, 1, 1))], [boxes((*SQUARE, 0, 0.9)), boxes()]),
     "all right": ([boxes((*SQUARE, 0, 1))] * 3, [boxes((*SQUARE, 0, 0.5))] * 3),
@@ -98,13 +98,13 @@ ADVERSARIAL: dict[str, Pictures] = {
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
-def test_adversarial_pictures_score_as_in_pycocotools(name: str) -> None:
+def test_adversarial_images_score_as_in_pycocotools(name: str) -> None:
     check_agreement(*ADVERSARIAL[name])
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 6.0, 30.0]), st.integers(1, 12))
 @settings(max_examples=25, deadline=None)
-def test_random_pictures_score_as_in_pycocotools(seed: int, noise: float, n: int) -> None:
+def test_random_images_score_as_in_pycocotools(seed: int, noise: float, n: int) -> None:
     check_agreement(*made(n, seed, noise))
 
 
@@ -129,11 +129,11 @@ def test_scores_of_classes_average_to_those_of_all() -> None:
     assert sum(c.support for c in result.per_class.values()) == sum(len(t.classes) for t in truths)
 
 
-def test_weights_are_copies_of_pictures() -> None:
+def test_weights_are_copies_of_images() -> None:
     truths, found = made(12, seed=3)
     drawn = [0, 0, 3, 5, 5, 5, 8, 11]
     weights = np.bincount(drawn, minlength=12)[:, None].astype(float)
-    # Without equal scores in different pictures, whose order copies would change.
+    # Without equal scores in different images, whose order copies would change.
     rng = np.random.default_rng(0)
     found = [Boxes(f.corners, f.classes, rng.random(len(f.scores))) for f in found]
     ours, _ = weighted_scores(match_all(truths, found, 3), weights)
@@ -143,7 +143,7 @@ def test_weights_are_copies_of_pictures() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """mAP50 of 20 samples of 80 pictures; plain percentiles hold it in 16 of them."""
+    """mAP50 of 20 samples of 80 images; plain percentiles hold it in 16 of them."""
     truths, found = made(20 * 80, seed=7)
     matches = match_all(truths, found, 3)
     whole, _ = weighted_scores(matches, np.ones((len(truths), 1)))
@@ -208,15 +208,15 @@ def test_matching_takes_the_best_free_one() -> None:
     assert box_iou(real, answered).shape == (2, 3)
 
 
-def test_answers_and_pictures_have_to_be_as_many() -> None:
+def test_answers_and_images_have_to_be_as_many() -> None:
     truths, found = made(3)
-    with pytest.raises(DataError, match="2 answers for 3 pictures"):
+    with pytest.raises(DataError, match="2 answers for 3 images"):
         evaluate_detections(truths, found[:2], NAMES, thresholds=[0.5] * 3)
 
 
 def test_metric_of_evaluate_gives_the_same_and_joins_batches_and_processes(tmp_path) -> None:
     truths, found = made(6, seed=2)
-    # Of equal scores in different pictures the first counts first, which processes change.
+    # Of equal scores in different images the first counts first, which processes change.
     rng = np.random.default_rng(0)
     found = [Boxes(f.corners, f.classes, rng.random(len(f.scores))) for f in found]
     predictions = [

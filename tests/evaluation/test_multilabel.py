@@ -1,4 +1,4 @@
-"""Scores of several labels a picture, against scikit-learn; thresholds and temperature."""
+"""Scores of several labels an image, against scikit-learn; thresholds and temperature."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert headline == pytest.approx({k: expected[k] for k in ("map", "f1_micro", "f1_macro")})
 
 
-def test_a_class_without_pictures_is_undefined_and_enters_no_mean() -> None:
+def test_a_class_without_images_is_undefined_and_enters_no_mean() -> None:
     logits, marks = made()
     marks[:, 3] = 0
     result = measured(logits, marks)
@@ -65,7 +65,7 @@ def test_a_class_without_pictures_is_undefined_and_enters_no_mean() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    """95 % intervals of micro F1 over 40 samples of 100 pictures each."""
+    """95 % intervals of micro F1 over 40 samples of 100 images each."""
     population, truth = made(40 * 100, seed=1)
     whole = measured(population, truth).metrics["f1_micro"].value
     held = 0

@@ -10,7 +10,7 @@ TRUTH = np.arange(300) % 3
 
 
 def right_in(share: float, seed: int) -> np.ndarray:
-    """Answers of which so many are right, each picture by chance."""
+    """Answers of which so many are right, each image by chance."""
     wrong = np.random.default_rng(seed).random(len(TRUTH)) > share
     return np.where(wrong, (TRUTH + 1) % 3, TRUTH)
 
@@ -36,7 +36,7 @@ def test_the_last_doubling_is_told_from_chance(held: Held) -> None:
     rising = {n: [right_in(s, n + i) for i in range(3)] for n, s in ((50, 0.5), (100, 0.6))}
     found = data_curve(held, rising | {200: [right_in(0.8, 7)]})
     assert found is not None
-    assert [point.pictures for point in found.points] == [50, 100, 200]
+    assert [point.images for point in found.points] == [50, 100, 200]
     assert found.doubling.value == pytest.approx(
         (found.points[2].score.value or 0) - (found.points[1].score.value or 0)
     )
@@ -67,7 +67,7 @@ def test_auroc_is_half_for_guesses_and_undefined_for_one_class() -> None:
     ("probe", "model", "inseparable"),
     [
         ((0.45, 0.58), (0.4, 0.7), True),
-        ((0.45, 0.75), (0.4, 0.7), False),  # too few pictures to say
+        ((0.45, 0.75), (0.4, 0.7), False),  # too few images to say
         ((0.45, 0.58), (0.8, 0.95), False),  # fine-tuning tells them apart
         ((0.45, 0.58), (0.5, 0.9), False),  # it may
     ],

@@ -12,9 +12,9 @@ from torch import nn
 from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import ModelError
 from hf_vft.explain.heatmap import _as_map, heat_map
-from hf_vft.explain.overlay import on_picture, overlay, seen_frame
+from hf_vft.explain.overlay import on_image, overlay, seen_frame
+from tests.made_images import processor
 from tests.models.tiny import ALL, SIZE
-from tests.pictures import processor
 
 
 @pytest.mark.parametrize("name", ["vit", "convnext", "resnet", "swin"])
@@ -91,13 +91,13 @@ def test_the_frame_is_what_the_model_sees(
 
 
 def test_a_map_of_a_crop_lies_where_the_crop_was() -> None:
-    placed = on_picture(np.ones((8, 8), np.float32), (20, 0, 60, 40), (80, 40))
+    placed = on_image(np.ones((8, 8), np.float32), (20, 0, 60, 40), (80, 40))
     assert placed.shape == (40, 80)
     assert placed[:, 22:58].min() == 1.0
     assert placed[:, :20].max() == placed[:, 60:].max() == 0.0
 
 
-def test_cold_parts_of_the_picture_stay_as_they_were() -> None:
+def test_cold_parts_of_the_image_stay_as_they_were() -> None:
     image = Image.new("RGB", (400, 200), (10, 120, 200))
     heat = np.zeros((200, 400), np.float32)
     heat[:, 300:] = 1.0

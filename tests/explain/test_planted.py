@@ -11,16 +11,16 @@ from hf_vft.explain.heatmap import heat_map
 from tests.models.tiny import ALL, SIZE
 
 OBJECT = SIZE // 4
-PICTURES = 24
+IMAGES = 24
 
 
 def planted(count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, list[tuple[int, int]]]:
-    """Noise, and in every second picture a bright square: pictures, classes, corners."""
+    """Noise, and in every second image a bright square: images, classes, corners."""
     rng = np.random.default_rng(seed)
     pixels = rng.normal(0.0, 0.3, (count, 3, SIZE, SIZE)).astype(np.float32)
     corners = [(int(y), int(x)) for y, x in rng.integers(0, SIZE - OBJECT + 1, (count, 2))]
-    for picture, (y, x) in list(zip(pixels, corners, strict=True))[1::2]:
-        picture[:, y : y + OBJECT, x : x + OBJECT] += 2.0
+    for image, (y, x) in list(zip(pixels, corners, strict=True))[1::2]:
+        image[:, y : y + OBJECT, x : x + OBJECT] += 2.0
     return torch.from_numpy(pixels), torch.arange(count) % 2, corners
 
 
@@ -51,11 +51,11 @@ def share_on_object(heat: np.ndarray, corner: tuple[int, int], margin: int) -> f
 @pytest.mark.parametrize("name", ["vit", "convnext", "swin"])
 def test_the_map_lies_on_the_object_that_decides(name: str) -> None:
     model = taught(name)
-    pixels, classes, corners = planted(PICTURES, seed=7)
+    pixels, classes, corners = planted(IMAGES, seed=7)
     with torch.no_grad():
         right = model(pixel_values=pixels).logits.argmax(1) == classes
     assert right.float().mean() >= 0.9
-    shown = [i for i in range(PICTURES) if classes[i] == 1 and right[i]]
+    shown = [i for i in range(IMAGES) if classes[i] == 1 and right[i]]
     margin = SIZE // 8  # of a patch: the map is no finer
     shares = [share_on_object(heat_map(model, pixels[i], 1), corners[i], margin) for i in shown]
     elsewhere = [

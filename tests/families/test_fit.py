@@ -80,7 +80,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackHub]:
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 images in two classes, as folders."""
     folder = tmp_path_factory.mktemp("images")
     rng = np.random.default_rng(0)
@@ -93,7 +93,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(name: str, images: Path, boxes: Path) -> Recipe:
+def recipe(name: str, two_colours: Path, boxes: Path) -> Recipe:
     """An epoch, of the head and of all."""
     replica = REPLICAS[name]
     stages = [
@@ -106,12 +106,14 @@ def recipe(name: str, images: Path, boxes: Path) -> Recipe:
                     "training.batch_size": 16, "training.eval_batch_size": 16,
                     "training.ema_decay": 0.0, "evaluation.bootstrap": 20}  # fmt: skip
         return load_recipe("detection").replaced(common | settings)
-    return parse_recipe(RECIPE | {"data": {"path": str(images)}}).replaced(common)
+    return parse_recipe(RECIPE | {"data": {"path": str(two_colours)}}).replaced(common)
 
 
-def led_through(name: str, hub: LoopbackHub, images: Path, boxes: Path, out: Path) -> RunDirectory:
+def led_through(
+    name: str, hub: LoopbackHub, two_colours: Path, boxes: Path, out: Path
+) -> RunDirectory:
     """Fit, evaluate, predict, serve, push."""
-    settings = recipe(name, images, boxes)
+    settings = recipe(name, two_colours, boxes)
     run = fit(settings, out / name.replace("/", "--"))
     source = settings.data.path
     assert source is not None
@@ -150,10 +152,10 @@ def same_in_a_fresh_process(runs: dict[str, RunDirectory], hub: LoopbackHub, hom
 
 
 def test_checkpoints_of_the_hub_are_fitted_served_pushed_and_read_back(
-    hub: LoopbackHub, images: Path, pictures: Path, tmp_path: Path
+    hub: LoopbackHub, two_colours: Path, images: Path, tmp_path: Path
 ) -> None:
-    runs = {name: led_through(name, hub, images, pictures, tmp_path / "runs") for name in FITTED}
-    served(next(iter(runs.values())), next(images.rglob("*.png")), tmp_path)
+    runs = {name: led_through(name, hub, two_colours, images, tmp_path / "runs") for name in FITTED}
+    served(next(iter(runs.values())), next(two_colours.rglob("*.png")), tmp_path)
     same_in_a_fresh_process(runs, hub, tmp_path)
 
 
@@ -174,16 +176,18 @@ def served(run: RunDirectory, image: Path, folder: Path) -> None:
 @pytest.mark.families
 @pytest.mark.parametrize("name", MORE)
 def test_more_checkpoints_are_fitted_pushed_and_read_back(
-    name: str, hub: LoopbackHub, images: Path, pictures: Path, tmp_path: Path
+    name: str, hub: LoopbackHub, two_colours: Path, images: Path, tmp_path: Path
 ) -> None:
-    run = led_through(name, hub, images, pictures, tmp_path)
+    run = led_through(name, hub, two_colours, images, tmp_path)
     same_in_a_fresh_process({name: run}, hub, tmp_path)
 
 
 def test_with_no_model_named_the_first_default_of_the_hub_is_fine_tuned(
-    hub: LoopbackHub, images: Path, tmp_path: Path
+    hub: LoopbackHub, two_colours: Path, tmp_path: Path
 ) -> None:
-    settings = recipe(HUB_DEFAULTS[0], images, images).replaced({"model.candidates": "auto"})
+    settings = recipe(HUB_DEFAULTS[0], two_colours, two_colours).replaced(
+        {"model.candidates": "auto"}
+    )
     run = fit(settings, tmp_path / "run")
     choices = {choice["name"]: choice for choice in run.read_json(run.path / "choices.json")}
     assert HUB_DEFAULTS[0] in json.dumps(choices)
@@ -192,7 +196,7 @@ def test_with_no_model_named_the_first_default_of_the_hub_is_fine_tuned(
 
 
 def test_every_default_of_the_hub_can_be_fetched_and_gets_a_head(
-    hub: LoopbackHub, images: Path
+    hub: LoopbackHub, two_colours: Path
 ) -> None:
     from hf_vft.models.backbones import choose_checkpoint
     from hf_vft.tasks import get_task

@@ -47,7 +47,7 @@ found = {
     "unknown": said("hf_secretsecret", "push", run, "maker/line"),
     "push": said(token, "push", run, "maker/line", "--json"),
     "space": said(token, "space", run, "--out", cache + "/space", "--push", "maker/finder"),
-    "push-data": said(token, "push-data", folder, "maker/pictures", "--private"),
+    "push-data": said(token, "push-data", folder, "maker/images", "--private"),
 }
 content = lambda image: image["bytes"] or Path(image["path"]).read_bytes()
 told = lambda data: {
@@ -56,7 +56,7 @@ told = lambda data: {
 }
 sent, read = (
     load_data(name, DataConfig(), seed=42, cache_dir=Path(cache))
-    for name in (folder, "maker/pictures")
+    for name in (folder, "maker/images")
 )
 found["same"] = told(sent) == told(read)
 found["sizes"] = {name: len(split) for name, split in read.splits.items()}
@@ -74,12 +74,12 @@ class Done:
 
 
 @pytest.fixture(scope="module")
-def done(fitted: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+def done(fitted: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     home = tmp_path_factory.mktemp("home")
     run = shutil.copytree(fitted, home / "line")
     with LoopbackHub() as hub:
         ended = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(run), str(pictures), str(home / "c"), WRITE],
+            [sys.executable, "-c", SCRIPT, str(run), str(images), str(home / "c"), WRITE],
             capture_output=True,
             text=True,
             check=False,
@@ -118,12 +118,12 @@ def test_a_token_is_asked_for_and_never_printed(done: Done) -> None:
     assert "Traceback" not in done.text
 
 
-def test_pictures_are_pushed_and_read_again_with_the_same_splits_and_labels(
-    done: Done, pictures: Path
+def test_images_are_pushed_and_read_again_with_the_same_splits_and_labels(
+    done: Done, images: Path
 ) -> None:
     assert done.found["push-data"][0] == 0, done.found["push-data"][2]
     assert done.found["same"]
     assert done.found["sizes"] == {"train": 69, "validation": 22, "test": 24}
-    repo = done.hub.repo("maker/pictures", "dataset")
+    repo = done.hub.repo("maker/images", "dataset")
     assert repo.private
-    assert all(str(pictures.parent).encode() not in blob.content for blob in repo.files.values())
+    assert all(str(images.parent).encode() not in blob.content for blob in repo.files.values())

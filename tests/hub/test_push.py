@@ -56,22 +56,22 @@ def test_a_run_is_pushed_in_one_commit(hub: LoopbackHub, api: HfApi, run: RunDir
     assert repo.files["model.safetensors"].content == weights
 
 
-def test_nothing_of_this_machine_and_no_picture_is_pushed(
-    hub: LoopbackHub, api: HfApi, run: RunDirectory, pictures: Path
+def test_nothing_of_this_machine_and_no_image_is_pushed(
+    hub: LoopbackHub, api: HfApi, run: RunDirectory, images: Path
 ) -> None:
-    (run.path / "reference" / "shown.png").write_bytes(b"picture")
+    (run.path / "reference" / "shown.png").write_bytes(b"image")
     push(run, api)
     files = hub.repo(REPO).files
     assert not {"report.html", "audit.json", "reference/shown.png"} & set(files)
     assert not any(name.startswith(("state", ".")) for name in files if name != ".gitattributes")
     for name, blob in files.items():
-        assert str(pictures.parent).encode() not in blob.content, name
+        assert str(images.parent).encode() not in blob.content, name
     push(run, api, with_images=True)
     assert {"report.html", "audit.json", "reference/shown.png"} <= set(hub.repo(REPO).files)
 
 
 def test_no_secret_and_no_path_is_in_anything_that_is_pushed(
-    hub: LoopbackHub, api: HfApi, run: RunDirectory, pictures: Path, convnext: Path
+    hub: LoopbackHub, api: HfApi, run: RunDirectory, images: Path, convnext: Path
 ) -> None:
     login, private = "postgresql://me:marker-password@host/x", "/home/marker-name/line/a.png"
     for file, change in {
@@ -83,7 +83,7 @@ def test_no_secret_and_no_path_is_in_anything_that_is_pushed(
         tree = json.loads(file.read_text()) if file.is_file() else {}
         file.write_text(json.dumps({**tree, **change} if isinstance(change, dict) else change))
     push(run, api, with_images=True)
-    secrets = ("marker-", "markermarker", *map(str, (run.path, pictures.parent, convnext.parent)))
+    secrets = ("marker-", "markermarker", *map(str, (run.path, images.parent, convnext.parent)))
     for name, blob in hub.repo(REPO).files.items():
         for secret in secrets:
             assert secret.encode() not in blob.content, (name, secret)

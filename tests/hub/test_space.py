@@ -77,7 +77,7 @@ def test_a_folder_of_something_else_is_not_replaced(run: RunDirectory, tmp_path:
 
 @pytest.mark.slow
 def test_a_space_answers_and_its_log_lands_in_a_dataset_when_it_is_stopped(
-    hub: LoopbackHub, run: RunDirectory, pictures: Path, tmp_path: Path
+    hub: LoopbackHub, run: RunDirectory, images: Path, tmp_path: Path
 ) -> None:
     """``app.py`` as the Hub starts it, and stops it."""
     gradio_client = pytest.importorskip("gradio_client", reason="needs hf-vft[serve]")
@@ -95,8 +95,8 @@ def test_a_space_answers_and_its_log_lands_in_a_dataset_when_it_is_stopped(
     )  # fmt: skip
     try:
         client = connected(gradio_client, f"http://127.0.0.1:{port}", space)
-        picture = gradio_client.handle_file(str(next(pictures.rglob("*.jpg"))))
-        answer = client.predict(picture, api_name="/predict")
+        image = gradio_client.handle_file(str(next(images.rglob("*.jpg"))))
+        answer = client.predict(image, api_name="/predict")
     finally:
         space.terminate()
         said, _ = space.communicate(timeout=120)

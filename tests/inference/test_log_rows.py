@@ -25,7 +25,7 @@ from hf_vft.inference.predictor import Predictor
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES, ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import DetectedObject, Prediction
-from tests.pictures import encoded, picture
+from tests.made_images import encoded, made_image
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def predictor(fitted: Path) -> Predictor:
 
 
 def images(count: int) -> list[Image.Image]:
-    return [picture(i) for i in range(count)]
+    return [made_image(i) for i in range(count)]
 
 
 def shown(count: int, **known: object) -> list[Shown]:
@@ -44,15 +44,15 @@ def shown(count: int, **known: object) -> list[Shown]:
     ]
 
 
-def test_a_picture_and_its_answer_become_a_row_of_the_log(
+def test_a_image_and_its_answer_become_a_row_of_the_log(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     log = ProductionLog(tmp_path / "log")
     moment = datetime(2026, 4, 1, tzinfo=UTC)
-    pictures = shown(3, slices={"camera": "top"}, latency_ms=12.5, ts_utc=moment)
+    scored = shown(3, slices={"camera": "top"}, latency_ms=12.5, ts_utc=moment)
     outputs = predictor.outputs(images(3))
     with log.writer(slices=["camera"]) as writer:
-        writer.append(Recorder(predictor).rows(pictures, outputs))
+        writer.append(Recorder(predictor).rows(scored, outputs))
     frame = log.read().set_index("file").sort_index()
     probs = predictor.probabilities(images(3))
     np.testing.assert_allclose(np.stack(list(frame["probabilities"])), probs, atol=1e-6)
@@ -65,7 +65,7 @@ def test_a_picture_and_its_answer_become_a_row_of_the_log(
     np.testing.assert_allclose(frame["energy"], -torch.logsumexp(logits, 1), atol=1e-5)
     row = frame.iloc[0]
     assert (row["width"], row["height"], row["format"]) == (48, 40, "PNG")
-    assert row["bytes"] == len(encoded(picture(0)))
+    assert row["bytes"] == len(encoded(made_image(0)))
     assert (row["camera"], row["latency_ms"], row["ts_utc"]) == ("top", 12.5, moment)
     assert row["aspect"] == np.float32(48 / 40)
     assert len(row["phash"]) == 16
@@ -74,7 +74,7 @@ def test_a_picture_and_its_answer_become_a_row_of_the_log(
 
 def test_embeddings_are_what_the_head_saw(predictor: Predictor) -> None:
     """The head, applied to them, gives the logits again."""
-    outputs = predictor.outputs([picture(i) for i in range(4)])
+    outputs = predictor.outputs([made_image(i) for i in range(4)])
     assert outputs.embeddings is not None
     with torch.no_grad():
         again = predictor.model.classifier(torch.from_numpy(outputs.embeddings))
@@ -82,11 +82,11 @@ def test_embeddings_are_what_the_head_saw(predictor: Predictor) -> None:
 
 
 def test_threads_do_not_get_each_others_embeddings(predictor: Predictor) -> None:
-    alone = [predictor.outputs([picture(i)]).embeddings for i in range(4)]
+    alone = [predictor.outputs([made_image(i)]).embeddings for i in range(4)]
     found: dict[int, list[np.ndarray | None]] = {i: [] for i in range(4)}
 
     def ask(i: int) -> None:
-        found[i] += [predictor.outputs([picture(i)]).embeddings for _ in range(10)]
+        found[i] += [predictor.outputs([made_image(i)]).embeddings for _ in range(10)]
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
     for thread in threads:
@@ -157,7 +157,7 @@ def test_other_weights_or_settings_have_another_hash(predictor: Predictor, tmp_p
 
 class TestImageProperties:
     def test_each_property_moves_with_what_it_is_named_after(self) -> None:
-        image = picture(0, (64, 48))
+        image = made_image(0, (64, 48))
         plain = image_properties(image)
         dark = image_properties(image.point(lambda value: value // 2))
         blurred = image_properties(image.filter(ImageFilter.GaussianBlur(2)))
@@ -169,7 +169,7 @@ class TestImageProperties:
         assert grey["saturation"] == 0 < plain["saturation"]
         assert blurred["image_entropy"] < plain["image_entropy"]
 
-    def test_a_picture_without_contrast_has_no_sharpness(self) -> None:
+    def test_a_image_without_contrast_has_no_sharpness(self) -> None:
         flat = image_properties(Image.new("RGB", (30, 20), (10, 20, 30)))
         assert flat["sharpness"] is None
         assert flat["contrast"] == flat["image_entropy"] == 0.0

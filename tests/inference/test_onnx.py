@@ -21,9 +21,9 @@ from hf_vft.models.fresh_weights import draw_weights
 from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import get_task
+from tests.made_images import made_image
 from tests.models.tiny import DETECTION_SIZE, DETECTORS
 from tests.models.tiny import images as random_images
-from tests.pictures import picture
 
 pytest.importorskip("onnxruntime", reason="needs hf-vft[onnx]")
 pytest.importorskip("onnxscript", reason="needs hf-vft[onnx]")
@@ -37,10 +37,10 @@ def exported(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirec
 
 
 def images(count: int) -> list[Image.Image]:
-    return [picture(i) for i in range(count)]
+    return [made_image(i) for i in range(count)]
 
 
-def test_the_export_answers_as_the_model_does_for_any_number_of_pictures(
+def test_the_export_answers_as_the_model_does_for_any_number_of_images(
     exported: RunDirectory, fitted: Path
 ) -> None:
     with_onnx, with_torch = Predictor(exported), Predictor(RunDirectory.open(fitted))

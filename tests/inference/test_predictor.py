@@ -19,12 +19,12 @@ def predictor(fitted: Path) -> Predictor:
     return Predictor(RunDirectory.open(fitted))
 
 
-def pictures_of(folder: Path, n: int) -> list[Path]:
+def images_of(folder: Path, n: int) -> list[Path]:
     return sorted(folder.rglob("*.png"))[:n] or sorted(folder.rglob("*.jpg"))[:n]
 
 
-def test_batches_do_not_change_answers(predictor: Predictor, pictures: Path) -> None:
-    files = pictures_of(pictures, 7)
+def test_batches_do_not_change_answers(predictor: Predictor, images: Path) -> None:
+    files = images_of(images, 7)
     one = list(predictor.answer_files(files, batch_size=1, top=6))
     many = list(predictor.answer_files(files, batch_size=4, top=6))
     assert [answer.file for answer in many] == [str(file) for file in files]
@@ -38,20 +38,20 @@ def test_batches_do_not_change_answers(predictor: Predictor, pictures: Path) -> 
 
 
 def test_confidence_is_calibrated_by_the_runs_temperature(
-    predictor: Predictor, pictures: Path
+    predictor: Predictor, images: Path
 ) -> None:
-    image = predictor.decode(pictures_of(pictures, 1)[0])
+    image = predictor.decode(images_of(images, 1)[0])
     temperature = json.loads((predictor.run.path / "metrics.json").read_text())["temperature"]
     logits = torch.from_numpy(predictor.logits([image]))
     expected = torch.softmax(logits.double() / temperature, 1).numpy()
     np.testing.assert_allclose(predictor.probabilities([image]), expected, atol=1e-6)
 
 
-def test_held_out_predictions_are_served_again(predictor: Predictor, pictures: Path) -> None:
+def test_held_out_predictions_are_served_again(predictor: Predictor, images: Path) -> None:
     import pandas as pd
 
     table = pd.read_parquet(predictor.run.predictions_file).iloc[:5]
-    files = [pictures / name for name in table["file"]]
+    files = [images / name for name in table["file"]]
     answers = list(predictor.answer_files(files))
     assert [answer.fields["label"] for answer in answers] == list(table["predicted"])
     np.testing.assert_allclose(
@@ -60,11 +60,11 @@ def test_held_out_predictions_are_served_again(predictor: Predictor, pictures: P
 
 
 def test_a_broken_file_does_not_stop_the_others(
-    predictor: Predictor, pictures: Path, tmp_path: Path
+    predictor: Predictor, images: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    good = pictures_of(pictures, 2)
+    broken.write_bytes(b"no image")
+    good = images_of(images, 2)
     answers = list(predictor.answer_files([good[0], broken, tmp_path / "gone.png", good[1]]))
     assert [answer.error is None for answer in answers] == [True, False, False, True]
     assert answers[1].as_dict() == {
@@ -73,7 +73,7 @@ def test_a_broken_file_does_not_stop_the_others(
     }
 
 
-def test_folders_are_searched(predictor: Predictor, pictures: Path, tmp_path: Path) -> None:
+def test_folders_are_searched(predictor: Predictor, images: Path, tmp_path: Path) -> None:
     for name in ("a.png", "b/c.PNG", "notes.txt", ".hidden/d.png"):
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
@@ -91,11 +91,11 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_command_prints_a_json_object_a_line(
-    fitted: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fitted: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    words = ["predict", fitted, *pictures_of(pictures, 2), broken, "--json", "--top", "2"]
+    broken.write_bytes(b"no image")
+    words = ["predict", fitted, *images_of(images, 2), broken, "--json", "--top", "2"]
     with pytest.raises(SystemExit) as ended:
         main([str(word) for word in words])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

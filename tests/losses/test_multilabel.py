@@ -1,4 +1,4 @@
-"""Losses for several labels a picture."""
+"""Losses for several labels an image."""
 
 from __future__ import annotations
 

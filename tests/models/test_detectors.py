@@ -31,7 +31,7 @@ def classifier(kind: str, folder: Path) -> Path:
         model = tf.ResNetForImageClassification(config)
     else:
         model = tf.ConvNextV2ForImageClassification(tf.ConvNextV2Config(**sizes))
-    for module in model.modules():  # it has seen pictures
+    for module in model.modules():  # it has seen images
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2.0)

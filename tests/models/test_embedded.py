@@ -25,8 +25,8 @@ model, info = AutoModel.from_pretrained(folder, output_loading_info=True)
 assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
 assert {p.dtype for p in model.parameters()} == {torch.float32}
 processor = AutoImageProcessor.from_pretrained(folder)
-picture = torch.zeros(3, 60, 40, dtype=torch.uint8)
-assert processor(picture, return_tensors="pt")["pixel_values"].shape == (1, 3, 96, 96)
+image = torch.zeros(3, 60, 40, dtype=torch.uint8)
+assert processor(image, return_tensors="pt")["pixel_values"].shape == (1, 3, 96, 96)
 classifier = AutoModelForImageClassification.from_pretrained(folder, num_labels=3)
 for side in (96, 224):
     assert classifier(torch.zeros(1, 3, side, side)).logits.shape == (1, 3)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from hf_vft.evaluation.search_insights import auroc
-from hf_vft.models.learning_curve import answers_by_pictures, pair_scores, part
+from hf_vft.models.learning_curve import answers_by_images, pair_scores, part
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], 100)
@@ -23,11 +23,11 @@ def test_planted_pairs_are_found_inseparable_and_separable() -> None:
     assert apart.low > 0.8
 
 
-def test_parts_grow_and_more_pictures_answer_better() -> None:
+def test_parts_grow_and_more_images_answer_better() -> None:
     noisy = RNG.normal(size=(600, 100)) + 0.25 * np.eye(3, 100)[np.repeat([0, 1, 2], 200)] * 8
     labels = np.repeat([0, 1, 2], 200)
     train, held = np.arange(0, 600, 2), np.arange(1, 600, 2)
-    found = answers_by_pictures(noisy[train], labels[train], noisy[held], penalty=0.01)
+    found = answers_by_images(noisy[train], labels[train], noisy[held], penalty=0.01)
     assert list(found) == [75, 150, 300]
     assert [len(answers) for answers in found.values()] == [3, 3, 1]
     scores = [np.mean([(a == labels[held]).mean() for a in answers]) for answers in found.values()]

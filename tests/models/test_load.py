@@ -54,8 +54,8 @@ def test_a_kept_head_knows_its_classes_by_name_and_gets_a_row_for_a_new_one(
     before.processor.save_pretrained(tmp_path)
     head = before.model.classifier.weight
     same = load(tmp_path, labels=["a", "b", "c"], keep_head=True).model
-    picture = torch.rand(1, 3, 32, 32)
-    assert torch.allclose(same(picture).logits, before.model(picture).logits, atol=1e-6)
+    image = torch.rand(1, 3, 32, 32)
+    assert torch.allclose(same(image).logits, before.model(image).logits, atol=1e-6)
     grown = load(tmp_path, labels=["c", "new", "a"], keep_head=True).model.classifier.weight
     assert grown[[0, 2]].equal(head[[2, 0]])
     assert not any(grown[1].equal(row) for row in head)

@@ -48,7 +48,7 @@ def test_groups_are_not_torn_apart() -> None:
     assert torn.cv_log_loss < 0.2 < whole.cv_log_loss
 
 
-def test_too_few_pictures_to_cross_validate() -> None:
+def test_too_few_images_to_cross_validate() -> None:
     probe = fit_multilabel_probe(np.ones((1, 3), np.float32), np.ones((1, 2)), num_classes=2)
     assert probe.cv_log_loss is None
     assert probe.logits(np.ones((1, 3)))[0] == pytest.approx([10.0, 10.0])

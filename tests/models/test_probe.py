@@ -131,7 +131,7 @@ def test_balance_pays_heed_to_the_rare_class() -> None:
     assert found[True][rare].mean() > found[False][rare].mean()
 
 
-def test_a_class_of_one_picture_leaves_the_others_their_folds() -> None:
+def test_a_class_of_one_image_leaves_the_others_their_folds() -> None:
     features, labels = made(3, count=30)
     labels[labels == 0] = 1
     labels[0] = 0
@@ -151,7 +151,7 @@ def test_where_nothing_divides_there_are_no_folds() -> None:
     assert transfer_losses(features, {"same": features}, labels) == {}
 
 
-def test_pictures_without_a_group_are_groups_of_their_own() -> None:
+def test_images_without_a_group_are_groups_of_their_own() -> None:
     features, labels = made(3)
     groups = [None if i % 2 else f"part {i % 5}" for i in range(len(labels))]
     probe = fit_linear_probe(features, labels, num_classes=3, groups=groups)
@@ -161,7 +161,7 @@ def test_pictures_without_a_group_are_groups_of_their_own() -> None:
     assert fit_linear_probe(features, labels, num_classes=3, groups=alone).cv_log_loss is not None
 
 
-def test_a_group_with_the_only_pictures_of_a_class_stays_whole() -> None:
+def test_a_group_with_the_only_images_of_a_class_stays_whole() -> None:
     labels = np.array([0, 1] * 12 + [2, 2, 0])
     groups = [i // 4 for i in range(24)] + [99, 99, 99]
     for learned, tested in _folds(labels, groups, 3, 0):
@@ -182,7 +182,7 @@ def test_a_rare_class_is_in_the_part_that_is_cross_validated(
     assert fit_linear_probe(features.astype("f4"), labels, num_classes=3).cv_log_loss is not None
 
 
-def test_a_class_without_pictures_is_never_the_answer() -> None:
+def test_a_class_without_images_is_never_the_answer() -> None:
     features, labels = made(3)
     probe = fit_linear_probe(features, labels * 2, num_classes=6)
     assert set(probe.logits(features).argmax(1)) <= {0, 2, 4}

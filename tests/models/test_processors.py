@@ -1,4 +1,4 @@
-"""A checkpoint's processor, reframed: what it makes of pictures, not what it says of itself."""
+"""A checkpoint's processor, reframed: what it makes of images, not what it says of itself."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def timm(config: Any) -> Any:
 
 
 def edges() -> Image.Image:
-    """A lying picture, black but for white edges left and right that a crop would lose."""
+    """A lying image, black but for white edges left and right that a crop would lose."""
     pixels = np.zeros((64, 128, 3), np.uint8)
     pixels[:, :16] = pixels[:, -16:] = 255
     return Image.fromarray(pixels)
 
 
-def shown(processor: Any, picture: Image.Image) -> torch.Tensor:
+def shown(processor: Any, original: Image.Image) -> torch.Tensor:
     """``[3, height, width]``, scaled so that black is 0 and white 1."""
     black, white = (Image.new("RGB", (64, 64), level) for level in ((0,) * 3, (255,) * 3))
     pixels, low, high = (
         processor(image, return_tensors="pt")["pixel_values"][0]
-        for image in (picture, black, white)
+        for image in (original, black, white)
     )
     low, high = low.mean((1, 2), keepdim=True), high.mean((1, 2), keepdim=True)
     return (pixels - low) / (high - low)

@@ -19,8 +19,8 @@ from hf_vft.models.backbones import choose_checkpoint, fetched
 from hf_vft.models.hub_models import read_processor
 from hf_vft.models.load import LoadedModel, load_model
 from tests.hub.loopback import LoopbackHub, asked
+from tests.made_images import processor
 from tests.models.tiny import tiny_vit
-from tests.pictures import processor
 
 REPO = "somebody/vit"
 

@@ -10,7 +10,7 @@ from hf_vft.models.transferability import knn_shares, log_maximum_evidence
 
 
 def clouds(distance: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Three classes of 30 pictures, ``distance`` standard deviations from the middle."""
+    """Three classes of 30 images, ``distance`` standard deviations from the middle."""
     labels = np.repeat([0, 1, 2], 30)
     noise = np.random.default_rng(seed).normal(size=(90, 12))
     return noise + distance * np.eye(12)[labels], labels
@@ -45,7 +45,7 @@ def test_evidence_is_that_of_the_bayesian_linear_model(width: int) -> None:
         assert found == pytest.approx(expected)
 
 
-def test_several_classes_of_a_picture_are_voted_on_one_by_one() -> None:
+def test_several_classes_of_a_image_are_voted_on_one_by_one() -> None:
     x, y = clouds(4.0)
     marks = np.stack([y == 0, y < 2, np.zeros(90)], axis=1)
     shares = knn_shares(x, marks)
@@ -54,7 +54,7 @@ def test_several_classes_of_a_picture_are_voted_on_one_by_one() -> None:
     assert log_maximum_evidence(x, marks) > log_maximum_evidence(x, shuffled)
 
 
-def test_pictures_of_the_same_group_do_not_vote() -> None:
+def test_images_of_the_same_group_do_not_vote() -> None:
     rng = np.random.default_rng(0)
     twins = np.repeat(rng.normal(size=(20, 8)), 2, axis=0)
     labels = np.repeat(np.arange(20) % 2, 2)

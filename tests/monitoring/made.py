@@ -44,7 +44,7 @@ def drawn(
         prior: Of the classes.
         brightness: Added, in standard deviations.
         shift: Moves all embeddings along one direction.
-        strangers: Share of pictures of a class that no model knows.
+        strangers: Share of images of a class that no model knows.
         members: Rows of one part, which look much alike.
     """
     parts = -(-n // members)

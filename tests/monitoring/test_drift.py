@@ -46,7 +46,7 @@ class TestWindows:
         ]
         assert sum(alarms) <= 3  # once in a thousand at 5 %
 
-    def test_darker_pictures_are_an_input_drift_and_nothing_else(self, known: Reference) -> None:
+    def test_darker_images_are_an_input_drift_and_nothing_else(self, known: Reference) -> None:
         found = significant(find_drift(known, window(brightness=-1.0), permutations=199))
         assert found == {"input.brightness"}
 
@@ -57,7 +57,7 @@ class TestWindows:
         assert content is not None
         assert content > 0.05
 
-    def test_new_content_is_called_so_and_its_pictures_come_first(self, known: Reference) -> None:
+    def test_new_content_is_called_so_and_its_images_come_first(self, known: Reference) -> None:
         drift = find_drift(known, window(strangers=0.12, seed=3), permutations=199)
         for name in ("new_content", "mmd", "components"):
             p = by_key(drift)[f"embedding.{name}"].p_value

@@ -1,4 +1,4 @@
-"""Several labels a picture, and boxes: drift, shares and losses whose truth was drawn."""
+"""Several labels an image, and boxes: drift, shares and losses whose truth was drawn."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tagged(
         n: Rows.
         seed: Of all.
         rates: How often each label is there.
-        wrong: Share of pictures by line whose labels are other ones than the model learned.
+        wrong: Share of images by line whose labels are other ones than the model learned.
     """
     rng = np.random.default_rng(seed)
     rows, _ = drawn(n, rng)
@@ -113,7 +113,7 @@ def test_wrong_answers_are_measured_and_ask_for_retraining(ours: Reference) -> N
     decision = decide([look(ours, now, ONE, 0)[0]], ONE)
     assert decision.action == "retrain"
     assert "F1" in decision.reasons[0]
-    loss = found(ours, now)["labels.f1_picture"]
+    loss = found(ours, now)["labels.f1_image"]
     assert loss.interval[0] < loss.effect < loss.interval[1] < -0.05
 
 
@@ -122,11 +122,11 @@ def test_a_line_that_is_served_worse_is_a_new_gap(ours: Reference) -> None:
     assert gap.p_value < 0.01
     assert abs(gap.effect) > 0.1
     assert "line = " in gap.note
-    none = found(ours, window(*tagged(400, 6)))["bias.F1 by picture, line = a"]
+    none = found(ours, window(*tagged(400, 6)))["bias.F1 by image, line = a"]
     assert none.p_value > 0.05
 
 
-def test_the_most_doubtful_picture_is_nearest_to_a_threshold() -> None:
+def test_the_most_doubtful_image_is_nearest_to_a_threshold() -> None:
     frame = pd.DataFrame(
         {"probabilities": [[0.9, 0.1], [0.55, 0.02]], "top_labels": None, "confidence": [0.9, 0.55]}
     )
@@ -142,7 +142,7 @@ def box(x: float, label: str = "pit", score: float | None = None) -> dict[str, A
 
 
 def boxed(n: int, lost: int) -> pd.DataFrame:
-    """Each picture has two pits; the model finds both, but in ``lost`` pictures a wrong one."""
+    """Each image has two pits; the model finds both, but in ``lost`` images a wrong one."""
     rows = [
         {
             "ts_utc": START + timedelta(minutes=i),
@@ -159,14 +159,14 @@ def boxed(n: int, lost: int) -> pd.DataFrame:
 def test_boxes_are_matched_by_place_where_the_labels_hold_boxes() -> None:
     findings = several_label_findings(boxed(80, 0), boxed(80, 40), LABELS)
     by_name = {one.name: one for one in findings}
-    assert by_name["f1_picture"].reference == 1.0
-    assert by_name["f1_picture"].current == pytest.approx(0.75)  # half of the pictures have 0.5
+    assert by_name["f1_image"].reference == 1.0
+    assert by_name["f1_image"].current == pytest.approx(0.75)  # half of the images have 0.5
     assert by_name["f1_micro"].current == pytest.approx(0.75)
     assert by_name["map50"].current < by_name["map50"].reference == pytest.approx(1.0)
-    assert by_name["f1_picture"].p_value < 1e-6
+    assert by_name["f1_image"].p_value < 1e-6
 
 
-def test_pictures_without_a_box_have_no_area() -> None:
+def test_images_without_a_box_have_no_area() -> None:
     rows = [{"area_quantiles": np.array([0.1, 0.2, 0.3])}, {}, {"area_quantiles": None}]
 
     areas = with_area(pd.DataFrame(rows))["box_area"]
@@ -177,6 +177,6 @@ def test_pictures_without_a_box_have_no_area() -> None:
 def test_without_boxes_in_the_labels_the_names_alone_are_compared() -> None:
     named = boxed(80, 40).drop(columns="true_boxes")
     by_name = {one.name: one for one in several_label_findings(boxed(80, 0), named, LABELS)}
-    assert by_name["f1_picture"].current == 1.0
-    assert "sets of labels" in by_name["f1_picture"].note
+    assert by_name["f1_image"].current == 1.0
+    assert "sets of labels" in by_name["f1_image"].note
     assert "map50" not in by_name

@@ -1,4 +1,4 @@
-"""How strange a picture is, where the truth is known."""
+"""How strange an image is, where the truth is known."""
 
 import numpy as np
 import pytest
@@ -20,8 +20,8 @@ def widened(sample: Sample, seed: int) -> Sample:
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_pictures_like_those_of_training_have_any_rank(members: int) -> None:
-    """Two pictures of each part are close together, and no production picture is as close."""
+def test_images_like_those_of_training_have_any_rank(members: int) -> None:
+    """Two images of each part are close together, and no production image is as close."""
     ours = widened(reference(300, group="part", members=members).sample, 1)
     now = widened(window(400, members=members).sample, 2)
     ranks = most_unlike(ours, now, Reduction.fit(ours), group="part")["rank"]
@@ -29,7 +29,7 @@ def test_pictures_like_those_of_training_have_any_rank(members: int) -> None:
     assert (ranks > 0.95).mean() < 0.1
 
 
-def test_a_known_picture_is_no_neighbour_of_itself() -> None:
+def test_a_known_image_is_no_neighbour_of_itself() -> None:
     ours = widened(reference(100).sample, 1)
     rows = np.array([5, 7])
     rng = np.random.default_rng(0)

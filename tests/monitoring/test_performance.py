@@ -72,7 +72,7 @@ def test_estimators_that_contradict_each_other_are_refused():
     assert "contradict" in only.note
 
 
-def test_labels_measure_the_loss_and_tell_a_change_of_meaning_from_hard_pictures():
+def test_labels_measure_the_loss_and_tell_a_change_of_meaning_from_hard_images():
     reference = stream(0, 1000)
     hard, _ = label_findings(reference, stream(1, 600, sure=1.0))
     other, _ = label_findings(reference, stream(1, 600, honest=False))
@@ -108,7 +108,7 @@ def test_labels_that_have_not_arrived_are_insufficient():
     assert table.empty
 
 
-def test_pictures_of_one_part_count_as_fewer():
+def test_images_of_one_part_count_as_fewer():
     reference, hard = stream(0, 1000), worse_on_the_side(stream(1, 400, sure=4.0))
     pairs = pd.concat([hard, hard], ignore_index=True).assign(part=[*range(400), *range(400)])
 

@@ -51,14 +51,14 @@ def test_the_page_begins_with_verdict_reasons_and_what_to_do(written):
     assert DECISION.todo[0] in page
 
 
-def test_pictures_are_shown_where_they_are_asked_for_and_nowhere_else(written, tmp_path):
-    picture = "data:image/webp;base64,UklGRg"
+def test_images_are_shown_where_they_are_asked_for_and_nowhere_else(written, tmp_path):
+    image = "data:image/webp;base64,UklGRg"
     assert "data:image/webp" not in (written / "monitor.html").read_text(encoding="utf-8")
-    rows = [("At training", [picture]), ("Now", [])]
-    write_report(DECISION, tmp_path, name="test", pictures=rows)
+    rows = [("At training", [image]), ("Now", [])]
+    write_report(DECISION, tmp_path, name="test", images=rows)
     page = (tmp_path / "monitor.html").read_text(encoding="utf-8")
-    assert picture in page
-    assert "Now: no picture is at hand" in page
+    assert image in page
+    assert "Now: no image is at hand" in page
 
 
 def test_the_verdict_is_json_for_machines(written):

@@ -12,9 +12,9 @@ from hf_vft.models.load import choose_checkpoint, load_model
 from hf_vft.pretraining.learner import FormulaLearner, coverage_loss
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
 from hf_vft.pretraining.recipe import PretrainRecipe
-from hf_vft.pretraining.render import NO_TEXTURE, PictureClasses, PictureRenderer
+from hf_vft.pretraining.render import NO_TEXTURE, ImageClasses, ImageRenderer
 from hf_vft.pretraining.trainer import HELD_OUT
-from tests.pictures import picture
+from tests.made_images import made_image
 
 STEPS = 48
 CONVNEXT = {
@@ -50,9 +50,9 @@ def recipe(config: dict = CONVNEXT, steps: int = STEPS) -> PretrainRecipe:
     return PretrainRecipe.model_validate(
         {
             "backbone": {"name": "tiny", "config": config, "image_size": 48},
-            "pictures": {"shapes": 4, "textures": 2},
+            "images": {"shapes": 4, "textures": 2},
             "training": {
-                "pictures": 16 * steps,
+                "images": 16 * steps,
                 "batch_size": 16,
                 "learning_rate": 5e-3,
                 "ema_decay": 0.5,
@@ -113,7 +113,7 @@ def test_a_training_in_pieces_ends_with_the_same_weights(trained, tmp_path):
     assert evaluated[0] == evaluated[1] == [16, 32, 48]
 
 
-def test_held_out_pictures_have_the_last_size_from_the_start(tmp_path):
+def test_held_out_images_have_the_last_size_from_the_start(tmp_path):
     collate = make_trainer(recipe(), tmp_path).data_collator
     assert collate([0, 1])["pixel_values"].shape[-1] == 16
     assert collate([HELD_OUT, HELD_OUT + 1])["pixel_values"].shape[-1] == 32
@@ -141,10 +141,10 @@ def test_plain_transformers_loads_it_in_full_precision(trained):
     backbone, info = AutoModel.from_pretrained(folder, output_loading_info=True)
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     assert {parameter.dtype for parameter in backbone.parameters()} == {torch.float32}
-    pictures = AutoImageProcessor.from_pretrained(folder)(picture(0), return_tensors="pt")
-    assert pictures["pixel_values"].shape == (1, 3, 48, 48)
+    images = AutoImageProcessor.from_pretrained(folder)(made_image(0), return_tensors="pt")
+    assert images["pixel_values"].shape == (1, 3, 48, 48)
     model = AutoModelForImageClassification.from_pretrained(folder, num_labels=3)
-    assert model(**pictures).logits.shape == (1, 3)
+    assert model(**images).logits.shape == (1, 3)
 
 
 def test_hf_vft_fine_tunes_it_under_its_folder_name(trained):
@@ -169,21 +169,21 @@ def test_a_vit_with_registers_takes_other_sizes(tmp_path):
 def test_places_are_learned_in_squares_of_four_pixels_from_the_top_left(config):
     learner = FormulaLearner(new_backbone(recipe(config)), 32).eval()
     assert learner(torch.zeros(2, 3, 32, 32))["coverage"].shape == (2, 8, 8)
-    made = PictureRenderer(PictureClasses(4, 2), seed=0).batch(0, 16, 32)
+    made = ImageRenderer(ImageClasses(4, 2), seed=0).batch(0, 16, 32)
     optimizer = torch.optim.AdamW(learner.parameters(), 5e-3)
     for _ in range(60):
-        loss = coverage_loss(learner(made.pictures)["coverage"], made.mask)
+        loss = coverage_loss(learner(made.images)["coverage"], made.mask)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
     share = torch.nn.functional.avg_pool2d(made.mask, 4)
-    found = learner(made.pictures)["coverage"].sigmoid()
+    found = learner(made.images)["coverage"].sigmoid()
     assert torch.corrcoef(torch.stack([found.flatten(), share.flatten()]))[0, 1] > 0.7
 
 
 def test_the_card_says_how_it_was_made(trained):
     card = (trained / "model" / "README.md").read_text()
-    assert f"{16 * STEPS} pictures of 16, from 75 % of the training on 32 pixels" in card
+    assert f"{16 * STEPS} images of 16, from 75 % of the training on 32 pixels" in card
     assert "one of 4 shapes" in card
     assert "% of the shapes" in card
 
@@ -203,7 +203,7 @@ def test_the_command_trains_and_says_what_is_next(tmp_path):
     assert (out / "model" / "README.md").is_file()
 
 
-def test_the_log_says_what_a_probe_makes_of_other_pictures(tmp_path, monkeypatch):
+def test_the_log_says_what_a_probe_makes_of_other_images(tmp_path, monkeypatch):
     monkeypatch.setattr("hf_vft.pretraining.transfer.DEMO", 60)
     values = recipe(steps=2).model_dump()
     values["training"] |= {"transfer": ["demo", "digits"], "evaluate_every": 1}
@@ -212,4 +212,4 @@ def test_the_log_says_what_a_probe_makes_of_other_pictures(tmp_path, monkeypatch
     assert len(rows) == 2
     assert all(row["eval_digits"] > 0.3 for row in rows)
     assert all(0.0 <= row["eval_demo"] < 0.9 for row in rows)
-    assert "on other pictures (demo, digits)" in (out / "model" / "README.md").read_text()
+    assert "on other images (demo, digits)" in (out / "model" / "README.md").read_text()

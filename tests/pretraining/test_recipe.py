@@ -18,16 +18,16 @@ def test_there_is_a_recipe_for_each_kind_of_backbone():
 
 
 def test_fields_are_changed_by_name():
-    recipe = load_pretrain_recipe("convnextv2", ["training.pictures=64", "pictures.shapes=8"])
-    assert recipe.training.pictures == 64
-    assert recipe.pictures.shapes == 8
+    recipe = load_pretrain_recipe("convnextv2", ["training.images=64", "images.shapes=8"])
+    assert recipe.training.images == 64
+    assert recipe.images.shapes == 8
 
 
 def sized(*phases: dict) -> PretrainRecipe:
     return PretrainRecipe.model_validate(
         {
             "backbone": {"name": "x", "config": {"model_type": "vit"}},
-            "training": {"pictures": 10, "sizes": list(phases)},
+            "training": {"images": 10, "sizes": list(phases)},
         }
     )
 
@@ -40,7 +40,7 @@ def test_sizes_follow_each_other():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("training.picture=3", "did you mean training.pictures"),
+        ("training.image=3", "did you mean training.images"),
         ("training.sizes=[{start: 0.5, size: 32}]", "the first phase starts at 0"),
         ("backbone.config={depths: [1]}", "model_type is missing"),
         ("training.batch_size=0", "training.batch_size"),

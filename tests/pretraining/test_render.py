@@ -5,14 +5,14 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from hf_vft.pretraining.render import NO_TEXTURE, PictureClasses, PictureRenderer
+from hf_vft.pretraining.render import NO_TEXTURE, ImageClasses, ImageRenderer
 
-CLASSES = PictureClasses(shapes=12, textures=5)
+CLASSES = ImageClasses(shapes=12, textures=5)
 
 
 @pytest.fixture(scope="module")
-def renderer() -> PictureRenderer:
-    return PictureRenderer(CLASSES, seed=0)
+def renderer() -> ImageRenderer:
+    return ImageRenderer(CLASSES, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -20,22 +20,22 @@ def many(renderer) -> tuple[torch.Tensor, torch.Tensor]:
     return renderer.batch(0, 600, 32)[:2]
 
 
-def test_pictures_are_normalised_and_of_the_size_that_was_asked(renderer):
+def test_images_are_normalised_and_of_the_size_that_was_asked(renderer):
     for size in (32, 96):
-        pictures = renderer.batch(0, 4, size).pictures
-        assert pictures.shape == (4, 3, size, size)
-        assert pictures.min() >= -1
-        assert pictures.max() <= 1
+        images = renderer.batch(0, 4, size).images
+        assert images.shape == (4, 3, size, size)
+        assert images.min() >= -1
+        assert images.max() <= 1
 
 
 def test_a_batch_depends_on_its_number_and_the_seed_alone(renderer):
     first, labels, _ = renderer.batch(3, 8, 32)
     renderer.batch(4, 8, 32)
-    again, same, _ = PictureRenderer(CLASSES, seed=0).batch(3, 8, 32)
+    again, same, _ = ImageRenderer(CLASSES, seed=0).batch(3, 8, 32)
     assert torch.equal(first, again)
     assert torch.equal(labels, same)
     assert not torch.equal(first, renderer.batch(4, 8, 32)[0])
-    assert not torch.equal(first, PictureRenderer(CLASSES, seed=1).batch(3, 8, 32)[0])
+    assert not torch.equal(first, ImageRenderer(CLASSES, seed=1).batch(3, 8, 32)[0])
 
 
 def test_every_class_comes_up_about_equally_often(many):
@@ -50,44 +50,44 @@ def test_every_class_comes_up_about_equally_often(many):
 
 
 def test_where_no_shape_is_shown_on_a_plain_ground_there_is_only_light_and_grain(renderer):
-    pictures, labels, mask = PictureRenderer(CLASSES, seed=0, empty=1.0).batch(0, 200, 32)
-    plain = pictures[labels[:, 1] == NO_TEXTURE]
+    images, labels, mask = ImageRenderer(CLASSES, seed=0, empty=1.0).batch(0, 200, 32)
+    plain = images[labels[:, 1] == NO_TEXTURE]
     assert (labels[:, 0] == 12).all()
     assert not mask.any()
     # Uneven light is linear: what is left after smoothing differs little from its neighbours.
     smooth = torch.nn.functional.avg_pool2d(plain, 8)
     assert (smooth[..., 1:, :] - smooth[..., :-1, :]).abs().amax() < 0.4
-    shown = renderer.batch(0, 200, 32).pictures
+    shown = renderer.batch(0, 200, 32).images
     assert shown.std((1, 2, 3)).mean() > 1.5 * plain.std((1, 2, 3)).mean()
 
 
-def test_the_labels_can_be_read_off_the_pictures(many):
-    """Textures by the spectrum of the pictures, against guessing one of five."""
-    pictures, labels = many
+def test_the_labels_can_be_read_off_the_images(many):
+    """Textures by the spectrum of the images, against guessing one of five."""
+    images, labels = many
     known = labels[:, 1] != NO_TEXTURE
-    spectra = torch.log(torch.fft.rfft2(pictures[known].mean(1)).abs() + 1e-3).flatten(1)
+    spectra = torch.log(torch.fft.rfft2(images[known].mean(1)).abs() + 1e-3).flatten(1)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
     scores = cross_val_score(probe, spectra.numpy(), labels[known, 1].numpy(), cv=3)
     assert scores.mean() > 0.4
 
 
-def test_pictures_vary_in_brightness_colour_and_place(many):
-    pictures = many[0]
-    assert pictures.mean((1, 2, 3)).std() > 0.2
-    tint = (pictures[:, 0] - pictures[:, 1]).abs().amax((1, 2))
+def test_images_vary_in_brightness_colour_and_place(many):
+    images = many[0]
+    assert images.mean((1, 2, 3)).std() > 0.2
+    tint = (images[:, 0] - images[:, 1]).abs().amax((1, 2))
     assert 0.3 < (tint < 1e-3).float().mean() < 0.7
 
 
 @pytest.mark.gpu
-def test_pictures_are_made_on_the_accelerator():
-    renderer = PictureRenderer(CLASSES, seed=0, device="cuda")
-    pictures, labels, _ = renderer.batch(0, 16, 64)
-    assert pictures.is_cuda
+def test_images_are_made_on_the_accelerator():
+    renderer = ImageRenderer(CLASSES, seed=0, device="cuda")
+    images, labels, _ = renderer.batch(0, 16, 64)
+    assert images.is_cuda
     assert labels.is_cuda
 
 
 def test_no_shape_is_smaller_than_was_asked():
-    renderer = PictureRenderer(CLASSES, seed=0, empty=0.0)
+    renderer = ImageRenderer(CLASSES, seed=0, empty=0.0)
     wide = {}
     for smallest in (0.1, 0.6):
         masks = renderer.batch(0, 200, 32, smallest).mask > 0.05
@@ -96,14 +96,14 @@ def test_no_shape_is_smaller_than_was_asked():
     assert wide[0.6].quantile(0.05) > 0.45
 
 
-def test_the_mask_says_where_the_picture_differs_from_its_ground():
-    pictures, labels, mask = PictureRenderer(CLASSES, seed=2).batch(0, 200, 32)
+def test_the_mask_says_where_the_image_differs_from_its_ground():
+    images, labels, mask = ImageRenderer(CLASSES, seed=2).batch(0, 200, 32)
     assert mask.shape == (200, 32, 32)
     assert mask.min() >= 0
     assert mask.max() <= 1
     shown = (labels[:, 0] != 12) & (labels[:, 1] == NO_TEXTURE)
     inside, outside = mask[shown] > 0.9, mask[shown] == 0
-    grey = pictures[shown].mean(1)
+    grey = images[shown].mean(1)
     levels = [
         (p[i].mean() - p[o].mean()).abs() for p, i, o in zip(grey, inside, outside, strict=True)
     ]

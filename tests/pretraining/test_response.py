@@ -23,8 +23,8 @@ def both():
 
 
 def test_it_answers_and_learns_as_transformers_does(both):
-    pictures = torch.randn(2, 3, 32, 32).contiguous(memory_format=torch.channels_last)
-    plain, quick = (model(pixel_values=pictures).logits for model in both)
+    images = torch.randn(2, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    plain, quick = (model(pixel_values=images).logits for model in both)
     torch.testing.assert_close(quick, plain)
     for answer in (plain, quick):
         answer.square().sum().backward()

@@ -45,7 +45,7 @@ def test_a_transformer_on_patches_cannot_teach(tmp_path):
         Teacher(save(VIT, tmp_path), [32])
 
 
-def test_pictures_that_do_not_divide_into_its_squares_are_refused(convolutional):
+def test_images_that_do_not_divide_into_its_squares_are_refused(convolutional):
     with pytest.raises(RecipeError, match=r"training\.sizes: .* squares of 8 pixels"):
         Teacher(convolutional, [20, 32])
 
@@ -70,12 +70,12 @@ def test_the_loss_is_none_for_the_same_and_one_a_stage_for_nothing():
 
 def test_a_learner_comes_nearer_to_its_teacher(convolutional, tmp_path):
     trainer = make_trainer(taught(convolutional), tmp_path)
-    pictures = trainer.data_collator(range(16))["pixel_values"]
+    images = trainer.data_collator(range(16))["pixel_values"]
 
     @torch.no_grad()
     def distance() -> float:
-        given = trainer.model(pictures)["imitation"]
-        return float(imitation_loss(given, trainer.teacher(pictures)))
+        given = trainer.model(images)["imitation"]
+        return float(imitation_loss(given, trainer.teacher(images)))
 
     before = distance()
     trainer.train()

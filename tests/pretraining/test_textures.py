@@ -10,10 +10,10 @@ def surfaces(size: int, samples: int = 8) -> torch.Tensor:
     return torch.fft.irfft2(torch.fft.rfft2(noise) * bank[:, None], s=(size, size))
 
 
-def neighbours(pictures: torch.Tensor, axis: int) -> torch.Tensor:
+def neighbours(images: torch.Tensor, axis: int) -> torch.Tensor:
     """Correlation of pixels with the next one along an axis, by class."""
-    product = (pictures * pictures.roll(1, axis)).mean((1, 2, 3))
-    return product / pictures.square().mean((1, 2, 3))
+    product = (images * images.roll(1, axis)).mean((1, 2, 3))
+    return product / images.square().mean((1, 2, 3))
 
 
 def test_surfaces_have_mean_zero_and_deviation_one_at_any_size():

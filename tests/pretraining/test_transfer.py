@@ -7,7 +7,7 @@ from hf_vft.pretraining.transfer import TransferSet, digits, features, probe_sco
 
 
 class Brightness(nn.Module):
-    """A classifier whose head sees how bright a picture is, and noise."""
+    """A classifier whose head sees how bright an image is, and noise."""
 
     anatomy = Anatomy(stem=(), blocks=(), tail=(), head=("classifier",))
 
@@ -22,8 +22,8 @@ class Brightness(nn.Module):
 
 def levels(per_class: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.repeat([0, 1, 2], per_class)
-    pictures = np.broadcast_to(labels[:, None, None, None] * 100, (len(labels), 4, 4, 3))
-    return pictures.astype(np.uint8), labels
+    images = np.broadcast_to(labels[:, None, None, None] * 100, (len(labels), 4, 4, 3))
+    return images.astype(np.uint8), labels
 
 
 def test_features_that_say_everything_score_one_and_none_a_third_or_less():
@@ -34,10 +34,10 @@ def test_features_that_say_everything_score_one_and_none_a_third_or_less():
     assert probe_score(Brightness(), mixed) < 0.8
 
 
-def test_features_come_in_the_order_of_the_pictures():
-    pictures, labels = levels(50)
-    assert (np.diff(features(Brightness(), pictures)[:, 0]) >= 0).all()
-    assert len(features(Brightness(), pictures)) == len(labels)
+def test_features_come_in_the_order_of_the_images():
+    images, labels = levels(50)
+    assert (np.diff(features(Brightness(), images)[:, 0]) >= 0).all()
+    assert len(features(Brightness(), images)) == len(labels)
 
 
 def test_digits_are_enlarged_and_drawn_a_class():

@@ -27,7 +27,7 @@ def test_the_default_and_the_quick_one_are_there():
 def test_it_loads_by_name_and_says_what_it_is_for(name: str):
     recipe = load_recipe(name)
     assert recipe.description.endswith(".")
-    assert recipe.data.path is None, "a recipe is about any pictures"
+    assert recipe.data.path is None, "a recipe is about any images"
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -115,7 +115,7 @@ SUMMARY = {
     "pretrained": True,
     "parameters": 2_231_558,
     "source": "photos/surfaces",
-    "pictures": {"train": 702, "validation": 138, "test": 140},
+    "images": {"train": 702, "validation": 138, "test": 140},
     "rejected": [{"file": "Free/scan_0017.png", "reason": "truncated"}],
     "notes": ["The splits were made here, by tile_group: 60 %, 20 % and 20 % of 236 groups."],
     "warnings": {"head": ["The head was still improving when its stage ended (+0.024)."]},
@@ -128,16 +128,16 @@ AUDIT = {
     "findings": [
         {
             "severity": "warning",
-            "sentence": "4 pictures of test are also in train, byte by byte.",
+            "sentence": "4 images of test are also in train, byte by byte.",
             "kind": "identical_across",
             "files": [f"test/Crack/exp{i}.jpg" for i in range(6)],
         },
-        {"severity": "info", "sentence": "Fray has 12 times fewer pictures than Free."},
+        {"severity": "info", "sentence": "Fray has 12 times fewer images than Free."},
     ],
 }
 
 
-def picture(seed: int, size: tuple[int, int] = (220, 180)) -> Image.Image:
+def made_image(seed: int, size: tuple[int, int] = (220, 180)) -> Image.Image:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(90, 170, size=(9, 11), dtype=np.uint8)
     image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
@@ -147,7 +147,7 @@ def picture(seed: int, size: tuple[int, int] = (220, 180)) -> Image.Image:
 def mistakes(n: int = 8) -> list[Mistake]:
     return [
         Mistake(
-            picture(i),
+            made_image(i),
             file=f"{LABELS[i % 6]}/exp{i % 3}_num_{1034 + 77 * i}.jpg",
             true=LABELS[i % 6],
             predicted=LABELS[(i + 2) % 6],

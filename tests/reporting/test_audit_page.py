@@ -14,16 +14,16 @@ from hf_vft.data.audit.results import (
     Counts,
     DuplicateSet,
     Finding,
+    Image,
     Lookalikes,
     Outlier,
-    Picture,
     Size,
     Spread,
     Suspect,
 )
 from hf_vft.data.load import ImageData
 from hf_vft.reporting.audit_page import headline, render_audit, tone
-from tests.reporting.made import picture
+from tests.reporting.made import image
 
 NAMES = ["<b>bolt", "nut"]
 
@@ -33,7 +33,7 @@ def data() -> ImageData:
         images = []
         for seed in range(start, start + n):
             buffer = io.BytesIO()
-            picture(seed).save(buffer, format="PNG")
+            image(seed).save(buffer, format="PNG")
             images.append({"bytes": buffer.getvalue(), "path": None})
         return datasets.Dataset.from_dict(
             {
@@ -54,8 +54,8 @@ def data() -> ImageData:
     return ImageData(splits=splits, labels=NAMES, source="parts")
 
 
-def named(file: str, label: str = "nut") -> Picture:
-    return Picture(file=file, split=file.split("/")[0], label=label)
+def named(file: str, label: str = "nut") -> Image:
+    return Image(file=file, split=file.split("/")[0], label=label)
 
 
 COUNTS = Counts(
@@ -65,7 +65,7 @@ COUNTS = Counts(
 )
 LEAK = Finding(
     severity="error",
-    sentence="1 picture of test is also in train, byte by byte.",
+    sentence="1 image of test is also in train, byte by byte.",
     kind="identical_across",
     files=["test/0.png"],
 )
@@ -76,23 +76,23 @@ FULL = CLEAN.model_copy(
         "sizes": [Size(width=220, height=180, images=9), Size(width=50, height=180, images=1)],
         "spreads": [Spread(name="brightness", edges=[0.2, 0.4, 0.6], counts=[3, 7])],
         "duplicates": [
-            DuplicateSet(kind="identical", pictures=[named("train/0.png"), named("test/0.png")]),
+            DuplicateSet(kind="identical", images=[named("train/0.png"), named("test/0.png")]),
             DuplicateSet(
-                kind="near", pictures=[named("train/1.png"), named("train/2.png")], expected=True
+                kind="near", images=[named("train/1.png"), named("train/2.png")], expected=True
             ),
         ],
-        "outliers": [Outlier(picture=named("train/3.png"), kind="dark", words="brightness 0.02")],
+        "outliers": [Outlier(image=named("train/3.png"), kind="dark", words="brightness 0.02")],
         "lookalikes": [Lookalikes(first="<b>bolt", second="nut", n=4, of=10)],
         "suspects": [
             Suspect(
-                picture=named("train/4.png", "<b>bolt"),
+                image=named("train/4.png", "<b>bolt"),
                 suggested="nut",
                 confidence=0.93,
                 quality=0.02,
             )
         ],
         "labels_note": "Labels were checked.",
-        "notes": ["Cut from all pictures."],
+        "notes": ["Cut from all images."],
     }
 )
 
@@ -104,19 +104,19 @@ def rendered(tmp_path: Path, audit: Audit) -> str:
 def test_everything_is_shown(tmp_path: Path) -> None:
     page = rendered(tmp_path, FULL)
     for text in (
-        "1 error and 1 warning: 1 picture of test is also in train, byte by byte.",
+        "1 error and 1 warning: 1 image of test is also in train, byte by byte.",
         "labelled <strong>&lt;b&gt;bolt</strong>",
         "looks like <strong>nut</strong>",
         "across splits",
         "brightness 0.02",
         "Labels were checked.",
-        "Cut from all pictures.",
+        "Cut from all images.",
         "1 set of near copies within one group and split is to be expected",
         "4 <span class=\"range\">of 10</span>",
-        "220 × 180: 9 pictures",
+        "220 × 180: 9 images",
     ):  # fmt: skip
         assert text in page
-    # The suspect, two copies, one odd picture; the expected set is not shown.
+    # The suspect, two copies, one odd image; the expected set is not shown.
     assert page.count("data:image/webp;base64,") == 4
     assert "train/<wbr>2." not in page
 
@@ -129,24 +129,24 @@ def test_the_page_fetches_nothing_and_escapes_names(tmp_path: Path) -> None:
 
 def test_clean_data(tmp_path: Path) -> None:
     page = rendered(tmp_path, CLEAN)
-    assert "Nothing in these pictures stands in the way of training." in page
+    assert "Nothing in these images stands in the way of training." in page
     assert "Nothing to report." in page
     for section in ("labels", "duplicates", "odd", "lookalikes"):
         assert f'id="{section}"' not in page
-    assert "the quick audit looks at the pictures alone" in page
+    assert "the quick audit looks at the images alone" in page
 
 
-def test_a_picture_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
-    gone = Outlier(picture=named("train/99.png"), kind="dark", words="")
+def test_a_image_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+    gone = Outlier(image=named("train/99.png"), kind="dark", words="")
     page = rendered(tmp_path, CLEAN.model_copy(update={"outliers": [gone]}))
-    assert "The picture is no longer there." in page
+    assert "The image is no longer there." in page
 
 
 def test_a_large_set_shows_every_split_and_label_first(tmp_path: Path) -> None:
     many = [named("train/1.png")] * 5 + [named("test/0.png"), named("train/2.png", "<b>bolt")]
     page = rendered(
         tmp_path,
-        CLEAN.model_copy(update={"duplicates": [DuplicateSet(kind="near", pictures=many)]}),
+        CLEAN.model_copy(update={"duplicates": [DuplicateSet(kind="near", images=many)]}),
     )
     assert "different labels" in page
     assert "test/<wbr>0." in page

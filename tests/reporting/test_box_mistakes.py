@@ -1,4 +1,4 @@
-"""Pictures with boxes on the page: what was right, missed and falsely claimed, the worst first."""
+"""Images with boxes on the page: what was right, missed and falsely claimed, the worst first."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def box(x: float, y: float, label: str = "a", score: float = 1.0) -> dict[str, A
     return {"label": label, "score": score, "box": corners}
 
 
-# Of each picture: the true boxes, and the found ones.
-PICTURES = {
+# Of each image: the true boxes, and the found ones.
+IMAGES = {
     "good.png": ([box(10, 10)], [box(12, 11, score=0.9)]),
     "missed one.png": ([box(10, 10), box(100, 10)], [box(10, 10, score=0.8)]),
     "missed two.png": ([box(10, 10), box(100, 10)], [box(10, 10, score=0.2)]),
@@ -47,7 +47,7 @@ def seen(tmp_path: Path) -> dict[str, list[Seen]]:
     run.predictions_file.parent.mkdir(parents=True)
     rows = [
         {"file": name, "split": "test", "label": truths, "predicted": found, "confidence": 1.0}
-        for name, (truths, found) in PICTURES.items()
+        for name, (truths, found) in IMAGES.items()
     ]
     pd.DataFrame(rows).to_parquet(run.predictions_file)
     scores = EvalReport(
@@ -60,9 +60,9 @@ def seen(tmp_path: Path) -> dict[str, list[Seen]]:
         baselines={},
     )
     write_json(run.metrics_file, scores.model_dump())
-    for name in PICTURES:
+    for name in IMAGES:
         Image.new("RGB", SIZE, WHITE).save(tmp_path / name)
-    files = list(PICTURES)
+    files = list(IMAGES)
     table = datasets.Dataset.from_dict(
         {"image": [{"bytes": None, "path": str(tmp_path / f)} for f in files], "file": files},
         features=datasets.Features(
@@ -84,18 +84,18 @@ def test_the_worst_come_first_and_say_why(seen: dict[str, list[Seen]]) -> None:
         ("twice.png", "1 right, 1 false (a 65% sure)"),
         ("false, less so.png", "1 right, 1 false (b 60% sure)"),
     ]
-    assert [one.file for one in seen["As they come"]] == list(PICTURES)
+    assert [one.file for one in seen["As they come"]] == list(IMAGES)
 
 
 def test_boxes_lie_where_they_are_in_the_colour_of_what_they_are(
     seen: dict[str, list[Seen]],
 ) -> None:
-    pictures = {one.file: pixels(one.uri) for one in seen["As they come"]}
-    assert near(pictures["good.png"], (12, 20), RIGHT)
-    assert near(pictures["missed one.png"], (10, 20), RIGHT)
-    assert near(pictures["missed one.png"], (100, 20), MISSED)
-    assert near(pictures["false, sure.png"], (200, 120), FALSE)
-    assert not near(pictures["missed two.png"], (10, 20), RIGHT)
+    images = {one.file: pixels(one.uri) for one in seen["As they come"]}
+    assert near(images["good.png"], (12, 20), RIGHT)
+    assert near(images["missed one.png"], (10, 20), RIGHT)
+    assert near(images["missed one.png"], (100, 20), MISSED)
+    assert near(images["false, sure.png"], (200, 120), FALSE)
+    assert not near(images["missed two.png"], (10, 20), RIGHT)
 
 
 def pixels(uri: str) -> np.ndarray:
@@ -103,10 +103,10 @@ def pixels(uri: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
 
 
-def near(picture: np.ndarray, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
+def near(image: np.ndarray, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
     """Whether a line of this colour runs through a place; what is inlined is compressed."""
     x, y = at
-    around = picture[y - 1 : y + 2, x - 2 : x + 4].reshape(-1, 3)
+    around = image[y - 1 : y + 2, x - 2 : x + 4].reshape(-1, 3)
     return bool((np.abs(around - colour).sum(1) < 120).any())
 
 

@@ -11,7 +11,7 @@ def lessons(
     gain: tuple[float, float, float], doubling: tuple[float, float, float], probe_high: float = 0.6
 ) -> Lessons:
     estimates = [Estimate(value=v, low=a, high=b) for v, a, b in (gain, doubling)]
-    points = [CurvePoint(pictures=n, score=Estimate(value=n / 1000)) for n in (100, 200, 400)]
+    points = [CurvePoint(images=n, score=Estimate(value=n / 1000)) for n in (100, 200, 400)]
     probe = Estimate(value=0.5, low=0.4, high=probe_high)
     return Lessons(
         metric="f1_macro",
@@ -41,7 +41,7 @@ def test_the_probe_is_judged_by_the_interval(
     ("doubling", "ending"),
     [
         ((0.04, 0.02, 0.06), "gave a linear probe +0.04 (0.02 to 0.06) macro F1, more than fine-"),
-        ((0.005, 0.002, 0.01), "more pictures have helped."),
+        ((0.005, 0.002, 0.01), "more images have helped."),
         ((0.0, -0.01, 0.01), "no longer helped it."),
         ((0.04, -0.02, 0.1), "which may be chance."),
     ],
@@ -59,5 +59,5 @@ def test_only_pairs_that_cannot_be_told_apart_are_named() -> None:
     assert "<ash> and soot are not separable" in told(lessons(*flat))[2]
     assert len(told(lessons(*flat, probe_high=0.8))) == 2
     parts = lesson_parts(lessons(*flat))
-    assert "400 pictures" in str(parts["data_curve"])
+    assert "400 images" in str(parts["data_curve"])
     assert lesson_parts(None)["lessons"] == []

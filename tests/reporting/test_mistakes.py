@@ -35,7 +35,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def data(tmp_path: Path) -> ImageData:
-    """The test split; each picture has a grey of its own."""
+    """The test split; each image has a grey of its own."""
     files = ["right.png", "sure.png", "surest.png", "unsure.png"]
     for number, name in enumerate(files):
         Image.new("RGB", (1000, 500), (10 * number,) * 3).save(tmp_path / name)
@@ -59,7 +59,7 @@ def test_only_wrong_answers_of_the_split_the_surest_first():
     assert list(found["file"]) == ["surest.png", "sure.png", "unsure.png"]
 
 
-def test_each_mistake_has_its_own_picture_and_words(run, data):
+def test_each_mistake_has_its_own_image_and_words(run, data):
     found = report_mistakes(run, data)
     assert [(m.file, m.true, m.predicted, m.confidence) for m in found] == [
         ("surest.png", "scratch", "ok", 0.95),
@@ -74,7 +74,7 @@ def test_at_most_so_many(run, data):
     assert [m.file for m in report_mistakes(run, data, 2)] == ["surest.png", "sure.png"]
 
 
-def test_a_picture_that_is_gone_makes_room_for_the_next(run, data, tmp_path):
+def test_a_image_that_is_gone_makes_room_for_the_next(run, data, tmp_path):
     (tmp_path / "surest.png").unlink()
     assert [m.file for m in report_mistakes(run, data, 2)] == ["sure.png", "unsure.png"]
 

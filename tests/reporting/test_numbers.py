@@ -45,7 +45,7 @@ def test_values_of_a_recipe_are_written_for_people(value, text):
 
 
 def test_sentence_keeps_names_of_code():
-    assert sentence("the whole picture") == "The whole picture."
+    assert sentence("the whole image") == "The whole image."
     assert sentence("dropout_prob=0.8 hampers") == "dropout_prob=0.8 hampers."
     assert sentence("It is.") == "It is."
 

@@ -5,7 +5,7 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from hf_vft.reporting.pages import THUMBNAIL, picture_uri, render_page
+from hf_vft.reporting.pages import THUMBNAIL, image_uri, render_page
 
 from . import made
 
@@ -17,17 +17,17 @@ def decoded(uri: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(900, 300), (300, 900), (20, 10)])
-def test_a_picture_is_inlined_small_with_its_proportions(size):
-    image = made.picture(0, size)
-    small = decoded(picture_uri(image))
+def test_a_image_is_inlined_small_with_its_proportions(size):
+    image = made.made_image(0, size)
+    small = decoded(image_uri(image))
     assert max(small.size) == min(THUMBNAIL, max(size))
     assert small.width / small.height == pytest.approx(size[0] / size[1], rel=0.05)
-    assert image.size == size, "the picture that was given is not changed"
+    assert image.size == size, "the image that was given is not changed"
 
 
-def test_pictures_of_any_mode_are_inlined():
+def test_images_of_any_mode_are_inlined():
     for mode in ("L", "RGBA", "P", "1", "CMYK"):
-        assert decoded(picture_uri(made.picture(0).convert(mode))).mode == "RGB"
+        assert decoded(image_uri(made.made_image(0).convert(mode))).mode == "RGB"
 
 
 def test_a_template_that_asks_for_what_is_not_there_fails():

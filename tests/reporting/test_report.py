@@ -80,7 +80,7 @@ def test_the_page_answers_what_a_reader_asks(tmp_path, report):
     }  # fmt: skip
     assert "the model reaches a macro F1 of" in page.text
     for said in (
-        "4 pictures of test are also in train, byte by byte.",
+        "4 images of test are also in train, byte by byte.",
         "test/Crack/exp3.jpg and 2 more",
         "Free/ scan_ 0017. png truncated",
         "The checkpoint asks for 0.8",
@@ -89,9 +89,9 @@ def test_the_page_answers_what_a_reader_asks(tmp_path, report):
         "2026-11-23 17:20 UTC",
     ):
         assert said in page.text
-    pictures = [item for item in page.all("img") if item["src"].startswith("data:image/webp")]
-    assert len(pictures) == 8
-    assert all(item["alt"] for item in pictures)
+    images = [item for item in page.all("img") if item["src"].startswith("data:image/webp")]
+    assert len(images) == 8
+    assert all(item["alt"] for item in images)
 
 
 def test_the_page_is_one_file_that_needs_no_script_and_fetches_nothing(tmp_path, report):
@@ -104,9 +104,9 @@ def test_the_page_is_one_file_that_needs_no_script_and_fetches_nothing(tmp_path,
             assert (attributes.get(name) or "data:").startswith(("data:", "#")), (tag, attributes)
 
 
-def test_disturbed_pictures_have_a_table_where_they_were_measured(tmp_path, report):
+def test_disturbed_images_have_a_table_where_they_were_measured(tmp_path, report):
     text, _ = rendered(tmp_path / "without", report)
-    assert "Disturbed pictures" not in text
+    assert "Disturbed images" not in text
     run = made.made_run(tmp_path / "with", report)
     scores = [{"value": value} for value in (0.61, 0.52, 0.33)]
     found = Robustness(
@@ -137,13 +137,13 @@ def test_names_from_outside_are_only_text(tmp_path):
     run = made.made_run(tmp_path / "run", report)
     put(run, "run", {
         **made.SUMMARY, "checkpoint": EVIL, "source": EVIL, "notes": [EVIL], "device": EVIL,
-        "finished": EVIL, "hf_vft": EVIL, "warnings": {EVIL: [EVIL]}, "pictures": {EVIL: 1},
+        "finished": EVIL, "hf_vft": EVIL, "warnings": {EVIL: [EVIL]}, "images": {EVIL: 1},
         "lora": {EVIL: EVIL}, "rejected": [{"file": EVIL, "reason": EVIL}],
     })  # fmt: skip
     put(run, "choices", [{"name": EVIL, "was": "auto", "value": EVIL, "reason": EVIL}])
     put(run, "audit", {"findings": [{"severity": EVIL, "sentence": EVIL}]})
     put(run, "history", [{**row, "stage": EVIL} for row in made.history()[:3]])
-    mistake = Mistake(made.picture(0), file=EVIL, true=EVIL, predicted=EVIL, confidence=0.9)
+    mistake = Mistake(made.made_image(0), file=EVIL, true=EVIL, predicted=EVIL, confidence=0.9)
     page = Page(render_report(run, mistakes=[mistake]).read_text())
     assert not page.all("script")
     assert not any("onload" in attributes for _, attributes in page.tags)
@@ -192,9 +192,9 @@ def test_a_run_without_mistakes_says_so(tmp_path):
     assert "None: every test image was answered right." in page.text
 
 
-def test_mistakes_without_pictures_are_not_called_none(tmp_path, report):
+def test_mistakes_without_images_are_not_called_none(tmp_path, report):
     _, page = rendered(tmp_path, report)
-    assert "No picture to show." in page.text
+    assert "No image to show." in page.text
     assert "There is none" not in page.text
 
 
@@ -246,7 +246,9 @@ def test_facts_can_be_given_instead_of_read(tmp_path, report):
 
 def test_long_names_do_not_break_a_page(tmp_path, report):
     name = "x" * 300
-    mistake = Mistake(made.picture(0), file=f"{name}.jpg", true=name, predicted="b", confidence=1.0)
+    mistake = Mistake(
+        made.made_image(0), file=f"{name}.jpg", true=name, predicted="b", confidence=1.0
+    )
     _, page = rendered(tmp_path, report, mistakes=[mistake])
     assert name in page.text
 
@@ -276,7 +278,7 @@ def test_choices_of_one_section_and_reason_are_told_together():
     def choice(name, value, reason):
         return {"name": name, "was": "auto", "value": value, "reason": reason}
 
-    first = choice("augment.strength", "medium", "Few pictures.")
+    first = choice("augment.strength", "medium", "Few images.")
     last = choice("training.blur", 1, "Part of it.")
     middle = [choice(f"augment.{name}", 0.5, "Part of it.") for name in ("flip", "blur")]
     found = grouped_choices([first, *middle, last])
@@ -289,9 +291,9 @@ def test_choices_of_one_section_and_reason_are_told_together():
     assert found[2] == last
 
 
-def test_pictures_in_two_splits_are_said_before_the_scores(tmp_path, report):
+def test_images_in_two_splits_are_said_before_the_scores(tmp_path, report):
     run = made.made_run(tmp_path / "run", report)
-    leak = {"severity": "warning", "sentence": "78 pictures of test are also in train."}
+    leak = {"severity": "warning", "sentence": "78 images of test are also in train."}
     findings = [{**leak, "kind": "near_across"}, {**leak, "sentence": "Dark.", "kind": "dark"}]
     put(run, "audit", {"findings": findings})
     text = Page(render_report(run, mistakes=[]).read_text()).text

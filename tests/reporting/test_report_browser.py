@@ -23,7 +23,7 @@ LONG = "an_unreasonably_long_name_without_a_single_space_in_it_" * 3
 
 
 def measured(page: str, width: int, tmp_path: Path) -> dict[str, int]:
-    """Width of the page's content, and how many pictures and plots take up room."""
+    """Width of the page's content, and how many images and plots take up room."""
     frame = tmp_path / "frame.html"
     frame.write_text(
         f"""<iframe id="f" style="border:0;width:{width}px;height:9000px"

@@ -20,7 +20,7 @@ N = 12
 
 
 def several(folder: Path) -> RunDirectory:
-    """Several labels a picture, at thresholds that some pictures reach."""
+    """Several labels an image, at thresholds that some images reach."""
     rng = np.random.default_rng(0)
     values = (rng.random((N, 3)) < 0.5).astype(int)
     return _run(

@@ -19,7 +19,7 @@ from gradio.route_utils import delete_files_created_by_app  # noqa: E402
 
 from hf_vft.serving.launch import Server, serve  # noqa: E402
 from hf_vft.serving.limits import Limits  # noqa: E402
-from tests.data.zoo_pictures import REJECTED  # noqa: E402
+from tests.data.zoo_files import REJECTED  # noqa: E402
 from tests.serving import made  # noqa: E402
 from tests.serving.asking import file, raw_call  # noqa: E402
 
@@ -41,8 +41,8 @@ def connected(server: Server, **options: Any) -> Any:
     return gradio_client.Client(server.url, verbose=False, **options)
 
 
-def some(pictures: Path, n: int) -> list[Any]:
-    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
+def some(images: Path, n: int) -> list[Any]:
+    files = sorted(path for path in images.rglob("*") if path.suffix in (".jpg", ".png"))
     return [gradio_client.handle_file(str(file)) for file in files[:n]]
 
 
@@ -54,12 +54,12 @@ def test_the_endpoints_have_names_types_and_docs(client: Any) -> None:
         assert all(p["python_type"]["type"] for p in endpoint["parameters"])
 
 
-def test_predict_explain_feedback(client: Any, served: Any, pictures: Path) -> None:
-    picture = some(pictures, 1)[0]
-    answer = client.predict(picture, api_name="/predict")
+def test_predict_explain_feedback(client: Any, served: Any, images: Path) -> None:
+    image = some(images, 1)[0]
+    answer = client.predict(image, api_name="/predict")
     assert answer["label"] in served.service.labels
     assert isinstance(answer["sure"], bool)
-    shown = client.predict(picture, answer["label"], api_name="/explain")
+    shown = client.predict(image, answer["label"], api_name="/explain")
     assert Path(shown if isinstance(shown, str) else shown["path"]).stat().st_size > 0
     truth = served.service.labels[0]
     assert truth in client.predict(answer["request_id"], truth, api_name="/feedback")
@@ -69,34 +69,32 @@ def test_predict_explain_feedback(client: Any, served: Any, pictures: Path) -> N
 
 
 def test_slices_are_checked_and_a_detector_is_served_by_the_same_app(
-    client: Any, pictures: Path, tmp_path: Path
+    client: Any, images: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(gradio_client.exceptions.AppError, match="there is no column"):
-        client.predict(some(pictures, 1)[0], {"lens": "wide"}, api_name="/predict")
+        client.predict(some(images, 1)[0], {"lens": "wide"}, api_name="/predict")
     with serve(made.detector(tmp_path / "run").path, log=tmp_path / "log") as server:
         finder, log = connected(server), server.service.log
-        picture = some(pictures, 1)[0]
-        answer = finder.predict(picture, {"camera": "top"}, api_name="/predict")
+        image = some(images, 1)[0]
+        answer = finder.predict(image, {"camera": "top"}, api_name="/predict")
         assert answer["objects"]
         assert log is not None
         assert set(log.read()["camera"]) == {"top"}
-        assert finder.predict(picture, None, api_name="/explain")
-        assert len(finder.predict([picture], api_name="/predict_batch")) == 1
+        assert finder.predict(image, None, api_name="/explain")
+        assert len(finder.predict([image], api_name="/predict_batch")) == 1
         told = finder.predict(answer["request_id"], ["pit", "scratch"], api_name="/feedback")
         assert "pit, scratch" in told
         assert list(log.read_labels()["label"]) == ["pit|scratch"]
 
 
-def test_many_files_and_a_zip_with_a_broken_one(
-    client: Any, pictures: Path, tmp_path: Path
-) -> None:
-    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
+def test_many_files_and_a_zip_with_a_broken_one(client: Any, images: Path, tmp_path: Path) -> None:
+    files = sorted(path for path in images.rglob("*") if path.suffix in (".jpg", ".png"))
     with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
         for file in files[:3]:
             archive.write(file, file.name)
-        archive.writestr("broken<b>.jpg", b"no picture")
+        archive.writestr("broken<b>.jpg", b"no image")
     rows = client.predict(
-        [gradio_client.handle_file(str(tmp_path / "some.zip")), *some(pictures, 1)],
+        [gradio_client.handle_file(str(tmp_path / "some.zip")), *some(images, 1)],
         api_name="/predict_batch",
     )
     assert len(rows) == 5
@@ -104,11 +102,11 @@ def test_many_files_and_a_zip_with_a_broken_one(
 
 
 @pytest.mark.parametrize(
-    "picture", [p for p in REJECTED if not p.name.endswith("/")][:12], ids=lambda p: p.kind
+    "image", [p for p in REJECTED if not p.name.endswith("/")][:12], ids=lambda p: p.kind
 )
-def test_bad_pictures_are_refused_in_words(client: Any, picture: Any, tmp_path: Path) -> None:
-    path = tmp_path / picture.name
-    picture.make(path)
+def test_bad_images_are_refused_in_words(client: Any, image: Any, tmp_path: Path) -> None:
+    path = tmp_path / image.name
+    image.make(path)
     with pytest.raises(gradio_client.exceptions.AppError) as caught:
         client.predict(gradio_client.handle_file(str(path)), api_name="/predict")
     assert "Traceback" not in str(caught.value)
@@ -127,8 +125,8 @@ def test_files_of_the_server_cannot_be_asked_for(served: Any, fitted: Path) -> N
     assert httpx.get(f"{base}/file={secret}").status_code in (403, 404)
 
 
-def test_names_of_files_are_never_paths(served: Any, client: Any, pictures: Path) -> None:
-    base, content = f"{served.url}gradio_api", next(pictures.rglob("*.jpg")).read_bytes()
+def test_names_of_files_are_never_paths(served: Any, client: Any, images: Path) -> None:
+    base, content = f"{served.url}gradio_api", next(images.rglob("*.jpg")).read_bytes()
     for name in ("../../etc/cron.d/x.jpg", "/etc/x.jpg", "a\\..\\b.jpg", "<img src=x>.jpg"):
         [kept] = httpx.post(f"{base}/upload", files={"files": (name, content)}).json()
         assert Path(kept).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
@@ -150,7 +148,7 @@ def test_a_zip_that_leads_out_is_refused(client: Any, tmp_path: Path) -> None:
     assert "Traceback" not in str(caught.value)
 
 
-def test_a_login_keeps_strangers_out(fitted: Path, pictures: Path) -> None:
+def test_a_login_keeps_strangers_out(fitted: Path, images: Path) -> None:
     with serve(fitted, auth="plant:secret") as server:
         assert httpx.get(f"{server.url}config").status_code == 401
         assert httpx.post(f"{server.url}gradio_api/call/predict", json={}).status_code == 401
@@ -158,26 +156,26 @@ def test_a_login_keeps_strangers_out(fitted: Path, pictures: Path) -> None:
         with pytest.raises(ValueError, match="Could not login"):
             connected(server, auth=("plant", "guess"))
         known = connected(server, auth=("plant", "secret"))
-        assert known.predict(some(pictures, 1)[0], api_name="/predict")["label"]
+        assert known.predict(some(images, 1)[0], api_name="/predict")["label"]
 
 
 def test_a_caller_is_limited_also_behind_a_proxy_and_uploads_do_not_stay(
-    fitted: Path, pictures: Path
+    fitted: Path, images: Path
 ) -> None:
     with serve(fitted, limits=Limits(per_minute=2), proxies=1) as server:
-        picture = some(pictures, 1)[0]
+        image = some(images, 1)[0]
         hasty, other = (
             connected(server, headers={"X-Forwarded-For": f"192.0.2.{9 - i}, 203.0.113.{i}"})
             for i in range(2)
         )
         for _ in range(2):
-            hasty.predict(picture, api_name="/predict")
+            hasty.predict(image, api_name="/predict")
         with pytest.raises(httpx.HTTPStatusError, match="429"):  # before anything is on disk
-            hasty.predict(picture, api_name="/predict")
+            hasty.predict(image, api_name="/predict")
         kept = file(next(iter(server.app.upload_file_set)))
         hers = {"X-Forwarded-For": "198.51.100.7, 203.0.113.0"}  # written by her, and by the proxy
         assert "too many requests" in raw_call(server.url, "predict", kept, None, **hers)
-        assert other.predict(picture, api_name="/predict")["label"]
+        assert other.predict(image, api_name="/predict")["label"]
         assert server.app.delete_cache[1] == 60 * Limits().upload_minutes
         uploads = set(server.app.upload_file_set)
         assert uploads

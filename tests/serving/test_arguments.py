@@ -17,12 +17,12 @@ from hf_vft.serving.arguments import UNFIT
 from hf_vft.serving.endpoints import FAILED
 from hf_vft.serving.launch import Server, serve
 from hf_vft.serving.uploads import REFUSED, upload_folder
-from tests.pictures import encoded, picture
+from tests.made_images import encoded, made_image
 from tests.serving import made
 from tests.serving.asking import META, file, raw_call, upload
 
 pytestmark = pytest.mark.slow
-WORDS = (REFUSED, UNFIT, "there is no picture", "there are no pictures")
+WORDS = (REFUSED, UNFIT, "there is no image", "there are no images")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_link_in_the_upload_folder_leads_nowhere(server: Server, secret: Path)
 
 
 def test_a_file_in_any_other_argument_is_refused(server: Server, secret: Path) -> None:
-    kept = file(upload(server.url, "a.png", encoded(picture(0))))
+    kept = file(upload(server.url, "a.png", encoded(made_image(0))))
     assert "event: complete" in raw_call(server.url, "predict", kept, None)
     for nested in (file(secret), {"camera": file(secret)}, {"camera": [file("http://[::1]/x")]}):
         assert REFUSED in raw_call(server.url, "predict", kept, nested)
@@ -120,7 +120,7 @@ BAD: dict[str, Any] = {
 @pytest.mark.parametrize("kind", sorted(BAD))
 def test_bad_values_end_in_one_harmless_line(server: Server, kind: str) -> None:
     bad, url = BAD[kind], server.url
-    kept = file(upload(url, "a.png", encoded(picture(0))))
+    kept = file(upload(url, "a.png", encoded(made_image(0))))
     told = [
         raw_call(url, "predict", kept, bad),
         raw_call(url, "explain", kept, bad),

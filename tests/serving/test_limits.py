@@ -12,7 +12,7 @@ from hf_vft.errors import DataError, VftError
 from hf_vft.serving.limits import Limits
 from hf_vft.serving.memory import BYTES_A_PIXEL, DecodingMemory, decoded_bytes
 from hf_vft.serving.uploads import REFUSED, UploadFolder
-from tests.pictures import encoded, picture
+from tests.made_images import encoded, made_image
 
 
 def test_limits_are_told_and_changed_by_name() -> None:
@@ -110,7 +110,7 @@ def test_uploads_that_were_broken_off_go(tmp_path: Path) -> None:
 def test_an_image_may_come_as_data(tmp_path: Path) -> None:
     import base64
 
-    folder, content = UploadFolder(tmp_path), encoded(picture(0))
+    folder, content = UploadFolder(tmp_path), encoded(made_image(0))
     address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     kept = folder.keep_data(address, max_bytes=len(content) + 2)
     assert folder.admitted(kept).read_bytes() == content

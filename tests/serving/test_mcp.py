@@ -16,7 +16,7 @@ mcp = pytest.importorskip("mcp", reason="needs hf-vft[serve]")
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
 from hf_vft.serving.launch import Server, serve  # noqa: E402
-from tests.pictures import encoded, picture  # noqa: E402
+from tests.made_images import encoded, made_image  # noqa: E402
 from tests.serving import made  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -32,8 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def photo() -> str:
-    """As agents hand over a picture that has no address."""
-    return f"data:image/png;base64,{base64.b64encode(encoded(picture(0))).decode()}"
+    """As agents hand over an image that has no address."""
+    return f"data:image/png;base64,{base64.b64encode(encoded(made_image(0))).decode()}"
 
 
 def talk(server: Server, ask: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -69,11 +69,11 @@ def test_the_tools_are_listed_with_what_they_take(server: Server) -> None:
             assert kind.get("type"), (tool.name, name)
             assert kind.get("description"), (tool.name, name)
     assert made.COLUMN in tools["predict"].inputSchema["properties"]["slices"]["description"]
-    assert tools["predict"].inputSchema["required"] == ["picture"]
+    assert tools["predict"].inputSchema["required"] == ["image"]
 
 
 def test_an_agent_asks_gives_feedback_and_both_are_logged(server: Server, photo: str) -> None:
-    answer = told(called(server, "predict", picture=photo, slices={made.COLUMN: "top"}))
+    answer = told(called(server, "predict", image=photo, slices={made.COLUMN: "top"}))
     assert {one["label"] for one in answer["scores"]} == set(made.LABELS)
     log = server.service.log
     assert log is not None
@@ -86,7 +86,7 @@ def test_an_agent_asks_gives_feedback_and_both_are_logged(server: Server, photo:
 
 
 def test_an_agent_sees_why_and_asks_for_many(server: Server, photo: str) -> None:
-    shown = called(server, "explain", picture=photo, label="pit")
+    shown = called(server, "explain", image=photo, label="pit")
     assert not shown.isError, shown.content
     assert shown.content[0].type == "image"
     assert len(base64.b64decode(shown.content[0].data)) > 100
@@ -102,7 +102,7 @@ ADDRESS = "http://127.0.0.1:1/photo.png"
 def test_files_of_the_server_and_its_network_cannot_be_asked_for(
     server: Server, given: object
 ) -> None:
-    for tool, arguments in (("predict", {"picture": given}), ("predict_batch", {"files": [given]})):
+    for tool, arguments in (("predict", {"image": given}), ("predict_batch", {"files": [given]})):
         told = called(server, tool, **arguments)
         text = told.content[0].text
         assert told.isError or "error" in text

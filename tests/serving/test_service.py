@@ -13,7 +13,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import Abstention, abstention
 from hf_vft.serving.batcher import Batcher, Lately, RateLimit
 from hf_vft.serving.service import Service
-from tests.data.zoo_pictures import CONVERTED, REJECTED, Picture
+from tests.data.zoo_files import CONVERTED, REJECTED, OddFile
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +23,23 @@ def service(fitted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     made.close()
 
 
-def some(pictures: Path, n: int) -> list[Path]:
-    return sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))[:n]
+def some(images: Path, n: int) -> list[Path]:
+    return sorted(path for path in images.rglob("*") if path.suffix in (".jpg", ".png"))[:n]
 
 
-def test_an_answer_is_in_the_log_when_it_is_given(service: Service, pictures: Path) -> None:
-    answer = service.predict(some(pictures, 1)[0])
+def test_an_answer_is_in_the_log_when_it_is_given(service: Service, images: Path) -> None:
+    answer = service.predict(some(images, 1)[0])
     assert service.log is not None
     row = service.log.read().set_index("request_id").loc[answer.request_id]
     assert row["predicted"] == answer.scores[0][0]
     assert row["confidence"] == pytest.approx(answer.scores[0][1], abs=1e-5)
     assert row["latency_ms"] > 0
-    assert row["bytes"] == some(pictures, 1)[0].stat().st_size
+    assert row["bytes"] == some(images, 1)[0].stat().st_size
     assert len(service.log.read_embeddings().request_ids) >= 1
 
 
-def test_requests_at_the_same_time_get_their_own_answers(service: Service, pictures: Path) -> None:
-    files = some(pictures, 12)
+def test_requests_at_the_same_time_get_their_own_answers(service: Service, images: Path) -> None:
+    files = some(images, 12)
     alone = {file: service.predict(file).scores for file in files}
     together: dict[Path, object] = {}
 
@@ -55,13 +55,13 @@ def test_requests_at_the_same_time_get_their_own_answers(service: Service, pictu
         assert [n for n, _ in together[file]] == [n for n, _ in alone[file]]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("picture", CONVERTED + REJECTED, ids=lambda p: p.kind)
+@pytest.mark.parametrize("odd_file", CONVERTED + REJECTED, ids=lambda p: p.kind)
 def test_the_zoo_is_answered_or_refused_in_words(
-    service: Service, picture: Picture, tmp_path: Path
+    service: Service, image: OddFile, tmp_path: Path
 ) -> None:
-    path = tmp_path / picture.name
-    picture.make(path)
-    if picture.reason is None:
+    path = tmp_path / image.name
+    image.make(path)
+    if image.reason is None:
         assert service.predict(path).scores
     else:
         with pytest.raises(DataError) as caught:
@@ -69,8 +69,8 @@ def test_the_zoo_is_answered_or_refused_in_words(
         assert "\n" not in str(caught.value)
 
 
-def test_feedback_becomes_a_delayed_label(service: Service, pictures: Path) -> None:
-    answer = service.predict(some(pictures, 1)[0])
+def test_feedback_becomes_a_delayed_label(service: Service, images: Path) -> None:
+    answer = service.predict(some(images, 1)[0])
     service.feedback(answer.request_id, service.labels[-1])
     assert service.log is not None
     labels = service.log.read_labels().set_index("request_id")
@@ -86,10 +86,10 @@ def test_feedback_becomes_a_delayed_label(service: Service, pictures: Path) -> N
 
 
 def test_feedback_reaches_answers_of_a_server_before_this_one(
-    service: Service, fitted: Path, pictures: Path
+    service: Service, fitted: Path, images: Path
 ) -> None:
     assert service.log is not None
-    answer = service.predict(some(pictures, 1)[0])
+    answer = service.predict(some(images, 1)[0])
     later = Service(RunDirectory.open(fitted), log=service.log.folder)
     later.feedback(answer.request_id, later.labels[0])
     later.close()
@@ -98,22 +98,22 @@ def test_feedback_reaches_answers_of_a_server_before_this_one(
 
 
 def test_a_log_that_fails_does_not_break_an_answer(
-    fitted: Path, pictures: Path, tmp_path: Path
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "log").write_text("a file where the folder should be")
     service = Service(RunDirectory.open(fitted), log=tmp_path / "log")
-    assert service.predict(some(pictures, 1)[0]).scores
+    assert service.predict(some(images, 1)[0]).scores
     assert service.unlogged == 1
 
 
-def test_pictures_are_kept_only_where_that_was_asked_for(
-    service: Service, fitted: Path, pictures: Path, tmp_path: Path
+def test_images_are_kept_only_where_that_was_asked_for(
+    service: Service, fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     assert service.log is not None
-    answer = service.predict(some(pictures, 1)[0])
+    answer = service.predict(some(images, 1)[0])
     assert service.log.image_file(answer.request_id) is None
     strange = tmp_path / "photo.<b>"
-    strange.write_bytes(some(pictures, 1)[0].read_bytes())
+    strange.write_bytes(some(images, 1)[0].read_bytes())
     keeps = Service(RunDirectory.open(fitted), log=tmp_path / "log", keep_images=True)
     assert keeps.log is not None
     kept = keeps.log.image_file(keeps.predict(strange).request_id)
@@ -124,26 +124,26 @@ def test_pictures_are_kept_only_where_that_was_asked_for(
 
 
 def test_embeddings_are_logged_of_the_share_that_was_asked_for(
-    service: Service, fitted: Path, pictures: Path, tmp_path: Path
+    service: Service, fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     assert service.log is not None
-    logged = service.predict(some(pictures, 1)[0]).request_id
+    logged = service.predict(some(images, 1)[0]).request_id
     assert logged in service.log.read_embeddings().request_ids
     none = Service(RunDirectory.open(fitted), log=tmp_path / "log", embeddings=0.0)
-    none.predict(some(pictures, 1)[0])
+    none.predict(some(images, 1)[0])
     assert none.log is not None
     assert not len(none.log.read_embeddings().request_ids)
     assert len(none.log.read()) == 1
     none.close()
 
 
-def test_the_heat_map_has_the_pictures_shape_and_unknown_labels_are_refused(
-    service: Service, pictures: Path
+def test_the_heat_map_has_the_images_shape_and_unknown_labels_are_refused(
+    service: Service, images: Path
 ) -> None:
-    shown = service.explain(some(pictures, 1)[0], service.labels[0])
+    shown = service.explain(some(images, 1)[0], service.labels[0])
     assert shown.width == shown.height
     with pytest.raises(DataError, match="no label"):
-        service.explain(some(pictures, 1)[0], "unknown")
+        service.explain(some(images, 1)[0], "unknown")
 
 
 def test_the_threshold_is_the_lowest_at_which_validation_is_right_often_enough(

@@ -15,14 +15,14 @@ from hf_vft.serving import page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.service import Service
 from hf_vft.tasks import DetectedObject
-from tests.pictures import picture
+from tests.made_images import made_image
 from tests.serving import made
 
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photos") / "photo.png"
-    picture(0, (64, 48)).save(path)
+    made_image(0, (64, 48)).save(path)
     return path
 
 

@@ -15,7 +15,7 @@ OPTIONS = [
     "--disable-gpu",
     "--disable-background-networking",
     "--no-first-run",
-    "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
+    "--use-fake-device-for-media-stream",  # a camera that shows a moving test image
     "--use-fake-ui-for-media-stream",
 ]
 SLOW = 30_000
@@ -42,18 +42,18 @@ def opened(running: Any, url: str, *, width: int = 1280, dark: bool = False) -> 
     page = context.new_page()
     page.set_default_timeout(SLOW)
     page.goto(f"{url}?__theme={'dark' if dark else 'light'}")
-    page.locator("#picture input[type=file]").wait_for(state="attached")
+    page.locator("#image input[type=file]").wait_for(state="attached")
     return page
 
 
-def ask(page: Any, picture: str) -> None:
-    """Upload a picture and wait for the answer and its heat map."""
-    page.locator("#picture input[type=file]").set_input_files(picture)
+def ask(page: Any, image: str) -> None:
+    """Upload an image and wait for the answer and its heat map."""
+    page.locator("#image input[type=file]").set_input_files(image)
     answered(page)
 
 
 def answered(page: Any) -> None:
-    """Wait for the answer and the picture beside it."""
+    """Wait for the answer and the image beside it."""
     page.locator("#answer .vft-bar").first.wait_for()
     try:
         page.locator("#heat img").wait_for()

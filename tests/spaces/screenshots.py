@@ -1,7 +1,7 @@
-"""Pictures of every tab: ``python -m tests.spaces.screenshots RUN PICTURES REPORTS [OUT]``.
+"""Images of every tab: ``python -m tests.spaces.screenshots RUN IMAGES REPORTS [OUT]``.
 
 At phone, tablet and desktop width, light and dark, to be looked at; without OUT those that the
-documentation shows are written to ``docs/``. Only ever of generated pictures. REPORTS is what the
+documentation shows are written to ``docs/``. Only ever of generated images. REPORTS is what the
 monitor wrote of a generated stream:
 
     hf-vft demo production STREAM --fault lighting --day 4 --days 10 --per-day 60 --contrast 2
@@ -29,8 +29,8 @@ TABS = ("monitoring", "predict", "batch", "model")
 SHOWN = 24
 
 
-def main(run: str, pictures: str, reports: str, out: str | None = None) -> None:
-    files = sorted(str(path) for path in Path(pictures).rglob("*.jpg"))[:SHOWN]
+def main(run: str, images: str, reports: str, out: str | None = None) -> None:
+    files = sorted(str(path) for path in Path(images).rglob("*.jpg"))[:SHOWN]
     shown = most_telling(run, files)
     folder = Path(out) if out else DOCS
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def main(run: str, pictures: str, reports: str, out: str | None = None) -> None:
 
 
 def most_telling(run: str, files: list[str]) -> str:
-    """The picture of which the model is surest that something is there."""
+    """The image of which the model is surest that something is there."""
     service = Service(RunDirectory.open(run))
     answers = [service.predict(file) for file in files]
     defects = [i for i, answer in enumerate(answers) if answer.labels != ("ok",)]

@@ -23,13 +23,13 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def served(fitted: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def served(fitted: Path, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from hf_vft.serving.launch import serve
 
     folder = tmp_path_factory.mktemp("page")
     (folder / "examples").mkdir()
-    for picture in some(pictures, 2):
-        shutil.copy(picture, folder / "examples")
+    for image in some(images, 2):
+        shutil.copy(image, folder / "examples")
     verdict(folder / "reports", "retrain", age=60)
     with serve(
         fitted, log=folder / "log", examples=folder / "examples", reports=folder / "reports"
@@ -43,15 +43,15 @@ def chromium() -> Iterator[Any]:
         yield running
 
 
-def some(pictures: Path, n: int) -> list[str]:
-    found = [str(p) for p in sorted(pictures.rglob("*")) if p.suffix in (".jpg", ".png")]
+def some(images: Path, n: int) -> list[str]:
+    found = [str(p) for p in sorted(images.rglob("*")) if p.suffix in (".jpg", ".png")]
     return found[:n]
 
 
-def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictures: Path) -> None:
+def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, images: Path) -> None:
     service = served.service
     page = opened(chromium, served.url)
-    ask(page, some(pictures, 1)[0])
+    ask(page, some(images, 1)[0])
     assert page.locator("#answer .vft-bar").count() == min(5, len(service.labels))
     truth = service.labels[1]
     page.locator("#truth").get_by_text(truth, exact=True).click()
@@ -68,7 +68,7 @@ def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, pictur
 
 
 CAMERA_RUNS = """() => {
-    const video = document.querySelector("#picture video");
+    const video = document.querySelector("#image video");
     return video && video.videoWidth > 0 && video.currentTime > 0;
 }"""
 """There is something to be seen, and so to be taken: before that the button does nothing."""
@@ -94,13 +94,13 @@ def test_an_example_and_the_camera_are_answered_and_taken_away_without_a_word(
 
 
 def test_a_slider_shows_more_or_fewer_boxes_by_keyboard_too(
-    chromium: Any, pictures: Path, tmp_path: Path
+    chromium: Any, images: Path, tmp_path: Path
 ) -> None:
     from hf_vft.serving.launch import serve
 
     with serve(made.detector(tmp_path / "run").path, log=tmp_path / "log") as server:
         page = opened(chromium, server.url)
-        ask(page, some(pictures, 1)[0])
+        ask(page, some(images, 1)[0])
         page.locator("#threshold input[type=range]").focus()
         page.keyboard.press("End")
         page.locator("#answer").get_by_text("Nothing found").wait_for()
@@ -111,36 +111,36 @@ def test_a_slider_shows_more_or_fewer_boxes_by_keyboard_too(
         page.context.close()
 
 
-def test_many_pictures_become_a_table(
-    chromium: Any, served: Any, pictures: Path, tmp_path: Path
+def test_many_images_become_a_table(
+    chromium: Any, served: Any, images: Path, tmp_path: Path
 ) -> None:
     page = opened(chromium, served.url)
     page.get_by_role("tab", name="Batch").click()
     hostile = tmp_path / "<img src=x onerror=alert(1)>.jpg"
-    shutil.copy(some(pictures, 1)[0], hostile)
-    page.locator("#files input[type=file]").set_input_files([*some(pictures, 3), str(hostile)])
+    shutil.copy(some(images, 1)[0], hostile)
+    page.locator("#files input[type=file]").set_input_files([*some(images, 3), str(hostile)])
     page.wait_for_timeout(1000)
     page.locator("#start").click()
     page.locator("#csv a").first.wait_for()
-    assert Path(some(pictures, 1)[0]).name in page.locator("#rows").inner_text()
+    assert Path(some(images, 1)[0]).name in page.locator("#rows").inner_text()
     assert page.locator("#rows img").count() == 0
     page.context.close()
 
 
 def test_a_broken_file_is_told_in_words(chromium: Any, served: Any, tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "broken.png").write_bytes(b"no image")
     page = opened(chromium, served.url)
-    page.locator("#picture input[type=file]").set_input_files(str(tmp_path / "broken.png"))
+    page.locator("#image input[type=file]").set_input_files(str(tmp_path / "broken.png"))
     page.get_by_text("not an image that Pillow can read").first.wait_for()
     page.context.close()
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_sticks_out_on_a_phone(
-    chromium: Any, served: Any, pictures: Path, dark: bool
+    chromium: Any, served: Any, images: Path, dark: bool
 ) -> None:
     page = opened(chromium, served.url, width=390, dark=dark)
-    ask(page, some(pictures, 1)[0])
+    ask(page, some(images, 1)[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#heat img").get_attribute("alt")
     page.context.close()

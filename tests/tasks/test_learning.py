@@ -1,4 +1,4 @@
-"""Detectors learn a few pictures by heart, from random weights.
+"""Detectors learn a few images by heart, from random weights.
 
 Loss, matching, answers and score have to fit together for that, and the weights it starts from
 have to be such that it can learn.
@@ -18,7 +18,7 @@ from hf_vft.data.transforms.boxes import eval_box_transform
 from hf_vft.models.backbones import choose_checkpoint
 from hf_vft.models.detectors import load_detector
 from hf_vft.tasks import ObjectDetection
-from tests.pictures import processor
+from tests.made_images import processor
 
 SIDE, COLOURS = 32, ((220, 40, 40), (40, 220, 40), (40, 40, 220))
 TASK = ObjectDetection()
@@ -28,7 +28,7 @@ the other families."""
 
 
 def painted(count: int) -> dict[str, torch.Tensor]:
-    """Pictures with a rectangle each; its colour is its class."""
+    """Images with a rectangle each; its colour is its class."""
     rng = np.random.default_rng(0)
     transform = eval_box_transform(processor(size={"height": SIDE, "width": SIDE}))
     rows = []
@@ -52,7 +52,7 @@ def map50(model: Any, batch: dict[str, torch.Tensor]) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
-def test_a_few_pictures_are_learned_by_heart(name: str) -> None:
+def test_a_few_images_are_learned_by_heart(name: str) -> None:
     checkpoint = choose_checkpoint([f"scratch:{name}-mini"])
     model: Any = load_detector(checkpoint, labels=["r", "g", "b"], image_size=SIDE, seed=0).model
     batch, steps, rate = painted(4), STEPS[name], 1e-3

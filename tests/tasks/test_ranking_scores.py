@@ -27,7 +27,7 @@ def test_of_classes_with_an_interval() -> None:
     assert by_loss == task.ranking_score(logits, labels, metric="f1_macro", **OPTIONS)
 
 
-def test_of_several_labels_on_pictures_that_were_held_out() -> None:
+def test_of_several_labels_on_images_that_were_held_out() -> None:
     rng, task = np.random.default_rng(0), MultiLabelClassification()
     known = rng.normal(size=(120, 6))
     marks = (known[:, :2] + 0.5 * rng.normal(size=(120, 2)) > 0).astype(int)
@@ -38,7 +38,7 @@ def test_of_several_labels_on_pictures_that_were_held_out() -> None:
         scores.append(task.ranking_score(logits, marks[rows], metric="map", **OPTIONS))
     good, blind = scores
     assert (good.low or 0) > (blind.high or 1)
-    # A probe of noise that had seen its pictures would seem to know them.
+    # A probe of noise that had seen its images would seem to know them.
     assert (blind.low or 1) < marks.mean() + 0.1
     rows, logits = task.held_out_probe(known, marks, num_classes=2, **FOLDS)
     f1 = task.ranking_score(logits, marks[rows], metric="f1_micro", **OPTIONS)

@@ -1,4 +1,4 @@
-"""Cached features: the same training as on pictures, computed once, and never stale."""
+"""Cached features: the same training as on images, computed once, and never stale."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from hf_vft.training.feature_cache import (
     backbone_fingerprint,
     cached_features,
 )
+from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_vit
-from tests.pictures import picture_rows, processor
 from tests.runs import fit_in_processes, small_recipe
 
 LIGHT = AugmentConfig(**{"strength": "light", **STRENGTHS["light"]})
@@ -36,7 +36,7 @@ LIGHT = AugmentConfig(**{"strength": "light", **STRENGTHS["light"]})
 def dataset(count: int = 5, seed: int = 0, *, augment: bool = True) -> VisionDataset:
     process = processor()
     transform = train_transform(process, LIGHT) if augment else eval_transform(process)
-    return VisionDataset(picture_rows(count), transform, seed=seed)
+    return VisionDataset(image_rows(count), transform, seed=seed)
 
 
 def features(model: nn.Module, cache: Path, **changes: Any) -> torch.Tensor:
@@ -87,14 +87,14 @@ def test_more_views_compute_only_what_is_missing(tmp_path: Path):
     two = features(model, tmp_path)
     counter = Counter(model)
     three = features(model, tmp_path, views=3)
-    assert counter.calls == 3  # five pictures, two at a time
+    assert counter.calls == 3  # five images, two at a time
     assert torch.equal(three[:2], two)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"content": "other pictures, or another transform"},
+        {"content": "other images, or another transform"},
         {"dataset": dataset(seed=1)},
         {"dataset": dataset(4)},
         {"dtype": torch.bfloat16},
@@ -194,11 +194,11 @@ def test_half_precision_is_close(tmp_path: Path):
 
 @pytest.mark.parametrize("strength", ["none", "light"])
 def test_a_head_stage_is_the_same_with_and_without_the_cache(
-    strength: str, pictures: Path, convnext: Path, tmp_path: Path
+    strength: str, images: Path, convnext: Path, tmp_path: Path
 ):
     stage = {"name": "head", "train": "head", "epochs": 2, "views": 2, "keep_if_better": False}
     recipe = small_recipe(
-        pictures, convnext, augment={"strength": strength}, stages=[stage | {"learning_rate": 0.01}]
+        images, convnext, augment={"strength": strength}, stages=[stage | {"learning_rate": 0.01}]
     )
     losses = {}
     for cached in (True, False):

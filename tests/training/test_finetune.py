@@ -54,14 +54,14 @@ def test_where_mixing_is_lost_is_known(convnext: Path, tmp_path: Path):
 
 
 def test_a_run_at_an_absurd_rate_ends_with_the_weights_it_had_and_says_why(
-    pictures: Path, convnext: Path, tmp_path: Path
+    images: Path, convnext: Path, tmp_path: Path
 ):
     rate = {"epochs": 2, "learning_rate": 1e30, "keep_if_better": False}
     stages = [
         {"name": "head", "train": "head", "views": 1} | rate,
         {"name": "all", "train": "all"} | rate,
     ]
-    recipe = small_recipe(pictures, convnext, stages=stages, augment={"strength": "medium"})
+    recipe = small_recipe(images, convnext, stages=stages, augment={"strength": "medium"})
     summary = json.loads(fit(recipe, tmp_path / "run").summary_file.read_text())
     assert "no number" in summary["warnings"]["head"][0]
     assert "no number" in summary["warnings"]["all"][0]

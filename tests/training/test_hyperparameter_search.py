@@ -15,8 +15,8 @@ from transformers import TrainerCallback
 from hf_vft import VisionTrainer, VisionTrainingArguments
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.transforms.images import eval_transform
+from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_resnet
-from tests.pictures import picture_rows, processor
 
 TRIALS: list[dict[str, Any]] = [
     {"learning_rate": 0.1, "head_learning_rate": 0.2, "ema_decay": 0.5, "mixup_alpha": 0.0},
@@ -69,7 +69,7 @@ def space(trial: optuna.Trial) -> dict[str, float]:
 def test_every_trial_begins_anew_with_its_own_settings(
     start: Callable[[], nn.Module], tmp_path: Path
 ) -> None:
-    rows = VisionDataset(picture_rows(9), eval_transform(processor()))
+    rows = VisionDataset(image_rows(9), eval_transform(processor()))
     seen = Seen()
     trainer = VisionTrainer(
         args=VisionTrainingArguments(

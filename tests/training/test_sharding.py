@@ -72,9 +72,9 @@ def history(run: Path) -> Any:
 
 @pytest.mark.slow
 def test_divided_weights_end_as_whole_ones_do_also_after_a_kill(
-    fitted: Path, pictures: Path, convnext: Path, tmp_path: Path
+    fitted: Path, images: Path, convnext: Path, tmp_path: Path
 ):
-    recipe, run = small_recipe(pictures, convnext), tmp_path / "run"
+    recipe, run = small_recipe(images, convnext), tmp_path / "run"
     options: dict[str, Any] = {"processes": 2, "prepare": as_launched}
     killed = fit_in_processes(recipe, run, display=KillAt("step of all", 9), **options)
     assert -signal.SIGKILL in killed
@@ -84,8 +84,8 @@ def test_divided_weights_end_as_whole_ones_do_also_after_a_kill(
         assert ours["eval_loss"] == pytest.approx(theirs["eval_loss"], abs=1e-4)
 
 
-def test_averaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch, pictures: Path, vit: Path):
+def test_averaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch, images: Path, vit: Path):
     monkeypatch.setattr("hf_vft.training.sharding.is_sharded", lambda: True)
-    recipe: Recipe = small_recipe(pictures, vit, training__ema_decay=0.9)
+    recipe: Recipe = small_recipe(images, vit, training__ema_decay=0.9)
     with pytest.raises(RecipeError, match=r"ema_decay to 0, or launch with multi_gpu\.yaml"):
         to_train(nn.Linear(2, 2), recipe)

@@ -23,8 +23,8 @@ from hf_vft.training.predict import predict_logits
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage
 from hf_vft.utils.progress import Silent
+from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_convnext, tiny_resnet
-from tests.pictures import picture_rows, processor
 from tests.runs import RECIPE
 
 
@@ -56,7 +56,7 @@ def stage(**changes: Any) -> StageConfig:
 
 
 def data(count: int) -> VisionDataset:
-    return VisionDataset(picture_rows(count), eval_transform(processor()))
+    return VisionDataset(image_rows(count), eval_transform(processor()))
 
 
 def run(

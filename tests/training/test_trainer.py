@@ -19,14 +19,14 @@ from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError
 from hf_vft.models.structure import anatomy
 from hf_vft.training import trainer as trainer_module
+from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_swin, tiny_vit
-from tests.pictures import picture_rows, processor
 
 BUILDERS = {"resnet": tiny_resnet, "mobilenet_v2": tiny_mobilenet_v2, "convnext": tiny_convnext}
 
 
 def dataset(count: int = 9) -> VisionDataset:
-    return VisionDataset(picture_rows(count), eval_transform(processor()))
+    return VisionDataset(image_rows(count), eval_transform(processor()))
 
 
 def make(model: nn.Module, folder: Path, *, data: Any = None, **changes: Any) -> VisionTrainer:
@@ -197,7 +197,7 @@ class TestRates:
 
 class TestLoss:
     def step(self, tmp_path: Path, **changes: Any) -> tuple[float, torch.Tensor]:
-        """Loss and gradient of the head at the first step, on all nine pictures."""
+        """Loss and gradient of the head at the first step, on all nine images."""
         model = tiny_convnext()
         trainer = make(model, tmp_path, **changes)
         rows = dataset()
@@ -232,7 +232,7 @@ class TestLoss:
         assert make(tiny_convnext(), tmp_path, **changes).evaluate()["eval_loss"] == plain
 
     @pytest.mark.parametrize("way", ["mixup_alpha", "cutmix_alpha"])
-    def test_mixing_makes_soft_targets_and_changes_pictures(
+    def test_mixing_makes_soft_targets_and_changes_images(
         self, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         trainer = make(tiny_convnext(), tmp_path, **{way: 1.0})
@@ -279,7 +279,7 @@ class TestSampling:
         return [int(i) for batch in trainer.get_train_dataloader() for i in batch["labels"]]
 
     def test_balanced_sampling_draws_classes_equally(self, tmp_path: Path):
-        rows = picture_rows(60)
+        rows = image_rows(60)
         uneven = rows.select([i for i in range(60) if i % 3 == 0 or i < 12])
         data = VisionDataset(uneven, eval_transform(processor()))
         shares = np.bincount(self.drawn(data, tmp_path, balanced_sampling=True), minlength=3)
@@ -293,7 +293,7 @@ class TestSampling:
             self.drawn([{"pixel_values": torch.zeros(3, 8, 8)}], tmp_path, balanced_sampling=True)
 
     def test_labels_are_told_without_decoding(self):
-        rows = picture_rows(4).with_transform(lambda _: pytest.fail("decoded"))
+        rows = image_rows(4).with_transform(lambda _: pytest.fail("decoded"))
         assert labels_of(rows) == [0, 1, 2, 0]
 
 
@@ -362,7 +362,7 @@ class TestEvaluation:
         assert len(trainer.predict(dataset(5)).label_ids) == 5
         assert len(trainer.get_train_dataloader()) == 2
 
-    def test_pictures_without_labels_are_predicted(self, tmp_path: Path):
+    def test_images_without_labels_are_predicted(self, tmp_path: Path):
         rows = dataset(5)
         blind = [{"pixel_values": rows[i]["pixel_values"]} for i in range(5)]
         assert make(tiny_convnext(), tmp_path).predict(blind).predictions.shape == (5, 3)
@@ -379,7 +379,7 @@ class TestEvaluation:
         assert torch.equal(model.eval()(pixels).logits, plain.eval()(pixels).logits)
 
 
-def test_pictures_that_map_has_stored_as_nested_lists_are_seen(tmp_path: Path):
+def test_images_that_map_has_stored_as_nested_lists_are_seen(tmp_path: Path):
     seen = dataset(6)
     stored = datasets.Dataset.from_list(
         [{"pixel_values": row["pixel_values"].tolist(), "labels": row["labels"]} for row in seen]
@@ -392,15 +392,15 @@ def test_pictures_that_map_has_stored_as_nested_lists_are_seen(tmp_path: Path):
 
 def test_a_plain_script_with_a_datasets_dataset(tmp_path: Path):
     """As in the README: nothing of hf-vft but the two names."""
-    images = picture_rows(24).cast_column("image", datasets.Image())
+    rows = image_rows(24).cast_column("image", datasets.Image())
     process = processor()
 
     def transform(batch: dict[str, Any]) -> dict[str, Any]:
-        pictures = [picture.convert("RGB") for picture in batch["image"]]
-        pixels = process(pictures, return_tensors="pt")["pixel_values"]
+        rgb = [one.convert("RGB") for one in batch["image"]]
+        pixels = process(rgb, return_tensors="pt")["pixel_values"]
         return {"pixel_values": pixels, "labels": batch["label"]}
 
-    train = images.with_transform(transform)
+    train = rows.with_transform(transform)
     args = VisionTrainingArguments(
         output_dir=str(tmp_path),
         num_train_epochs=8,

@@ -12,7 +12,7 @@ from tests.runs import small_recipe
 
 
 def test_it_finds_the_features_that_fine_tuning_has_left(
-    fitted: Path, pictures: Path, convnext: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Path, images: Path, convnext: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(feature_cache, "_compute", lambda *_, **__: pytest.fail("computed again"))
-    auditing.audit_data(small_recipe(pictures, convnext), tmp_path)
+    auditing.audit_data(small_recipe(images, convnext), tmp_path)

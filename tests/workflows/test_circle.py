@@ -28,7 +28,7 @@ def part(pale: bool, lamp: np.ndarray, rng: np.random.Generator) -> Image.Image:
 
 
 def write_parts(folder: Path, n: int, day: int, lamp: np.ndarray | float = 1.0) -> Path:
-    """Pictures with their labels.csv."""
+    """Images with their labels.csv."""
     rng, rows = np.random.default_rng(day), []
     folder.mkdir()
     for number in range(n):
@@ -58,10 +58,10 @@ def test_the_circle_closes(resnet: Path, tmp_path: Path) -> None:
         assert done.returncode == expected, done.stdout + done.stderr
         return done.stdout
 
-    def watched(model: Path, pictures: Path, expected: int) -> dict[str, object]:
-        out = tmp_path / f"watched-{pictures.name}"
+    def watched(model: Path, images: Path, expected: int) -> dict[str, object]:
+        out = tmp_path / f"watched-{images.name}"
         words = ("--policy", policy, "--out", out)
-        command("monitor", model, pictures, *words, expected=expected)
+        command("monitor", model, images, *words, expected=expected)
         return json.loads((out / "verdict.json").read_text())
 
     command("fit", "--recipe", write_recipe(recipe, tmp_path / "recipe.yaml"), "--out", run)
@@ -76,7 +76,7 @@ def test_the_circle_closes(resnet: Path, tmp_path: Path) -> None:
     }
     assert {"brightness", "saturation"} <= alerts
 
-    # Of 40 old test pictures the interval is wide.
+    # Of 40 old test images the interval is wide.
     words = ("--out", tmp_path / "run-2", "--champion", champion, "--tolerance", "0.15")
     told = command("retrain", run, faulty, *words)
     assert "takes over" in told

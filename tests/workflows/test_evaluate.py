@@ -17,13 +17,13 @@ from tests.runs import metrics, vft
 
 
 def test_the_test_split_gets_the_scores_that_the_run_wrote(
-    fitted: Path, pictures: Path, tmp_path: Path
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     table = pd.read_parquet(fitted / "reference" / "predictions.parquet")
     for row in table[table["split"] == "test"].itertuples():
         target = tmp_path / "held-out" / row.label / Path(row.file).name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(pictures / row.file, target)
+        shutil.copy(images / row.file, target)
     measured = evaluate_run(fitted, tmp_path / "held-out")
     written = metrics(fitted)["splits"]["test"]
     assert measured.result.n == written["n"]
@@ -32,15 +32,15 @@ def test_the_test_split_gets_the_scores_that_the_run_wrote(
         assert found == pytest.approx(written["metrics"][name]["value"], abs=1e-4)
 
 
-def test_slices_by_column(fitted: Path, pictures: Path) -> None:
-    result = evaluate_run(fitted, pictures, by=["camera"]).result
+def test_slices_by_column(fitted: Path, images: Path) -> None:
+    result = evaluate_run(fitted, images, by=["camera"]).result
     assert sum(found.n for found in result.slices["camera"].values()) == result.n
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(
-    fitted: Path, pictures: Path, tmp_path: Path
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
-    first = next(pictures.rglob("*.png"), None) or next(pictures.rglob("*.jpg"))
+    first = next(images.rglob("*.png"), None) or next(images.rglob("*.jpg"))
     for name in ("ok", "novel"):
         (tmp_path / name).mkdir()
         shutil.copy(first, tmp_path / name)
@@ -48,24 +48,24 @@ def test_a_class_that_the_model_does_not_know_is_refused(
         evaluate_run(fitted, tmp_path)
 
 
-def test_one_class_and_one_picture_are_enough(fitted: Path, pictures: Path, tmp_path: Path) -> None:
-    first = next(pictures.rglob("*.png"), None) or next(pictures.rglob("*.jpg"))
+def test_one_class_and_one_image_are_enough(fitted: Path, images: Path, tmp_path: Path) -> None:
+    first = next(images.rglob("*.png"), None) or next(images.rglob("*.jpg"))
     (tmp_path / "ok").mkdir()
     shutil.copy(first, tmp_path / "ok")
     assert evaluate_run(fitted, tmp_path).result.n == 1
 
 
-def test_a_split_that_is_not_there_is_refused(fitted: Path, pictures: Path) -> None:
+def test_a_split_that_is_not_there_is_refused(fitted: Path, images: Path) -> None:
     with pytest.raises(DataError, match="no split 'holdout'"):
-        evaluate_run(fitted, pictures, split="holdout")
+        evaluate_run(fitted, images, split="holdout")
 
 
-def test_command(fitted: Path, pictures: Path) -> None:
-    done = vft("evaluate", fitted, pictures, "--by", "camera", "--json")
+def test_command(fitted: Path, images: Path) -> None:
+    done = vft("evaluate", fitted, images, "--by", "camera", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result["slices"]) == {"camera"}
-    shown = vft("evaluate", fitted, pictures)
+    shown = vft("evaluate", fitted, images)
     assert "macro F1" in shown.stdout
     assert "By class" in shown.stdout
 
@@ -80,17 +80,17 @@ class Told(Silent):
         self.warnings.append(text)
 
 
-def test_pictures_that_the_model_learned_from_are_told_of_and_can_be_left_out(
-    fitted: Path, pictures: Path
+def test_images_that_the_model_learned_from_are_told_of_and_can_be_left_out(
+    fitted: Path, images: Path
 ) -> None:
     told, summary = Told(), json.loads((fitted / "run.json").read_text())
-    everything = evaluate_run(fitted, pictures, display=told)
-    counts = summary["pictures"]
+    everything = evaluate_run(fitted, images, display=told)
+    counts = summary["images"]
     assert everything.result.n == sum(counts.values())
     assert any(f"trained on {counts['train']} of these" in text for text in told.warnings)
 
     told = Told()
-    held_out = evaluate_run(fitted, pictures, split="test", display=told)
+    held_out = evaluate_run(fitted, images, split="test", display=told)
     assert not any("trained on" in text for text in told.warnings)
     written = metrics(fitted)["splits"]["test"]
     assert held_out.result.n == written["n"]
@@ -99,12 +99,12 @@ def test_pictures_that_the_model_learned_from_are_told_of_and_can_be_left_out(
     )
 
 
-def test_groups_are_resampled_together_where_the_pictures_name_theirs(
-    fitted: Path, pictures: Path, tmp_path: Path
+def test_groups_are_resampled_together_where_the_images_name_theirs(
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     run = RunDirectory(shutil.copytree(fitted, tmp_path / "run"))
     run.recipe_file.write_text(run.recipe().replaced({"data.group_column": "group"}).to_yaml())
-    grouped = shutil.copytree(pictures, tmp_path / "grouped") / "metadata.jsonl"
+    grouped = shutil.copytree(images, tmp_path / "grouped") / "metadata.jsonl"
     table = pd.read_json(grouped, lines=True)
     table.assign(group=table["line"]).to_json(grouped, orient="records", lines=True)
 
@@ -112,22 +112,22 @@ def test_groups_are_resampled_together_where_the_pictures_name_theirs(
         found = evaluate_run(run.path, source).result.metrics["accuracy"]
         return found.low, found.high
 
-    assert interval(grouped.parent) != interval(pictures)
+    assert interval(grouped.parent) != interval(images)
 
 
-def test_disturbed_pictures_are_scored_and_the_card_tells(
-    fitted: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_disturbed_images_are_scored_and_the_card_tells(
+    fitted: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few = {name: DISTURBANCES[name] for name in ("darker", "noise")}
     monkeypatch.setattr("hf_vft.workflows.steps.robustness.DISTURBANCES", few)
     monkeypatch.setattr("hf_vft.workflows.steps.robustness.MOST", 40)
     run = tmp_path / "run"
     shutil.copytree(fitted, run)
-    found = evaluate_run(run, pictures, split="test", robustness=True).robustness
+    found = evaluate_run(run, images, split="test", robustness=True).robustness
     assert found is not None
     assert found.metric == "f1_macro"
     assert list(found.disturbed) == list(few)
-    assert found.n == min(40, evaluate_run(run, pictures, split="test").result.n)
+    assert found.n == min(40, evaluate_run(run, images, split="test").result.n)
     worst = found.disturbed[found.worst][-1].value
     assert worst is not None
     assert found.clean.value is not None

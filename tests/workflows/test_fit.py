@@ -33,10 +33,10 @@ KILLED = -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
-def whole(pictures: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(images: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run of one process."""
     out = tmp_path_factory.mktemp("runs") / "whole"
-    assert fit_in_processes(small_recipe(pictures, convnext), out) == [0]
+    assert fit_in_processes(small_recipe(images, convnext), out) == [0]
     return out
 
 
@@ -59,9 +59,9 @@ def close(found: Any, expected: Any) -> Any:
 
 class TestSeveralProcesses:
     def test_two_processes_train_the_same_model_as_one(
-        self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe = small_recipe(pictures, convnext)
+        recipe = small_recipe(images, convnext)
         assert fit_in_processes(recipe, tmp_path / "run", processes=2) == [0, 0]
         assert close(metrics(tmp_path / "run"), metrics(whole))
         history = hf_vft.run.RunDirectory(tmp_path / "run")
@@ -72,9 +72,9 @@ class TestSeveralProcesses:
 
     @pytest.mark.slow
     def test_three_processes_do_too(
-        self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe = small_recipe(pictures, convnext)
+        recipe = small_recipe(images, convnext)
         assert fit_in_processes(recipe, tmp_path / "run", processes=3) == [0, 0, 0]
         assert close(metrics(tmp_path / "run"), metrics(whole))
 
@@ -88,18 +88,18 @@ class TestSeveralProcesses:
         ],
     )
     def test_two_processes_agree_with_one_whatever_the_recipe(
-        self, changes: dict[str, Any], pictures: Path, vit: Path, tmp_path: Path
+        self, changes: dict[str, Any], images: Path, vit: Path, tmp_path: Path
     ):
-        recipe = small_recipe(pictures, vit, **changes)
+        recipe = small_recipe(images, vit, **changes)
         for count in (1, 2):
             assert fit_in_processes(recipe, tmp_path / str(count), processes=count) == [0] * count
         assert close(metrics(tmp_path / "2"), metrics(tmp_path / "1"))
 
     @pytest.mark.slow
     def test_two_killed_processes_are_resumed_by_two(
-        self, pictures: Path, convnext: Path, tmp_path: Path
+        self, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe = small_recipe(pictures, convnext)
+        recipe = small_recipe(images, convnext)
         assert fit_in_processes(recipe, tmp_path / "whole", processes=2) == [0, 0]
         killer = KillAt("step of all", 9)
         codes = fit_in_processes(recipe, tmp_path / "run", processes=2, display=killer)
@@ -109,9 +109,9 @@ class TestSeveralProcesses:
 
     @pytest.mark.slow
     def test_the_command_line_starts_processes_that_meet(
-        self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe = write_recipe(small_recipe(pictures, convnext), tmp_path / "recipe.yaml")
+        recipe = write_recipe(small_recipe(images, convnext), tmp_path / "recipe.yaml")
         words = ("fit", "--recipe", recipe, "--out", tmp_path / "run", "--num-processes", "2")
         ran = vft(*words)
         assert ran.returncode == 0, ran.stderr
@@ -121,9 +121,9 @@ class TestSeveralProcesses:
 
     @pytest.mark.slow
     def test_accelerate_launch_starts_processes_that_meet(
-        self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe = write_recipe(small_recipe(pictures, convnext), tmp_path / "recipe.yaml")
+        recipe = write_recipe(small_recipe(images, convnext), tmp_path / "recipe.yaml")
         config = Path(__file__).parents[2] / "recipes" / "accelerate" / "cpu.yaml"
         launcher = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config]
         command = [*launcher, "-m", "hf_vft", "fit", "--recipe", recipe, "--out", tmp_path / "run"]
@@ -136,23 +136,23 @@ class TestSeveralProcesses:
         assert close(metrics(tmp_path / "run"), metrics(whole))
 
     def test_processes_that_cannot_meet_say_so(
-        self, pictures: Path, convnext: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+        self, images: Path, convnext: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ):
         def one_of_two() -> None:
             os.environ["WORLD_SIZE"] = "2"
 
-        recipe = small_recipe(pictures, convnext)
+        recipe = small_recipe(images, convnext)
         assert fit_in_processes(recipe, tmp_path / "run", prepare=one_of_two) == [1]
         assert "RunError: 2 processes were started" in capfd.readouterr().err
 
     def test_a_failure_of_one_process_ends_the_others(
-        self, pictures: Path, convnext: Path, tmp_path: Path
+        self, images: Path, convnext: Path, tmp_path: Path
     ):
         def fail_in_the_second() -> None:
             if not is_first():
                 hf_vft.workflows.fit.gather_facts = die
 
-        recipe = small_recipe(pictures, convnext)
+        recipe = small_recipe(images, convnext)
         out = tmp_path / "run"
         codes = fit_in_processes(recipe, out, processes=2, prepare=fail_in_the_second)
         assert codes == [1, KILLED]
@@ -191,9 +191,9 @@ MOMENTS = {
 class TestKillAndResume:
     @pytest.mark.parametrize("moment", MOMENTS, ids=str)
     def test_a_killed_run_ends_as_an_uninterrupted_one(
-        self, moment: str, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, moment: str, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
+        recipe, out = small_recipe(images, convnext), tmp_path / "run"
         assert fit_in_processes(recipe, out, **MOMENTS[moment]) == [KILLED]
         assert fit_in_processes(recipe, out, resume=True) == [0]
         assert same_answers(out, whole)
@@ -204,7 +204,7 @@ class TestKillAndResume:
         "moment", [KillAt("step of all", 14), KillAt("epoch of all", 3)], ids=("step", "epoch")
     )
     def test_averages_patience_and_schedules_survive(
-        self, moment: KillAt, pictures: Path, resnet: Path, tmp_path: Path
+        self, moment: KillAt, images: Path, resnet: Path, tmp_path: Path
     ):
         changes = {
             "training__ema_decay": 0.8,
@@ -215,16 +215,16 @@ class TestKillAndResume:
             "stages__all__epochs": 6,
             "stages__all__patience": 2,
         }
-        recipe = small_recipe(pictures, resnet, **changes)
+        recipe = small_recipe(images, resnet, **changes)
         assert fit_in_processes(recipe, tmp_path / "whole") == [0]
         assert fit_in_processes(recipe, tmp_path / "run", display=moment) == [KILLED]
         assert fit_in_processes(recipe, tmp_path / "run", resume=True) == [0]
         assert same_answers(tmp_path / "run", tmp_path / "whole")
 
     def test_a_run_stopped_before_it_knew_its_recipe_starts_anew(
-        self, pictures: Path, convnext: Path, tmp_path: Path
+        self, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
+        recipe, out = small_recipe(images, convnext), tmp_path / "run"
         killed = fit_in_processes(
             recipe, out, prepare=kill_before(hf_vft.workflows.fit, "write_text")
         )
@@ -237,9 +237,9 @@ class TestKillAndResume:
         assert fit_in_processes(recipe, out, display=killer) == [KILLED]
 
     def test_what_fails_before_training_leaves_the_folder_for_another_try(
-        self, pictures: Path, convnext: Path, tmp_path: Path
+        self, images: Path, convnext: Path, tmp_path: Path
     ):
-        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
+        recipe, out = small_recipe(images, convnext), tmp_path / "run"
         for wrong in (
             {"data.path": str(tmp_path / "nowhere")},
             {"model.candidates": [str(tmp_path / "nowhere")]},
@@ -253,14 +253,14 @@ class TestKillAndResume:
     def test_a_resumed_run_follows_its_own_recipe_from_wherever_it_is_called(
         self,
         whole: Path,
-        pictures: Path,
+        images: Path,
         convnext: Path,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ):
-        recipe, out = small_recipe(pictures, convnext), tmp_path / "run"
-        monkeypatch.chdir(pictures.parent)
-        here = recipe.replaced({"data.path": pictures.name})
+        recipe, out = small_recipe(images, convnext), tmp_path / "run"
+        monkeypatch.chdir(images.parent)
+        here = recipe.replaced({"data.path": images.name})
         assert fit_in_processes(here, out, display=KillAt("epoch of head")) == [KILLED]
         monkeypatch.chdir(tmp_path)
         other = recipe.replaced({"stages.all.epochs": 9})
@@ -269,36 +269,36 @@ class TestKillAndResume:
         assert fit_in_processes(None, out, resume=True) == [0]
         assert same_answers(out, whole)
 
-    def test_a_file_is_no_place_for_a_run(self, pictures: Path, convnext: Path, tmp_path: Path):
+    def test_a_file_is_no_place_for_a_run(self, images: Path, convnext: Path, tmp_path: Path):
         (tmp_path / "run").write_text("")
         with pytest.raises(RunError, match="no folder can be made"):
-            fit(small_recipe(pictures, convnext), tmp_path / "run")
+            fit(small_recipe(images, convnext), tmp_path / "run")
 
     @pytest.mark.parametrize("theirs", ["data", "state"])
     def test_a_folder_of_the_same_name_is_not_taken_for_ours(
-        self, pictures: Path, convnext: Path, tmp_path: Path, theirs: str
+        self, images: Path, convnext: Path, tmp_path: Path, theirs: str
     ):
         (tmp_path / theirs).mkdir()
         (tmp_path / theirs / "photo.jpg").write_text("mine")
         with pytest.raises(VftError, match="is there already"):
-            fit(small_recipe(pictures, convnext), tmp_path)
+            fit(small_recipe(images, convnext), tmp_path)
         assert (tmp_path / theirs / "photo.jpg").is_file()
 
     def test_a_finished_run_is_not_overwritten(
-        self, whole: Path, pictures: Path, convnext: Path, tmp_path: Path
+        self, whole: Path, images: Path, convnext: Path, tmp_path: Path
     ):
         with pytest.raises(RunError, match="there is a run already"):
-            fit(small_recipe(pictures, convnext), whole)
+            fit(small_recipe(images, convnext), whole)
         copy = shutil.copytree(whole, tmp_path / "copy")
-        fit(small_recipe(pictures, convnext), copy, resume=True)
+        fit(small_recipe(images, convnext), copy, resume=True)
         assert same_answers(copy, whole)
 
 
 @pytest.mark.parametrize(("writes", "way"), [(0, "begin again"), (1, "add --resume")])
 def test_a_full_disk_is_one_line_that_says_how_to_go_on(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, way: str
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int, way: str
 ) -> None:
-    recipe, out = small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run"
+    recipe, out = small_recipe(images, "scratch:resnet-mini"), tmp_path / "run"
 
     def reached(*_: Any, **__: Any) -> None:
         raise LookupError("the training begins")
@@ -326,11 +326,11 @@ def test_a_full_disk_is_one_line_that_says_how_to_go_on(
 
 
 def test_another_error_stays_what_it_is(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(hf_vft.workflows.fit, "choose_and_train", denied)
     with pytest.raises(PermissionError):
-        fit(small_recipe(pictures, "scratch:resnet-mini"), tmp_path / "run")
+        fit(small_recipe(images, "scratch:resnet-mini"), tmp_path / "run")

@@ -94,19 +94,19 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=["convnext", "vit"])
 def adapted(
-    request: pytest.FixtureRequest, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, images: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RunDirectory, Path]:
     """A run with adapters, on bfloat16 where that is on auto; and its base checkpoint."""
     base = request.getfixturevalue(request.param)
     out = tmp_path_factory.mktemp("runs") / request.param
     changes = {"model__lora": {"r": 4}, "stages__all__learning_rate": 0.02}
-    recipe = small_recipe(pictures, base, **changes, training__precision="bf16")
+    recipe = small_recipe(images, base, **changes, training__precision="bf16")
     recipe = recipe.replaced({"stages.all.keep_if_better": False})
     assert fit_in_processes(recipe, out) == [0]
     return RunDirectory(out), base
 
 
-def test_a_run_keeps_its_contract(adapted: tuple[RunDirectory, Path], pictures: Path):
+def test_a_run_keeps_its_contract(adapted: tuple[RunDirectory, Path], images: Path):
     run, _ = adapted
     missing = [name for name in CONTRACT if not (run.path / name).is_file()]
     assert missing == []
@@ -121,9 +121,9 @@ def test_a_run_keeps_its_contract(adapted: tuple[RunDirectory, Path], pictures: 
         assert choice["reason"]
 
 
-def test_plain_libraries_answer_the_same(adapted: tuple[RunDirectory, Path], pictures: Path):
+def test_plain_libraries_answer_the_same(adapted: tuple[RunDirectory, Path], images: Path):
     run, base = adapted
-    files = sorted((pictures / "images").glob("*.jpg"))[:4]
+    files = sorted((images / "images").glob("*.jpg"))[:4]
     found = read_plainly(run, files, base)
     predictor = Predictor(run)
     logits = predictor.logits([predictor.decode(file) for file in files])
@@ -131,19 +131,19 @@ def test_plain_libraries_answer_the_same(adapted: tuple[RunDirectory, Path], pic
     np.testing.assert_allclose(found["logits"], logits, atol=1e-5)
     np.testing.assert_allclose(found["scores"], softmax(logits), atol=1e-5)
     np.testing.assert_allclose(found["adapter_logits"], logits, atol=1e-5)
-    assert np.ptp(logits, axis=0).max() > 1e-3  # it does look at the pictures
+    assert np.ptp(logits, axis=0).max() > 1e-3  # it does look at the images
 
 
-def test_what_was_measured_is_what_is_served(adapted: tuple[RunDirectory, Path], pictures: Path):
+def test_what_was_measured_is_what_is_served(adapted: tuple[RunDirectory, Path], images: Path):
     """The held-out probabilities of the run are those of the model that was saved."""
     import pandas as pd
 
     run, _ = adapted
     table = pd.read_parquet(run.predictions_file)
     predictor = Predictor(run)
-    images = [predictor.decode(pictures / file) for file in table["file"][:6]]
+    decoded = [predictor.decode(images / file) for file in table["file"][:6]]
     expected = np.stack(table["probabilities"][:6])
-    np.testing.assert_allclose(predictor.probabilities(images), expected, atol=1e-5)
+    np.testing.assert_allclose(predictor.probabilities(decoded), expected, atol=1e-5)
 
 
 def test_the_first_stage_starts_where_the_probe_ended(fitted: Path):

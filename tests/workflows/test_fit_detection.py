@@ -34,7 +34,7 @@ STAGE = {"train": "all", "scheduler": "constant", "weight_decay": 1e-4, "keep_if
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny RT-DETR v2 of three classes; the pictures have five."""
+    """A tiny RT-DETR v2 of three classes; the images have five."""
     folder = tmp_path_factory.mktemp("checkpoints") / "detector"
     tiny_rt_detr_v2().save_pretrained(folder)
     RTDetrImageProcessor().save_pretrained(folder)
@@ -42,11 +42,11 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recipe(pictures: Path, detector: Path) -> Recipe:
+def recipe(images: Path, detector: Path) -> Recipe:
     """A moment of training: the way is tested, not the scores."""
     return load_recipe("detection").replaced(
         {
-            "data.path": str(pictures),
+            "data.path": str(images),
             "data.group_column": "part_id",
             "data.slice_columns": ["camera"],
             "model.candidates": [str(detector)],
@@ -88,21 +88,21 @@ def test_scores_and_baseline_are_those_of_boxes(run: Path) -> None:
     assert choices["augment.trivial_augment"] is False
 
 
-def test_disturbed_pictures_are_measured_and_reported(run: Path) -> None:
+def test_disturbed_images_are_measured_and_reported(run: Path) -> None:
     found = Robustness.model_validate(json.loads((run / "robustness.json").read_text()))
     test = metrics(run)["splits"]["test"]
     assert found.metric == "map50"
     assert found.n == test["n"]
     assert found.clean.value == pytest.approx(test["metrics"]["map50"]["value"], abs=1e-6)
     assert set(found.disturbed) == {"blur", "darker"}
-    assert "Disturbed pictures" in (run / "report.html").read_text()
+    assert "Disturbed images" in (run / "report.html").read_text()
 
 
 def test_plain_transformers_finds_the_same_boxes(
-    run: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, images: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = pd.read_parquet(run / "reference" / "predictions.parquet")
-    file = pictures / table["file"].iloc[0]
+    file = images / table["file"].iloc[0]
     detector = pipeline("object-detection", model=str(run / "model"), device="cpu")
     expected = detector(Image.open(file).convert("RGB"), threshold=0.0)
     best = max(expected, key=lambda found: found["score"])
@@ -125,12 +125,12 @@ def size_of(file: Path) -> tuple[int, int]:
 
 
 def test_evaluate_gives_the_scores_that_the_run_wrote(
-    run: Path, pictures: Path, tmp_path: Path
+    run: Path, images: Path, tmp_path: Path
 ) -> None:
     table = pd.read_parquet(run / "reference" / "predictions.parquet")
     files = set(table[table["split"] == "test"]["file"])
-    shutil.copytree(pictures, tmp_path / "held-out")
-    lines = (pictures / "metadata.jsonl").read_text().splitlines()
+    shutil.copytree(images, tmp_path / "held-out")
+    lines = (images / "metadata.jsonl").read_text().splitlines()
     kept = [line for line in lines if json.loads(line)["file_name"] in files]
     (tmp_path / "held-out" / "metadata.jsonl").write_text("\n".join(kept))
     result = evaluate_run(run, tmp_path / "held-out").result
@@ -142,7 +142,7 @@ def test_evaluate_gives_the_scores_that_the_run_wrote(
         )
 
 
-def test_audit_counts_pictures_and_says_why_labels_are_not_checked(
+def test_audit_counts_images_and_says_why_labels_are_not_checked(
     recipe: Recipe, convnext: Path, tmp_path: Path
 ) -> None:
     named = recipe.replaced({"model.candidates": [str(convnext)]})
@@ -163,8 +163,8 @@ def test_a_killed_run_goes_on_to_the_same_scores(recipe: Recipe, run: Path, tmp_
 
 
 @pytest.mark.slow
-def test_two_processes_answer_for_every_picture_as_one_does(
-    recipe: Recipe, pictures: Path, tmp_path: Path
+def test_two_processes_answer_for_every_image_as_one_does(
+    recipe: Recipe, images: Path, tmp_path: Path
 ) -> None:
     """In order, and without the repeats that fill up the last batch."""
     stages = [{"name": "all", "epochs": 1, "learning_rate": 1e-3, **STAGE}]
@@ -173,7 +173,7 @@ def test_two_processes_answer_for_every_picture_as_one_does(
     assert fit_in_processes(recipe.replaced(changes), out, 2) == [0, 0]
     table = pd.read_parquet(out / "reference" / "predictions.parquet")
     predictor = Predictor(RunDirectory.open(out))
-    alone = predictor.predictions([predictor.decode(pictures / f) for f in table["file"]])
+    alone = predictor.predictions([predictor.decode(images / f) for f in table["file"]])
     assert table["file"].is_unique
     for told, found in zip(table["predicted"], alone, strict=True):
         expected = [one.score for one in found.objects or ()]
@@ -182,12 +182,12 @@ def test_two_processes_answer_for_every_picture_as_one_does(
 
 
 def test_the_monitor_compares_boxes_with_those_of_the_data(
-    run: Path, pictures: Path, tmp_path: Path
+    run: Path, images: Path, tmp_path: Path
 ) -> None:
     policy = Policy.model_validate({"windows": {"count": 1, "needed": 1, "least": 60}})
-    watched = monitor_run(run, pictures, policy, scored=tmp_path / "log")
+    watched = monitor_run(run, images, policy, scored=tmp_path / "log")
     found = {one.finding.key: one.finding for one in watched.decision.judged}
-    assert found["labels.f1_picture"].rows == watched.decision.rows
+    assert found["labels.f1_image"].rows == watched.decision.rows
     assert len(watched.over_time)
     assert "prediction.count" in found
     kept = ProductionLog.open(tmp_path / "log").read_labels()["boxes"]
@@ -213,6 +213,6 @@ def test_detectors_are_not_ranked(recipe: Recipe, detector: Path, tmp_path: Path
         fit(two, tmp_path / "run")
 
 
-def test_boxes_need_the_whole_picture(recipe: Recipe, tmp_path: Path) -> None:
+def test_boxes_need_the_whole_image(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="boxes need squash"):
         fit(recipe.replaced({"image.fit": "pad"}), tmp_path / "run")

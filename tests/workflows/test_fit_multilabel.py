@@ -1,4 +1,4 @@
-"""Several labels a picture, from the source to the answers, by the same commands."""
+"""Several labels an image, from the source to the answers, by the same commands."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.runs import KillAt, fit_in_processes, metrics, small_recipe
 
 
 @pytest.fixture(scope="module")
-def tagged(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The generated pictures, with their line and the kind of their defect, if any, as labels."""
+def tagged(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated images, with their line and the kind of their defect, if any, as labels."""
     folder = tmp_path_factory.mktemp("data") / "tagged"
-    shutil.copytree(pictures, folder)
+    shutil.copytree(images, folder)
     lines = (folder / "metadata.jsonl").read_text().splitlines()
     with (folder / "metadata.jsonl").open("w") as out:
         for row in map(json.loads, lines):
@@ -158,8 +158,8 @@ def test_the_monitor_compares_with_the_reference_that_fit_wrote(
     policy = Policy.model_validate({"windows": {"count": 1, "needed": 1, "least": 60}})
     watched = monitor_run(run, tagged, policy, scored=tmp_path / "log")
     found = {one.finding.key: one.finding for one in watched.decision.judged}
-    # The data's labels became delayed ones, too few held-out pictures to compare with or not.
-    assert found["labels.f1_picture"].rows == watched.decision.rows
+    # The data's labels became delayed ones, too few held-out images to compare with or not.
+    assert found["labels.f1_image"].rows == watched.decision.rows
     assert watched.over_time["accuracy"].between(0.01, 1.0).all()
     assert "prediction.outputs" in found
     assert found["performance.estimated_accuracy"].level == "insufficient"

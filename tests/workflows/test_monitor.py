@@ -81,7 +81,7 @@ def test_a_quiet_log_exits_with_0_and_asks_for_nothing(
     assert pd.read_csv(out / "label-these.csv").empty
 
 
-def test_darker_pictures_exit_with_3_name_the_cause_and_what_to_label(
+def test_darker_images_exit_with_3_name_the_cause_and_what_to_label(
     run: Path, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log, out = log_of(tmp_path / "log", brightness=-1.0), tmp_path / "out"
@@ -151,7 +151,7 @@ def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
     watched = monitor_run(run, log, load_policy(policy))
     assert watched.decision.action == "label"
     assert watched.to_label.empty
-    assert watched.decision.todo[0].startswith("All pictures of the newest window are labelled")
+    assert watched.decision.todo[0].startswith("All images of the newest window are labelled")
     assert "unknown" not in watched.decision.headline
     assert "the labels prove no loss" in watched.decision.headline
     assert len(watched.over_time) == 12
@@ -169,7 +169,7 @@ def test_evidently_presets_are_written_where_they_are_asked_for(
     assert "Accuracy" in page
 
 
-def test_pictures_are_found_in_the_data_and_in_the_log(
+def test_images_are_found_in_the_data_and_in_the_log(
     run: Path, policy: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -185,23 +185,23 @@ def test_pictures_are_found_in_the_data_and_in_the_log(
     with log.writer() as writer:
         writer.keep_image(newest, (data / names[0]).read_bytes(), "jpg")
     chosen = load_policy(policy)
-    pictures = monitor_run(given.path, log.folder, chosen, with_pictures=True).pictures
-    assert [(title, len(shown)) for title, shown in pictures] == [
+    images = monitor_run(given.path, log.folder, chosen, with_images=True).images
+    assert [(title, len(shown)) for title, shown in images] == [
         ("At training", 8),
         ("Now", 1),
         ("Now, least like training", 1),
     ]
-    assert not monitor_run(given.path, log.folder, chosen).pictures
+    assert not monitor_run(given.path, log.folder, chosen).images
 
 
-def test_too_few_rows_wait_and_mere_pictures_need_a_place_for_their_log(
+def test_too_few_rows_wait_and_mere_images_need_a_place_for_their_log(
     run: Path, tmp_path: Path
 ) -> None:
     watched = monitor_run(
         run, log_of(tmp_path / "log"), Policy.model_validate({"windows": {"least": 400}})
     )
     assert watched.decision.action == "wait"
-    with pytest.raises(LogError, match="say where its pictures may be logged"):
+    with pytest.raises(LogError, match="say where its images may be logged"):
         monitor_run(run, tmp_path, Policy())
 
 

@@ -1,4 +1,4 @@
-"""From labelled production pictures to a challenger, also when it is killed on the way."""
+"""From labelled production images to a challenger, also when it is killed on the way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hf_vft.run import RunDirectory, write_champion
 from hf_vft.utils.progress import Silent
 from hf_vft.workflows.retrain import Retrained, judge, retrain
 from hf_vft.workflows.steps.save_run import read_splits
-from tests.runs import PICTURE_SIZE, KillAt, weights
+from tests.runs import IMAGE_SIZE, KillAt, weights
 
 STAGE = {"name": "all", "train": "all", "epochs": 2, "learning_rate": 1e-3, "keep_if_better": False}
 CHANGES = {"stages": [STAGE]}
@@ -30,7 +30,7 @@ CHANGES = {"stages": [STAGE]}
 @pytest.fixture(scope="module")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("production") / "stream"
-    return write_production(folder, Fault("lighting"), days=2, per_day=50, size=PICTURE_SIZE)
+    return write_production(folder, Fault("lighting"), days=2, per_day=50, size=IMAGE_SIZE)
 
 
 class Warnings(Silent):
@@ -73,7 +73,7 @@ def retrained(
 
 
 @pytest.mark.slow
-def test_the_challenger_learns_from_old_and_new_pictures_and_is_tested_on_both(
+def test_the_challenger_learns_from_old_and_new_images_and_is_tested_on_both(
     fitted: Path, stream: Path, retrained: tuple[RunDirectory, Retrained, Path]
 ) -> None:
     run, found, _ = retrained
@@ -85,11 +85,11 @@ def test_the_challenger_learns_from_old_and_new_pictures_and_is_tested_on_both(
     before = read_splits(RunDirectory(fitted))
     for split, table in data.splits.items():
         origins = pd.Series(table["origin"])
-        assert (origins == "production").sum() == found.pictures[split]
+        assert (origins == "production").sum() == found.images[split]
         old = [h for h, o in zip(data.hashes[split], origins, strict=True) if o == "training"]
         assert sorted(old) == sorted(h for h, s in before.items() if s == split)
-    assert sum(found.pictures.values()) == 100
-    assert found.recent.n == found.pictures["test"]
+    assert sum(found.images.values()) == 100
+    assert found.recent.n == found.images["test"]
     assert found.old.n == sum(split == "test" for split in before.values())
     # The newest are the test.
     truth = pd.read_csv(stream / "labels.csv").sort_values("timestamp", kind="stable")
@@ -181,9 +181,9 @@ MAY_LOSE, LOSES_RARE = comparison(-0.09, 0.03), comparison(-0.02, 0.02, -0.01)
         (WINS, WINS, True, "takes over"),
         (LEVEL, LEVEL, False, "not proven better"),
         (LOSES, WINS, False, "not proven better"),
-        (WINS, LOSES, False, "old test pictures"),
+        (WINS, LOSES, False, "old test images"),
         (WINS, MAY_LOSE, False, "may lose, on the old"),
-        (WINS, LOSES_RARE, False, "old test pictures"),
+        (WINS, LOSES_RARE, False, "old test images"),
     ],
 )
 def test_it_takes_a_win_now_and_no_loss_before(

@@ -1,4 +1,4 @@
-"""Pictures that nobody logged, and the reference that a run writes: measured in one way."""
+"""Images that nobody logged, and the reference that a run writes: measured in one way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.utils.progress import Silent
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.score_images import log_of, observe
-from tests.runs import PICTURE_SIZE
+from tests.runs import IMAGE_SIZE
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def reference(fitted: Path) -> Reference:
     return Reference.load(RunDirectory(fitted))
 
 
-def test_fit_writes_a_reference_of_held_out_pictures(fitted: Path, reference: Reference) -> None:
+def test_fit_writes_a_reference_of_held_out_images(fitted: Path, reference: Reference) -> None:
     known = pd.read_parquet(RunDirectory(fitted).predictions_file)
     frame = reference.sample.frame
     assert set(frame["split"]) == {"validation", "test"}
@@ -42,16 +42,16 @@ def test_fit_writes_a_reference_of_held_out_pictures(fitted: Path, reference: Re
     assert reference.chance("input.brightness", 100) is not None
 
 
-def test_pictures_of_the_reference_are_observed_as_the_reference_has_them(
-    fitted: Path, pictures: Path, reference: Reference, tmp_path: Path
+def test_images_of_the_reference_are_observed_as_the_reference_has_them(
+    fitted: Path, images: Path, reference: Reference, tmp_path: Path
 ) -> None:
     folder = tmp_path / "plain"
     for name in reference.sample.frame["file"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(pictures / name, folder / name)
-    (folder / "broken.png").write_bytes(b"no picture")
+        shutil.copy(images / name, folder / name)
+    (folder / "broken.png").write_bytes(b"no image")
     seen = observe(fitted, folder, tmp_path / "log")
-    assert (seen.pictures, seen.labels) == (len(reference.sample), 0)
+    assert (seen.images, seen.labels) == (len(reference.sample), 0)
     assert seen.rejected == {"broken.png": "not an image that Pillow can read"}
     now = read_window(seen.log, reference).sample
     before = reference.sample.frame.set_index("file")
@@ -64,11 +64,11 @@ def test_pictures_of_the_reference_are_observed_as_the_reference_has_them(
 
 
 def test_a_log_that_somebody_keeps_is_not_scored_over(
-    fitted: Path, pictures: Path, tmp_path: Path
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     folder, scored = tmp_path / "new", tmp_path / "out" / "log"
     folder.mkdir()
-    shutil.copy(sorted(pictures.rglob("*.jpg"))[0], folder)
+    shutil.copy(sorted(images.rglob("*.jpg"))[0], folder)
     first = log_of(fitted, folder, scored, Silent())
     again = log_of(fitted, folder, scored, Silent())
     assert len(first.read()) == len(again.read()) == 1
@@ -82,7 +82,7 @@ def test_a_log_that_somebody_keeps_is_not_scored_over(
 def test_a_production_stream_brings_its_times_slices_and_labels(
     fitted: Path, reference: Reference, tmp_path: Path
 ) -> None:
-    stream = write_production(tmp_path / "stream", days=2, per_day=60, size=PICTURE_SIZE)
+    stream = write_production(tmp_path / "stream", days=2, per_day=60, size=IMAGE_SIZE)
     seen = observe(fitted, stream, tmp_path / "log")
     truth = pd.read_csv(stream / "labels.csv")
     frame = seen.log.read()
@@ -100,30 +100,30 @@ def test_a_production_stream_brings_its_times_slices_and_labels(
     assert len(drift.unlike) == 120
 
 
-def test_a_folder_without_pictures_is_refused(fitted: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no picture in it"):
+def test_a_folder_without_images_is_refused(fitted: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no image in it"):
         observe(fitted, tmp_path, tmp_path / "log")
     (tmp_path / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(DataError, match="no picture could be scored, not an image"):
+    with pytest.raises(DataError, match="no image could be scored, not an image"):
         observe(fitted, tmp_path, tmp_path / "log")
 
 
 def test_a_table_or_dataset_without_labels_is_observed_too(
-    fitted: Path, pictures: Path, tmp_path: Path
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
-    files = sorted((pictures / "images").iterdir())[:6]
+    files = sorted((images / "images").iterdir())[:6]
     rows = {"image": [str(file) for file in files], "camera": ["top", "side"] * 3}
     table = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
     table.to_parquet(str(tmp_path / "week.parquet"))
     table.save_to_disk(str(tmp_path / "saved"))
     names = [f"images/{file.name}" for file in files]
     listed = pd.DataFrame({"file_name": names, "camera": rows["camera"]})
-    listed.to_csv(pictures / "week.csv", index=False)
-    for source in (tmp_path / "week.parquet", tmp_path / "saved", pictures / "week.csv"):
+    listed.to_csv(images / "week.csv", index=False)
+    for source in (tmp_path / "week.parquet", tmp_path / "saved", images / "week.csv"):
         seen = observe(fitted, source, tmp_path / f"log-{source.name}")
-        assert (seen.pictures, seen.labels) == (6, 0)
+        assert (seen.images, seen.labels) == (6, 0)
         assert sorted(seen.log.read(columns=["camera"])["camera"]) == sorted(rows["camera"])
-    (pictures / "week.csv").unlink()
+    (images / "week.csv").unlink()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def audit(
     data: Annotated[
-        str, typer.Argument(help="Labelled pictures, as for `hf-vft fit`: a folder, a zip, …")
+        str, typer.Argument(help="Labelled images, as for `hf-vft fit`: a folder, a zip, …")
     ],
     out: Annotated[Path, typer.Option(help="Folder for audit.html and audit.json.")] = Path(
         "audit"
@@ -45,7 +45,7 @@ def audit(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
 ) -> None:
-    """Look for leaks, duplicates, wrong labels and odd pictures; write a page about them.
+    """Look for leaks, duplicates, wrong labels and odd images; write a page about them.
 
     The exit status is 0 whatever is found.
 

@@ -28,28 +28,28 @@ class FaultChoice(StrEnum):
 
 
 Out = Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")]
-Size = Annotated[int, typer.Option(min=32, help="Side of the pictures in pixels.")]
+Size = Annotated[int, typer.Option(min=32, help="Side of the images in pixels.")]
 Contrast = Annotated[float, typer.Option(help="Of the defects: 1 is hard, 2 easy.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pictures.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")]
 
 
 @app.command()
 def images(
     out: Out,
-    n: Annotated[int, typer.Option("--n", min=1, help="How many pictures.")] = 1500,
+    n: Annotated[int, typer.Option("--n", min=1, help="How many images.")] = 1500,
     size: Size = 96,
     seed: Seed = 0,
     contrast: Contrast = 1.0,
 ) -> None:
-    """Write labelled pictures to train on: sound parts and five rare, faint defects.
+    """Write labelled images to train on: sound parts and five rare, faint defects.
 
     Example: hf-vft demo images line && hf-vft fit line --set data.group_column=part_id
     """
     from hf_vft.data.demo.images import write_demo_images
 
-    with _progress("Pictures", n) as advance:
+    with _progress("Images", n) as advance:
         write_demo_images(out, n=n, size=size, seed=seed, contrast=contrast, on_image=advance)
-    typer.echo(f"{n} pictures in {out}; next: hf-vft fit {out} --set data.group_column=part_id")
+    typer.echo(f"{n} images in {out}; next: hf-vft fit {out} --set data.group_column=part_id")
 
 
 @app.command()
@@ -58,14 +58,14 @@ def production(
     fault: Annotated[FaultChoice, typer.Option(help="What goes wrong.")] = FaultChoice.none,
     day: Annotated[int, typer.Option(min=0, help="On which day; 0 is the first.")] = 7,
     days: Annotated[int, typer.Option(min=1, help="How many days.")] = 14,
-    per_day: Annotated[int, typer.Option(min=1, help="Pictures a day.")] = 100,
+    per_day: Annotated[int, typer.Option(min=1, help="Images a day.")] = 100,
     size: Size = 96,
     seed: Seed = 0,
     contrast: Contrast = 1.0,
 ) -> None:
-    """Write what the line makes after training: pictures by day, the truth in labels.csv.
+    """Write what the line makes after training: images by day, the truth in labels.csv.
 
-    Give the size, seed and contrast of the training pictures. The parts are new ones in any case.
+    Give the size, seed and contrast of the training images. The parts are new ones in any case.
 
     Example: hf-vft demo production stream --fault lighting --day 7
     """
@@ -74,7 +74,7 @@ def production(
     if fault is not FaultChoice.none and day >= days:
         raise typer.BadParameter(f"{day} comes after the last of {days} days.", param_hint="--day")
     chosen = Fault(fault.value, day)
-    with _progress("Pictures", days * per_day) as advance:
+    with _progress("Images", days * per_day) as advance:
         write_production(
             out,
             chosen,
@@ -86,7 +86,7 @@ def production(
             on_image=advance,
         )
     story = "nothing goes wrong" if fault is FaultChoice.none else f"{fault} from day {day}"
-    typer.echo(f"{days * per_day} pictures over {days} days in {out}: {story}")
+    typer.echo(f"{days * per_day} images over {days} days in {out}: {story}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``hf-vft evaluate``: a run on other pictures."""
+"""``hf-vft evaluate``: a run on other images."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import typer
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
-    data: Annotated[str, typer.Argument(help="Labelled pictures, as for `hf-vft fit`.")],
+    data: Annotated[str, typer.Argument(help="Labelled images, as for `hf-vft fit`.")],
     by: Annotated[
         list[str] | None, typer.Option(help="Break the scores down by this column.")
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="train, validation or test: as the run divided its pictures, else as DATA says."
+            help="train, validation or test: as the run divided its images, else as DATA says."
         ),
     ] = None,
     robustness: Annotated[
@@ -27,7 +27,7 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
-    """Score a run on labelled pictures, with intervals, by slices if you like.
+    """Score a run on labelled images, with intervals, by slices if you like.
 
     Example: hf-vft evaluate run/ new-photos/ --by camera
     """

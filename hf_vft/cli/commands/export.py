@@ -31,6 +31,6 @@ def export(
         return
     typer.echo(
         f"{opened.onnx_file} ({facts.bytes / 1e6:.1f} MB): answers as the model does, to "
-        f"{facts.difference:.1e}; {facts.latency_ms:.1f} ms a picture on this CPU, torch "
+        f"{facts.difference:.1e}; {facts.latency_ms:.1f} ms an image on this CPU, torch "
         f"{facts.torch_latency_ms:.1f} ms."
     )

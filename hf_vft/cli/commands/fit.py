@@ -1,4 +1,4 @@
-"""``hf-vft fit``: from pictures to a model with proof."""
+"""``hf-vft fit``: from images to a model with proof."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fit(
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
-    """Fine-tune a model on your pictures and prove what it is worth.
+    """Fine-tune a model on your images and prove what it is worth.
 
     Example: hf-vft fit photos/ --out run
 

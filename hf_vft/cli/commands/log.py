@@ -22,7 +22,7 @@ def label(
         str, typer.Option(help="Who labelled, where the file does not say.")
     ] = "file",
 ) -> None:
-    """Write labels that became known; a later one of a picture replaces an earlier one.
+    """Write labels that became known; a later one of an image replaces an earlier one.
 
     Rows without a label are left alone, so label-these.csv of `hf-vft monitor` can be filled in
     and given here.

@@ -14,7 +14,7 @@ ALERT = 3
 
 def monitor(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
-    log: Annotated[Path, typer.Argument(help="A production log, or pictures to score.")],
+    log: Annotated[Path, typer.Argument(help="A production log, or images to score.")],
     policy: Annotated[
         str, typer.Option(help="default, strict, medical, factory, or a YAML file.")
     ] = "default",
@@ -26,9 +26,9 @@ def monitor(
     workspace: Annotated[
         Path | None, typer.Option(help="Evidently workspace: a dashboard over time.")
     ] = None,
-    with_pictures: Annotated[
+    with_images: Annotated[
         bool,
-        typer.Option("--with-pictures", help="Show pictures in the report, where they are kept."),
+        typer.Option("--with-images", help="Show images in the report, where they are kept."),
     ] = False,
     presets: Annotated[
         bool, typer.Option("--presets", help="Evidently's own presets besides: evidently.html.")
@@ -50,7 +50,7 @@ def monitor(
 
     chosen = load_policy(policy)
     claim_report(out)
-    if not ProductionLog.is_log(log):  # pictures need a model
+    if not ProductionLog.is_log(log):  # images need a model
         quiet_libraries()
         suit_the_device()
     with ConsoleDisplay() as display:
@@ -61,7 +61,7 @@ def monitor(
             scored=out / "log",
             since=utc(since),
             until=utc(until),
-            with_pictures=with_pictures,
+            with_images=with_images,
             display=display,
         )
     report(watched, out, name=run.resolve().name, workspace=workspace)
@@ -77,7 +77,7 @@ def monitor(
         for step in decision.todo:
             typer.echo(f"> {step}")
         if len(watched.to_label):
-            typer.echo(f"{len(watched.to_label)} pictures to label: {out / TO_LABEL}")
+            typer.echo(f"{len(watched.to_label)} images to label: {out / TO_LABEL}")
         typer.echo(f"Report: {out / 'monitor.html'}")
     act(decision, chosen, name=run.resolve().name)
     if decision.alert and chosen.actions.exit_status:

@@ -1,4 +1,4 @@
-"""``hf-vft predict``: answers for pictures."""
+"""``hf-vft predict``: answers for images."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import typer
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
-    top: Annotated[int, typer.Option(min=1, help="How many labels for each picture.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 16,
+    images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
+    top: Annotated[int, typer.Option(min=1, help="How many labels for each image.")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
 ) -> None:
-    """Label pictures, with calibrated confidence.
+    """Label images, with calibrated confidence.
 
-    A picture that cannot be read gets a line that says why; the others are answered, and the
+    An image that cannot be read gets a line that says why; the others are answered, and the
     exit status is 1.
 
     Example: hf-vft predict run/ photo.jpg other/ --json

@@ -1,4 +1,4 @@
-"""``hf-vft push``: a run, or pictures, to the Hub."""
+"""``hf-vft push``: a run, or images, to the Hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def push(
         str | None, typer.Option("--license", help="For the card, such as apache-2.0.")
     ] = None,
     with_images: Annotated[
-        bool, typer.Option("--with-images", help="Also what shows or names pictures of the data.")
+        bool, typer.Option("--with-images", help="Also what shows or names images of the data.")
     ] = False,
     verify: Annotated[
         bool, typer.Option(help="Read the model back in a fresh process and compare.")
@@ -67,7 +67,7 @@ def push_data(
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe's data part."),
     ] = None,
 ) -> None:
-    """Publish pictures as a dataset on the Hub, checked and divided as `hf-vft fit` does.
+    """Publish images as a dataset on the Hub, checked and divided as `hf-vft fit` does.
 
     Example: hf-vft push-data photos/ me/defect-photos --private
     """
@@ -83,8 +83,8 @@ def push_data(
     check_may_write(hub_api(), repo_id)
     recipe = load_recipe("staged", [f"data.path={data}", *(change or [])])
     with ConsoleDisplay() as display:
-        display.start("checking pictures", 1)
-        pictures = load_data(
+        display.start("checking images", 1)
+        images = load_data(
             data,
             recipe.data,
             seed=recipe.seed,
@@ -92,4 +92,4 @@ def push_data(
             progress=lambda done, total: display.advance(done, total=total),
             on_read=lambda reading, notes: tell_reading(reading, notes, display),
         )
-    typer.echo(push_dataset(pictures, repo_id, private=private))
+    typer.echo(push_dataset(images, repo_id, private=private))

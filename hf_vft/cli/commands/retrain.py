@@ -14,12 +14,12 @@ STAYS = 3
 
 def retrain(
     run: Annotated[Path, typer.Argument(help="A finished run, or a champion file.")],
-    log: Annotated[Path, typer.Argument(help="A production log with labels, or such pictures.")],
+    log: Annotated[Path, typer.Argument(help="A production log with labels, or such images.")],
     out: Annotated[
         Path | None, typer.Option(help="The new run folder.", show_default="RUN-2, RUN-3, …")
     ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, where the log kept none.")
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images, where the log kept none.")
     ] = None,
     since: Since = None,
     change: Annotated[
@@ -31,12 +31,12 @@ def retrain(
         typer.Option(help="File that names the run in use.", show_default="champion beside RUN"),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Accuracy that may be lost on old pictures.")
+        float, typer.Option(min=0.0, max=1.0, help="Accuracy that may be lost on old images.")
     ] = 0.05,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped one.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print comparison.json.")] = False,
 ) -> None:
-    """Fine-tune further on newly labelled pictures; take over only if that is proven better.
+    """Fine-tune further on newly labelled images; take over only if that is proven better.
 
     Exit status: 0 the challenger took over, 3 the champion stays, 1 error, 2 usage.
 
@@ -54,7 +54,7 @@ def retrain(
             run,
             log,
             out,
-            pictures=pictures,
+            images=images,
             since=utc(since),
             changes=dict(map(parse_change, change or [])),
             champion=champion,

@@ -34,12 +34,12 @@ def serve(
         list[str] | None, typer.Option(help="Another origin whose pages may ask.")
     ] = None,
     keep_images: Annotated[
-        bool, typer.Option("--keep-images", help="Keep the pictures beside the log.")
+        bool, typer.Option("--keep-images", help="Keep the images beside the log.")
     ] = False,
     embeddings: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of pictures whose embedding is logged.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of images whose embedding is logged.")
     ] = 1.0,
-    examples: Annotated[Path | None, typer.Option(help="A folder of pictures to try.")] = None,
+    examples: Annotated[Path | None, typer.Option(help="A folder of images to try.")] = None,
     reports: Annotated[
         Path | None, typer.Option(help="Where `hf-vft monitor --out` writes; RUN/monitoring.")
     ] = None,
@@ -103,11 +103,11 @@ def space(
 
 def explain(
     run: RunFolder,
-    image: Annotated[Path, typer.Argument(help="A picture.")],
+    image: Annotated[Path, typer.Argument(help="An image.")],
     out: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("explained.png"),
     label: Annotated[str | None, typer.Option(help="What for; the answer by default.")] = None,
 ) -> None:
-    """Show which parts of a picture speak for the answer, as a heat map over it; or its boxes.
+    """Show which parts of an image speak for the answer, as a heat map over it; or its boxes.
 
     Example: hf-vft explain run/ photo.jpg --out why.png
     """

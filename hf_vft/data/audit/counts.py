@@ -1,4 +1,4 @@
-"""How many pictures of what, and how evenly they are shared out."""
+"""How many images of what, and how evenly they are shared out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hf_vft.data.audit.results import Counts, Finding, Size
 from hf_vft.data.load import ImageData
 from hf_vft.utils.text import counted
 
-# The largest class may have so many times the training pictures of the smallest.
+# The largest class may have so many times the training images of the smallest.
 IMBALANCED = 5.0
 VERY_IMBALANCED = 50.0
 # Total variation between the class shares of two splits, and how unlikely it must be by chance.
@@ -18,8 +18,8 @@ SHIFTED = 0.1
 SIGNIFICANT = 1e-3
 
 
-def count_pictures(data: ImageData) -> Counts:
-    """Pictures in all, by split, and by class and split."""
+def count_images(data: ImageData) -> Counts:
+    """Images in all, by split, and by class and split."""
     by_split = {split: (data.members(split) > 0).sum(axis=0).tolist() for split in data.splits}
     return Counts(
         images=sum(len(table) for table in data.splits.values()),
@@ -41,7 +41,7 @@ def count_sizes(measures: pd.DataFrame, limit: int = 400) -> list[Size]:
 
 
 def count_findings(data: ImageData, counts: Counts) -> list[Finding]:
-    """Unusable pictures, imbalance, and splits whose classes are shared out differently."""
+    """Unusable images, imbalance, and splits whose classes are shared out differently."""
     return [*_unusable(data), *_imbalance(counts), *_shifts(counts)]
 
 
@@ -53,7 +53,7 @@ def _unusable(data: ImageData) -> list[Finding]:
     return [
         Finding(
             severity="warning",
-            sentence=f"{counted(len(data.rejected), 'unusable picture')} {are} left out, e.g. "
+            sentence=f"{counted(len(data.rejected), 'unusable image')} {are} left out, e.g. "
             f"{first.file} ({first.reason}).",
             kind="unusable",
             files=[item.file for item in data.rejected],
@@ -70,7 +70,7 @@ def _imbalance(counts: Counts) -> list[Finding]:
     return [
         Finding(
             severity="warning" if ratio >= VERY_IMBALANCED else "info",
-            sentence=f"{rarest} has {ratio:.0f} times fewer pictures to learn from than "
+            sentence=f"{rarest} has {ratio:.0f} times fewer images to learn from than "
             f"{commonest} ({train[rarest]:,} against {train[commonest]:,}).",
             kind="imbalance",
         )

@@ -1,4 +1,4 @@
-"""Pictures that are there more than once, and what that does to the scores."""
+"""Images that are there more than once, and what that does to the scores."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from hf_vft.data.audit.results import DuplicateSet, Finding, Picture
+from hf_vft.data.audit.results import DuplicateSet, Finding, Image
 from hf_vft.utils.text import counted
 
-# Measured on photographs and generated pictures: copies that were compressed again, resized,
+# Measured on photographs and generated images: copies that were compressed again, resized,
 # relit or cropped by a few per cent differ in at most this many of 64 bits of the hash and
-# correlate at least so much; different pictures do both only if they show the same thing.
+# correlate at least so much; different images do both only if they show the same thing.
 MOST_BITS = 10
 LEAST_CORRELATION = 0.98
 # Below this many grey levels a preview is so plain that nothing tells two of them apart.
@@ -42,7 +42,7 @@ def find_duplicates(measures: pd.DataFrame) -> Sets:
     """Rows that show the same, as lists of two or more; a row is in one set of a kind at most.
 
     Args:
-        measures: From :func:`hf_vft.data.audit.measure.measure_pictures`.
+        measures: From :func:`hf_vft.data.audit.measure.measure_images`.
     """
     identical = _equal(measures["file_hash"])
     same = _equal(measures["pixel_hash"])
@@ -66,7 +66,7 @@ def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list
     """The sentences about duplicates.
 
     Args:
-        measures: One row per picture.
+        measures: One row per image.
         sets: From `find_duplicates`.
         groups: Whether the data has a group column.
     """
@@ -90,7 +90,7 @@ def described_sets(measures: pd.DataFrame, sets: Sets, limit: int = 500) -> list
     described = [
         DuplicateSet(
             kind=kind,
-            pictures=[picture_of(measures, row) for row in rows],
+            images=[image_of(measures, row) for row in rows],
             expected=kind == "near" and _expected(measures, rows),
         )
         for kind, found in sets.items()
@@ -98,17 +98,17 @@ def described_sets(measures: pd.DataFrame, sets: Sets, limit: int = 500) -> list
     ]
 
     def gravity(one: DuplicateSet) -> tuple[bool, bool, bool]:
-        splits = {picture.split for picture in one.pictures}
-        labels = {picture.label for picture in one.pictures}
+        splits = {image.split for image in one.images}
+        labels = {image.label for image in one.images}
         return (one.expected, len(splits) == 1, len(labels) == 1)
 
     return sorted(described, key=gravity)[:limit]
 
 
-def picture_of(measures: pd.DataFrame, row: int) -> Picture:
-    """The picture of a row."""
+def image_of(measures: pd.DataFrame, row: int) -> Image:
+    """The image of a row."""
     known = measures.iloc[row]
-    return Picture(file=known["file"], split=known["split"], label=known["label"])
+    return Image(file=known["file"], split=known["split"], label=known["label"])
 
 
 def _equal(values: pd.Series) -> list[list[int]]:
@@ -119,7 +119,7 @@ def _equal(values: pd.Series) -> list[list[int]]:
 
 
 def _near(measures: pd.DataFrame) -> list[list[int]]:
-    """Sets of near duplicates, each with all copies of its pictures."""
+    """Sets of near duplicates, each with all copies of its images."""
     distinct = measures.drop_duplicates("pixel_hash")
     previews = np.stack([np.frombuffer(one, np.uint8) for one in distinct["preview"]])
     hashes = distinct["look"].to_numpy(np.uint64)
@@ -135,8 +135,8 @@ def _near(measures: pd.DataFrame) -> list[list[int]]:
 def _near_pairs(hashes: np.ndarray, previews: np.ndarray) -> Iterator[np.ndarray]:
     """Index pairs ``[P, 2]`` that link all near duplicates, block by block.
 
-    Of pictures with equal hashes only neighbours are compared, and one of them with the rest, so
-    that thousands of pictures of one scene do not make millions of pairs.
+    Of images with equal hashes only neighbours are compared, and one of them with the rest, so
+    that thousands of images of one scene do not make millions of pairs.
     """
     centred = previews - previews.mean(1, keepdims=True)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
@@ -179,9 +179,9 @@ def _leak(
     measures: pd.DataFrame, rows: list[int], kind: Kind, split: str, other: str, groups: bool
 ) -> Finding:
     are = "is" if len(rows) == 1 else "are"
-    sentence = f"{counted(len(rows), 'picture')} of {split} {are} also in {other}, "
+    sentence = f"{counted(len(rows), 'image')} of {split} {are} also in {other}, "
     if kind == "near":
-        advice = "" if groups else "; say with data.group_column which pictures belong together"
+        advice = "" if groups else "; say with data.group_column which images belong together"
         sentence += f"the same {_HOW[kind]}, so scores may look too good{advice}"
     else:
         sentence += _HOW[kind]
@@ -200,7 +200,7 @@ def _conflicts(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> lis
         return []
     first, second = next((a, b) for a, b in combinations(torn[0], 2) if labels[a] != labels[b])
     files = measures["file"].to_numpy()
-    what = "near duplicates" if kind == "near" else f"equal pictures ({_HOW[kind]})"
+    what = "near duplicates" if kind == "near" else f"equal images ({_HOW[kind]})"
     return [
         Finding(
             severity="warning" if kind == "near" else "error",
@@ -232,8 +232,8 @@ def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[
         findings.append(
             Finding(
                 severity="info" if kind == "near" else "warning",
-                sentence=f"{counted(len(surplus), 'picture')} {verb} another of the same split, "
-                f"{_HOW[kind]}; such pictures weigh more than others.",
+                sentence=f"{counted(len(surplus), 'image')} {verb} another of the same split, "
+                f"{_HOW[kind]}; such images weigh more than others.",
                 kind=f"{kind}_within",
                 files=_files(measures, surplus),
             )
@@ -243,7 +243,7 @@ def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[
         findings.append(
             Finding(
                 severity="info",
-                sentence=f"{counted(len(expected), 'picture')} {verb} another of the same group, "
+                sentence=f"{counted(len(expected), 'image')} {verb} another of the same group, "
                 f"{_HOW[kind]}, as is to be expected.",
                 kind=f"{kind}_in_group",
                 files=_files(measures, expected),

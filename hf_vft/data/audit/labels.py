@@ -1,10 +1,10 @@
 """The deep audit: labels that are probably wrong, and classes that look alike.
 
 Confident learning (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068) through cleanlab, on
-the answers of a linear probe to pictures that it was not fitted on. Groups and copies of one
-picture are never on both sides, or else a wrong label would confirm itself.
+the answers of a linear probe to images that it was not fitted on. Groups and copies of one
+image are never on both sides, or else a wrong label would confirm itself.
 
-Whether the features can tell a wrong label from a hard picture is tried out: some labels are
+Whether the features can tell a wrong label from a hard image is tried out: some labels are
 swapped on purpose, and where too few of those are found, no suspicion is told.
 """
 
@@ -27,8 +27,8 @@ from hf_vft.data.audit.duplicates import units
 from hf_vft.data.audit.results import (
     Audit,
     Finding,
+    Image,
     Lookalikes,
-    Picture,
     Suspect,
     gravest_first,
 )
@@ -43,14 +43,14 @@ PENALTIES = (1e-3, 1e-2, 1e-1)
 # A label is told only if the probe gives it less than this, and its suggestion more.
 DOUBTED = 0.2
 SUGGESTED = 0.6
-# Classes look alike if so large a share of both is taken for the other, and so many pictures.
+# Classes look alike if so large a share of both is taken for the other, and so many images.
 ALIKE = 0.15
-ALIKE_PICTURES = 5
+ALIKE_IMAGES = 5
 _TOLD_PAIRS = 5
 
 Fold = tuple[np.ndarray, np.ndarray]
 _NO_FOLDS = (
-    "Labels were not checked: some class has too few pictures, or groups of them, to be both "
+    "Labels were not checked: some class has too few images, or groups of them, to be both "
     "learned and checked."
 )
 # Labels swapped on purpose: their share, the most of them, and the share that has to be found.
@@ -71,7 +71,7 @@ def deep_audit(
 
     Args:
         audit: Of the same data.
-        data: Divided pictures.
+        data: Divided images.
         features: ``[N, D]`` of a pre-trained backbone, in the order train, validation, test.
         backbone: Its name, for people.
         seed: Of the folds.
@@ -80,11 +80,11 @@ def deep_audit(
         The audit with more findings.
 
     Raises:
-        DataError: If there are not as many features as pictures.
+        DataError: If there are not as many features as images.
     """
     known = pd.concat([_known(split, data) for split in data.splits], ignore_index=True)
     if len(features) != len(known):
-        raise DataError(f"{len(features)} features for {len(known)} pictures.")
+        raise DataError(f"{len(features)} features for {len(known)} images.")
     labels = known["label"].to_numpy()
     points = _condensed(features, seed)
     folds = _folds(labels, _units(known, audit), seed)
@@ -121,7 +121,7 @@ class Trial:
 
 
 def out_of_fold_answers(points: np.ndarray, labels: np.ndarray, folds: list[Fold]) -> np.ndarray:
-    """Probabilities ``[N, C]`` of a linear probe that was fitted on other pictures.
+    """Probabilities ``[N, C]`` of a linear probe that was fitted on other images.
 
     Args:
         points: ``[N, D]``, standardised.
@@ -137,7 +137,7 @@ def find_suspects(known: pd.DataFrame, names: Sequence[str], answers: np.ndarray
     """Labels that confident learning doubts, and the probe contradicts clearly.
 
     Args:
-        known: ``file``, ``split`` and ``label`` (id) of each picture.
+        known: ``file``, ``split`` and ``label`` (id) of each image.
         names: Of the classes.
         answers: ``[N, C]``, out of fold.
     """
@@ -146,7 +146,7 @@ def find_suspects(known: pd.DataFrame, names: Sequence[str], answers: np.ndarray
     rows = np.flatnonzero(doubted)
     return [
         Suspect(
-            picture=Picture(
+            image=Image(
                 file=known["file"][row], split=known["split"][row], label=names[labels[row]]
             ),
             suggested=names[int(answers[row].argmax())],
@@ -166,7 +166,7 @@ def find_lookalikes(
     for a, b in combinations(range(len(names)), 2):
         n = int(((labels == a) & (answered == b)).sum() + ((labels == b) & (answered == a)).sum())
         of = int(sizes[a] + sizes[b])
-        if n >= ALIKE_PICTURES and n >= ALIKE * of:
+        if n >= ALIKE_IMAGES and n >= ALIKE * of:
             found.append(Lookalikes(first=names[a], second=names[b], n=n, of=of))
     return sorted(found, key=lambda pair: -pair.n / pair.of)
 
@@ -180,9 +180,9 @@ def _known(split: str, data: ImageData) -> pd.DataFrame:
 
 
 def _units(known: pd.DataFrame, audit: Audit) -> np.ndarray:
-    """A number for each picture, equal within a group and for copies of a picture."""
+    """A number for each image, equal within a group and for copies of an image."""
     row_of = {file: row for row, file in enumerate(known["file"])}
-    copies = [[row_of[one.file] for one in found.pictures] for found in audit.duplicates]
+    copies = [[row_of[one.file] for one in found.images] for found in audit.duplicates]
     return units(len(known), {"near": copies}, known["group"])
 
 
@@ -233,7 +233,7 @@ def _trial(points: np.ndarray, labels: np.ndarray, folds: list[Fold], seed: int)
     rng = np.random.default_rng(seed)
     classes = int(labels.max()) + 1
     count = min(MOST_SWAPPED, max(5, round(SWAPPED * len(labels))))
-    # Never the last pictures of a class: every fold has to know all classes.
+    # Never the last images of a class: every fold has to know all classes.
     frequent = np.flatnonzero(np.bincount(labels)[labels] > 2 * FOLDS)
     rows = rng.permutation(frequent)[:count]
     swapped = labels.copy()
@@ -251,10 +251,10 @@ def _suspect_findings(suspects: list[Suspect]) -> list[Finding]:
         Finding(
             severity="warning",
             sentence=f"{counted(len(suspects), 'label')} {looks} wrong, e.g. "
-            f"{worst.picture.file}: labelled {worst.picture.label}, looks like "
+            f"{worst.image.file}: labelled {worst.image.label}, looks like "
             f"{worst.suggested}.",
             kind="label_error",
-            files=[suspect.picture.file for suspect in suspects],
+            files=[suspect.image.file for suspect in suspects],
         )
     ]
 
@@ -264,7 +264,7 @@ def _alike_findings(alike: list[Lookalikes]) -> list[Finding]:
         Finding(
             severity="info",
             sentence=f"{pair.first} and {pair.second} look alike: a linear probe takes "
-            f"{pair.n / pair.of:.0%} of their pictures for the other.",
+            f"{pair.n / pair.of:.0%} of their images for the other.",
             kind="lookalikes",
         )
         for pair in alike[:_TOLD_PAIRS]
@@ -279,4 +279,4 @@ def _note(backbone: str, accuracy: float, trial: Trial) -> str:
     )
     if trial.reliable:
         return f"{checked}."
-    return f"{checked}: too few to tell a wrong label from a hard picture, so none is reported."
+    return f"{checked}: too few to tell a wrong label from a hard image, so none is reported."

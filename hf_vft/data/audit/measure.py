@@ -1,4 +1,4 @@
-"""Looks once at every picture for the audit and keeps a few numbers of each.
+"""Looks once at every image for the audit and keeps a few numbers of each.
 
 Brightness, blur and the like, and the hashes, are those of cleanvision, computed on a reduced
 copy: see `hf_vft.data.image_properties`.
@@ -27,31 +27,31 @@ from hf_vft.run import write_file
 PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
 
-_BATCH = 64  # pictures in memory at a time
+_BATCH = 64  # images in memory at a time
 _VERSION = 3  # raise it when a measure changes its meaning
 
 
-def measure_pictures(
+def measure_images(
     data: ImageData,
     *,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Measure every picture, in the order train, validation, test.
+    """Measure every image, in the order train, validation, test.
 
     Args:
-        data: Pictures that all decode.
+        data: Images that all decode.
         cache_dir: Where the numbers are kept, by the fingerprint of the data.
-        progress: Told the number of pictures done and of all.
+        progress: Told the number of images done and of all.
 
     Returns:
-        One row per picture: ``file``, ``split``, ``label``, ``group`` (None without), ``width``
+        One row per image: ``file``, ``split``, ``label``, ``group`` (None without), ``width``
         and ``height`` in pixels, ``file_hash``, ``pixel_hash``, ``look`` (64-bit perceptual hash,
         ``uint64``), ``preview`` (grey, ``PREVIEW``² bytes), ``contrast`` in [0, 1],
         ``sharpness`` (NaN without contrast), and the properties of cleanvision.
 
     Raises:
-        DataError: If a picture has become unreadable since it was loaded.
+        DataError: If an image has become unreadable since it was loaded.
     """
     known = _described(data)
     cache = _cache_file(data, cache_dir) if cache_dir else None
@@ -78,7 +78,7 @@ def _cache_file(data: ImageData, folder: Path) -> Path:
 
 
 def measure(content: bytes, decoder: Decoder) -> dict[str, Any]:
-    """What the audit keeps of one picture file."""
+    """What the audit keeps of one image file."""
     from cleanvision.issue_managers.duplicate_issue_manager import get_hash
 
     image = decoder(content)
@@ -118,7 +118,7 @@ def _cleanvision_properties(image: Image.Image, size: tuple[int, int]) -> dict[s
 
 
 def _described(data: ImageData) -> pd.DataFrame:
-    """What is known of the pictures without looking at them."""
+    """What is known of the images without looking at them."""
     frames = []
     for split, table in data.splits.items():
         frame = pd.DataFrame({"file": table["file"], "split": split})

@@ -1,6 +1,6 @@
-"""Pictures unlike the others in light, sharpness, shape or size.
+"""Images unlike the others in light, sharpness, shape or size.
 
-A picture stands out if it is far from the middle of these pictures, or less far and beyond
+An image stands out if it is far from the middle of these images, or less far and beyond
 cleanvision's fixed limits. What holds for many of them is how they are taken, and no outlier.
 """
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hf_vft.data.audit.duplicates import picture_of
+from hf_vft.data.audit.duplicates import image_of
 from hf_vft.data.audit.results import Finding, Outlier, Severity, Spread
 from hf_vft.utils.text import counted
 
 # In robust standard deviations from the median.
 FAR = 6.0
-# Fewer pictures have no usual.
+# Fewer images have no usual.
 FEWEST = 20
 # Where cleanvision marks a larger share than the first, or a larger share than the second is
-# far from the middle, the pictures are simply of that kind.
+# far from the middle, the images are simply of that kind.
 MANY_MARKED = 0.1
 MANY_FAR = 0.03
 
@@ -31,12 +31,12 @@ class Kind:
 
     Attributes:
         severity: Of its finding.
-        one: What is said of one picture.
+        one: What is said of one image.
         many: What is said of several.
         marked_by: cleanvision's issue type.
         trait: The column of `traits` that is compared with the others.
         side: Below (-1) or above (1) the others; 0 is either.
-        agreed: How far from the median a picture has to be for cleanvision's mark to count.
+        agreed: How far from the median an image has to be for cleanvision's mark to count.
         common: Whether it is worth saying that many are so.
         unless: Kinds before it that explain it.
     """
@@ -74,10 +74,10 @@ _FLOORS = {"brightness": 0.03, "contrast": 0.1, "sharpness": 0.1, "shape": 0.05,
 
 
 def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]:
-    """The pictures that stand out, and the sentences about them.
+    """The images that stand out, and the sentences about them.
 
     Args:
-        measures: From :func:`hf_vft.data.audit.measure.measure_pictures`.
+        measures: From :func:`hf_vft.data.audit.measure.measure_images`.
     """
     marks, values = _marked(measures), traits(measures)
     outliers: list[Outlier] = []
@@ -97,7 +97,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
         if not rows:
             continue
         outliers += [
-            Outlier(picture=picture_of(measures, row), kind=name, words=_words(measures, kind, row))
+            Outlier(image=image_of(measures, row), kind=name, words=_words(measures, kind, row))
             for row in rows
         ]
         findings.append(
@@ -112,7 +112,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
 
 
 def traits(measures: pd.DataFrame) -> pd.DataFrame:
-    """What pictures are compared in; ratios as logarithms, so that half is as far as double."""
+    """What images are compared in; ratios as logarithms, so that half is as far as double."""
     return pd.DataFrame(
         {
             "brightness": measures["brightness"],
@@ -171,24 +171,24 @@ def _few(odd: np.ndarray, most: float) -> np.ndarray:
 
 
 def _usual(name: str, kind: Kind, marked: np.ndarray) -> Finding:
-    """Says of many pictures what would be an outlier of one."""
+    """Says of many images what would be an outlier of one."""
     return Finding(
         severity="info",
-        sentence=f"{counted(int(marked.sum()), 'picture')} ({marked.mean():.0%}) {kind.many}: so "
+        sentence=f"{counted(int(marked.sum()), 'image')} ({marked.mean():.0%}) {kind.many}: so "
         "many that it seems to be how they are taken.",
         kind=f"usually_{name}",
     )
 
 
 def _sentence(kind: Kind, n: int, example: str) -> str:
-    return f"{counted(n, 'picture')} {kind.one if n == 1 else kind.many} ({example})."
+    return f"{counted(n, 'image')} {kind.one if n == 1 else kind.many} ({example})."
 
 
 def _words(measures: pd.DataFrame, kind: Kind, row: int) -> str:
-    """The value, beside that of the middle half of all pictures."""
-    picture = measures.iloc[row]
+    """The value, beside that of the middle half of all images."""
+    image = measures.iloc[row]
     if kind.trait in ("shape", "size"):
         usual = f"{measures['width'].median():.0f} × {measures['height'].median():.0f}"
-        return f"{picture['width']} × {picture['height']}, the median is {usual}"
+        return f"{image['width']} × {image['height']}, the median is {usual}"
     low, high = measures[kind.trait].quantile([0.25, 0.75])
-    return f"{kind.trait} {picture[kind.trait]:.2g}, half of all have {low:.2g} to {high:.2g}"
+    return f"{kind.trait} {image[kind.trait]:.2g}, half of all have {low:.2g} to {high:.2g}"

@@ -23,7 +23,7 @@ class Finding(Part):
         severity: ``error`` makes scores or labels wrong, ``warning`` may, ``info`` explains.
         sentence: In plain words.
         kind: For machines, such as ``identical_across``.
-        files: Which pictures, the gravest first.
+        files: Which images, the gravest first.
     """
 
     severity: Severity
@@ -32,8 +32,8 @@ class Finding(Part):
     files: list[str] = []
 
 
-class Picture(Part):
-    """A picture by the name shown to people."""
+class Image(Part):
+    """An image by the name shown to people."""
 
     file: str
     split: str
@@ -41,30 +41,30 @@ class Picture(Part):
 
 
 class DuplicateSet(Part):
-    """Pictures that show the same.
+    """Images that show the same.
 
     Attributes:
         kind: ``identical`` files, the ``same_pixels`` in different files, or ``near``: the same
             but for size, compression or light.
-        pictures: Two or more.
+        images: Two or more.
         expected: They are near duplicates of one group and in one split.
     """
 
     kind: Literal["identical", "same_pixels", "near"]
-    pictures: list[Picture]
+    images: list[Image]
     expected: bool = False
 
 
 class Outlier(Part):
-    """A picture unlike the others.
+    """An image unlike the others.
 
     Attributes:
-        picture: Which.
+        image: Which.
         kind: In what; a key of ``hf_vft.data.audit.outliers.KINDS``.
         words: How much, such as ``brightness 0.04; half of all have 0.38–0.52``.
     """
 
-    picture: Picture
+    image: Image
     kind: str
     words: str
 
@@ -75,8 +75,8 @@ class Lookalikes(Part):
     Attributes:
         first: A class.
         second: Another.
-        n: Pictures of either that were taken for the other.
-        of: Pictures of both.
+        n: Images of either that were taken for the other.
+        of: Images of both.
     """
 
     first: str
@@ -89,20 +89,20 @@ class Suspect(Part):
     """A label that is probably wrong (confident learning, Northcutt et al. 2021).
 
     Attributes:
-        picture: With the label as given.
+        image: With the label as given.
         suggested: The label it looks like.
         confidence: Probability of the suggestion, in [0, 1].
         quality: Probability that the given label is right, in [0, 1].
     """
 
-    picture: Picture
+    image: Image
     suggested: str
     confidence: float
     quality: float
 
 
 class Size(Part):
-    """How many pictures are so many pixels wide and high."""
+    """How many images are so many pixels wide and high."""
 
     width: int
     height: int
@@ -110,12 +110,12 @@ class Size(Part):
 
 
 class Spread(Part):
-    """How a property is spread over the pictures.
+    """How a property is spread over the images.
 
     Attributes:
         name: Of the property.
         edges: Of the bins, one more than ``counts``.
-        counts: Pictures in each bin.
+        counts: Images in each bin.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Spread(Part):
 
 
 class Counts(Part):
-    """How many pictures there are.
+    """How many images there are.
 
     Attributes:
         images: In all.
@@ -143,12 +143,12 @@ class Audit(Part):
     Attributes:
         source: What was looked at.
         fingerprint: Of the data, as in ``ImageData``.
-        counts: How many pictures.
+        counts: How many images.
         findings: The gravest first.
         sizes: The most frequent first, a few hundred at most.
         spreads: Of brightness, contrast and sharpness.
         duplicates: Sets, the gravest first.
-        outliers: Pictures unlike the others.
+        outliers: Images unlike the others.
         lookalikes: Classes that look alike; only in the deep audit.
         suspects: Suspected label errors, the worst first; only in the deep audit.
         labels_note: How the labels were checked, or why they were not.
@@ -165,7 +165,7 @@ class Audit(Part):
     outliers: list[Outlier] = []
     lookalikes: list[Lookalikes] = []
     suspects: list[Suspect] = []
-    labels_note: str = "Labels were not checked: the quick audit looks at the pictures alone."
+    labels_note: str = "Labels were not checked: the quick audit looks at the images alone."
     notes: list[str] = []
 
 

@@ -64,7 +64,7 @@ def open_image(source: bytes | str | Path) -> Image.Image:
 
 
 def read_image_bytes(path: str | Path, *, max_bytes: int | None = None) -> bytes:
-    """The content of a picture file.
+    """The content of an image file.
 
     Raises:
         DataError: With a short reason: missing, a folder, not a regular file, too large, not

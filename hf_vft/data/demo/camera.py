@@ -17,7 +17,7 @@ Tint = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Camera:
-    """What a camera does to a picture. ``blur`` is in pixels of a 96-pixel picture."""
+    """What a camera does to an image. ``blur`` is in pixels of a 96-pixel image."""
 
     gain: float = 1.0
     tint: Tint = (1.0, 1.0, 1.0)
@@ -57,15 +57,15 @@ def photograph(
     unit: float = 1.0,
     defocus: float = 0.0,
 ) -> np.ndarray:
-    """Take a picture.
+    """Take an image.
 
     Args:
         rng: Decides exposure jitter and sensor noise.
         scene: float32 ``[3, H, W]``, 0..1.
         camera: Which camera.
         light: Which light.
-        unit: Pixels per pixel of a 96-pixel picture.
-        defocus: Further blur in pixels of a 96-pixel picture.
+        unit: Pixels per pixel of a 96-pixel image.
+        defocus: Further blur in pixels of a 96-pixel image.
 
     Returns:
         uint8 ``[H, W, 3]``.
@@ -79,5 +79,5 @@ def photograph(
     seen = smooth(scene, float(np.hypot(camera.blur, defocus)) * unit)
     seen = seen * shade * tint[:, None, None]
     seen += np.float32(camera.noise) * rng.standard_normal((height, width), dtype=np.float32)
-    picture: np.ndarray = np.clip(seen, 0, 1) * 255 + 0.5
-    return picture.astype(np.uint8).transpose(1, 2, 0)
+    image: np.ndarray = np.clip(seen, 0, 1) * 255 + 0.5
+    return image.astype(np.uint8).transpose(1, 2, 0)

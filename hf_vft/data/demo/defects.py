@@ -124,7 +124,7 @@ def defect_change(
         kind: A key of ``DEFECTS``, or ``NEW_DEFECT``.
         side: Side of the surface in pixels.
         centre: Row and column around which it lies.
-        unit: Pixels per pixel of a 96-pixel picture.
+        unit: Pixels per pixel of a 96-pixel image.
         contrast: Factor on the strength; 1.0 is hard, 2.0 easy.
 
     Returns:

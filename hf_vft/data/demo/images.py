@@ -1,10 +1,10 @@
 """A generated inspection line, so that everything can be tried offline.
 
-Three lines make metal, cloth and board parts. Two cameras take one picture each of every
+Three lines make metal, cloth and board parts. Two cameras take one image each of every
 part, in three shifts around the clock. Most parts are sound; the defects are rare, small and
 low in contrast, so a head on frozen features does clearly worse than staged fine-tuning.
 
-Everything follows from the seed: picture ``i`` is the same whatever the number of pictures.
+Everything follows from the seed: image ``i`` is the same whatever the number of images.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class DemoConfig:
     """What to generate.
 
     Attributes:
-        size: Side of the square pictures in pixels.
+        size: Side of the square images in pixels.
         seed: Decides everything.
         contrast: Factor on the strength of the defects; 1.0 is hard, 2.0 easy.
     """
@@ -83,7 +83,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How pictures are taken beyond what camera and shift decide."""
+    """How images are taken beyond what camera and shift decide."""
 
     light: Light = field(default_factory=Light)
     defocus: float = 0.0
@@ -92,7 +92,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class DemoImage:
-    """A picture with what is known about it.
+    """An image with what is known about it.
 
     Attributes:
         image: uint8 ``[size, size, 3]``.
@@ -108,10 +108,10 @@ class DemoImage:
 
 
 def generate(index: int, config: DemoConfig = DEFAULT) -> DemoImage:
-    """Picture number ``index`` of the line: both cameras see part ``index // 2``."""
+    """Image number ``index`` of the line: both cameras see part ``index // 2``."""
     number, view = divmod(index, len(CAMERAS))
     part = make_part((config.seed, 0, number), START + number * TAKT, PRIORS)
-    return take_picture(part, tuple(CAMERAS)[view], config)
+    return take_image(part, tuple(CAMERAS)[view], config)
 
 
 def make_part(key: tuple[int, ...], moment: datetime, priors: Mapping[str, float]) -> Part:
@@ -122,13 +122,13 @@ def make_part(key: tuple[int, ...], moment: datetime, priors: Mapping[str, float
     return Part(key, line, tuple(priors)[min(drawn, len(priors) - 1)], moment)
 
 
-def take_picture(
+def take_image(
     part: Part,
     camera: str,
     config: DemoConfig,
     conditions: Conditions = Conditions(),
 ) -> DemoImage:
-    """A picture of a part.
+    """An image of a part.
 
     Args:
         part: The part; the same part looks the same to both cameras but for the position.
@@ -152,7 +152,7 @@ def take_picture(
     shift = shift_at(part.moment)
     name, optics = conditions.replaced.get(camera, (camera, CAMERAS[camera]))
     light = _combined(LIGHTS[shift], conditions.light)
-    picture = photograph(rng, scene, optics, light, unit, conditions.defocus)
+    image = photograph(rng, scene, optics, light, unit, conditions.defocus)
     attributes = {
         "line": part.line,
         "camera": name,
@@ -160,7 +160,7 @@ def take_picture(
         "timestamp": part.moment.isoformat(),
         "part_id": "part-" + "-".join(f"{number:05d}" for number in part.key[1:]),
     }
-    return DemoImage(picture, part.label, (box,) if box else (), attributes)
+    return DemoImage(image, part.label, (box,) if box else (), attributes)
 
 
 def shift_at(moment: datetime) -> str:
@@ -179,7 +179,7 @@ def write_demo_images(
     contrast: float = 1.0,
     on_image: Callable[[], None] | None = None,
 ) -> Path:
-    """Write a dataset of generated pictures.
+    """Write a dataset of generated images.
 
     The folder holds ``images/*.jpg`` and ``metadata.jsonl`` with ``file_name``, ``label``,
     the attributes and ``objects`` (``bbox`` as x, y, width, height; ``category``): what
@@ -187,11 +187,11 @@ def write_demo_images(
 
     Args:
         out: A folder that does not exist yet, or is empty.
-        n: How many pictures.
+        n: How many images.
         size: Side in pixels.
         seed: Decides everything.
         contrast: Of the defects; 1.0 is hard, 2.0 easy.
-        on_image: Called after each picture.
+        on_image: Called after each image.
 
     Returns:
         ``out``.
@@ -201,31 +201,31 @@ def write_demo_images(
     """
     config = DemoConfig(size=size, seed=seed, contrast=contrast)
     if n < 1:
-        raise DataError(f"n is {n}: ask for at least one picture.")
+        raise DataError(f"n is {n}: ask for at least one image.")
     with new_folder(out) as folder:
         (folder / "images").mkdir()
         with (folder / "metadata.jsonl").open("w", encoding="utf-8") as metadata:
             for index in range(n):
-                picture = generate(index, config)
+                image = generate(index, config)
                 name = f"images/{index:06d}.jpg"
-                save_picture(picture.image, folder / name)
-                metadata.write(json.dumps({"file_name": name, **described(picture)}) + "\n")
+                save_image(image.image, folder / name)
+                metadata.write(json.dumps({"file_name": name, **described(image)}) + "\n")
                 if on_image:
                     on_image()
     return out
 
 
-def described(picture: DemoImage) -> dict[str, object]:
-    """Label, attributes and boxes of a picture as one row of ``metadata.jsonl``."""
+def described(image: DemoImage) -> dict[str, object]:
+    """Label, attributes and boxes of an image as one row of ``metadata.jsonl``."""
     objects = {
-        "bbox": [[float(value) for value in box] for box in picture.boxes],
-        "category": [picture.label] * len(picture.boxes),
+        "bbox": [[float(value) for value in box] for box in image.boxes],
+        "category": [image.label] * len(image.boxes),
     }
-    return {"label": picture.label, **picture.attributes, "objects": objects}
+    return {"label": image.label, **image.attributes, "objects": objects}
 
 
-def save_picture(image: np.ndarray, path: Path) -> None:
-    """Write a picture as an industrial camera would: JPEG, little loss."""
+def save_image(image: np.ndarray, path: Path) -> None:
+    """Write an image as an industrial camera would: JPEG, little loss."""
     Image.fromarray(image).save(path, quality=95, subsampling=0)
 
 

@@ -1,6 +1,6 @@
-"""Smoothing and smooth noise for small pictures, as products with cached matrices.
+"""Smoothing and smooth noise for small images, as products with cached matrices.
 
-At the sizes of the generated pictures a dense product is several times faster than a
+At the sizes of the generated images a dense product is several times faster than a
 filter that walks the array, and the wide filters cost no more than the narrow ones.
 """
 

@@ -1,7 +1,7 @@
-"""The generated inspection line in production: pictures by day, with a fault if wanted.
+"""The generated inspection line in production: images by day, with a fault if wanted.
 
 Each fault changes one thing from its day on, and nothing else: the same seed without the
-fault gives the same parts, so the two streams can be compared picture by picture.
+fault gives the same parts, so the two streams can be compared image by image.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from hf_vft.data.demo.images import (
     Part,
     make_part,
     new_folder,
-    save_picture,
-    take_picture,
+    save_image,
+    take_image,
 )
 from hf_vft.errors import DataError
 
@@ -40,7 +40,7 @@ FAULTS: tuple[FaultName, ...] = get_args(FaultName)
 
 START = datetime(2026, 4, 1, 6)
 DIMMED = Light(level=0.68, slope=0.22)
-DEFOCUS = 1.6  # pixels of a 96-pixel picture
+DEFOCUS = 1.6  # pixels of a 96-pixel image
 WORSE_PRIORS = {**PRIORS, SOUND: PRIORS[SOUND] / 4}
 NEW_DEFECT_SHARE = 0.15
 ACCEPTED = frozenset({"scratch", "stain"})  # cosmetic, under the changed label rule
@@ -55,7 +55,7 @@ class Fault:
     - ``blur``: both cameras lose their focus.
     - ``class_prior``: a fifth of the parts is sound, where it was half.
     - ``new_defect``: some parts have a dent, which no model was trained on.
-    - ``label_rule``: scratches and stains now count as ``ok``; the pictures stay as they are.
+    - ``label_rule``: scratches and stains now count as ``ok``; the images stay as they are.
     """
 
     name: FaultName = "none"
@@ -70,10 +70,10 @@ class Fault:
 
 @dataclass(frozen=True)
 class ProductionImage:
-    """A picture of the stream, and the day that it was taken on."""
+    """An image of the stream, and the day that it was taken on."""
 
     day: int
-    picture: DemoImage
+    image: DemoImage
 
 
 def production_stream(
@@ -83,16 +83,16 @@ def production_stream(
     per_day: int = 100,
     config: DemoConfig = DEFAULT,
 ) -> Iterator[ProductionImage]:
-    """Pictures in the order in which they are taken. None of them is a training picture.
+    """Images in the order in which they are taken. None of them is a training image.
 
     Args:
         fault: What goes wrong, and when.
         days: How many days.
-        per_day: Pictures a day, over both cameras and all three shifts.
-        config: Size, seed and strength of the defects, as for the training pictures.
+        per_day: Images a day, over both cameras and all three shifts.
+        config: Size, seed and strength of the defects, as for the training images.
     """
     if days < 1 or per_day < 1:
-        raise DataError(f"{days} days of {per_day} pictures: both must be at least 1.")
+        raise DataError(f"{days} days of {per_day} images: both must be at least 1.")
     takt = timedelta(days=1) * len(CAMERAS) / per_day
     for day in range(days):
         active: FaultName = fault.name if day >= fault.day else "none"
@@ -101,8 +101,8 @@ def production_stream(
             number, view = divmod(index, len(CAMERAS))
             moment = (START + timedelta(days=day) + number * takt).replace(microsecond=0)
             part = _part((config.seed, 1, day, number), moment, active)
-            picture = take_picture(part, tuple(CAMERAS)[view], config, conditions)
-            yield ProductionImage(day, _judged(picture, active))
+            image = take_image(part, tuple(CAMERAS)[view], config, conditions)
+            yield ProductionImage(day, _judged(image, active))
 
 
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
@@ -126,11 +126,11 @@ def write_production(
         out: A folder that does not exist yet, or is empty.
         fault: What goes wrong, and when.
         days: How many days.
-        per_day: Pictures a day.
+        per_day: Images a day.
         size: Side in pixels.
-        seed: As for the training pictures.
-        contrast: Of the defects, as for the training pictures.
-        on_image: Called after each picture.
+        seed: As for the training images.
+        contrast: Of the defects, as for the training images.
+        on_image: Called after each image.
 
     Returns:
         ``out``.
@@ -150,9 +150,9 @@ def write_production(
         for number, shot in enumerate(stream):
             name = f"day-{shot.day:03d}/{number % per_day:05d}.jpg"
             (folder / name).parent.mkdir(exist_ok=True)
-            save_picture(shot.picture.image, folder / name)
-            row = {"file_name": name, "day": shot.day, "label": shot.picture.label}
-            table.writerow({**row, **shot.picture.attributes})
+            save_image(shot.image.image, folder / name)
+            row = {"file_name": name, "day": shot.day, "label": shot.image.label}
+            table.writerow({**row, **shot.image.attributes})
             if on_image:
                 on_image()
     return out
@@ -175,8 +175,8 @@ def _part(key: tuple[int, ...], moment: datetime, active: FaultName) -> Part:
     return part
 
 
-def _judged(picture: DemoImage, active: FaultName) -> DemoImage:
+def _judged(image: DemoImage, active: FaultName) -> DemoImage:
     """Apply the changed rule: what is accepted is ``ok`` and has no box."""
-    if active == "label_rule" and picture.label in ACCEPTED:
-        return replace(picture, label=SOUND, boxes=())
-    return picture
+    if active == "label_rule" and image.label in ACCEPTED:
+        return replace(image, label=SOUND, boxes=())
+    return image

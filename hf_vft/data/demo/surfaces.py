@@ -3,7 +3,7 @@
 Each function paints a grey texture as relative brightness: float32 ``[height, width]`` around
 1.0, times a colour. Surfaces carry marks that are no defect (machining lines, thick threads,
 pores), because on a real line those are what a model confuses with defects. Lengths are in
-pixels of a 96-pixel picture times ``unit``.
+pixels of a 96-pixel image times ``unit``.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def painted_surface(
         rng: Decides everything that is random about it.
         kind: A key of ``SURFACES``.
         side: Side in pixels.
-        unit: Pixels per pixel of a 96-pixel picture.
+        unit: Pixels per pixel of a 96-pixel image.
 
     Returns:
         float32 ``[3, side, side]``, mostly in 0..1.

@@ -57,9 +57,7 @@ def image_named(
         if len(among) == 1:
             return Match(among[0], "tail")
     if found.how == "several":
-        raise DataError(
-            f"{annotation}: {found.others} pictures could be {name!r}; name the folder."
-        )
+        raise DataError(f"{annotation}: {found.others} images could be {name!r}; name the folder.")
     return found
 
 
@@ -85,10 +83,10 @@ class Missing:
         annotation, name = self.names[0]
         if not found:
             raise DataError(
-                f"{annotation}: there is no picture {name!r} in {self.listing.name}, nor any "
+                f"{annotation}: there is no image {name!r} in {self.listing.name}, nor any "
                 f"other of the {len(self.names)} it names."
                 if len(self.names) > 1
-                else f"{annotation}: there is no picture {name!r}."
+                else f"{annotation}: there is no image {name!r}."
             )
         return [LeftOut(f"{name!r} of {annotation} and the like", "not there", len(self.names))]
 
@@ -108,14 +106,14 @@ def marked_table(
     """
     rows = sorted(marked, key=lambda one: one.file)
     if not rows:
-        raise DataError(f"{listing.name} holds annotations, but they name no picture.")
+        raise DataError(f"{listing.name} holds annotations, but they name no image.")
     twice = next((a.file for a, b in pairwise(rows) if a.file == b.file), None)
     if twice is not None:
         raise DataError(f"{twice} is annotated twice: keep one.")
     splits = [row.split for row in rows if row.split is not None]
     if splits and len(splits) < len(rows):
         without = next(row.file for row in rows if row.split is None)
-        number = counted(len(rows) - len(splits), "picture")
+        number = counted(len(rows) - len(splits), "image")
         raise DataError(
             f"{number} without a split, e.g. {without}, though others have one: "
             "set data.split_column to 'none' to divide anew."

@@ -10,13 +10,13 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from hf_vft.data.sources.folders import is_picture_name, is_visible
+from hf_vft.data.sources.folders import is_image_name, is_visible
 from hf_vft.errors import DataError
 
 MAX_FILES = 2_000_000
 MAX_BYTES = 500 << 30
 MAX_RATIO = 200
-"""Unpacked size over packed size of the whole archive; pictures hardly shrink, bombs do."""
+"""Unpacked size over packed size of the whole archive; images hardly shrink, bombs do."""
 _SMALL = 100 << 20  # a ratio alone is no danger below this unpacked size
 _NESTED = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _CHUNK = 1 << 20
@@ -76,7 +76,7 @@ def count_images(archive: Path) -> int:
     """
     try:
         with zipfile.ZipFile(archive) as opened:
-            return sum(is_picture_name(Path(name)) for name in _members(archive, opened))
+            return sum(is_image_name(Path(name)) for name in _members(archive, opened))
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         raise DataError(f"{archive} is not a zip file, or is cut short.") from None
 

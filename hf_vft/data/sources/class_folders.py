@@ -31,7 +31,7 @@ def read_class_folders(listing: Listing, plan: FolderPlan) -> Table:
             splits.append(place.split or "")
             outer.append(place.outer)
     if not files:
-        raise DataError(f"{listing.name} holds no pictures in class folders.")
+        raise DataError(f"{listing.name} holds no images in class folders.")
     return Table(
         images=image_rows([listing.path(file) for file in files]),
         files=files,

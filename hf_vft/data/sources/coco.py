@@ -69,7 +69,7 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
         f"Not used: {counted(n, what)}."
         for n, what in (
             (read.crowds, "crowd region"),
-            (read.strays, "annotation of unlisted picture"),
+            (read.strays, "annotation of unlisted image"),
         )
         if n
     ]

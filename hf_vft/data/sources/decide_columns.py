@@ -28,7 +28,7 @@ from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import quoted
 
 NONE = "none"
-"""As ``data.split_column``: whatever splits there are, divide all pictures anew."""
+"""As ``data.split_column``: whatever splits there are, divide all images anew."""
 FROM_SOURCE = "source"
 """What ``auto`` becomes where the source says it in another way than by a column."""
 _ARE_FILES = 0.5
@@ -43,7 +43,7 @@ class Columns:
     """The parts that the columns of one table play; None where no column does.
 
     Attributes:
-        image: Names or holds the picture.
+        image: Names or holds the image.
         label: A class, a list of classes, or boxes.
         split: Train, validation or test.
         group: What must not be torn apart.
@@ -184,7 +184,7 @@ def _may_name_files(fact: ColumnFacts) -> bool:
 def _no_image(names: Sequence[str], files: str | None) -> DataError:
     hint = f" ({files!r} holds names of images)" if files is not None else ""
     return DataError(
-        f"No column names the pictures: set data.image_column to one of {quoted(names)}{hint}."
+        f"No column names the images: set data.image_column to one of {quoted(names)}{hint}."
     )
 
 

@@ -182,7 +182,7 @@ def _no_classes(walk: Walk, aside: SetAside) -> str:
             f"{few(walk.split_names, 4)} are splits, but hold no class folders: give one folder "
             "per class in each, or a table that names the images."
         )
-    return "it holds no pictures in class folders (one folder per class)."
+    return "it holds no images in class folders (one folder per class)."
 
 
 def _planned(walk: Walk, level: int, reason: str, listing: Listing, aside: SetAside) -> FolderPlan:
@@ -236,7 +236,7 @@ def _stray_notes(strays: dict[str, int], listing: Listing, aside: SetAside) -> l
     if not number:
         return []
     first = next(file for folder in sorted(strays) for file in aside.files_of(listing, folder))
-    return [f"Not used, because in no class folder: {counted(number, 'picture')}, e.g. {first}."]
+    return [f"Not used, because in no class folder: {counted(number, 'image')}, e.g. {first}."]
 
 
 def _which(level: int, depth: int, divided: bool) -> str:

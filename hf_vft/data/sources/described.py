@@ -132,6 +132,6 @@ def _with_unnamed(table: Table, listing: Listing) -> Table:
     unnamed = [image for image in listing.images if image not in named]
     if not unnamed:
         return table
-    number = counted(len(unnamed), "picture")
+    number = counted(len(unnamed), "image")
     note = f"Not used, because the metadata does not name them: {number}, e.g. {min(unnamed)}."
     return replace(table, notes=[*table.notes, note])

@@ -115,7 +115,7 @@ class Finder:
             return
         beside = counted(len(self.tree.images), "image")
         raise DataError(
-            f"{table}: None of {counted(len(names), 'picture')} is there; the first is "
+            f"{table}: None of {counted(len(names), 'image')} is there; the first is "
             f"{names[0]!r}, looked for as written and by its end below {self.tree.name} "
             f"({beside})."
         )

@@ -49,6 +49,6 @@ def is_visible(name: str) -> bool:
     return not name.startswith(".") and name.casefold() not in _SYSTEM_FILES
 
 
-def is_picture_name(path: Path) -> bool:
-    """Whether the name ends like that of a picture."""
+def is_image_name(path: Path) -> bool:
+    """Whether the name ends like that of an image."""
     return path.suffix.casefold() in IMAGE_SUFFIXES

@@ -145,7 +145,7 @@ def _from_column(
     if item_of(feature) is not None:
         return _lists(rows[column][:], item_of(feature), column)
     if not isinstance(feature, datasets.Value | datasets.ClassLabel):
-        raise DataError(f"Column {column!r} holds {feature}: give one label per picture.")
+        raise DataError(f"Column {column!r} holds {feature}: give one label per image.")
     texts = text_values(rows, column)
     if isinstance(feature, datasets.ClassLabel):
         return Labels(KINDS["class"], texts, list(feature.names))
@@ -214,7 +214,7 @@ def _boxes(values: Sequence[Any], feature: Any, config: DataConfig) -> Labels:
 
 
 def _objects(found: Any, box: str, category: str, kind: Any, config: DataConfig) -> Objects:
-    """The objects of one picture, from a mapping of lists or a list of mappings."""
+    """The objects of one image, from a mapping of lists or a list of mappings."""
     if isinstance(found, Mapping):
         boxes, categories = found[box] or [], found[category] or []
     else:

@@ -50,7 +50,7 @@ def read_source(
     kind: str | None = None,
     labelled: bool = True,
 ) -> Table:
-    """Read any source into a table; no picture is decoded.
+    """Read any source into a table; no image is decoded.
 
     Args:
         source: See :func:`hf_vft.data.load.load_data`.
@@ -127,7 +127,7 @@ def _read_annotations(listing: Listing, how: How) -> Table | None:
         return None
     (chosen, evidence), *others = found
     if not chosen.has_attributes:
-        refuse_columns(how.config, f"{listing.name}, a folder of annotated pictures,")
+        refuse_columns(how.config, f"{listing.name}, a folder of annotated images,")
     table = chosen.read(listing, evidence, how)
     if not others:
         return table
@@ -149,7 +149,7 @@ def _read_file(path: Path, how: How) -> Table:
         return _read_folder(inside, replace(how, contained=True))
     coco = load_coco(path) if suffix == ".json" else None
     if coco is not None:
-        # COCO itself has its files in a folder "annotations" beside the pictures.
+        # COCO itself has its files in a folder "annotations" beside the images.
         beside = path.parent.name.casefold() == "annotations"
         listing = Listing.of(path.parent.parent if beside else path.parent)
         name = path.relative_to(listing.root).as_posix()
@@ -161,7 +161,7 @@ def _read_file(path: Path, how: How) -> Table:
         return rows_to_table(given_of_file(path, how), how)
     if suffix == ".parquet":
         return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
-    raise DataError(f"{path} is not a source of labelled pictures: give {_KINDS}.")
+    raise DataError(f"{path} is not a source of labelled images: give {_KINDS}.")
 
 
 def _read_stored(stored: Stored, how: How, *, base: Path | None) -> Table:

@@ -43,7 +43,7 @@ def is_saved(folder: Path) -> bool:
 
 
 def load_saved(folder: Path) -> Stored:
-    """Open what ``save_to_disk`` wrote; the pictures stay on disk.
+    """Open what ``save_to_disk`` wrote; the images stay on disk.
 
     Raises:
         DataError: If it is damaged, or names files that are not in it.

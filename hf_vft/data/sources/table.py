@@ -26,7 +26,7 @@ _CANONICAL = {alias: name for name, aliases in SPLIT_NAMES.items() for alias in 
 
 @dataclass(frozen=True)
 class Table:
-    """Pictures and what is known about each; all lists are as long as ``images``.
+    """Images and what is known about each; all lists are as long as ``images``.
 
     Attributes:
         images: One column, ``image``, not decoded.

@@ -163,7 +163,7 @@ def _held(given: Given, column: str, how: How) -> _Images:
         images = images.cast_column("image", datasets.Image(decode=False))
     except (pa.ArrowException, TypeError, ValueError, KeyError):
         raise DataError(
-            f"Column {column!r} holds no pictures but {given.rows.features[column]}."
+            f"Column {column!r} holds no images but {given.rows.features[column]}."
         ) from None
     if how.contained and _fields(images, "bytes", pc.is_null).count(True):
         raise DataError("The dataset names files outside the archive; refused.")

@@ -64,7 +64,7 @@ def read_voc(listing: Listing, files: Sequence[str], how: How) -> Table:
         marked.append(Marked(match.file, boxes, split))
     left_out = missing.left_out(len(marked))
     unused = len(listing.images) - len(marked)
-    notes = [f"Not used, because no annotation names them: {counted(unused, 'picture')}."]
+    notes = [f"Not used, because no annotation names them: {counted(unused, 'image')}."]
     divided = any(one.split for one in marked)
     source = "the lists of ImageSets" if sets else "the folders"
     reading = Reading(

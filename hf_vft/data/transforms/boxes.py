@@ -1,7 +1,7 @@
-"""From a decoded picture with boxes to what a detector sees, boxes and picture changed as one.
+"""From a decoded image with boxes to what a detector sees, boxes and image changed as one.
 
-Boxes travel as shares of the picture's sides (centre, width, height), which do not change when
-the processor squeezes the picture into a square.
+Boxes travel as shares of the image's sides (centre, width, height), which do not change when
+the processor squeezes the image into a square.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ VISIBLE = 0.3
 
 @dataclass(frozen=True)
 class Marked:
-    """A picture with boxes.
+    """An image with boxes.
 
     Attributes:
         image: RGB.
@@ -47,11 +47,11 @@ class Marked:
 
 
 class BoxTransform:
-    """From a picture alone to ``pixel_values``, or from a picture with boxes to both.
+    """From an image alone to ``pixel_values``, or from an image with boxes to both.
 
     Args:
-        process: From an RGB picture to ``[C, H, W]``.
-        change: Random changes to a picture with boxes before it, or None.
+        process: From an RGB image to ``[C, H, W]``.
+        change: Random changes to an image with boxes before it, or None.
     """
 
     def __init__(
@@ -95,11 +95,11 @@ def train_box_transform(processor: Any, augment: AugmentConfig) -> BoxTransform:
 
 
 class RandomChange:
-    """Changes a picture and its boxes alike, and leaves out what is hardly in it any more.
+    """Changes an image and its boxes alike, and leaves out what is hardly in it any more.
 
     Args:
-        change: Of torchvision, for pictures and bounding boxes.
-        side: Pictures whose short side is longer are first reduced to it.
+        change: Of torchvision, for images and bounding boxes.
+        side: Images whose short side is longer are first reduced to it.
     """
 
     def __init__(self, change: v2.Transform, side: int) -> None:
@@ -122,7 +122,7 @@ class RandomChange:
 
 
 def visible_part(marked: Marked) -> Marked:
-    """The boxes cut off at the edges of the picture, without those that are hardly in it."""
+    """The boxes cut off at the edges of the image, without those that are hardly in it."""
     width, height = marked.image.size
     x, y, w, h = marked.boxes.unbind(1)
     left, top = x.clamp(0, width), y.clamp(0, height)

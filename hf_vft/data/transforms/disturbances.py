@@ -1,8 +1,8 @@
-"""What happens to pictures outside the laboratory: noise, blur, other light, hard compression.
+"""What happens to images outside the laboratory: noise, blur, other light, hard compression.
 
 The kinds and most strengths are those of ImageNet-C (Hendrycks and Dietterich 2019, severities 1,
-3 and 5). They are made for pictures of 224 pixels, so blur is scaled with the picture, and a
-picture that is larger than the model's input is first reduced to it: otherwise a level would mean
+3 and 5). They are made for images of 224 pixels, so blur is scaled with the image, and an
+image that is larger than the model's input is first reduced to it: otherwise a level would mean
 something else with each camera. Positions stay, and with them boxes.
 """
 
@@ -18,10 +18,10 @@ from torchvision.transforms import v2
 
 SEVERITIES = ("mild", "clear", "strong")
 _SIDE = 224
-"""Of the pictures that the strengths are made for."""
+"""Of the images that the strengths are made for."""
 
 Pixels = torch.Tensor
-"""Of one picture: ``[3, H, W]`` in [0, 1]."""
+"""Of one image: ``[3, H, W]`` in [0, 1]."""
 
 
 def gaussian_noise(pixels: Pixels, deviation: float) -> Pixels:
@@ -30,7 +30,7 @@ def gaussian_noise(pixels: Pixels, deviation: float) -> Pixels:
 
 
 def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
-    """A lens out of focus; ``sigma`` in pixels of a picture with a side of 224."""
+    """A lens out of focus; ``sigma`` in pixels of an image with a side of 224."""
     sigma = sigma * _short(pixels) / _SIDE
     # Three standard deviations to each side hold all but 0.3 % of the weight.
     kernel = 2 * max(1, min(round(3 * sigma), (_short(pixels) - 1) // 2)) + 1
@@ -39,7 +39,7 @@ def gaussian_blur(pixels: Pixels, sigma: float) -> Pixels:
 
 
 def motion_blur(pixels: Pixels, length: float) -> Pixels:
-    """Movement from side to side; ``length`` in pixels of a picture with a side of 224."""
+    """Movement from side to side; ``length`` in pixels of an image with a side of 224."""
     reach = max(1, min(round(length * _short(pixels) / _SIDE / 2), pixels.shape[-1] - 1))
     padded = functional.pad(pixels, (reach, reach), mode="reflect")
     return functional.avg_pool2d(padded, (1, 2 * reach + 1), stride=1)
@@ -89,12 +89,12 @@ class Disturbance:
     levels: tuple[float, float, float]
 
     def applied(self, image: Image.Image, severity: int, side: int) -> Image.Image:
-        """The picture as it would look.
+        """The image as it would look.
 
         Args:
             image: RGB.
             severity: Place in `SEVERITIES`.
-            side: Of the model's input; a picture with a longer short side is reduced to it.
+            side: Of the model's input; an image with a longer short side is reduced to it.
         """
         if min(image.size) > side:
             image = v2.functional.resize(image, [side], antialias=True)

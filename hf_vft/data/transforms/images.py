@@ -1,7 +1,7 @@
-"""From a decoded picture to what the model sees.
+"""From a decoded image to what the model sees.
 
 Validation and serving run the checkpoint's own processor and nothing else. Training changes
-the picture first (torchvision v2) and then runs the same processor, so resizing, mean and
+the image first (torchvision v2) and then runs the same processor, so resizing, mean and
 standard deviation cannot differ between the two.
 """
 
@@ -18,9 +18,9 @@ from torchvision.transforms import v2
 
 from hf_vft.recipe.schema import AugmentConfig
 
-PictureTransform = Callable[[Image.Image], torch.Tensor]
+ImageTransform = Callable[[Image.Image], torch.Tensor]
 
-# Random changes cost time in proportion to the pixels: a picture much larger than the input
+# Random changes cost time in proportion to the pixels: an image much larger than the input
 # is first reduced to this many times the input's side, which the processor cannot tell apart.
 HEADROOM = 2
 
@@ -76,8 +76,8 @@ STRENGTHS: dict[str, dict[str, float | bool]] = {
 }
 
 
-def eval_transform(processor: Any) -> PictureTransform:
-    """The processor as a function from an RGB picture to ``[C, H, W]``."""
+def eval_transform(processor: Any) -> ImageTransform:
+    """The processor as a function from an RGB image to ``[C, H, W]``."""
 
     def transform(image: Image.Image) -> torch.Tensor:
         pixels: torch.Tensor = processor(images=image, return_tensors="pt")["pixel_values"][0]
@@ -86,7 +86,7 @@ def eval_transform(processor: Any) -> PictureTransform:
     return transform
 
 
-def train_transform(processor: Any, augment: AugmentConfig) -> PictureTransform:
+def train_transform(processor: Any, augment: AugmentConfig) -> ImageTransform:
     """Random changes, then the processor.
 
     Args:
@@ -94,7 +94,7 @@ def train_transform(processor: Any, augment: AugmentConfig) -> PictureTransform:
         augment: Resolved: no field is "auto" any more.
 
     Returns:
-        A function from an RGB picture to ``[C, H, W]``. It draws from torch's global
+        A function from an RGB image to ``[C, H, W]``. It draws from torch's global
         generator only.
     """
     change = v2.Compose(changes(augment))
@@ -117,14 +117,14 @@ def number(value: float | str) -> float:
 
 
 def input_size(processor: Any) -> tuple[int, int]:
-    """Height and width in pixels of what ``processor`` makes of a square picture."""
+    """Height and width in pixels of what ``processor`` makes of a square image."""
     blank = Image.new("RGB", (64, 64))
     height, width = processor(images=blank, return_tensors="pt")["pixel_values"].shape[-2:]
     return int(height), int(width)
 
 
 def changes(augment: AugmentConfig) -> list[v2.Transform]:
-    """The random changes of a resolved recipe, for pictures and for boxes."""
+    """The random changes of a resolved recipe, for images and for boxes."""
     found: list[v2.Transform] = [v2.Identity()]
     if augment.horizontal_flip:
         found.append(v2.RandomHorizontalFlip(number(augment.horizontal_flip)))
@@ -146,9 +146,9 @@ def changes(augment: AugmentConfig) -> list[v2.Transform]:
 
 
 class RandomTurn(v2.Transform):  # type: ignore[misc]
-    """Turn by a random angle, with the picture mirrored at its edges to fill the corners.
+    """Turn by a random angle, with the image mirrored at its edges to fill the corners.
 
-    Empty corners are a pattern that no real picture has and that a backbone sees at once: on
+    Empty corners are a pattern that no real image has and that a backbone sees at once: on
     photographs of surfaces they cost a probe more than any other small change.
 
     Args:
@@ -184,7 +184,7 @@ class RandomTurn(v2.Transform):  # type: ignore[misc]
 class RandomAreaCrop(v2.Transform):  # type: ignore[misc]
     """Cut out a random part that keeps at least ``scale`` of the area, without resizing.
 
-    As in ``RandomResizedCrop`` (Szegedy et al. 2015), with the aspect ratio of the picture
+    As in ``RandomResizedCrop`` (Szegedy et al. 2015), with the aspect ratio of the image
     varied by up to a quarter; the processor does the resizing.
     """
 

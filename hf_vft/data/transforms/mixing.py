@@ -7,9 +7,9 @@ from torchvision.transforms import v2
 
 
 class BatchMixer:
-    """Mixes the pictures of a batch with one another.
+    """Mixes the images of a batch with one another.
 
-    Mixup (Zhang et al. 2018) blends two pictures, cutmix (Yun et al. 2019) pastes a rectangle
+    Mixup (Zhang et al. 2018) blends two images, cutmix (Yun et al. 2019) pastes a rectangle
     of one into the other; with both on, a coin decides for each batch. Randomness comes from
     torch's global generator, which checkpoints restore.
 
@@ -33,10 +33,10 @@ class BatchMixer:
     def __call__(
         self, pixel_values: torch.Tensor, labels: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mix ``[B, C, H, W]`` and class ids ``[B]`` into the same pictures and ``[B, C]``.
+        """Mix ``[B, C, H, W]`` and class ids ``[B]`` into the same images and ``[B, C]``.
 
-        Several labels a picture are ``[B, C]`` of 0 and 1: a label that only one of two mixed
-        pictures has is there as much as that picture is.
+        Several labels an image are ``[B, C]`` of 0 and 1: a label that only one of two mixed
+        images has is there as much as that image is.
 
         A batch of one has nothing to mix with and comes back as it is.
         """

@@ -37,7 +37,7 @@ class Finishing:
 
     Attributes:
         asked: The recipe as it was given.
-        data: Divided pictures.
+        data: Divided images.
         facts: About data and device.
         task: What the labels mean.
         choices: What was decided before a model was chosen.
@@ -54,7 +54,7 @@ class Finishing:
     display: Display
 
     def finish(self, run: RunDirectory, found: Trained) -> None:
-        """Measure the model on held-out pictures, and write the run; every process takes part."""
+        """Measure the model on held-out images, and write the run; every process takes part."""
         recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
         self.display.say("Measuring the validation and the test split.")
         logits = held_out_logits(found.tuning, tuned)
@@ -102,7 +102,7 @@ class Finishing:
         """Do all that the end of a search will do, for its first model, and throw it away.
 
         How long that takes on this machine, with what else runs on it, is what the search has to
-        leave. Pictures of training stand in for the test split, which is not looked at.
+        leave. Images of training stand in for the test split, which is not looked at.
         """
         train, test = self.data.splits["train"], self.data.splits["test"]
         some = range(min(len(train), len(test)))

@@ -17,7 +17,7 @@ from hf_vft.training.stages import per_process
 
 HELD_OUT = ("validation", "test")
 Logits = Mapping[str, Any]
-"""By split, what a model says of its pictures: for most tasks logits ``[N, C]``."""
+"""By split, what a model says of its images: for most tasks logits ``[N, C]``."""
 
 
 def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def prove(
 
 
 def _without_looking(data: ImageData, task: Task) -> dict[str, dict[str, Any]]:
-    """By baseline and split, what answers without looking at the pictures."""
+    """By baseline and split, what answers without looking at the images."""
     train, classes = data.splits["train"]["label"], len(data.labels)
     found: dict[str, dict[str, Any]] = {}
     for split in HELD_OUT:

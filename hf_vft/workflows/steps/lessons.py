@@ -10,16 +10,16 @@ import numpy as np
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.search_insights import ClassPair, Held, Lessons, auroc, data_curve, gain
-from hf_vft.models.learning_curve import answers_by_pictures, pair_scores
+from hf_vft.models.learning_curve import answers_by_images, pair_scores
 from hf_vft.training.finetune import FineTuned, FineTuning
 from hf_vft.utils.grouping import number_groups
 from hf_vft.workflows.steps.held_out_scores import HELD_OUT, Logits
 
 SPLIT = "test"
 FEWEST = 30
-"""Training pictures, or groups of them, of a class that may be called inseparable from another.
+"""Training images, or groups of them, of a class that may be called inseparable from another.
 
-Of fewer a probe learns too little to say so: cross-validated on ten pictures of each of two classes
+Of fewer a probe learns too little to say so: cross-validated on ten images of each of two classes
 it often has an AUROC that is below a half."""
 
 MOST_PAIRS = 5
@@ -29,17 +29,17 @@ MOST_PAIRS = 5
 def lessons(
     logits: Logits, report: EvalReport, tuning: FineTuning, tuned: FineTuned, data: ImageData
 ) -> Lessons | None:
-    """Compare with the probe, with fewer pictures, and class with class.
+    """Compare with the probe, with fewer images, and class with class.
 
     Args:
         logits: Of the model, by held-out split.
         report: Of the model.
         tuning: Has the features of the frozen backbone.
         tuned: Has what the linear probe says.
-        data: Divided pictures.
+        data: Divided images.
 
     Returns:
-        None where there is no linear probe, or a picture may have several labels.
+        None where there is no linear probe, or an image may have several labels.
     """
     features, probe, recipe = tuning.features, tuning.probe, tuning.recipe
     if not features or probe is None or not data.kind.exclusive:
@@ -53,7 +53,7 @@ def lessons(
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
     )
-    said = answers_by_pictures(
+    said = answers_by_images(
         features["train"],
         np.asarray(train["label"]),
         features[SPLIT],
@@ -75,14 +75,14 @@ def lessons(
 
 
 def known_classes(labels: np.ndarray, groups: Sequence[Any] | None = None) -> set[int]:
-    """Class ids that have enough training pictures, or groups, to be compared."""
+    """Class ids that have enough training images, or groups, to be compared."""
     units = np.arange(len(labels)) if groups is None else number_groups(groups)
     ids = np.unique(labels)
     return {int(i) for i in ids if len(np.unique(units[labels == i])) >= FEWEST}
 
 
 def _confused(report: EvalReport, known: set[int]) -> list[tuple[int, int]]:
-    """Known classes that are taken for one another on held-out pictures, the most often first."""
+    """Known classes that are taken for one another on held-out images, the most often first."""
     counts = sum(np.asarray(result.confusion) for result in report.splits.values())
     both = np.triu(np.asarray(counts + np.transpose(counts)), k=1)
     order = np.argsort(-both, axis=None, kind="stable")
@@ -101,7 +101,7 @@ def _pair(
     train = data.splits["train"]
     labels, groups = np.asarray(train["label"]), _groups(train)
     rows, scores = pair_scores(features, labels, pair, penalty=penalty, groups=groups, seed=seed)
-    # Pictures and groups of different splits are different ones.
+    # Images and groups of different splits are different ones.
     held = [
         (split, row, label)
         for split in HELD_OUT

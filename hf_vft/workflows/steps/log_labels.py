@@ -1,4 +1,4 @@
-"""The truth about a picture as columns of the production log: ``label``, and ``true_boxes``."""
+"""The truth about an image as columns of the production log: ``label``, and ``true_boxes``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
 
     Args:
         label: A name, several names, or `Objects`.
-        size: Width and height of the picture in pixels.
+        size: Width and height of the image in pixels.
     """
     if isinstance(label, Objects):
         found = clean_objects([label], [size])[0][0] or label

@@ -1,4 +1,4 @@
-"""Labelled pictures of production: found in the log, and divided so that none is met twice.
+"""Labelled images of production: found in the log, and divided so that none is met twice.
 
 The newest are the test, since what comes next is most like them. What shows the same part, or
 looks the same (perceptual hash), stays on one side, and what was known before is left out.
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.data.audit.duplicates import find_duplicates, units
-from hf_vft.data.audit.measure import measure, measure_pictures
+from hf_vft.data.audit.measure import measure, measure_images
 from hf_vft.data.load import ImageData
 from hf_vft.data.sources.folder_tables import METADATA_NAMES
 from hf_vft.data.sources.textfiles import read_columns
@@ -28,22 +28,22 @@ from hf_vft.utils.progress import Display
 from hf_vft.utils.text import counted, few
 
 TEST_SHARE = 0.4
-"""Of the labelled pictures, the newest: as many decide as it takes to prove a few points."""
+"""Of the labelled images, the newest: as many decide as it takes to prove a few points."""
 
 VALIDATION_SHARE = 0.2  # of the others
 LEAST = 40
-"""Labelled pictures, without which nothing can be learned and proven."""
+"""Labelled images, without which nothing can be learned and proven."""
 
 LEAST_OF_CLASS = 10
-"""Pictures to learn from, without which a class that the champion does not know is left out."""
+"""Images to learn from, without which a class that the champion does not know is left out."""
 
 
 @dataclass(frozen=True)
 class Recent:
-    """Labelled pictures of production, divided.
+    """Labelled images of production, divided.
 
     Attributes:
-        frame: ``request_id``, ``ts_utc``, ``label``, ``path`` of the picture, ``split`` (train,
+        frame: ``request_id``, ``ts_utc``, ``label``, ``path`` of the image, ``split`` (train,
             validation, test) and the slice columns of the log.
         new_classes: Classes that the champion does not know, and that can be learned.
         notes: One line on each thing that was left out.
@@ -55,22 +55,22 @@ class Recent:
 
 
 def read_recent(
-    log: ProductionLog, *, pictures: Path | None = None, since: datetime | None = None
+    log: ProductionLog, *, images: Path | None = None, since: datetime | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The labelled pictures of a log, in the order of time.
+    """The labelled images of a log, in the order of time.
 
     Args:
         log: With labels.
-        pictures: Where they are, unless the log keeps them: a folder in which ``metadata.csv``,
+        images: Where they are, unless the log keeps them: a folder in which ``metadata.csv``,
             ``metadata.jsonl`` or ``labels.csv`` names a ``file_name`` for each ``request_id``, or
             which holds the files that the log names, or files called after the request.
-        since: Pictures from before do not count.
+        since: Images from before do not count.
 
     Returns:
         The columns of `Recent.frame` but ``split``, and notes.
 
     Raises:
-        LogError: If no label came with a picture.
+        LogError: If no label came with an image.
     """
     latest = latest_credible()
     labels = log.read_labels(until=latest)[["request_id", "label"]].dropna()
@@ -83,16 +83,16 @@ def read_recent(
             f"{log.folder}: no labels yet; write them with `hf-vft log label`. {why}".rstrip()
         )
     frame["path"] = [
-        None if path is None else str(path) for path in picture_paths(frame, log, pictures)
+        None if path is None else str(path) for path in image_paths(frame, log, images)
     ]
     found = frame.dropna(subset=["path"]).sort_values("ts_utc", kind="stable", ignore_index=True)
     if found.empty:
         raise LogError(
-            f"{log.folder}: {counted(len(frame), 'label')}, but no picture: serve with "
-            "--keep-images, or say with --pictures where they are."
+            f"{log.folder}: {counted(len(frame), 'label')}, but no image: serve with "
+            "--keep-images, or say with --images where they are."
         )
     lost = len(frame) - len(found)
-    notes = [f"{counted(lost, 'labelled picture')} not found, left out."] if lost else []
+    notes = [f"{counted(lost, 'labelled image')} not found, left out."] if lost else []
     return found.drop(columns="file"), [*notes, *future_notes(log, latest)]
 
 
@@ -109,10 +109,10 @@ def divide_recent(
 
     Args:
         frame: From `read_recent`.
-        old: The pictures that the champion was made with.
+        old: The images that the champion was made with.
         known_splits: Their splits by SHA-256, as the champion had them.
-        group: Column whose values pictures of one part, patient or place share.
-        seed: Of the validation pictures.
+        group: Column whose values images of one part, patient or place share.
+        seed: Of the validation images.
         display: Where progress is shown.
 
     Raises:
@@ -122,13 +122,13 @@ def divide_recent(
     notes = []
     if repeats:
         notes.append(
-            f"{counted(repeats, 'labelled picture')} left out: nearly the same were there at "
+            f"{counted(repeats, 'labelled image')} left out: nearly the same were there at "
             "training."
         )
     count = len(np.unique(numbers))
     if count < LEAST:
         raise DataError(
-            f"Labelled pictures that show different things: {count}; at least {LEAST} are needed, "
+            f"Labelled images that show different things: {count}; at least {LEAST} are needed, "
             f"{round(LEAST * (1 - TEST_SHARE))} to learn from and the newest to prove it on. "
             "Label more."
         )
@@ -140,7 +140,7 @@ def divide_recent(
         split[barred] = ""
         if barred.any():
             notes.append(
-                f"{counted(int(barred.sum()), 'labelled picture')} left out: of a {group} that "
+                f"{counted(int(barred.sum()), 'labelled image')} left out: of a {group} that "
                 "the champion is tested on."
             )
     split, new, few_notes = _learnable(frame["label"].to_numpy(dtype=str), split, old.labels)
@@ -151,25 +151,23 @@ def divide_recent(
     return Recent(kept, new, notes + few_notes)
 
 
-def picture_paths(
-    frame: pd.DataFrame, log: ProductionLog, pictures: Path | None
-) -> list[Path | None]:
-    """Where the picture of each row is; None where it is not found.
+def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) -> list[Path | None]:
+    """Where the image of each row is; None where it is not found.
 
     Args:
         frame: ``request_id`` and ``file`` of the log.
         log: May have kept them.
-        pictures: A folder as for `read_recent`, for a log that did not.
+        images: A folder as for `read_recent`, for a log that did not.
 
     Raises:
         DataError: If there is no such folder.
     """
-    if pictures is None:
+    if images is None:
         kept = (log.image_file(request) for request in frame["request_id"])
         return [None if path is None else path.absolute() for path in kept]
-    if not pictures.is_dir():
-        raise DataError(f"{pictures}: no such folder.")
-    root = pictures.absolute()
+    if not images.is_dir():
+        raise DataError(f"{images}: no such folder.")
+    root = images.absolute()
     listed = _listed(root)
     by_request = {path.stem: path for path in root.glob("*.*")}
     found: list[Path | None] = []
@@ -178,7 +176,7 @@ def picture_paths(
         places = [root / name for name in names]
         if request in by_request:
             places.append(by_request[request])
-        # Names in a log may come from whoever sent the picture: none may lead out of the folder.
+        # Names in a log may come from whoever sent the image: none may lead out of the folder.
         inside = (p for p in places if p.resolve().is_relative_to(root.resolve()) and p.is_file())
         found.append(next(inside, None))
     return found
@@ -198,7 +196,7 @@ def _fresh(
     frame: pd.DataFrame, old: ImageData, group: str | None, display: Display
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64], int]:
     """Rows that show something new, the unit of each, and how many do not."""
-    display.start("looking at new pictures", len(frame))
+    display.start("looking at new images", len(frame))
     measures = []
     for row, path in enumerate(frame["path"]):
         try:
@@ -206,7 +204,7 @@ def _fresh(
         except DataError as error:
             raise DataError(f"{path}: {error}.") from None
         display.advance(row + 1, total=len(frame))
-    known = measure_pictures(old, cache_dir=default_cache() / "data")
+    known = measure_images(old, cache_dir=default_cache() / "data")
     both = pd.concat([known, pd.DataFrame(measures)], ignore_index=True)
     groups = pd.Series([None] * len(both), dtype="object")
     if group is not None and group in frame:
@@ -226,7 +224,7 @@ def _newest(times: pd.Series, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.
     newest: npt.NDArray[np.bool_] = np.isin(numbers, chosen)
     if newest.all():
         raise DataError(
-            "Most labelled pictures look the same or show one part, so that they cannot be "
+            "Most labelled images look the same or show one part, so that they cannot be "
             "divided; label others."
         )
     return newest
@@ -244,7 +242,7 @@ def _held_out_groups(old: ImageData, known_splits: dict[str, str]) -> set[str]:
 def _learnable(
     labels: npt.NDArray[np.str_], split: npt.NDArray[np.str_], known: list[str]
 ) -> tuple[npt.NDArray[np.str_], list[str], list[str]]:
-    """New classes with enough pictures to learn from; the others are left out everywhere."""
+    """New classes with enough images to learn from; the others are left out everywhere."""
     learned = pd.Series(labels[split == "train"]).value_counts()
     new = sorted(set(labels[split != ""].tolist()) - set(known))
     scarce = [name for name in new if learned.get(name, 0) < LEAST_OF_CLASS]
@@ -253,7 +251,7 @@ def _learnable(
     if scarce:
         listed = [f"{name!r} ({learned.get(name, 0)})" for name in scarce]
         notes.append(
-            f"New classes left out, with fewer than {LEAST_OF_CLASS} pictures to learn from: "
+            f"New classes left out, with fewer than {LEAST_OF_CLASS} images to learn from: "
             f"{few(listed)}; label more of them."
         )
     return split, [name for name in new if name not in scarce], notes

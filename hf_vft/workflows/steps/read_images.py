@@ -1,4 +1,4 @@
-"""Pictures on their way into a run: read, checked, looked at, and what a person should know."""
+"""Images on their way into a run: read, checked, looked at, and what a person should know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hf_vft.data.audit.quick import quick_audit
 from hf_vft.data.audit.results import Audit
-from hf_vft.data.load import ImageData, LabelledPictures, load_data, load_labelled
+from hf_vft.data.load import ImageData, LabelledImages, load_data, load_labelled
 from hf_vft.data.sources.plan import Reading
 from hf_vft.recipe.edit import get_value
 from hf_vft.recipe.schema import Choice, DataConfig, Recipe
@@ -15,13 +15,11 @@ from hf_vft.utils.cache import default_cache
 from hf_vft.utils.progress import Display
 
 
-def read_pictures(
-    config: DataConfig, *, seed: int, kind: str | None, display: Display
-) -> ImageData:
-    """The pictures of ``config.path``, checked and divided.
+def read_images(config: DataConfig, *, seed: int, kind: str | None, display: Display) -> ImageData:
+    """The images of ``config.path``, checked and divided.
 
     Args:
-        config: Which pictures and columns.
+        config: Which images and columns.
         seed: Of the splits.
         kind: What the labels have to be; None takes what is there.
         display: Where progress is shown.
@@ -29,7 +27,7 @@ def read_pictures(
     Raises:
         DataError: One line on what is wrong with them.
     """
-    display.start("checking pictures", 1)
+    display.start("checking images", 1)
     said: list[str] = []
     data = load_data(
         str(config.path),
@@ -52,13 +50,13 @@ def read_labelled(
     kind: str,
     split: str | None,
     display: Display,
-) -> LabelledPictures:
-    """Other pictures with the classes ``labels``, checked.
+) -> LabelledImages:
+    """Other images with the classes ``labels``, checked.
 
     Raises:
         DataError: One line on what is wrong with them.
     """
-    display.start("checking pictures", 1)
+    display.start("checking images", 1)
     said: list[str] = []
     found = load_labelled(
         source,
@@ -74,9 +72,9 @@ def read_labelled(
     return found
 
 
-def look_at_pictures(data: ImageData, *, display: Display) -> Audit:
-    """What the pictures alone give away, before time is spent on them."""
-    display.start("auditing pictures", 1)
+def look_at_images(data: ImageData, *, display: Display) -> Audit:
+    """What the images alone give away, before time is spent on them."""
+    display.start("auditing images", 1)
     return quick_audit(
         data,
         cache_dir=default_cache() / "data",
@@ -116,13 +114,13 @@ def tell_reading(reading: Reading | None, notes: Sequence[str], display: Display
     return notes
 
 
-def _tell_rest(found: ImageData | LabelledPictures, said: list[str], display: Display) -> None:
+def _tell_rest(found: ImageData | LabelledImages, said: list[str], display: Display) -> None:
     for note in found.notes:
         if note not in said:
             display.warn(note)
     if found.rejected:
         first = found.rejected[0]
         display.warn(
-            f"{len(found.rejected)} unusable pictures are left out, {first.file} "
+            f"{len(found.rejected)} unusable images are left out, {first.file} "
             f"({first.reason}) the first."
         )

@@ -1,4 +1,4 @@
-"""The monitoring reference of a run: its held-out pictures, recorded as a server would."""
+"""The monitoring reference of a run: its held-out images, recorded as a server would."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = 32
 
 
 def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Reference:
-    """Record the held-out pictures with the saved model, and write ``run/reference``.
+    """Record the held-out images with the saved model, and write ``run/reference``.
 
     Args:
         run: With its model, recipe and metrics.
@@ -65,11 +65,11 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
     if reference.profile.one_label and predictor.recipe.evaluation.stress:
         places = [(split, row) for split in HELD_OUT for row in range(len(data.splits[split]))]
 
-        def picture(row: int) -> Any:
+        def image_at(row: int) -> Any:
             split, place = places[row]
             return data.splits[split][place]["image"]
 
-        tests = stress_tests(predictor, reference, picture, display)
+        tests = stress_tests(predictor, reference, image_at, display)
         profile = reference.profile.model_copy(update={"stress": tests})
         reference = replace(reference, profile=profile)
     reference.save(run)

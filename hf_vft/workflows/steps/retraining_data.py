@@ -1,4 +1,4 @@
-"""The pictures of a retraining, as one data set: those of the champion and the new ones."""
+"""The images of a retraining, as one data set: those of the champion and the new ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OLD, NEW = "training", "production"
 DATASET = "dataset"
 
 
-def save_pictures(
+def save_images(
     folder: Path,
     old: ImageData,
     known_splits: dict[str, str],
@@ -32,13 +32,13 @@ def save_pictures(
 ) -> None:
     """Write ``folder/dataset`` for `hf_vft.data.load.load_data`: a saved dataset of three splits.
 
-    Pictures of production are copied, so that the run outlives the log; of the old ones, what
+    Images of production are copied, so that the run outlives the log; of the old ones, what
     lies in files is named.
 
     Args:
         folder: Absolute; what is missing in it is made.
-        old: The champion's pictures.
-        known_splits: Their splits by SHA-256; pictures that the champion never saw are learned
+        old: The champion's images.
+        known_splits: Their splits by SHA-256; images that the champion never saw are learned
             from.
         recent: `hf_vft.workflows.steps.production_images.Recent.frame`.
         labels: All classes, in the order of their ids.
@@ -48,7 +48,7 @@ def save_pictures(
     if ORIGIN in (group, *slices):
         raise DataError(f"The column {ORIGIN!r} is taken; rename it in the data.")
     beside = [*([group] if group is not None else []), *slices]
-    copies = _copied(recent, folder / "pictures")
+    copies = _copied(recent, folder / "images")
     new = _table(image_rows(copies), recent, recent["label"].tolist(), labels, NEW, beside)
     rows_of: dict[str, list[datasets.Dataset]] = {split: [] for split in SPLITS}
     for split in SPLITS:
@@ -70,7 +70,7 @@ def save_pictures(
 
 
 def _plain(table: datasets.Dataset) -> datasets.Dataset:
-    """Pictures as a mere struct: as ``Image`` they would be copied, and their names lost."""
+    """Images as a mere struct: as ``Image`` they would be copied, and their names lost."""
     struct = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
     return table.cast_column("image", struct)
 
@@ -101,7 +101,7 @@ def _table(
     origin: str,
     beside: list[str],
 ) -> datasets.Dataset:
-    """Pictures beside their labels and columns, all of one type wherever they come from."""
+    """Images beside their labels and columns, all of one type wherever they come from."""
     columns: dict[str, list[Any]] = {"label": names, ORIGIN: [origin] * len(names)}
     for name in beside:
         values = frame[name] if name in frame else [None] * len(names)

@@ -1,4 +1,4 @@
-"""A model on disturbed pictures: every disturbance at every severity, one pass each."""
+"""A model on disturbed images: every disturbance at every severity, one pass each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hf_vft.training.stages import per_process
 from hf_vft.utils.progress import Display
 
 MOST = 500
-"""Pictures that are measured; of more, so many are drawn: each is answered for 25 times."""
+"""Images that are measured; of more, so many are drawn: each is answered for 25 times."""
 
 _RESAMPLES = 300
 
@@ -32,7 +32,7 @@ def measure_robustness(
     model: Any,
     processor: Any,
     task: Task,
-    pictures: datasets.Dataset,
+    images: datasets.Dataset,
     names: Sequence[str],
     *,
     recipe: Recipe,
@@ -41,29 +41,29 @@ def measure_robustness(
     source: str,
     display: Display,
 ) -> Robustness:
-    """Score a model on pictures as they are and as they could be; all processes work on it.
+    """Score a model on images as they are and as they could be; all processes work on it.
 
     Args:
         model: As it answers.
         processor: Its own.
         task: What the labels mean.
-        pictures: With ``image``, ``label`` and perhaps ``group``, whose members are drawn together.
+        images: With ``image``, ``label`` and perhaps ``group``, whose members are drawn together.
         names: Of the classes.
         recipe: Resolved.
         metric: The score; one of those that the task evaluates.
         calibration: Of the run: it is applied as it is, since production cannot fit it anew.
-        source: Which pictures these are, in words.
+        source: Which images these are, in words.
         display: Where progress is shown.
     """
-    if len(pictures) > MOST:
-        chosen = np.random.default_rng(recipe.seed).choice(len(pictures), MOST, replace=False)
-        pictures = pictures.select(np.sort(chosen))
-    groups = pictures["group"] if "group" in pictures.column_names else None
+    if len(images) > MOST:
+        chosen = np.random.default_rng(recipe.seed).choice(len(images), MOST, replace=False)
+        images = images.select(np.sort(chosen))
+    groups = images["group"] if "group" in images.column_names else None
     batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
 
     def scored(disturb: Callable[[Image.Image], Image.Image] | None) -> Estimate:
         data = task.dataset(
-            pictures,
+            images,
             task.plain(processor),
             seed=recipe.seed,
             decoder=Decoder.of(recipe.data),
@@ -78,7 +78,7 @@ def measure_robustness(
         )
         result = task.evaluate(
             outputs,
-            pictures["label"],
+            images["label"],
             names,
             calibration=calibration,
             n_bootstrap=min(_RESAMPLES, recipe.evaluation.bootstrap),
@@ -87,7 +87,7 @@ def measure_robustness(
         )
         return result.metrics[metric]
 
-    display.start("disturbing pictures", len(DISTURBANCES))
+    display.start("disturbing images", len(DISTURBANCES))
     side, clean = max(input_size(processor)), scored(None)
     disturbed = {}
     for number, (name, disturbance) in enumerate(DISTURBANCES.items()):
@@ -99,7 +99,7 @@ def measure_robustness(
     return Robustness(
         metric=metric,
         source=source,
-        n=len(pictures),
+        n=len(images),
         severities=list(SEVERITIES),
         clean=clean,
         disturbed=disturbed,

@@ -51,7 +51,7 @@ def _fill_adapter(folder: Path, adapted: Any) -> None:
 
 
 def save_splits(run: RunDirectory, data: ImageData) -> None:
-    """Which pictures were trained on, and which were held out."""
+    """Which images were trained on, and which were held out."""
     frames = [
         pd.DataFrame({"split": split, "file": table["file"], "sha256": data.hashes[split]})
         for split, table in data.splits.items()
@@ -60,7 +60,7 @@ def save_splits(run: RunDirectory, data: ImageData) -> None:
 
 
 def read_splits(run: RunDirectory) -> dict[str, str]:
-    """The split of each of the run's pictures, by the SHA-256 of its file."""
+    """The split of each of the run's images, by the SHA-256 of its file."""
     if not run.splits_file.is_file():
         return {}
     frame = pd.read_parquet(run.splits_file, columns=["sha256", "split"])
@@ -70,7 +70,7 @@ def read_splits(run: RunDirectory) -> dict[str, str]:
 def save_predictions(
     run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport, task: Task
 ) -> None:
-    """What the model answers on held-out pictures, calibrated; monitoring compares with it."""
+    """What the model answers on held-out images, calibrated; monitoring compares with it."""
     frames = []
     for split in HELD_OUT:
         table, values = data.splits[split], data.splits[split]["label"]
@@ -92,7 +92,7 @@ def _write_table(path: Path, frame: pd.DataFrame) -> None:
 
 
 def sizes_of(values: Sequence[Any]) -> list[tuple[int, int]] | None:
-    """Width and height of each picture, where its label tells; only boxes need them."""
+    """Width and height of each image, where its label tells; only boxes need them."""
     if not len(values) or not isinstance(values[0], Mapping):
         return None
     return [(value["size"][0], value["size"][1]) for value in values]
@@ -116,7 +116,7 @@ def summary(
         "lora": recipe.model.lora.model_dump() if recipe.model.lora else {},
         "source": data.source,
         "fingerprint": data.fingerprint,
-        "pictures": {name: len(split) for name, split in data.splits.items()},
+        "images": {name: len(split) for name, split in data.splits.items()},
         "rejected": [vars(item) for item in data.rejected],
         "notes": [*data.notes, *tuned.notes],
         "warnings": {stage.name: stage.warnings for stage in tuned.stages if stage.warnings},

@@ -1,6 +1,6 @@
-"""Stress tests of a finished model: what estimates without labels are worth once pictures change.
+"""Stress tests of a finished model: what estimates without labels are worth once images change.
 
-Some held-out pictures are disturbed and answered again; with the others they are compared as the
+Some held-out images are disturbed and answered again; with the others they are compared as the
 monitor will compare a window of production with all of them.
 """
 
@@ -30,7 +30,7 @@ from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.utils.progress import Display
 
 MOST = 120
-"""Pictures that are disturbed; each is answered for once a kind and severity."""
+"""Images that are disturbed; each is answered for once a kind and severity."""
 
 STRENGTHS = (0, 1)
 """Places in `SEVERITIES`. Past the clear ones no estimate has been seen to hold."""
@@ -39,18 +39,18 @@ BATCH = 32
 
 
 def stress_tests(
-    predictor: Predictor, reference: Reference, picture: Callable[[int], Any], display: Display
+    predictor: Predictor, reference: Reference, image_at: Callable[[int], Any], display: Display
 ) -> list[StressTest]:
-    """Measure estimates of accuracy on disturbed pictures against the truth.
+    """Measure estimates of accuracy on disturbed images against the truth.
 
     Args:
         predictor: Of the model, which answers with one label.
         reference: Of the run, all of its rows.
-        picture: That of a row, as `image_bytes` takes it.
+        image_at: The image of a row, as `image_bytes` takes it.
         display: Where progress is shown.
 
     Returns:
-        One for each kind and strength; none where held-out pictures are too few.
+        One for each kind and strength; none where held-out images are too few.
     """
     seed = predictor.recipe.seed
     chosen, others = _divided(reference, np.random.default_rng(seed))
@@ -58,7 +58,7 @@ def stress_tests(
     if plain.embeddings is None or min(len(chosen), len(others)) < LEAST_ROWS:
         return []
     against = replace(reference, sample=reference.sample.take(others))
-    images = [predictor.decode(image_bytes(picture(row))) for row in chosen]
+    images = [predictor.decode(image_bytes(image_at(row))) for row in chosen]
     side = max(input_size(predictor.processor))
     display.start("stress tests", len(DISTURBANCES))
     found = []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hf_vft.data.audit.labels import deep_audit
-from hf_vft.data.audit.results import Audit, Counts, DuplicateSet, Picture
+from hf_vft.data.audit.results import Audit, Counts, DuplicateSet, Image
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError
 
@@ -18,7 +18,7 @@ QUICK = Audit(
 
 
 def made(n: int = 240, *, apart: float = 4.0, swapped: int = 0, seed: int = 0):
-    """Data without pictures, features of it, and the names of those with a wrong label."""
+    """Data without images, features of it, and the names of those with a wrong label."""
     rng = np.random.default_rng(seed)
     truth = np.arange(n) % len(NAMES)
     features = apart * np.eye(len(NAMES), 24)[truth] + rng.normal(size=(n, 24))
@@ -44,38 +44,38 @@ def kinds(audit: Audit) -> set[str]:
 
 
 def test_swapped_labels_are_found() -> None:
-    pictures, features, wrong = made(swapped=10)
-    found = deep_audit(QUICK, pictures, features)
-    told = {suspect.picture.file for suspect in found.suspects}
+    images, features, wrong = made(swapped=10)
+    found = deep_audit(QUICK, images, features)
+    told = {suspect.image.file for suspect in found.suspects}
     assert len(told & wrong) >= 8
     assert told <= wrong
     worst = found.suspects[0]
-    assert NAMES.index(worst.picture.label) == (NAMES.index(worst.suggested) + 1) % 3
+    assert NAMES.index(worst.image.label) == (NAMES.index(worst.suggested) + 1) % 3
     assert worst.quality < 0.2 < 0.6 < worst.confidence
     assert found.findings[0].kind == "label_error"
-    assert found.findings[0].files[0] == worst.picture.file
+    assert found.findings[0].files[0] == worst.image.file
 
 
 def test_clean_labels_are_left_alone() -> None:
-    pictures, features, _ = made()
-    found = deep_audit(QUICK, pictures, features)
+    images, features, _ = made()
+    found = deep_audit(QUICK, images, features)
     assert (found.findings, found.suspects, found.lookalikes) == ([], [], [])
     assert "Of 12 labels swapped on purpose it found 10." in found.labels_note
 
 
 def test_features_that_tell_nothing_accuse_nobody() -> None:
-    pictures, features, _ = made(apart=0.0)
-    found = deep_audit(QUICK, pictures, features)
+    images, features, _ = made(apart=0.0)
+    found = deep_audit(QUICK, images, features)
     assert found.suspects == []
     assert "label_error" not in kinds(found)
     assert "too few to tell" in found.labels_note
 
 
 def test_classes_that_look_alike() -> None:
-    pictures, features, _ = made(n=360)
+    images, features, _ = made(n=360)
     features[1::3], features[2::3] = features[2::3], features[1::3].copy()
     features[1::3, :3] = features[2::3, :3] = [0.0, 3.0, 3.0]
-    found = deep_audit(QUICK, pictures, features)
+    found = deep_audit(QUICK, images, features)
     assert [(pair.first, pair.second) for pair in found.lookalikes] == [("nut", "screw")]
     assert found.lookalikes[0].of == 240
     assert "lookalikes" in kinds(found)
@@ -93,15 +93,15 @@ def test_a_group_does_not_vouch_for_its_own_wrong_label() -> None:
     groups = [f"part-{part}" for part in parts]
     found = deep_audit(QUICK, data(labels, groups), features)
     wrong = {f"{row:03d}.png" for row in np.flatnonzero(parts == 7)}
-    assert wrong <= {suspect.picture.file for suspect in found.suspects}
+    assert wrong <= {suspect.image.file for suspect in found.suspects}
     alone = deep_audit(QUICK, data(labels), features)
-    assert not wrong & {suspect.picture.file for suspect in alone.suspects}
+    assert not wrong & {suspect.image.file for suspect in alone.suspects}
 
 
 def test_copies_do_not_vouch_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, features, _ = made()
-    copies = [Picture(file=name, split="train", label="bolt") for name in ("000.png", "003.png")]
-    quick = QUICK.model_copy(update={"duplicates": [DuplicateSet(kind="near", pictures=copies)]})
+    images, features, _ = made()
+    copies = [Image(file=name, split="train", label="bolt") for name in ("000.png", "003.png")]
+    quick = QUICK.model_copy(update={"duplicates": [DuplicateSet(kind="near", images=copies)]})
     seen: list[int] = []
     from hf_vft.data.audit import labels as audit_labels
 
@@ -112,7 +112,7 @@ def test_copies_do_not_vouch_for_each_other(monkeypatch: pytest.MonkeyPatch) -> 
         return folds(labels, units, seed)
 
     monkeypatch.setattr(audit_labels, "_folds", watched)
-    deep_audit(quick, pictures, features)
+    deep_audit(quick, images, features)
     assert seen == [1]
 
 
@@ -125,7 +125,7 @@ def test_a_class_with_one_group_is_said_to_be_unchecked() -> None:
     assert found.labels_note.startswith("Labels were not checked: some class has too few")
 
 
-def test_features_have_to_be_as_many_as_pictures() -> None:
-    pictures, features, _ = made()
-    with pytest.raises(DataError, match="239 features for 240 pictures"):
-        deep_audit(QUICK, pictures, features[1:])
+def test_features_have_to_be_as_many_as_images() -> None:
+    images, features, _ = made()
+    with pytest.raises(DataError, match="239 features for 240 images"):
+        deep_audit(QUICK, images, features[1:])

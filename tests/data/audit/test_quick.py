@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from hf_vft.data.audit.duplicates import find_duplicates, units
-from hf_vft.data.audit.measure import measure, measure_pictures
+from hf_vft.data.audit.measure import measure, measure_images
 from hf_vft.data.audit.quick import Audit, quick_audit
 from hf_vft.data.demo.images import write_demo_images
 from hf_vft.data.images import Decoder
@@ -34,7 +34,7 @@ def scene(seed: int, size: tuple[int, int] = (96, 80)) -> Image.Image:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Class folders in split folders; every picture is another one."""
+    """Class folders in split folders; every image is another one."""
     seed = 0
     for split, count in PER_CLASS.items():
         for label in CLASSES:
@@ -68,7 +68,7 @@ def test_clean_data_has_no_findings(folder: Path) -> None:
     assert all(sum(spread.counts) == 80 for spread in found.spreads)
 
 
-def test_generated_pictures_have_no_false_findings(tmp_path: Path) -> None:
+def test_generated_images_have_no_false_findings(tmp_path: Path) -> None:
     write_demo_images(tmp_path / "line", n=160, size=64)
     found = audit(tmp_path / "line", group_column="part_id")
     assert kinds(found) <= {"imbalance"}
@@ -84,7 +84,7 @@ def test_identical_files_across_splits_are_an_error(folder: Path) -> None:
     first = found.findings[0]
     assert first.kind == "identical_across"
     assert first.severity == "error"
-    assert first.sentence == "4 pictures of test are also in train, byte by byte."
+    assert first.sentence == "4 images of test are also in train, byte by byte."
     assert first.files == [f"test/nut/copy{number}.png" for number in range(4)]
     # They are near duplicates too, which is not said a second time.
     assert kinds(found) == {"identical_across"}
@@ -123,14 +123,14 @@ def test_near_duplicates_across_splits(folder: Path, change) -> None:
     assert "data.group_column" in leak.sentence
 
 
-def test_a_pictures_mirror_image_is_another_picture(folder: Path) -> None:
+def test_a_images_mirror_image_is_another_image(folder: Path) -> None:
     Image.open(folder / "train/bolt/05.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
         folder / "test/bolt/again.png"
     )
     assert audit(folder).findings == []
 
 
-def test_equal_pictures_with_different_labels(folder: Path) -> None:
+def test_equal_images_with_different_labels(folder: Path) -> None:
     shutil.copy(folder / "train/nut/01.png", folder / "train/bolt/wrong.png")
     found = audit(folder)
     assert finding(found, "identical_conflict").severity == "error"
@@ -171,12 +171,12 @@ def test_repeats_within_a_group_are_expected(folder: Path) -> None:
         ("size", lambda image: image.resize((960, 800))),
     ],
 )
-def test_odd_pictures(folder: Path, kind: str, change) -> None:
+def test_odd_images(folder: Path, kind: str, change) -> None:
     change(scene(999)).save(folder / "train/nut/00.png")
     found = audit(folder)
     assert finding(found, kind).files == ["train/nut/00.png"]
-    assert finding(found, kind).sentence.startswith("1 picture ")
-    assert [one.picture.file for one in found.outliers if one.kind == kind] == ["train/nut/00.png"]
+    assert finding(found, kind).sentence.startswith("1 image ")
+    assert [one.image.file for one in found.outliers if one.kind == kind] == ["train/nut/00.png"]
 
 
 def test_what_explains_another_oddity_is_told_alone(folder: Path) -> None:
@@ -184,7 +184,7 @@ def test_what_explains_another_oddity_is_told_alone(folder: Path) -> None:
     assert kinds(audit(folder)) == {"dark", "shape"}
 
 
-def test_what_most_pictures_are_is_no_outlier(folder: Path) -> None:
+def test_what_most_images_are_is_no_outlier(folder: Path) -> None:
     for path in folder.rglob("*.png"):
         Image.open(path).point(lambda value: value // 5).save(path)
     found = audit(folder)
@@ -198,7 +198,7 @@ def test_imbalance_and_shares(folder: Path) -> None:
     for number in range(2, 8):
         (folder / "validation" / "bolt" / f"{number:02d}.png").unlink()
     found = audit(folder)
-    assert "nut has 6 times fewer pictures" in finding(found, "imbalance").sentence
+    assert "nut has 6 times fewer images" in finding(found, "imbalance").sentence
     shifted = finding(found, "class_shift").sentence
     assert shifted == (
         "The classes are shared out differently in validation: nut is 14% of train and 80% of "
@@ -206,8 +206,8 @@ def test_imbalance_and_shares(folder: Path) -> None:
     )
 
 
-def test_unusable_pictures_are_told(folder: Path) -> None:
-    (folder / "train/nut/00.png").write_bytes(b"no picture")
+def test_unusable_images_are_told(folder: Path) -> None:
+    (folder / "train/nut/00.png").write_bytes(b"no image")
     told = finding(audit(folder), "unusable")
     assert told.files == ["train/nut/00.png"]
     assert told.severity == "warning"
@@ -224,7 +224,7 @@ def test_a_second_audit_decodes_nothing(folder: Path, tmp_path: Path, monkeypatc
     assert quick_audit(data, cache_dir=tmp_path / "cache") == first
 
 
-def test_pictures_in_memory() -> None:
+def test_images_in_memory() -> None:
     def table(start: int) -> datasets.Dataset:
         buffers = []
         for seed in range(start, start + 30):
@@ -240,7 +240,7 @@ def test_pictures_in_memory() -> None:
 
     source = datasets.DatasetDict({"train": table(0), "validation": table(100), "test": table(29)})
     found = quick_audit(load_data(source, DataConfig(), seed=0))
-    assert finding(found, "identical_across").sentence.startswith("1 picture of test is also in")
+    assert finding(found, "identical_across").sentence.startswith("1 image of test is also in")
 
 
 def test_json_round_trip(folder: Path) -> None:
@@ -251,7 +251,7 @@ def test_json_round_trip(folder: Path) -> None:
 
 def test_units_join_groups_and_copies(folder: Path) -> None:
     shutil.copy(folder / "train/nut/01.png", folder / "test/nut/copy.png")
-    measures = measure_pictures(load_data(folder, DataConfig(), seed=0))
+    measures = measure_images(load_data(folder, DataConfig(), seed=0))
     joined = units(len(measures), find_duplicates(measures))
     files = measures["file"].tolist()
     assert joined[files.index("train/nut/01.png")] == joined[files.index("test/nut/copy.png")]
@@ -261,7 +261,7 @@ def test_units_join_groups_and_copies(folder: Path) -> None:
     assert len(set(units(len(measures), {}, measures["group"]))) == len(measures) - 2
 
 
-def test_large_pictures_are_measured_like_small_ones() -> None:
+def test_large_images_are_measured_like_small_ones() -> None:
     def content(size: tuple[int, int]) -> bytes:
         buffer = io.BytesIO()
         scene(3, (96, 80)).resize(size, Image.Resampling.BICUBIC).save(buffer, format="PNG")

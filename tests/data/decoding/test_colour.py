@@ -11,7 +11,7 @@ from hf_vft.data.decoding import colour
 from hf_vft.data.decoding.colour import to_srgb
 from hf_vft.data.images import decode_image
 from tests.data.deep_images import png
-from tests.data.zoo_pictures import encoded
+from tests.data.zoo_files import encoded
 
 D50 = (0.9642, 1.0, 0.8249)
 

@@ -9,7 +9,7 @@ from PIL import Image
 from hf_vft.data.images import Decoder, decode_image, image_header
 from hf_vft.errors import DataError
 from hf_vft.utils import imports
-from tests.data.zoo_pictures import BLUE, RED, encoded, scene
+from tests.data.zoo_files import BLUE, RED, encoded, scene
 
 HEADER = b"\0\0\0\x18ftypheic" + bytes(40)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from hf_vft.data.images import Decoder, decode_image
 from tests.data.deep_images import pgm, plain_pgm, png, tiff
-from tests.data.zoo_pictures import encoded
+from tests.data.zoo_files import encoded
 
 DEEP = Decoder(bit_depth=12)
 

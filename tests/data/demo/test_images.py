@@ -22,7 +22,7 @@ from hf_vft.data.demo.images import (
     DemoConfig,
     Part,
     generate,
-    take_picture,
+    take_image,
     write_demo_images,
 )
 from hf_vft.data.demo.surfaces import SURFACES, painted_surface
@@ -49,7 +49,7 @@ def test_same_seed_writes_the_same_bytes_whatever_the_number(folder: Path, tmp_p
     assert rows_of(fewer) == rows_of(folder)[:12]
 
 
-def test_another_seed_gives_other_pictures() -> None:
+def test_another_seed_gives_other_images() -> None:
     first, second = (generate(0, DemoConfig(seed=seed)).image for seed in (0, 1))
     assert not np.array_equal(first, second)
 
@@ -64,9 +64,9 @@ def test_labels_are_imbalanced_as_the_priors_say() -> None:
 
 def test_every_defect_and_only_a_defect_has_a_box() -> None:
     for index in range(80):
-        picture = generate(index, DemoConfig(size=64))
-        assert len(picture.boxes) == (picture.label != "ok")
-        for x, y, width, height in picture.boxes:
+        image = generate(index, DemoConfig(size=64))
+        assert len(image.boxes) == (image.label != "ok")
+        for x, y, width, height in image.boxes:
             assert 0 <= x < x + width <= 64
             assert 0 <= y < y + height <= 64
 
@@ -79,8 +79,8 @@ def test_box_is_tight_around_the_changed_pixels(label: str, line: str) -> None:
         part = Part((7, 0, number), line, label, START)
         sound = Part((7, 0, number), line, "ok", START)
         config = DemoConfig(contrast=2.0)
-        with_defect = take_picture(part, "top", config, PERFECT)
-        without = take_picture(sound, "top", config, PERFECT)
+        with_defect = take_image(part, "top", config, PERFECT)
+        without = take_image(sound, "top", config, PERFECT)
         changed = (with_defect.image != without.image).any(axis=-1)
         ((x, y, width, height),) = with_defect.boxes
         outside = changed.copy()
@@ -115,7 +115,7 @@ def test_surfaces_are_textured_at_every_size(kind: str, side: int) -> None:
     assert surface.std(axis=(1, 2)).min() > 0.01
 
 
-def test_pictures_of_a_part_share_what_belongs_to_the_part() -> None:
+def test_images_of_a_part_share_what_belongs_to_the_part() -> None:
     first, second = generate(10), generate(11)
     assert first.label == second.label
     assert first.attributes["part_id"] == second.attributes["part_id"]
@@ -144,7 +144,7 @@ def test_folder_is_read_by_datasets(folder: Path, tmp_path: Path) -> None:
         assert row["objects"] == by_file[name]["objects"]
 
 
-def test_written_picture_shows_what_was_generated(folder: Path) -> None:
+def test_written_image_shows_what_was_generated(folder: Path) -> None:
     with Image.open(folder / "images" / "000005.jpg") as file:
         written = np.asarray(file).astype(int)
     assert np.abs(written - generate(5, DemoConfig(size=48)).image).mean() < 2

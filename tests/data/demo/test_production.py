@@ -38,34 +38,34 @@ def faulty() -> dict[str, list[ProductionImage]]:
     return {name: stream(Fault(name, DAY)) for name in FAULTS}
 
 
-def same_picture(first: ProductionImage, second: ProductionImage) -> bool:
-    return np.array_equal(first.picture.image, second.picture.image)
+def same_image(first: ProductionImage, second: ProductionImage) -> bool:
+    return np.array_equal(first.image.image, second.image.image)
 
 
 def sharpness(shots: list[ProductionImage]) -> float:
-    return float(np.mean([np.abs(np.diff(s.picture.image.astype(int), axis=0)) for s in shots]))
+    return float(np.mean([np.abs(np.diff(s.image.image.astype(int), axis=0)) for s in shots]))
 
 
 def brightness(shots: list[ProductionImage]) -> float:
-    return float(np.mean([s.picture.image for s in shots]))
+    return float(np.mean([s.image.image for s in shots]))
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_nothing_changes_before_the_day(name, normal, faulty) -> None:
     for before, now in zip(normal[: DAY * PER_DAY], faulty[name][: DAY * PER_DAY], strict=True):
-        assert same_picture(before, now)
-        assert before.picture.attributes == now.picture.attributes
-        assert before.picture.label == now.picture.label
+        assert same_image(before, now)
+        assert before.image.attributes == now.image.attributes
+        assert before.image.label == now.image.label
 
 
 @pytest.mark.parametrize("name", ["lighting", "new_camera", "blur"])
 def test_faults_of_the_optics_leave_parts_and_labels_alone(name, normal, faulty) -> None:
     for before, now in zip(normal, faulty[name], strict=True):
-        assert (before.picture.label, before.picture.boxes) == (
-            now.picture.label,
-            now.picture.boxes,
+        assert (before.image.label, before.image.boxes) == (
+            now.image.label,
+            now.image.boxes,
         )
-        assert before.picture.attributes["part_id"] == now.picture.attributes["part_id"]
+        assert before.image.attributes["part_id"] == now.image.attributes["part_id"]
 
 
 def test_lighting_dims_and_blur_softens(normal, faulty) -> None:
@@ -77,57 +77,57 @@ def test_lighting_dims_and_blur_softens(normal, faulty) -> None:
 
 def test_new_camera_replaces_one_of_the_two(normal, faulty) -> None:
     after = faulty["new_camera"][DAY * PER_DAY :]
-    assert {s.picture.attributes["camera"] for s in after} == {"top", "side-2"}
+    assert {s.image.attributes["camera"] for s in after} == {"top", "side-2"}
     for before, now in zip(normal[DAY * PER_DAY :], after, strict=True):
-        assert same_picture(before, now) == (now.picture.attributes["camera"] == "top")
+        assert same_image(before, now) == (now.image.attributes["camera"] == "top")
 
 
 def test_class_prior_changes_labels_only(normal, faulty) -> None:
     after = faulty["class_prior"][DAY * PER_DAY :]
-    sound = Counter(s.picture.label for s in after)["ok"]
-    assert sound < 0.6 * Counter(s.picture.label for s in normal[DAY * PER_DAY :])["ok"]
+    sound = Counter(s.image.label for s in after)["ok"]
+    assert sound < 0.6 * Counter(s.image.label for s in normal[DAY * PER_DAY :])["ok"]
     for before, now in zip(normal[DAY * PER_DAY :], after, strict=True):
-        assert before.picture.attributes == now.picture.attributes
-        assert same_picture(before, now) == (before.picture.label == now.picture.label)
+        assert before.image.attributes == now.image.attributes
+        assert same_image(before, now) == (before.image.label == now.image.label)
 
 
 def test_new_defect_appears_and_the_rest_stays(normal, faulty) -> None:
     after = faulty["new_defect"][DAY * PER_DAY :]
-    assert 0 < sum(s.picture.label == "dent" for s in after) < len(after) / 2
+    assert 0 < sum(s.image.label == "dent" for s in after) < len(after) / 2
     for before, now in zip(normal[DAY * PER_DAY :], after, strict=True):
-        assert same_picture(before, now) == (now.picture.label != "dent")
+        assert same_image(before, now) == (now.image.label != "dent")
 
 
-def test_label_rule_changes_no_picture(normal, faulty) -> None:
+def test_label_rule_changes_no_image(normal, faulty) -> None:
     changed = 0
     for before, now in zip(normal, faulty["label_rule"], strict=True):
-        assert same_picture(before, now)
-        if now.day >= DAY and before.picture.label in ACCEPTED:
-            assert (now.picture.label, now.picture.boxes) == ("ok", ())
+        assert same_image(before, now)
+        if now.day >= DAY and before.image.label in ACCEPTED:
+            assert (now.image.label, now.image.boxes) == ("ok", ())
             changed += 1
         else:
-            assert now.picture.label == before.picture.label
+            assert now.image.label == before.image.label
     assert changed
 
 
-def test_no_training_picture_appears_again(normal) -> None:
+def test_no_training_image_appears_again(normal) -> None:
     training = {generate(index, CONFIG).image.tobytes() for index in range(PER_DAY)}
-    assert not training & {shot.picture.image.tobytes() for shot in normal}
+    assert not training & {shot.image.image.tobytes() for shot in normal}
 
 
 def test_time_runs_through_every_shift_of_every_day(normal) -> None:
-    stamps = [shot.picture.attributes["timestamp"] for shot in normal]
+    stamps = [shot.image.attributes["timestamp"] for shot in normal]
     assert stamps == sorted(stamps)
     for day in range(DAYS):
-        shifts = {s.picture.attributes["shift"] for s in normal if s.day == day}
+        shifts = {s.image.attributes["shift"] for s in normal if s.day == day}
         assert shifts == {"early", "late", "night"}
 
 
-def test_written_stream_has_every_picture_and_the_truth(tmp_path: Path, normal) -> None:
+def test_written_stream_has_every_image_and_the_truth(tmp_path: Path, normal) -> None:
     out = write_production(tmp_path / "log", days=DAYS, per_day=PER_DAY, size=32)
     with (out / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == [shot.picture.label for shot in normal]
+    assert [row["label"] for row in rows] == [shot.image.label for shot in normal]
     assert [int(row["day"]) for row in rows] == [shot.day for shot in normal]
     assert all((out / row["file_name"]).is_file() for row in rows)
     assert len({row["file_name"] for row in rows}) == DAYS * PER_DAY

@@ -149,7 +149,7 @@ TOOLS = [
     }, labels=("a", "b"), what="boxes", tool="Roboflow"),
     Shape("COCO", "a camera that is not there", {
         "camA/{0..5}.jpg": IMAGE, "a.json": coco([f"camB/{n}.jpg" for n in range(6)]),
-    }, error="there is no picture 'camB/0.jpg'"),
+    }, error="there is no image 'camB/0.jpg'"),
     Shape("Pascal VOC", "identifiers with folders", {
         "JPEGImages/v{0..5}.jpg": IMAGE, "Annotations/v{0..5}.xml": voc,
         "ImageSets/Main/trainval.txt": lines(*(f"2012/v{n}" for n in range(4))),

@@ -14,10 +14,10 @@ from PIL import Image
 from hf_vft.data.load import ImageData, load_data
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from tests.data.zoo_sources import picture, table
+from tests.data.zoo_sources import image, table
 
 SIZE = (48, 40)
-# Of each picture: x, y, width, height and class. The sixth shows nothing.
+# Of each image: x, y, width, height and class. The sixth shows nothing.
 OBJECTS = [
     [((4, 6, 20, 10), "cat"), ((30, 20, 12, 16), "dog")],
     [((0, 0, 48, 40), "dog")],
@@ -28,10 +28,10 @@ OBJECTS = [
 ] * 3
 
 
-def write_pictures(folder: Path, names: list[str]) -> None:
+def write_images(folder: Path, names: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for seed, name in enumerate(names):
-        picture(seed).resize(SIZE).save(folder / name)
+        image(seed).resize(SIZE).save(folder / name)
 
 
 def names() -> list[str]:
@@ -39,7 +39,7 @@ def names() -> list[str]:
 
 
 def as_coco(root: Path, *, at: str = "annotations/instances.json", images: str = "images") -> Path:
-    write_pictures(root / images, names())
+    write_images(root / images, names())
     write_json(root / at, coco(range(len(OBJECTS))))
     return root
 
@@ -64,15 +64,15 @@ def write_json(file: Path, content: Any) -> None:
 
 
 def as_coco_splits(root: Path) -> Path:
-    """As Roboflow exports it: a file among the pictures of each split."""
+    """As Roboflow exports it: a file among the images of each split."""
     for split, rows in (("train", range(12)), ("valid", range(12, 15)), ("test", range(15, 18))):
-        write_pictures(root / split, [names()[i] for i in rows])
+        write_images(root / split, [names()[i] for i in rows])
         write_json(root / split / "_annotations.coco.json", coco(rows))
     return root
 
 
 def as_voc(root: Path) -> Path:
-    write_pictures(root / "JPEGImages", names())
+    write_images(root / "JPEGImages", names())
     (root / "Annotations").mkdir()
     for name, objects in zip(names(), OBJECTS, strict=True):
         parts = [
@@ -86,7 +86,7 @@ def as_voc(root: Path) -> Path:
 
 
 def as_yolo(root: Path) -> Path:
-    write_pictures(root / "images", names())
+    write_images(root / "images", names())
     (root / "labels").mkdir()
     (root / "data.yaml").write_text("names: [dog, cat]\n")
     for name, objects in zip(names(), OBJECTS, strict=True):
@@ -101,7 +101,7 @@ def as_yolo(root: Path) -> Path:
 
 
 def as_metadata(root: Path) -> Path:
-    write_pictures(root, names())
+    write_images(root, names())
     rows = [
         {
             "file_name": name,
@@ -126,7 +126,7 @@ def as_dataset(root: Path) -> datasets.Dataset:
         {"bbox": [list(b) for b, _ in o], "category": [["dog", "cat"].index(c) for _, c in o]}
         for o in OBJECTS
     ]
-    images = [picture(seed).resize(SIZE) for seed in range(len(OBJECTS))]
+    images = [image(seed).resize(SIZE) for seed in range(len(OBJECTS))]
     return datasets.Dataset.from_dict({"image": images, "objects": objects}, features=features)
 
 
@@ -142,7 +142,7 @@ WAYS: dict[str, Callable[[Path], Any]] = {
 
 
 def found(data: ImageData) -> list[list[tuple[tuple[float, ...], str]]]:
-    """Boxes and classes of each picture, in the order in which they were made."""
+    """Boxes and classes of each image, in the order in which they were made."""
     rows = [row for split in data.splits.values() for row in split]
     objects = []
     for row in sorted(rows, key=lambda row: Path(row["file"]).name):
@@ -162,7 +162,7 @@ def test_every_format_is_recognised_and_read_alike(way: str, tmp_path: Path) -> 
     assert set(data.labels) == {"dog", "cat"}
     expected = [[(tuple(map(float, box)), name) for box, name in o] for o in OBJECTS]
     assert found(data) == expected
-    assert any("Without objects, and used as such: 3 pictures" in note for note in data.notes)
+    assert any("Without objects, and used as such: 3 images" in note for note in data.notes)
 
 
 def test_classes_keep_the_order_of_their_ids(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_boxes_are_only_taken_where_no_class_is_named_or_where_they_are_asked_fo
 
 
 BAD: dict[str, tuple[list[float], str]] = {
-    "over the edge": ([40, 30, 20, 20], "reach over the edge of their picture"),
-    "outside": ([60, 60, 5, 5], "lie outside of their picture"),
+    "over the edge": ([40, 30, 20, 20], "reach over the edge of their image"),
+    "outside": ([60, 60, 5, 5], "lie outside of their image"),
     "of no area": ([5, 5, 0, 4], "have no area"),
     "in the wrong order": ([20, 20, -10, -5], "had their corners in the wrong order"),
     "not a number": ([5, 5, float("nan"), 4], "hold numbers that are none"),
@@ -246,10 +246,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"annotations": [{"id": 1, "image_id": 0, "category_id": 3, "bbox": ["x", 1, 2, 2]}]},
         "annotation 1 has no bbox of four numbers",
     ),
-    "no picture": ({"images": [{"id": 0, "file_name": "gone.png"}]}, "no picture 'gone.png'"),
+    "no image": ({"images": [{"id": 0, "file_name": "gone.png"}]}, "no image 'gone.png'"),
     "a path outside": (
         {"images": [{"id": 0, "file_name": "../../etc/passwd"}]},
-        r"no picture '\.\./\.\./etc/passwd'",
+        r"no image '\.\./\.\./etc/passwd'",
     ),
     "named twice": (
         {"images": [{"id": i, "file_name": "000.png"} for i in range(2)]},
@@ -304,8 +304,8 @@ def test_crowds_are_left_out_and_counted(tmp_path: Path) -> None:
     assert len(found(data)[0]) == 1
 
 
-def test_boxes_belong_to_the_picture_as_it_is_seen(tmp_path: Path) -> None:
-    """EXIF says that the picture lies on its side: it is turned, and so is its size."""
+def test_boxes_belong_to_the_image_as_it_is_seen(tmp_path: Path) -> None:
+    """EXIF says that the image lies on its side: it is turned, and so is its size."""
     root = as_coco(tmp_path)
     image = Image.open(root / "images" / "001.png").convert("RGB").resize((40, 48))
     exif = Image.Exif()

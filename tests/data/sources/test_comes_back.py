@@ -68,7 +68,7 @@ def as_split_names(root: Path, data: Data) -> Path:
 
 
 def as_csv(root: Path, data: Data) -> Path:
-    images(root, data, lambda item: "pictures")
+    images(root, data, lambda item: "images")
     rows = [f'{item.name},"{item.classes[0]}",{item.split}' for item in data]
     write(root / "labels.csv", "\n".join(["file_name,label,split", *rows]))
     return root

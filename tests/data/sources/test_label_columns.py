@@ -12,7 +12,7 @@ import pytest
 from hf_vft.data.load import ImageData, load_data, load_labelled
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from tests.data.zoo_sources import in_memory, picture
+from tests.data.zoo_sources import image, in_memory
 
 TAGS = [["a"], ["a", "b"], [], ["b"], ["c", "a"], ["c"]] * 4
 MARKS = [[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1], [0, 0, 1]] * 4
@@ -58,7 +58,7 @@ def test_a_list_of_class_labels_keeps_their_order() -> None:
     source = in_memory(labels=ids).cast_column("labels", names)
     data = load_data(source, DataConfig(), seed=0)
     assert data.labels == ["c", "b", "a"]
-    assert any("without pictures" in note for note in data.notes)
+    assert any("without images" in note for note in data.notes)
 
 
 def test_splits_keep_the_share_of_every_label_and_combination() -> None:
@@ -104,6 +104,6 @@ def test_one_label_does_not_fit_a_task_of_several(tmp_path: Path) -> None:
         for i in range(6):
             file = tmp_path / name / f"{i}.png"
             file.parent.mkdir(exist_ok=True)
-            picture(10 * i + ord(name)).save(file)
-    with pytest.raises(DataError, match="every picture has one label, which does not fit"):
+            image(10 * i + ord(name)).save(file)
+    with pytest.raises(DataError, match="every image has one label, which does not fit"):
         load_data(tmp_path, DataConfig(), seed=0, kind="boxes")

@@ -1,4 +1,4 @@
-"""Boxes stay on what they mark, whatever is done to the picture."""
+"""Boxes stay on what they mark, whatever is done to the image."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from hf_vft.data.transforms.boxes import (
 )
 from hf_vft.data.transforms.images import STRENGTHS, RandomAreaCrop, RandomTurn
 from hf_vft.recipe.schema import AugmentConfig
-from tests.pictures import processor
+from tests.made_images import processor
 
 GREY, COLOURS = (120, 120, 120), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
 def painted(boxes: list[tuple[int, int, int, int]], size: tuple[int, int]) -> Marked:
-    """A picture in which every box is a rectangle of its own colour."""
+    """An image in which every box is a rectangle of its own colour."""
     image = Image.new("RGB", size, GREY)
     for colour, (x, y, w, h) in zip(COLOURS, boxes, strict=False):
         image.paste(colour, (x, y, x + w, y + h))
@@ -85,7 +85,7 @@ def test_boxes_go_where_their_pixels_go(
         assert area <= 0.31 * float(marked.boxes[0, 2] * marked.boxes[0, 3]) + width + height
 
 
-# So far from the edges that all of a turned box stays in the picture: of one that is cut, the
+# So far from the edges that all of a turned box stays in the image: of one that is cut, the
 # corners outside still count, and its box is wider than what is left to see.
 middle = st.tuples(
     st.floats(0.3, 0.4), st.floats(0.3, 0.4), st.floats(0.2, 0.3), st.floats(0.2, 0.3)
@@ -125,7 +125,7 @@ def test_shares_of_the_sides_and_padding() -> None:
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
-def test_training_pictures_keep_valid_boxes(strength: str) -> None:
+def test_training_images_keep_valid_boxes(strength: str) -> None:
     transform = train_box_transform(processor(), AugmentConfig(**STRENGTHS[strength]))
     marked = painted([(10, 10, 30, 20), (50, 40, 20, 30)], (120, 90))
     label = {"bbox": marked.boxes.tolist(), "category": [4, 2], "size": [120, 90]}

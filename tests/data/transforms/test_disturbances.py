@@ -12,7 +12,7 @@ from PIL import Image
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.transforms.disturbances import DISTURBANCES, SEVERITIES, Disturbance
 from hf_vft.data.transforms.images import eval_transform
-from tests.pictures import picture_rows, processor
+from tests.made_images import image_rows, processor
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def distance(one: Image.Image, other: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_each_severity_takes_the_picture_further_away(name: str, image: Image.Image) -> None:
+def test_each_severity_takes_the_image_further_away(name: str, image: Image.Image) -> None:
     changed = [
         DISTURBANCES[name].applied(image, place, side=224) for place in range(len(SEVERITIES))
     ]
@@ -36,19 +36,19 @@ def test_each_severity_takes_the_picture_further_away(name: str, image: Image.Im
     assert 0.4 < away[0] < away[1] < away[2]
 
 
-def test_blur_grows_with_the_picture(image: Image.Image) -> None:
+def test_blur_grows_with_the_image(image: Image.Image) -> None:
     blur = DISTURBANCES["blur"]
     large = image.resize((640, 480), Image.Resampling.BICUBIC)
     reduced = blur.applied(large, 1, side=1000).resize(image.size, Image.Resampling.BOX)
     assert distance(reduced, blur.applied(image, 1, side=1000)) < 2.0
 
 
-def test_a_large_picture_is_reduced_to_the_input_first(image: Image.Image) -> None:
+def test_a_large_image_is_reduced_to_the_input_first(image: Image.Image) -> None:
     assert DISTURBANCES["noise"].applied(image, 0, side=60).size == (80, 60)
 
 
 @pytest.mark.parametrize("name", DISTURBANCES)
-def test_tiny_pictures_can_be_disturbed(name: str) -> None:
+def test_tiny_images_can_be_disturbed(name: str) -> None:
     tiny = Image.new("RGB", (2, 3), (90, 120, 40))
     assert DISTURBANCES[name].applied(tiny, 2, side=224).size == (2, 3)
 
@@ -68,7 +68,7 @@ def test_a_dataset_draws_the_same_noise_each_time() -> None:
     noise: Disturbance = DISTURBANCES["noise"]
 
     def data(**options: object) -> VisionDataset:
-        return VisionDataset(picture_rows(3), eval_transform(processor()), seed=4, **options)
+        return VisionDataset(image_rows(3), eval_transform(processor()), seed=4, **options)
 
     noisy = data(disturb=partial(noise.applied, severity=2, side=32))
     first = noisy[1]["pixel_values"]

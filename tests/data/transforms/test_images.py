@@ -24,13 +24,13 @@ from hf_vft.data.transforms.images import (
 from hf_vft.inference.predictor import Predictor
 from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.run import RunDirectory
-from tests.pictures import encoded, picture, processor
+from tests.made_images import encoded, made_image, processor
 
 NONE = STRENGTHS["none"]
 
 
 def rgba() -> bytes:
-    image = picture(1).convert("RGBA")
+    image = made_image(1).convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     return encoded(image)
 
@@ -43,17 +43,17 @@ def sixteen_bits() -> bytes:
 def turned() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(picture(2, (64, 32)), "JPEG", exif=exif, quality=95)
+    return encoded(made_image(2, (64, 32)), "JPEG", exif=exif, quality=95)
 
 
 ODD = {
-    "rgb": lambda: encoded(picture(0)),
-    "grey": lambda: encoded(picture(0).convert("L")),
-    "palette": lambda: encoded(picture(0).convert("P")),
+    "rgb": lambda: encoded(made_image(0)),
+    "grey": lambda: encoded(made_image(0).convert("L")),
+    "palette": lambda: encoded(made_image(0).convert("P")),
     "rgba": rgba,
     "16 bits": sixteen_bits,
     "turned": turned,
-    "cmyk": lambda: encoded(picture(0).convert("CMYK"), "JPEG"),
+    "cmyk": lambda: encoded(made_image(0).convert("CMYK"), "JPEG"),
 }
 
 
@@ -83,7 +83,7 @@ def test_validation_serving_and_plain_transformers_see_the_same(kind: str, fitte
 def test_without_changes_training_sees_what_validation_sees() -> None:
     process = processor()
     still = train_transform(process, AugmentConfig(**{"strength": "none", **NONE}))
-    image = decode_image(encoded(picture(3)))
+    image = decode_image(encoded(made_image(3)))
     assert torch.equal(still(image), eval_transform(process)(image))
 
 
@@ -103,7 +103,7 @@ CHANGES = {
 def test_each_change_is_made(name: str) -> None:
     process = processor()
     config = AugmentConfig(**{"strength": "none", **NONE, name: CHANGES[name]})
-    image = decode_image(encoded(picture(4)))
+    image = decode_image(encoded(made_image(4)))
     plain = eval_transform(process)(image)
     torch.manual_seed(2)
     seen = [train_transform(process, config)(image) for _ in range(3)]
@@ -136,7 +136,7 @@ def test_a_crop_keeps_at_least_its_share() -> None:
 def test_every_strength_works_on_every_shape(strength: str) -> None:
     transform = train_transform(processor(), AugmentConfig(**{**STRENGTHS[strength]}))
     for size in ((1, 1), (3, 200), (200, 3), (400, 300)):
-        pixels = transform(decode_image(encoded(picture(0, size))))
+        pixels = transform(decode_image(encoded(made_image(0, size))))
         assert pixels.shape == (3, 32, 32)
         assert pixels.isfinite().all()
 

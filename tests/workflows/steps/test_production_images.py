@@ -1,4 +1,4 @@
-"""Labelled pictures of production: which are found, and that none is met twice."""
+"""Labelled images of production: which are found, and that none is met twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hf_vft.workflows.steps.production_images import divide_recent, read_recent
 START = datetime(2026, 5, 1, tzinfo=UTC)
 
 
-def picture(seed: int) -> Image.Image:
+def image(seed: int) -> Image.Image:
     """Blotches that no other seed has."""
     cells = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize((36, 36), Image.Resampling.BICUBIC)
@@ -33,14 +33,14 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> ImageData:
     for number in range(24):
         file = root / ("ok" if number % 2 else "dent") / f"{number}.png"
         file.parent.mkdir(exist_ok=True)
-        picture(number).save(file)
+        image(number).save(file)
     return load_data(root, DataConfig(), seed=0)
 
 
 def rows(folder: Path, n: int = 60, **columns: Any) -> pd.DataFrame:
     folder.mkdir(exist_ok=True)
     for number in range(n):
-        picture(1000 + number).save(folder / f"{number}.png")
+        image(1000 + number).save(folder / f"{number}.png")
     return pd.DataFrame(
         {
             "request_id": [f"r{number}" for number in range(n)],
@@ -65,11 +65,11 @@ def test_the_newest_labels_test_and_no_others(old: ImageData, tmp_path: Path) ->
     assert recent.notes == []
 
 
-def test_pictures_that_look_the_same_or_show_one_part_stay_on_one_side(
+def test_images_that_look_the_same_or_show_one_part_stay_on_one_side(
     old: ImageData, tmp_path: Path
 ) -> None:
     frame = rows(tmp_path / "new", part=[f"part-{number}" for number in range(60)])
-    # The first picture again, squeezed harder, as the newest; and one part over time.
+    # The first image again, squeezed harder, as the newest; and one part over time.
     Image.open(frame["path"][0]).save(tmp_path / "again.jpg", quality=60)
     frame.loc[59, "path"] = str(tmp_path / "again.jpg")
     frame.loc[[5, 58], "part"] = "part-shared"
@@ -80,11 +80,11 @@ def test_pictures_that_look_the_same_or_show_one_part_stay_on_one_side(
 
 def test_what_was_there_at_training_is_left_out(old: ImageData, tmp_path: Path) -> None:
     frame = rows(tmp_path / "new")
-    picture(3).save(tmp_path / "known.jpg", quality=70)
+    image(3).save(tmp_path / "known.jpg", quality=70)
     frame.loc[[10, 50], "path"] = str(tmp_path / "known.jpg")
     recent = divided(frame, old)
     assert {"r10", "r50"}.isdisjoint(recent.frame["request_id"])
-    assert recent.notes == ["2 labelled pictures left out: nearly the same were there at training."]
+    assert recent.notes == ["2 labelled images left out: nearly the same were there at training."]
 
 
 def test_groups_that_the_champion_is_tested_on_are_not_learned_from(
@@ -103,14 +103,14 @@ def test_groups_that_the_champion_is_tested_on_are_not_learned_from(
     assert splits["r6"] in ("train", "validation")
 
 
-def test_a_new_class_needs_enough_pictures_to_learn_from(old: ImageData, tmp_path: Path) -> None:
+def test_a_new_class_needs_enough_images_to_learn_from(old: ImageData, tmp_path: Path) -> None:
     frame = rows(tmp_path / "new")
     frame.loc[frame.index[:40:3], "label"] = "hole"
     frame.loc[[1, 50], "label"] = "rust"
     recent = divided(frame, old)
     assert recent.new_classes == ["hole"]
     assert recent.notes == [
-        "New classes left out, with fewer than 10 pictures to learn from: 'rust' (1); label more "
+        "New classes left out, with fewer than 10 images to learn from: 'rust' (1); label more "
         "of them."
     ]
     assert "rust" not in set(recent.frame["label"])
@@ -138,32 +138,32 @@ def log_of_three(folder: Path) -> ProductionLog:
     return log
 
 
-def test_pictures_are_those_that_the_log_kept(tmp_path: Path) -> None:
+def test_images_are_those_that_the_log_kept(tmp_path: Path) -> None:
     log = log_of_three(tmp_path / "log")
-    with pytest.raises(LogError, match="3 labels, but no picture"):
+    with pytest.raises(LogError, match="3 labels, but no image"):
         read_recent(log)
     with log.writer() as writer:
-        writer.keep_image("r1", b"picture", "png")
+        writer.keep_image("r1", b"image", "png")
     frame, notes = read_recent(log)
     assert frame[["request_id", "label", "camera"]].to_numpy().tolist() == [["r1", "ok", "top"]]
-    assert Path(frame["path"][0]).read_bytes() == b"picture"
-    assert notes == ["2 labelled pictures not found, left out."]
+    assert Path(frame["path"][0]).read_bytes() == b"image"
+    assert notes == ["2 labelled images not found, left out."]
 
 
-def test_pictures_are_found_by_name_or_table_and_never_outside_of_the_folder(
+def test_images_are_found_by_name_or_table_and_never_outside_of_the_folder(
     tmp_path: Path,
 ) -> None:
     log = log_of_three(tmp_path / "log")
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     (folder / "day").mkdir(parents=True)
     for file in (folder / "day" / "0.png", folder / "third.png", tmp_path / "secret.png"):
-        picture(0).save(file)
+        image(0).save(file)
     (folder / "metadata.csv").write_text("request_id,file_name\nr2,third.png\n")
-    frame, _ = read_recent(log, pictures=folder)
+    frame, _ = read_recent(log, images=folder)
     assert [Path(path).name for path in frame["path"]] == ["0.png", "third.png"]
 
 
-def test_labels_without_a_picture_in_time_are_an_error(tmp_path: Path) -> None:
+def test_labels_without_a_image_in_time_are_an_error(tmp_path: Path) -> None:
     log = log_of_three(tmp_path / "log")
     with pytest.raises(LogError, match="no labels yet"):
         read_recent(log, since=START + timedelta(days=1))

@@ -10,7 +10,7 @@ from PIL import Image
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.progress import Silent
-from hf_vft.workflows.steps.read_images import read_labelled, read_pictures
+from hf_vft.workflows.steps.read_images import read_images, read_labelled
 
 
 class Said(Silent):
@@ -39,14 +39,14 @@ def folder(root: Path, images: dict[str, int]) -> Path:
     ("images", "error"),
     [
         ({"train/cat": 4, "test/cat": 2, "test/dog": 3}, "'dog' is in train"),
-        ({"cat": 4, "dog": 1}, "Only one picture of 'dog'"),
+        ({"cat": 4, "dog": 1}, "Only one image of 'dog'"),
     ],
 )
 def test_before_an_error(images: dict[str, int], error: str, tmp_path: Path) -> None:
     display = Said()
     config = DataConfig(path=str(folder(tmp_path, images)))
     with pytest.raises(DataError, match=error):
-        read_pictures(config, seed=0, kind=None, display=display)
+        read_images(config, seed=0, kind=None, display=display)
     assert display.lines[0].startswith("Read as class folders: 2 classes (cat, dog)")
     assert any("Folder notes is empty" in line for line in display.lines)
 
@@ -63,6 +63,6 @@ def test_classes_that_a_model_does_not_know(tmp_path: Path) -> None:
 def test_nothing_is_said_twice(tmp_path: Path) -> None:
     display = Said()
     config = DataConfig(path=str(folder(tmp_path, {"cat": 6, "dog": 6})))
-    read_pictures(config, seed=0, kind=None, display=display)
+    read_images(config, seed=0, kind=None, display=display)
     assert len(display.lines) == len(set(display.lines))
-    assert any("Cut from all pictures" in line for line in display.lines)
+    assert any("Cut from all images" in line for line in display.lines)

@@ -1,4 +1,4 @@
-"""Stress tests of a run: the model answers disturbed pictures anew, and the truth is known."""
+"""Stress tests of a run: the model answers disturbed images anew, and the truth is known."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from hf_vft.workflows.steps import stress_tests as stress
 
 
 def test_each_kind_and_strength_is_measured_and_the_same_again(
-    fitted: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: Path, images: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = RunDirectory.open(fitted)
     predictor, reference = Predictor(run), Reference.load(run)
-    files = [pictures / name for name in reference.sample.frame["file"]]
+    files = [images / name for name in reference.sample.frame["file"]]
 
-    def picture(row: int) -> dict[str, object]:
+    def image(row: int) -> dict[str, object]:
         return {"bytes": files[row].read_bytes(), "path": None}
 
-    assert stress.stress_tests(predictor, reference, picture, Silent()) == []  # too few
+    assert stress.stress_tests(predictor, reference, image, Silent()) == []  # too few
     monkeypatch.setattr(stress, "LEAST_ROWS", 10)
     monkeypatch.setattr("hf_vft.monitoring.drift.LEAST_ROWS", 10)
     few = ("noise", "darker")
     monkeypatch.setattr(stress, "DISTURBANCES", {name: DISTURBANCES[name] for name in few})
-    found = stress.stress_tests(predictor, reference, picture, Silent())
+    found = stress.stress_tests(predictor, reference, image, Silent())
     assert [(one.kind, one.severity) for one in found] == [
         (kind, severity) for kind in few for severity in ("mild", "clear")
     ]
     assert all(one.rows == len(files) // 2 for one in found)
     assert all(0 <= one.shift < 1.5 and abs(one.measured) <= 1 for one in found)
-    assert found == stress.stress_tests(predictor, reference, picture, Silent())
+    assert found == stress.stress_tests(predictor, reference, image, Silent())
 
 
 def test_what_is_disturbed_is_no_part_of_what_it_is_compared_with(fitted: Path) -> None:

@@ -75,7 +75,7 @@ def drawn_table(
     unused = len(listing.images) - len(marked)
     notes = shapes.notes() if boxes else []
     if unused:
-        notes.append(f"Not used, because no annotation names them: {counted(unused, 'picture')}.")
+        notes.append(f"Not used, because no annotation names them: {counted(unused, 'image')}.")
     divided = any(one.split for one in marked)
     reading = Reading(
         title,

@@ -1,4 +1,4 @@
-"""Small labelled pictures as rows of a dataset, and the processor that suits the tiny models."""
+"""Small labelled images as rows of a dataset, and the processor that suits the tiny models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers import ViTImageProcessor
 from tests.models.tiny import SIZE
 
 
-def picture(index: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
+def made_image(index: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
     """Noise over a colour that says the class, index modulo 3."""
     rng = np.random.default_rng(index)
     noise = rng.integers(0, 100, (size[1], size[0], 3), dtype=np.uint8)
@@ -22,16 +22,16 @@ def picture(index: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """The picture as a file."""
+    """The image as a file."""
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def picture_rows(count: int) -> datasets.Dataset:
-    """A split as the loaders give it: pictures not decoded, and labels 0 to 2."""
+def image_rows(count: int) -> datasets.Dataset:
+    """A split as the loaders give it: images not decoded, and labels 0 to 2."""
     rows = {
-        "image": [{"bytes": encoded(picture(i)), "path": None} for i in range(count)],
+        "image": [{"bytes": encoded(made_image(i)), "path": None} for i in range(count)],
         "label": [i % 3 for i in range(count)],
     }
     kinds = {"image": datasets.Image(decode=False), "label": datasets.ClassLabel(num_classes=3)}

@@ -1,4 +1,4 @@
-"""Odd and broken picture files, each with what must become of it."""
+"""Odd and broken image files, each with what must become of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE = (24, 16)
 
 
 @dataclass(frozen=True)
-class Picture:
+class OddFile:
     """A file of the zoo.
 
     Attributes:
@@ -160,52 +160,52 @@ LIGHT, DARK = (200, 200, 200), (40, 40, 40)
 NOT_AN_IMAGE = "not an image that Pillow can read"
 
 CONVERTED = [
-    Picture("JPEG, CMYK", "a.jpg", saved(scene().convert("CMYK"), quality=95)),
-    Picture("PNG, 16-bit grey", "a.png", deep_grey("uint16"), LIGHT, DARK),
-    Picture("PPM, 16 bits per colour", "a.ppm", deep_colour),
-    Picture("TIFF, 32-bit integers", "a.tif", deep_grey("int32"), LIGHT, DARK),
-    Picture("TIFF, floating point 0..1", "a.tif", floats(0.8, 0.2), (204,) * 3, (51,) * 3),
-    Picture("PNG, palette", "a.png", saved(scene().convert("P", palette=Image.Palette.ADAPTIVE))),
-    Picture("PNG, palette with a transparent colour", "a.png", palette_with_hole, RED, WHITE),
-    Picture("PNG, RGBA", "a.png", saved(see_through("RGBA")), RED, WHITE),
-    Picture("PNG, grey with alpha", "a.png", saved(see_through("LA")), (88,) * 3, WHITE),
-    Picture("PNG, grey with a transparent value", "a.png", grey_with_hole, LIGHT, WHITE),
-    Picture("GIF, transparent", "a.gif", palette_with_hole, RED, WHITE),
-    Picture("PNG, 1-bit", "a.png", saved(halves(255, 0, "uint8").convert("1")), WHITE, (0, 0, 0)),
-    Picture("JPEG, greyscale", "a.jpg", saved(halves(200, 40, "uint8")), LIGHT, DARK),
-    Picture("JPEG, turned by EXIF", "a.jpg", rotated),
-    Picture("JPEG, broken EXIF", "a.jpg", broken_exif),
-    Picture("PNG, colour profile", "a.png", with_profile),
-    Picture("GIF, animated", "a.gif", animated("GIF")),
-    Picture("WebP, animated", "a.webp", animated("WEBP")),
-    Picture("PNG, animated", "a.png", animated("PNG")),
-    Picture("TIFF, several pages", "a.tif", pages),
-    Picture("PNG named .jpg", "a.jpg", content(encoded(scene(), "PNG"))),
-    Picture("JPEG without an ending", "a", content(encoded(scene(), "JPEG", quality=95))),
-    Picture("1 × 1 pixel", "a.png", saved(Image.new("RGB", (1, 1), RED)), RED, RED, (1, 1)),
-    Picture("3000 × 1 pixels", "a.png", saved(scene((3000, 1))), size=(3000, 1)),
-    Picture("name with spaces, accents and HTML", "é <b>ü&#39; 猫.png", saved(scene())),
+    OddFile("JPEG, CMYK", "a.jpg", saved(scene().convert("CMYK"), quality=95)),
+    OddFile("PNG, 16-bit grey", "a.png", deep_grey("uint16"), LIGHT, DARK),
+    OddFile("PPM, 16 bits per colour", "a.ppm", deep_colour),
+    OddFile("TIFF, 32-bit integers", "a.tif", deep_grey("int32"), LIGHT, DARK),
+    OddFile("TIFF, floating point 0..1", "a.tif", floats(0.8, 0.2), (204,) * 3, (51,) * 3),
+    OddFile("PNG, palette", "a.png", saved(scene().convert("P", palette=Image.Palette.ADAPTIVE))),
+    OddFile("PNG, palette with a transparent colour", "a.png", palette_with_hole, RED, WHITE),
+    OddFile("PNG, RGBA", "a.png", saved(see_through("RGBA")), RED, WHITE),
+    OddFile("PNG, grey with alpha", "a.png", saved(see_through("LA")), (88,) * 3, WHITE),
+    OddFile("PNG, grey with a transparent value", "a.png", grey_with_hole, LIGHT, WHITE),
+    OddFile("GIF, transparent", "a.gif", palette_with_hole, RED, WHITE),
+    OddFile("PNG, 1-bit", "a.png", saved(halves(255, 0, "uint8").convert("1")), WHITE, (0, 0, 0)),
+    OddFile("JPEG, greyscale", "a.jpg", saved(halves(200, 40, "uint8")), LIGHT, DARK),
+    OddFile("JPEG, turned by EXIF", "a.jpg", rotated),
+    OddFile("JPEG, broken EXIF", "a.jpg", broken_exif),
+    OddFile("PNG, colour profile", "a.png", with_profile),
+    OddFile("GIF, animated", "a.gif", animated("GIF")),
+    OddFile("WebP, animated", "a.webp", animated("WEBP")),
+    OddFile("PNG, animated", "a.png", animated("PNG")),
+    OddFile("TIFF, several pages", "a.tif", pages),
+    OddFile("PNG named .jpg", "a.jpg", content(encoded(scene(), "PNG"))),
+    OddFile("JPEG without an ending", "a", content(encoded(scene(), "JPEG", quality=95))),
+    OddFile("1 × 1 pixel", "a.png", saved(Image.new("RGB", (1, 1), RED)), RED, RED, (1, 1)),
+    OddFile("3000 × 1 pixels", "a.png", saved(scene((3000, 1))), size=(3000, 1)),
+    OddFile("name with spaces, accents and HTML", "é <b>ü&#39; 猫.png", saved(scene())),
 ]  # fmt: skip
 
 REJECTED = [
-    Picture("JPEG, truncated", "a.jpg", content(noise("JPEG")[:900]), reason="truncated"),
-    Picture("PNG, truncated", "a.png", content(noise("PNG")[:900]), reason="truncated"),
-    Picture("PNG, damaged", "a.png", content(damaged(noise("PNG"))), reason="damaged"),
-    Picture("GIF, truncated", "a.gif", content(noise("GIF")[:900]), reason="truncated"),
-    Picture("WebP, truncated", "a.webp", content(noise("WEBP")[:900]), reason="damaged"),
-    Picture("TIFF, truncated", "a.tif", content(noise("TIFF")[:900]), reason="truncated"),
-    Picture("only the first bytes", "a.png", content(noise("PNG")[:12]), reason=NOT_AN_IMAGE),
-    Picture("0 bytes", "a.jpg", content(b""), reason="the file is empty"),
-    Picture("text named .jpg", "a.jpg", content(b"hello\n" * 50), reason=NOT_AN_IMAGE),
-    Picture("PDF named .jpg", "a.jpg", content(b"%PDF-1.7\n" + b"x" * 99), reason="(a PDF)"),
-    Picture("web page named .jpg", "a.jpg", content(b"<!DOCTYPE html><p>404"), reason="a web page"),
-    Picture("SVG", "a.svg", content(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), reason="SVG"),
-    Picture("HEIC", "a.heic", content(b"\0\0\0\x18ftypheic" + bytes(40)), reason="HEIC"),
-    Picture("EPS", "a.eps", content(encoded(scene(), "EPS")), reason=NOT_AN_IMAGE),
-    Picture("PNG bomb, 60000 × 60000", "a.png", bomb(60000), reason="too many"),
-    Picture("PNG bomb, 12000 × 12000", "a.png", bomb(12000), reason="too many"),
-    Picture("floating point over 1", "a.tif", floats(240, 3), reason="3 to 240"),
-    Picture("floating point, NaN", "a.tif", floats(float("nan"), 0), reason="nan"),
-    Picture("32-bit integers over 65535", "a.tif", saved(halves(7e4, 3, "int32")), reason="70000"),
-    Picture("link to a missing file", "a.jpg", dangling_link, reason="a link to"),
+    OddFile("JPEG, truncated", "a.jpg", content(noise("JPEG")[:900]), reason="truncated"),
+    OddFile("PNG, truncated", "a.png", content(noise("PNG")[:900]), reason="truncated"),
+    OddFile("PNG, damaged", "a.png", content(damaged(noise("PNG"))), reason="damaged"),
+    OddFile("GIF, truncated", "a.gif", content(noise("GIF")[:900]), reason="truncated"),
+    OddFile("WebP, truncated", "a.webp", content(noise("WEBP")[:900]), reason="damaged"),
+    OddFile("TIFF, truncated", "a.tif", content(noise("TIFF")[:900]), reason="truncated"),
+    OddFile("only the first bytes", "a.png", content(noise("PNG")[:12]), reason=NOT_AN_IMAGE),
+    OddFile("0 bytes", "a.jpg", content(b""), reason="the file is empty"),
+    OddFile("text named .jpg", "a.jpg", content(b"hello\n" * 50), reason=NOT_AN_IMAGE),
+    OddFile("PDF named .jpg", "a.jpg", content(b"%PDF-1.7\n" + b"x" * 99), reason="(a PDF)"),
+    OddFile("web page named .jpg", "a.jpg", content(b"<!DOCTYPE html><p>404"), reason="a web page"),
+    OddFile("SVG", "a.svg", content(b'<svg xmlns="http://www.w3.org/2000/svg"/>'), reason="SVG"),
+    OddFile("HEIC", "a.heic", content(b"\0\0\0\x18ftypheic" + bytes(40)), reason="HEIC"),
+    OddFile("EPS", "a.eps", content(encoded(scene(), "EPS")), reason=NOT_AN_IMAGE),
+    OddFile("PNG bomb, 60000 × 60000", "a.png", bomb(60000), reason="too many"),
+    OddFile("PNG bomb, 12000 × 12000", "a.png", bomb(12000), reason="too many"),
+    OddFile("floating point over 1", "a.tif", floats(240, 3), reason="3 to 240"),
+    OddFile("floating point, NaN", "a.tif", floats(float("nan"), 0), reason="nan"),
+    OddFile("32-bit integers over 65535", "a.tif", saved(halves(7e4, 3, "int32")), reason="70000"),
+    OddFile("link to a missing file", "a.jpg", dangling_link, reason="a link to"),
 ]  # fmt: skip
