@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hf_vft.automl.prepare import Prepared, Workplace, prepare
+from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.search import Keep, Search
 from hf_vft.automl.time_budget import Clock
 from hf_vft.errors import ModelError, RecipeError
-from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.leaderboard import LeaderboardRow
 from hf_vft.models.load import LoadedModel
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.recipe.search import SearchConfig
@@ -35,12 +35,12 @@ class Trained:
     tuning: FineTuning
     tuned: FineTuned
     choices: list[Choice]
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LeaderboardRow] = field(default_factory=list)
 
 
 def choose_and_train(
     recipe: Recipe,
-    place: Workplace,
+    place: RunContext,
     *,
     started: float,
     keep: Keep = lambda *_: None,
@@ -98,6 +98,6 @@ def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
     return run_on_ray
 
 
-def _train(prepared: Prepared, choices: list[Choice], rows: list[Row]) -> Trained:
+def _train(prepared: Prepared, choices: list[Choice], rows: list[LeaderboardRow]) -> Trained:
     tuned = prepared.tuning.run()
     return Trained(prepared.recipe, prepared.loaded, prepared.tuning, tuned, choices, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hf_vft.automl.prepare import Workplace
+from hf_vft.automl.prepare import RunContext
 from hf_vft.automl.ranking import BACKWARD, Candidate
 from hf_vft.training.processes import from_main
 
@@ -17,7 +17,7 @@ class Pace:
         place: Has the images.
     """
 
-    def __init__(self, place: Workplace) -> None:
+    def __init__(self, place: RunContext) -> None:
         splits = place.data.splits
         self._passes = BACKWARD * len(splits["train"]) + len(splits["validation"])
         self._factor = 1.0

@@ -14,7 +14,7 @@ from hf_vft.automl.prepare import Prepared
 from hf_vft.automl.soup import State, greedy_soup
 from hf_vft.automl.time_budget import Clock
 from hf_vft.automl.trial_callbacks import reached
-from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.leaderboard import LeaderboardRow
 from hf_vft.evaluation.results import Estimate
 from hf_vft.recipe.schema import StageConfig, load_recipe
 from hf_vft.training.finetune import FineTuned
@@ -63,7 +63,7 @@ def average(
     others: Sequence[tuple[str, Path]],
     score: Callable[[], float],
     clock: Clock,
-) -> tuple[Row | None, str]:
+) -> tuple[LeaderboardRow | None, str]:
     """Leave the winner with the greedy soup of its weights and those of others, if it is better.
 
     Args:
@@ -96,7 +96,7 @@ def average(
     if not soup.tasted:
         return None, ""
     better = len(soup.names) > 1
-    row = Row(
+    row = LeaderboardRow(
         name="soup",
         kind="soup",
         model=prepared.loaded.checkpoint.name,

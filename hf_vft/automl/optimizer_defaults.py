@@ -9,24 +9,24 @@ from hf_vft.models.backbones import Checkpoint, embedded
 from hf_vft.recipe.schema import Recipe
 
 
-class Rate(NamedTuple):
+class OptimizerDefaults(NamedTuple):
     """For one optimizer."""
 
     learning_rate: float
     weight_decay: float
 
 
-GENTLE = {"sgd": Rate(5e-3, 1e-4), "adamw": Rate(1e-4, 0.05)}
+GENTLE = {"sgd": OptimizerDefaults(5e-3, 1e-4), "adamw": OptimizerDefaults(1e-4, 0.05)}
 """For weights from photographs: the first named is the default.
 
 SGD, since the first steps of Adam are as long as any, however well the head fits already: they
 throw away much of what the backbone knows.
 """
 
-BOLD = {"adamw": Rate(1e-3, 0.05), "sgd": Rate(5e-2, 1e-4)}
+BOLD = {"adamw": OptimizerDefaults(1e-3, 0.05), "sgd": OptimizerDefaults(5e-2, 1e-4)}
 """For weights that have most of it still to learn."""
 
-LIVELY = {"adamw": Rate(3e-4, 0.05), "sgd": Rate(1.5e-2, 1e-4)}
+LIVELY = {"adamw": OptimizerDefaults(3e-4, 0.05), "sgd": OptimizerDefaults(1.5e-2, 1e-4)}
 """For the embedded ViT. After seven epochs of the quickstart's images its validation F1 was 0.93,
 and 0.88 at the bold rate, from 0.80 by the head alone."""
 
@@ -49,7 +49,7 @@ def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
     return found
 
 
-def _table(checkpoint: Checkpoint) -> tuple[dict[str, Rate], str]:
+def _table(checkpoint: Checkpoint) -> tuple[dict[str, OptimizerDefaults], str]:
     if not checkpoint.pretrained:
         return BOLD, "random weights have everything to learn"
     # Whether it was named, or its folder was.

@@ -23,7 +23,7 @@ from hf_vft.utils.progress import Display
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunContext:
     """What all trainings of a run share.
 
     Attributes:
@@ -62,7 +62,7 @@ class Prepared:
 
 def prepare(
     recipe: Recipe,
-    place: Workplace,
+    place: RunContext,
     checkpoint: Checkpoint | None = None,
     probe: LinearProbe | None = None,
 ) -> Prepared:
@@ -85,7 +85,7 @@ def prepare(
     return Prepared(recipe, loaded, tuning, [*choices, *more, *flips])
 
 
-def stage_context(recipe: Recipe, place: Workplace) -> StageContext:
+def stage_context(recipe: Recipe, place: RunContext) -> StageContext:
     """What the stages of one training share."""
     weights = None
     if recipe.loss.class_weights == "balanced":
@@ -101,7 +101,7 @@ def stage_context(recipe: Recipe, place: Workplace) -> StageContext:
 
 
 def _load(
-    recipe: Recipe, place: Workplace, checkpoint: Checkpoint | None
+    recipe: Recipe, place: RunContext, checkpoint: Checkpoint | None
 ) -> tuple[Recipe, LoadedModel, list[Choice]]:
     """Choose and load the backbone; what the model decides goes into the recipe."""
     with PartialState().local_main_process_first():

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from accelerate import PartialState
 
-from hf_vft.automl.prepare import Prepared, Workplace, prepare
+from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.data.transforms.images import input_size
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import Cost, measure_cost
-from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.leaderboard import LeaderboardRow
 from hf_vft.evaluation.results import Estimate
-from hf_vft.models.candidates import LeftOut, find_candidates
+from hf_vft.models.candidates import ExcludedModel, find_candidates
 from hf_vft.models.load import Checkpoint, choose_checkpoint
 from hf_vft.models.transferability import knn_shares, log_maximum_evidence
 from hf_vft.recipe.schema import Choice, Recipe
@@ -49,7 +49,7 @@ class Candidate:
     """
 
     checkpoint: Checkpoint
-    row: Row
+    row: LeaderboardRow
     recipe: Recipe
     choices: list[Choice]
     logits: np.ndarray
@@ -67,7 +67,7 @@ class Ranking:
     """Candidates, the best first, and all rows, those of the dropped ones included."""
 
     candidates: list[Candidate]
-    rows: list[Row]
+    rows: list[LeaderboardRow]
 
     @property
     def choice(self) -> Choice:
@@ -79,7 +79,7 @@ class Ranking:
 
 def rank(
     recipe: Recipe,
-    place: Workplace,
+    place: RunContext,
     *,
     seconds_left: float | None = None,
     settled: Path | None = None,
@@ -103,7 +103,7 @@ def rank(
     named = recipe.model.candidates != "auto"
     rows = [_row_left_out(item) for item in left_out]
     candidates: list[Candidate] = []
-    slow: dict[Checkpoint, Row] = {}
+    slow: dict[Checkpoint, LeaderboardRow] = {}
     for checkpoint in checkpoints:
         if not named:
             place.display.say(f"Looking at {checkpoint.name}.")
@@ -129,7 +129,9 @@ def rank(
     return ranking
 
 
-def fastest(left_out: Mapping[Checkpoint, Row], bounds: SearchConfig) -> Checkpoint | None:
+def fastest(
+    left_out: Mapping[Checkpoint, LeaderboardRow], bounds: SearchConfig
+) -> Checkpoint | None:
     """Of those that only time has left out."""
     latency = {
         checkpoint: row.cost.latency_ms
@@ -147,10 +149,10 @@ def _settle(ranking: Ranking, file: Path) -> None:
     PartialState().wait_for_everyone()
 
 
-def _again(recipe: Recipe, place: Workplace, file: Path) -> Ranking:
+def _again(recipe: Recipe, place: RunContext, file: Path) -> Ranking:
     """The candidates of a run that is resumed, with the rows that it had."""
     said = json.loads(file.read_text(encoding="utf-8"))
-    rows = [Row.model_validate(row) for row in said["rows"]]
+    rows = [LeaderboardRow.model_validate(row) for row in said["rows"]]
     by_model = {row.model: row for row in rows}
     candidates = []
     for name in said["kept"]:
@@ -181,14 +183,14 @@ def ranking_reason(ranking: Ranking) -> str:
 def _look_at(
     checkpoint: Checkpoint,
     recipe: Recipe,
-    place: Workplace,
+    place: RunContext,
     seconds_left: float | None,
     *,
     bounded: bool = True,
-) -> Candidate | Row:
+) -> Candidate | LeaderboardRow:
     """Load, measure, compare with the bounds, and only then compute features and rank."""
     began = time.monotonic()
-    row = Row(name=f"probe of {checkpoint.name}", kind="probe", model=checkpoint.name)
+    row = LeaderboardRow(name=f"probe of {checkpoint.name}", kind="probe", model=checkpoint.name)
     try:
         prepared = prepare(recipe, place, checkpoint)
         # One process's stopwatch, so that all come to the same decision.
@@ -228,7 +230,7 @@ def over_bounds(cost: Cost, bounds: SearchConfig) -> str:
     return ""
 
 
-def _too_slow(cost: Cost, place: Workplace, seconds_left: float | None) -> str:
+def _too_slow(cost: Cost, place: RunContext, seconds_left: float | None) -> str:
     """Whether not even features and one epoch fit into the time that is left."""
     if seconds_left is None:
         return ""
@@ -243,7 +245,7 @@ def _too_slow(cost: Cost, place: Workplace, seconds_left: float | None) -> str:
 
 
 def _ranked(
-    row: Row, checkpoint: Checkpoint, prepared: Prepared, place: Workplace, began: float
+    row: LeaderboardRow, checkpoint: Checkpoint, prepared: Prepared, place: RunContext, began: float
 ) -> Candidate:
     """Features from the cache or computed, and what they know of the labels."""
     parts = {"load_and_measure": time.monotonic() - began}
@@ -278,7 +280,7 @@ class _Opinion:
 
 
 def _opinion(
-    features: np.ndarray, recipe: Recipe, place: Workplace, parts: dict[str, float]
+    features: np.ndarray, recipe: Recipe, place: RunContext, parts: dict[str, float]
 ) -> _Opinion:
     table, task = place.data.splits["train"], place.task
     labels, marks = table["label"], place.data.members("train") > 0
@@ -320,7 +322,7 @@ def _timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
     return found
 
 
-def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[Row]]:
+def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[LeaderboardRow]]:
     """The best first; those whose interval ends below that of the best begins are dropped."""
     in_order = sorted(candidates, key=lambda c: -_value(c.row))
     best = in_order[0].row.score
@@ -336,14 +338,16 @@ def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[
     return kept, dropped
 
 
-def _value(row: Row) -> float:
+def _value(row: LeaderboardRow) -> float:
     return row.score.value if row.score is not None and row.score.value is not None else -1.0
 
 
-def _left_out(row: Row, reason: str, began: float) -> Row:
+def _left_out(row: LeaderboardRow, reason: str, began: float) -> LeaderboardRow:
     seconds = time.monotonic() - began
     return row.model_copy(update={"state": "left out", "reason": reason, "seconds": seconds})
 
 
-def _row_left_out(item: LeftOut) -> Row:
-    return Row(name=item.name, kind="probe", model=item.name, state="left out", reason=item.reason)
+def _row_left_out(item: ExcludedModel) -> LeaderboardRow:
+    return LeaderboardRow(
+        name=item.name, kind="probe", model=item.name, state="left out", reason=item.reason
+    )

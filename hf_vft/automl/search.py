@@ -18,7 +18,7 @@ from optuna.trial import Trial, TrialState
 
 from hf_vft.automl.epoch_time import Pace
 from hf_vft.automl.finish import average, train_on
-from hf_vft.automl.prepare import Prepared, Workplace, prepare
+from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import Candidate, Ranking, rank
 from hf_vft.automl.soup import MOST
 from hf_vft.automl.space import LORA, Space, space_of, trial_changes
@@ -28,7 +28,7 @@ from hf_vft.automl.trial_callbacks import why_failed
 from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
 from hf_vft.automl.trial_runner import FAILURES, Outcome, Runner, Turn
 from hf_vft.errors import ModelError, RecipeError
-from hf_vft.evaluation.leaderboard import Row
+from hf_vft.evaluation.leaderboard import LeaderboardRow
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.run import write_text
 from hf_vft.training.finetune import FineTuned
@@ -60,13 +60,13 @@ Keep = Callable[[Prepared, FineTuned], None]
 
 
 @dataclass
-class Found:
+class SearchResult:
     """The best of a search, trained; and all that was tried."""
 
     prepared: Prepared
     tuned: FineTuned
     choices: list[Choice]
-    rows: list[Row]
+    rows: list[LeaderboardRow]
 
 
 class Search:
@@ -81,7 +81,7 @@ class Search:
     """
 
     def __init__(
-        self, recipe: Recipe, place: Workplace, clock: Clock, keep: Keep, rehearse: Keep
+        self, recipe: Recipe, place: RunContext, clock: Clock, keep: Keep, rehearse: Keep
     ) -> None:
         _check_backend(recipe)
         # Workers of a cluster are elsewhere.
@@ -105,7 +105,7 @@ class Search:
         self.space: Space = from_main(lambda: self._study().space or own)
         self._trials: dict[int, Trial] = {}
 
-    def run(self, run_turns: Callable[[Search], None] | None = None) -> Found:
+    def run(self, run_turns: Callable[[Search], None] | None = None) -> SearchResult:
         """Run trials until the budget is spent, then train the best one on.
 
         Args:
@@ -124,7 +124,7 @@ class Search:
             )
             self.end(turn, outcome)
 
-    def _finished(self) -> Found:
+    def _finished(self) -> SearchResult:
         """The winner trained on, and averaged with others."""
         winner = from_main(self._winner)
         candidate = self.candidates[winner.params["model"]]
@@ -146,7 +146,7 @@ class Search:
                 self.clock,
             )
             rows, note = [*rows, *([row] if row else [])], note + said
-        return Found(prepared, tuned, self._choices(winner, candidate, note), rows)
+        return SearchResult(prepared, tuned, self._choices(winner, candidate, note), rows)
 
     def next_turn(self, running: Collection[int] = ()) -> Turn | None:
         """What to do now; only in the main process.
@@ -291,7 +291,7 @@ class Search:
         ]
         return [(f"trial {f.name}", f) for f in alike if f != Path(winner.folder)]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LeaderboardRow]:
         """Of the leaderboard: every trial of the study, and the backbones that were ranked."""
         study = self._study()
         found = [

@@ -16,7 +16,7 @@ from optuna.trial import Trial
 
 from hf_vft.automl.memory import fitting_batches
 from hf_vft.automl.optimizer_defaults import GENTLE
-from hf_vft.automl.prepare import Workplace, prepare
+from hf_vft.automl.prepare import RunContext, prepare
 from hf_vft.automl.ranking import Candidate
 from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.errors import ModelError
@@ -110,7 +110,7 @@ class Space:
         }
 
 
-def space_of(candidates: Sequence[Candidate], place: Workplace) -> Space:
+def space_of(candidates: Sequence[Candidate], place: RunContext) -> Space:
     """What may be tried; batch sizes are measured on the best candidate.
 
     Args:

@@ -20,7 +20,7 @@ class TrialPausedError(Exception):
     """A trial is in the worse half; its checkpoint is whole."""
 
 
-class Watch(TrainerCallback):
+class TrialReporter(TrainerCallback):
     """Reports each epoch of a trial once its checkpoint is whole, and pauses it there.
 
     Args:

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hf_vft.automl.ranking import Candidate
 from hf_vft.automl.study import FOLDER
-from hf_vft.evaluation.leaderboard import Row, State
+from hf_vft.evaluation.leaderboard import LeaderboardRow, State
 from hf_vft.evaluation.results import Estimate
 from hf_vft.recipe.schema import Recipe, load_recipe
 
@@ -22,7 +22,7 @@ STATES: dict[TrialState, State] = {
 }
 
 
-def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> Row:
+def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> LeaderboardRow:
     """A trial as it stands.
 
     Args:
@@ -37,7 +37,7 @@ def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> 
     reason = str(known.get("reason", ""))
     if trial.state == TrialState.PRUNED:
         reason = "in the worse half of the trials that came as far"
-    return Row(
+    return LeaderboardRow(
         name=f"trial {Path(known.get(FOLDER, str(trial.number))).name}",
         kind="trial",
         model=str(trial.params.get("model", "")),

@@ -16,9 +16,15 @@ from typing import Any, Literal
 from accelerate import PartialState
 from torch import nn
 
-from hf_vft.automl.prepare import Prepared, Workplace, prepare
+from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import Candidate
-from hf_vft.automl.trial_callbacks import Report, TrialPausedError, Watch, reached, why_failed
+from hf_vft.automl.trial_callbacks import (
+    Report,
+    TrialPausedError,
+    TrialReporter,
+    reached,
+    why_failed,
+)
 from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.classification import evaluate_logits
 from hf_vft.evaluation.results import Estimate
@@ -88,7 +94,7 @@ class Runner:
         metric: What is compared, on validation.
     """
 
-    def __init__(self, place: Workplace, candidates: Mapping[str, Candidate], metric: str) -> None:
+    def __init__(self, place: RunContext, candidates: Mapping[str, Candidate], metric: str) -> None:
         self.place, self.candidates, self.metric = place, candidates, metric
         self._probes: dict[tuple[str, Any], LinearProbe | None] = {}
 
@@ -104,7 +110,7 @@ class Runner:
         try:
             prepared = self.prepared(turn, over)
             stages = list(prepared.recipe.stages)
-            prepared.tuning.context.callbacks.append(Watch(report, stages, self.metric))
+            prepared.tuning.context.callbacks.append(TrialReporter(report, stages, self.metric))
             tuned = prepared.tuning.run()
             self.remember(prepared)
             interval = self._interval(prepared, tuned, over)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-from hf_vft.data.verify import Check
+from hf_vft.data.verify import DecodeCheck
 from hf_vft.utils.text import counted
 
 DEPTHS = (8, 10, 12, 14, 16)
@@ -39,7 +39,7 @@ class BitDepth:
     notes: list[str] = field(default_factory=list)
 
 
-def settle_bit_depth(checks: Sequence[Check], asked: int | Literal["auto"]) -> BitDepth:
+def settle_bit_depth(checks: Sequence[DecodeCheck], asked: int | Literal["auto"]) -> BitDepth:
     """Decide how the images with more than 8 bits a channel are read.
 
     The least depth of `DEPTHS` that holds every value, but not less than what a file states; a
@@ -77,7 +77,7 @@ def settle_bit_depth(checks: Sequence[Check], asked: int | Literal["auto"]) -> B
     return BitDepth(bits, reason, notes)
 
 
-def above_notes(checks: Sequence[Check], bits: int) -> list[str]:
+def above_notes(checks: Sequence[DecodeCheck], bits: int) -> list[str]:
     """Whether images have values that ``bits`` bits cannot hold, in a sentence."""
     values = [check.highest or 0 for check in checks]
     above = [value for value in values if value >= 1 << bits]
@@ -89,7 +89,7 @@ def above_notes(checks: Sequence[Check], bits: int) -> list[str]:
     ]
 
 
-def page_notes(checks: Sequence[Check]) -> list[str]:
+def page_notes(checks: Sequence[DecodeCheck]) -> list[str]:
     """Whether files hold several images, in a sentence."""
     several = sum(check.pages > 1 for check in checks)
     if not several:

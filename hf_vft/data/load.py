@@ -23,7 +23,7 @@ from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
-from hf_vft.data.verify import Check, Progress, verify_images
+from hf_vft.data.verify import DecodeCheck, Progress, verify_images
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import counted, quoted
@@ -249,7 +249,7 @@ def load_labelled(
 
 def _usable(
     table: Table, config: DataConfig, cache_dir: Path | None, progress: Progress | None
-) -> tuple[Sequence[Check], list[Rejected], list[int]]:
+) -> tuple[Sequence[DecodeCheck], list[Rejected], list[int]]:
     """What checking found, what is left out, and the rows that are kept, by name."""
     checks = verify_images(
         table.images, decoder=Decoder.of(config), cache_dir=cache_dir, progress=progress
@@ -275,7 +275,7 @@ def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:
             yield from table.kind.names(table.labels[row])
 
 
-def _cleaned(table: Table, checks: Sequence[Check]) -> Table:
+def _cleaned(table: Table, checks: Sequence[DecodeCheck]) -> Table:
     """The table with boxes that lie within their images, and notes on those that did not."""
     if table.kind.name != "boxes":
         return table
@@ -324,7 +324,7 @@ def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejecte
             )
 
 
-def _rejected(table: Table, checks: Sequence[Check]) -> list[Rejected]:
+def _rejected(table: Table, checks: Sequence[DecodeCheck]) -> list[Rejected]:
     found = []
     for file, label, check in zip(table.files, table.labels, checks, strict=True):
         if check.reason is not None:

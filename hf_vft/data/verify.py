@@ -25,7 +25,7 @@ _CACHE_FILE = "verified-images-4.json"  # the number changes with what is kept
 
 
 @dataclass(frozen=True)
-class Check:
+class DecodeCheck:
     """What decoding one image showed.
 
     Attributes:
@@ -60,7 +60,7 @@ def verify_images(
     decoder: Decoder,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
-) -> list[Check]:
+) -> list[DecodeCheck]:
     """Decode every image of the column ``image``.
 
     Args:
@@ -74,7 +74,7 @@ def verify_images(
         One check per row.
     """
     cache = _Cache(cache_dir, decoder)
-    checks: list[Check] = []
+    checks: list[DecodeCheck] = []
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         for batch in _batches(images):
             checks += pool.map(cache.check, batch)
@@ -89,14 +89,14 @@ def _batches(images: datasets.Dataset) -> Iterator[Sequence[dict[str, Any]]]:
         yield images[start : start + _BATCH]["image"]
 
 
-def _check(image: dict[str, Any] | None, decoder: Decoder) -> Check:
+def _check(image: dict[str, Any] | None, decoder: Decoder) -> DecodeCheck:
     try:
         data = image_bytes(image)
         digest = hashlib.sha256(data).hexdigest()
         found = decoder.read(data)
     except DataError as error:
-        return Check(None, str(error))
-    return Check(
+        return DecodeCheck(None, str(error))
+    return DecodeCheck(
         digest,
         None,
         *found.image.size,
@@ -132,10 +132,10 @@ class _Cache:
         if self.file is not None and self.file.is_file():
             self.known = _read_json(self.file)
 
-    def check(self, image: dict[str, Any] | None) -> Check:
+    def check(self, image: dict[str, Any] | None) -> DecodeCheck:
         key = self._key(image)
         if key is not None and key in self.known:
-            return Check(*self.known[key])
+            return DecodeCheck(*self.known[key])
         check = _check(image, self.decoder)
         if key is not None and check.reason is None:
             self.known[key] = list(astuple(check))

@@ -13,7 +13,7 @@ import numpy as np
 
 from hf_vft.evaluation.intervals import Floats, Ints
 
-OVERLAPS: Floats = np.linspace(0.5, 0.95, 10)
+IOU_THRESHOLDS: Floats = np.linspace(0.5, 0.95, 10)
 """The IoU thresholds of COCO."""
 
 MOST = 100
@@ -42,7 +42,7 @@ class Matches:
     Attributes:
         image: Number of the image each is in ``[N]``.
         score: ``[N]``.
-        right: At each of `OVERLAPS`, ``bool [N, 10]``.
+        right: At each of `IOU_THRESHOLDS`, ``bool [N, 10]``.
         iou: With the true box that it has at an overlap of 0.5, else 0 ``[N]``.
         true: Number of true boxes in each image ``[P]``.
     """
@@ -97,21 +97,21 @@ def match(real: Floats, answered: Floats) -> tuple[np.ndarray, Floats]:
         answered: ``[N, 4]``, the surest first.
 
     Returns:
-        Which are right at each of `OVERLAPS`, ``bool [N, 10]``, and the IoU of those that are at
-        0.5, ``[N]``.
+        Which are right at each of `IOU_THRESHOLDS`, ``bool [N, 10]``, and the IoU of those that
+        are at 0.5, ``[N]``.
     """
-    right = np.zeros((len(answered), len(OVERLAPS)), dtype=bool)
+    right = np.zeros((len(answered), len(IOU_THRESHOLDS)), dtype=bool)
     best = np.zeros(len(answered))
     if not len(real) or not len(answered):
         return right, best
     ious = box_iou(answered, real)
-    free = np.ones((len(OVERLAPS), len(real)), dtype=bool)
-    steps = np.arange(len(OVERLAPS))
-    for row in np.flatnonzero(ious.max(1) >= OVERLAPS[0]):
+    free = np.ones((len(IOU_THRESHOLDS), len(real)), dtype=bool)
+    steps = np.arange(len(IOU_THRESHOLDS))
+    for row in np.flatnonzero(ious.max(1) >= IOU_THRESHOLDS[0]):
         open_ious = np.where(free, ious[row], -1.0)
         # The last of equals, as pycocotools has it.
         taken = len(real) - 1 - open_ious[:, ::-1].argmax(1)
-        hit = open_ious[steps, taken] >= np.minimum(OVERLAPS, 1 - 1e-10)
+        hit = open_ious[steps, taken] >= np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
         right[row] = hit
         free[steps[hit], taken[hit]] = False
         if hit[0]:

@@ -18,8 +18,8 @@ from statsmodels.stats.proportion import proportion_confint
 from hf_vft.errors import DataError
 from hf_vft.evaluation.calibration import ece_estimate
 from hf_vft.evaluation.group_disparities import (
+    GroupRates,
     Groups,
-    Rate,
     Z,
     confidence_gaps,
     corrected,
@@ -139,22 +139,22 @@ def _columns(
         yield f"{first}{JOIN}{second}", [JOIN.join(pair) for pair in pairs]
 
 
-def _rates(counts: Floats, rows: _Rows) -> Iterator[Rate]:
+def _rates(counts: Floats, rows: _Rows) -> Iterator[GroupRates]:
     """Every rate of every group, from confusions ``[groups, C, C]``."""
     n, answered = counts.sum((1, 2)), counts.sum(1)
     for c, name in enumerate(rows.names):
-        yield Rate("selection_rate", name, answered[:, c], n)
+        yield GroupRates("selection_rate", name, answered[:, c], n)
     if rows.labels is None:
         return
     right, true = np.diagonal(counts, axis1=1, axis2=2), counts.sum(2)
-    yield Rate("accuracy", None, right.sum(1), n)
+    yield GroupRates("accuracy", None, right.sum(1), n)
     for c, name in enumerate(rows.names):
-        yield Rate("recall", name, right[:, c], true[:, c])
-        yield Rate("false_positive_rate", name, answered[:, c] - right[:, c], n - true[:, c])
+        yield GroupRates("recall", name, right[:, c], true[:, c])
+        yield GroupRates("false_positive_rate", name, answered[:, c] - right[:, c], n - true[:, c])
 
 
 def _groups(
-    by: Groups, rows: _Rows, rates: list[Rate], min_events: int, deff: float, seed: int
+    by: Groups, rows: _Rows, rates: list[GroupRates], min_events: int, deff: float, seed: int
 ) -> dict[str, GroupResult]:
     found = {key: GroupResult(n=n, sufficient=False) for key, n in by.small.items()}
     intervals = [

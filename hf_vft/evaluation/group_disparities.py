@@ -70,7 +70,7 @@ class Groups:
 
 
 @dataclass(frozen=True)
-class Rate:
+class GroupRates:
     """A rate in every large group, and last in all other rows: ``hits / base``, ``[G + 1]``."""
 
     metric: str
@@ -80,10 +80,10 @@ class Rate:
 
 
 def rate_gaps(
-    groups: Groups, rates: list[Rate], min_rows: int, min_events: int, deff: float
+    groups: Groups, rates: list[GroupRates], min_rows: int, min_events: int, deff: float
 ) -> list[Gap]:
     """Each large group against all other rows, in each rate that can be compared."""
-    pairs: list[tuple[Rate, int]] = []
+    pairs: list[tuple[GroupRates, int]] = []
     for rate in rates:
         hits, base = rate.hits.sum(), rate.base.sum()
         if min(hits, base - hits) < min_events:

@@ -14,7 +14,7 @@ State = Literal["finished", "stopped", "failed", "left out", "running"]
 """``stopped``: the best weights so far are kept; ``left out``: not tried, ``reason`` says why."""
 
 
-class Row(BaseModel):
+class LeaderboardRow(BaseModel):
     """One line: a backbone that was ranked, a trial, their soup, or the model that was kept."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,16 +55,16 @@ class Leaderboard(BaseModel):
         default_factory=dict, description="Section search of the recipe that was given."
     )
     asked_seconds: float | None = Field(None, description="The time budget.")
-    rows: list[Row]
+    rows: list[LeaderboardRow]
     lessons: Lessons | None = Field(
         None, description="What came of a search besides; None where nothing was searched."
     )
 
 
-def ordered(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]:
+def ordered(rows: list[LeaderboardRow], *, lower_is_better: bool = False) -> list[LeaderboardRow]:
     """Scored rows first, the best first; what was left out or failed last."""
 
-    def key(row: Row) -> tuple[bool, float]:
+    def key(row: LeaderboardRow) -> tuple[bool, float]:
         value = row.score.value if row.score is not None else None
         if value is None or row.state == "failed":
             return True, 0.0

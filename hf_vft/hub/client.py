@@ -47,7 +47,7 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often, and how long apart, something is tried.
 
     Attributes:
@@ -87,7 +87,7 @@ def check_may_write(api: HfApi, repo_id: str) -> None:
     if repo_id.count("/") != 1:
         raise HubError(f"{repo_id!r}: write it as user/name, or organisation/name.")
     with one_line(api, repo_id):
-        who = retried(api.whoami, Patience(tries=3))
+        who = retried(api.whoami, RetryPolicy(tries=3))
     role = who.get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
         raise HubError(
@@ -105,7 +105,7 @@ def one_line(api: HfApi, repo_id: str) -> Iterator[None]:
         raise HubError(f"{repo_id}: {_masked(api, _reason(error))}") from None
 
 
-def retried(call: Callable[[], T], patience: Patience = Patience()) -> T:
+def retried(call: Callable[[], T], patience: RetryPolicy = RetryPolicy()) -> T:
     """Call until it works, as long as the failure is one that passes.
 
     Raises:

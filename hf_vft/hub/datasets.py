@@ -6,7 +6,7 @@ import datasets
 from huggingface_hub import HfApi
 
 from hf_vft.data.load import ImageData
-from hf_vft.hub.client import Patience, check_may_write, hub_api, one_line, retried
+from hf_vft.hub.client import RetryPolicy, check_may_write, hub_api, one_line, retried
 
 
 def push_dataset(
@@ -15,7 +15,7 @@ def push_dataset(
     *,
     private: bool | None = None,
     api: HfApi | None = None,
-    patience: Patience = Patience(),  # noqa: B008  # frozen
+    patience: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
 ) -> str:
     """Push checked and divided images as Parquet, a split each.
 

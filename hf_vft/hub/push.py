@@ -21,7 +21,7 @@ from hf_vft.errors import HubError
 from hf_vft.hub.card import render_card
 from hf_vft.hub.card_merge import Merged, is_edited, merge
 from hf_vft.hub.client import (
-    Patience,
+    RetryPolicy,
     check_may_write,
     hub_api,
     one_line,
@@ -66,7 +66,7 @@ def push_run(
     with_images: bool = False,
     verify: bool = True,
     api: HfApi | None = None,
-    patience: Patience = Patience(),  # noqa: B008  # frozen
+    patience: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
     say: Say = lambda text: None,
 ) -> Pushed:
     """Publish a run: model, processor, card, recipe, scores, reference profile, logs.
@@ -130,7 +130,7 @@ def push_files(
     card: Callable[[str | None], Merged],
     *,
     private: bool | None = None,
-    patience: Patience = Patience(),  # noqa: B008  # frozen
+    patience: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
     say: Say = lambda text: None,
 ) -> Committed:
     """Make the repository if need be, and put all files there in one commit.
@@ -185,7 +185,7 @@ def push_folder(
     *,
     private: bool | None = None,
     api: HfApi | None = None,
-    patience: Patience = Patience(),  # noqa: B008  # frozen
+    patience: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
 ) -> str:
     """Put a folder on the Hub as it is, in one commit; its README.md is what it says here.
 

@@ -34,7 +34,7 @@ EMBEDDING_SIZE = 512
 
 
 @dataclass(frozen=True)
-class Shown:
+class ImageInfo:
     """An image that the model was shown, without its pixels: many may be waiting.
 
     Attributes:
@@ -54,7 +54,7 @@ class Shown:
     ts_utc: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
-    def of(cls, image: Image.Image, content: bytes | None = None, **known: Any) -> Shown:
+    def of(cls, image: Image.Image, content: bytes | None = None, **known: Any) -> ImageInfo:
         """Measure an image.
 
         Args:
@@ -89,7 +89,7 @@ class Recorder:
             "task": predictor.task.name,
         }
 
-    def rows(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
+    def rows(self, shown: Sequence[ImageInfo], outputs: Outputs) -> list[dict[str, Any]]:
         """What `hf_vft.records.LogWriter.append` takes, one row an image."""
         answers = self._answers(shown, outputs)
         rows = [
@@ -111,7 +111,7 @@ class Recorder:
                     row["embedding"] = embedding
         return rows
 
-    def _answers(self, shown: Sequence[Shown], outputs: Outputs) -> list[dict[str, Any]]:
+    def _answers(self, shown: Sequence[ImageInfo], outputs: Outputs) -> list[dict[str, Any]]:
         predictor = self._predictor
         if not predictor.calibration.thresholds:  # the best class is the answer
             return answer_columns(outputs.logits, predictor.temperature, predictor.labels)

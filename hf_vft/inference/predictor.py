@@ -24,7 +24,7 @@ from hf_vft.tasks import Calibration, Prediction, get_task
 
 
 @dataclass(frozen=True)
-class Answer:
+class FileAnswer:
     """What the model says of one file.
 
     Attributes:
@@ -150,7 +150,7 @@ class Predictor:
 
     def answer_files(
         self, paths: Iterable[Path], *, top: int = 1, batch_size: int = 16
-    ) -> Iterator[Answer]:
+    ) -> Iterator[FileAnswer]:
         """Answer image files in order; one that cannot be read says why.
 
         Args:
@@ -162,7 +162,7 @@ class Predictor:
         while batch := list(islice(files, batch_size)):
             yield from self._answers(batch, top)
 
-    def _answers(self, files: Sequence[Path], top: int) -> Iterator[Answer]:
+    def _answers(self, files: Sequence[Path], top: int) -> Iterator[FileAnswer]:
         found: dict[Path, Decoded] = {}
         errors: dict[Path, str] = {}
         for file in files:
@@ -174,10 +174,10 @@ class Predictor:
         answers = dict(zip(found, predictions, strict=True))
         for file in files:
             if file in errors:
-                yield Answer(str(file), error=errors[file])
+                yield FileAnswer(str(file), error=errors[file])
             else:
                 one = answers[file]
-                yield Answer(
+                yield FileAnswer(
                     str(file),
                     one,
                     fields=self.task.as_dict(one, self.labels, top),

@@ -17,7 +17,7 @@ MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedModel:
     """A backbone that is not considered.
 
     Attributes:
@@ -34,7 +34,7 @@ def find_candidates(
     *,
     max_params: int | None = None,
     offline: bool | None = None,
-) -> tuple[list[Checkpoint], list[LeftOut]]:
+) -> tuple[list[Checkpoint], list[ExcludedModel]]:
     """The backbones to choose from.
 
     Args:
@@ -59,7 +59,7 @@ def find_candidates(
         Checkpoint(name, str(folder), True, f"{name} comes with hf-vft.")
         for name, folder in embedded().items()
     ]
-    left_out: list[LeftOut] = []
+    left_out: list[ExcludedModel] = []
     unreachable = "the Hub is switched off" if offline else ""
     for backbone in CATALOGUE.values():
         try:
@@ -69,7 +69,7 @@ def find_candidates(
             unreachable = str(error)
             left_out.append(_out_of_reach(backbone, unreachable))
         except ModelError as error:
-            left_out.append(LeftOut(backbone.name, str(error)))
+            left_out.append(ExcludedModel(backbone.name, str(error)))
     return found or [_last_resort()], left_out
 
 
@@ -94,8 +94,8 @@ def _from_catalogue(backbone: Backbone, max_params: int | None, unreachable: str
     return Checkpoint(name, name, True, f"{name} comes from the Hub.")
 
 
-def _out_of_reach(backbone: Backbone, why: str) -> LeftOut:
-    return LeftOut(backbone.name, f"not in the local cache, and {why}")
+def _out_of_reach(backbone: Backbone, why: str) -> ExcludedModel:
+    return ExcludedModel(backbone.name, f"not in the local cache, and {why}")
 
 
 def _last_resort() -> Checkpoint:

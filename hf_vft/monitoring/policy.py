@@ -53,7 +53,7 @@ class Windows(_Part):
         return self
 
 
-class Groups(_Part):
+class GroupRules(_Part):
     """Whom the model has to treat alike."""
 
     columns: list[str] = Field(
@@ -87,7 +87,7 @@ class Policy(_Part):
         default_factory=lambda: dict(HARM),
         description="By section.name: loss from which on the model is retrained.",
     )
-    groups: Groups = Groups()
+    groups: GroupRules = GroupRules()
     actions: Actions = Actions()
 
 
@@ -124,6 +124,6 @@ def bundled_policies() -> dict[str, Path]:
 
 
 def _fields() -> list[str]:
-    parts: dict[str, type[_Part]] = {"windows": Windows, "groups": Groups, "actions": Actions}
+    parts: dict[str, type[_Part]] = {"windows": Windows, "groups": GroupRules, "actions": Actions}
     nested = [f"{part}.{name}" for part, model in parts.items() for name in model.model_fields]
     return [*Policy.model_fields, *nested]

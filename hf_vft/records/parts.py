@@ -74,7 +74,7 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class Part:
+class LogPart:
     """A Parquet file of a partition, and the names of those it replaces."""
 
     path: Path
@@ -97,8 +97,8 @@ class Contents:
         known: Names whose rows are in ``parts``, journals included.
     """
 
-    parts: tuple[Part, ...]
-    replaced: tuple[Part, ...]
+    parts: tuple[LogPart, ...]
+    replaced: tuple[LogPart, ...]
     known: frozenset[str]
 
 
@@ -123,7 +123,7 @@ def contents(root: Path, partition: Partition) -> Contents:
     )
 
 
-def _open(path: Path) -> Part:
+def _open(path: Path) -> LogPart:
     try:
         metadata = pq.read_metadata(path)
         texts = metadata.metadata or {}
@@ -133,7 +133,7 @@ def _open(path: Path) -> Part:
     except _DAMAGE as error:
         raise _damaged(path, error) from None
     check_version(texts, path)
-    return Part(path, metadata.num_rows, replaces)
+    return LogPart(path, metadata.num_rows, replaces)
 
 
 def _damaged(path: Path, error: BaseException) -> LogError:

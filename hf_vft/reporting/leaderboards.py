@@ -9,9 +9,9 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from hf_vft.errors import RunError
-from hf_vft.evaluation.leaderboard import Leaderboard, Row
+from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
 from hf_vft.reporting.lessons import lesson_parts
-from hf_vft.reporting.plots import Marked, scatter_plot
+from hf_vft.reporting.plots import PlotPoint, scatter_plot
 from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
 
 SHOWN_ROWS = 20
@@ -45,10 +45,12 @@ def leaderboard_parts(content: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def pareto_front(rows: list[Row], *, lower_is_better: bool = False) -> list[Row]:
+def pareto_front(
+    rows: list[LeaderboardRow], *, lower_is_better: bool = False
+) -> list[LeaderboardRow]:
     """The rows that no other row beats in score without being slower, the fastest first."""
     sign = -1.0 if lower_is_better else 1.0
-    front: list[Row] = []
+    front: list[LeaderboardRow] = []
     for row in sorted(rows, key=lambda r: (_latency(r), -sign * _score(r))):
         if not front or sign * _score(row) > sign * _score(front[-1]):
             front.append(row)
@@ -65,7 +67,7 @@ def _pareto(board: Leaderboard) -> Markup | None:
     front = pareto_front(rows, lower_is_better=board.metric in LOWER_IS_BETTER)
     names = {row.name for row in front}
     points = [
-        Marked(row.name, _latency(row), _score(row), "a" if row.name in names else "c")
+        PlotPoint(row.name, _latency(row), _score(row), "a" if row.name in names else "c")
         for row in rows
     ]
     return scatter_plot(
@@ -77,9 +79,9 @@ def _pareto(board: Leaderboard) -> Markup | None:
     )
 
 
-def _latency(row: Row) -> float:
+def _latency(row: LeaderboardRow) -> float:
     return row.cost.latency_ms if row.cost is not None else 0.0
 
 
-def _score(row: Row) -> float:
+def _score(row: LeaderboardRow) -> float:
     return row.score.value if row.score is not None and row.score.value is not None else 0.0

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.search_insights import ClassPair, DataCurve, Lessons
-from hf_vft.reporting.plots import Marked, scatter_plot
+from hf_vft.reporting.plots import PlotPoint, scatter_plot
 from hf_vft.reporting.verdict import lower_first, metric_name
 
 NEGLIGIBLE = 0.02
@@ -39,7 +39,7 @@ def curve_plot(curve: DataCurve, metric: str) -> Markup:
     points = [(float(p.images), float(p.score.value or 0.0)) for p in scored]
     return scatter_plot(
         [
-            Marked(f"{p.images:,} images: {p.score}", x, y, "a")
+            PlotPoint(f"{p.images:,} images: {p.score}", x, y, "a")
             for p, (x, y) in zip(scored, points, strict=True)
         ],
         line=points,

@@ -38,7 +38,7 @@ class Band:
 
 
 @dataclass(frozen=True)
-class Marked:
+class PlotPoint:
     """A point with a name and a colour class."""
 
     name: str
@@ -215,7 +215,7 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
 
 
 def scatter_plot(
-    points: Sequence[Marked], *, line: Sequence[Point], x_name: str, label: str
+    points: Sequence[PlotPoint], *, line: Sequence[Point], x_name: str, label: str
 ) -> Markup:
     """Points with a line through some of them; a point says its name when it is pointed at.
 

@@ -9,7 +9,7 @@ from hf_vft.tasks import DetectedObject
 
 
 @dataclass(frozen=True)
-class Served:
+class Answer:
     """What was answered.
 
     Attributes:

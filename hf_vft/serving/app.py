@@ -10,7 +10,7 @@ from hf_vft.serving.arguments import checked_blocks
 from hf_vft.serving.endpoints import Endpoints
 from hf_vft.serving.gate import Gate, GateState
 from hf_vft.serving.limits import MB
-from hf_vft.serving.policy import Policy
+from hf_vft.serving.policy import AccessPolicy
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import UploadFolder, upload_folder
 from hf_vft.utils.imports import require_package
@@ -69,7 +69,7 @@ def build_app(
 
 
 def launch_options(
-    policy: Policy,
+    policy: AccessPolicy,
     gate: GateState,
     uploads: UploadFolder,
     *,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.limits import MB, Limits
-from hf_vft.serving.policy import LOOPBACK, Policy
+from hf_vft.serving.policy import LOOPBACK, AccessPolicy
 from hf_vft.serving.uploads import UploadFolder
 
 Message = MutableMapping[str, Any]
@@ -68,7 +68,9 @@ class Gate:
         state: Made by who launches the app.
     """
 
-    def __init__(self, app: App, policy: Policy, uploads: UploadFolder, state: GateState) -> None:
+    def __init__(
+        self, app: App, policy: AccessPolicy, uploads: UploadFolder, state: GateState
+    ) -> None:
         self._app = app
         self._policy = policy
         self._uploads = uploads

@@ -20,7 +20,7 @@ from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.mcp import take_data
 from hf_vft.serving.memory import trim_memory
-from hf_vft.serving.policy import LOOPBACK, Policy
+from hf_vft.serving.policy import LOOPBACK, AccessPolicy
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import upload_folder
 
@@ -181,7 +181,7 @@ def serve(
     )
     sender = _sender(log)
     uploads, gate = upload_folder(), GateState(limits)
-    policy = Policy(
+    policy = AccessPolicy(
         limits=limits,
         proxies=proxies,
         login=login is not None,

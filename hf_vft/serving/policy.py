@@ -12,7 +12,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
-class Policy:
+class AccessPolicy:
     """Who may ask, and from where.
 
     Attributes:

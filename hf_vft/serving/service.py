@@ -20,12 +20,12 @@ from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import on_image, overlay, reduced, seen_frame
-from hf_vft.inference.log_rows import Recorder, Shown
+from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
-from hf_vft.serving.answer import Served
+from hf_vft.serving.answer import Answer
 from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.memory import DecodingMemory, return_freed_memory
@@ -45,7 +45,7 @@ class _Asked:
     """What waits for the model; of the file only what is still needed."""
 
     pixels: torch.Tensor
-    shown: Shown
+    shown: ImageInfo
     since: float
     content: bytes | None = None
     note: str = ""
@@ -93,14 +93,14 @@ class Service:
         return_freed_memory()
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
-        self._batcher: Batcher[_Asked, Served] = Batcher(self._answer)
+        self._batcher: Batcher[_Asked, Answer] = Batcher(self._answer)
 
     @property
     def finds_boxes(self) -> bool:
         """Whether answers are boxes."""
         return isinstance(self.task, ObjectDetection)
 
-    def predict(self, path: str | Path, slices: Mapping[str, Any] | None = None) -> Served:
+    def predict(self, path: str | Path, slices: Mapping[str, Any] | None = None) -> Answer:
         """Answer an image file. When this returns, the answer is in the log.
 
         Args:
@@ -114,9 +114,9 @@ class Service:
 
     def predict_many(
         self, paths: Sequence[str | Path], slices: Mapping[str, Any] | None = None
-    ) -> list[Served | DataError]:
+    ) -> list[Answer | DataError]:
         """Answer several; one that cannot be read is an error in its place."""
-        waiting: list[Future[Served] | DataError] = []
+        waiting: list[Future[Answer] | DataError] = []
         checked = self._checked(slices)
         for path in paths:
             try:
@@ -217,7 +217,7 @@ class Service:
             found = self._read(content)
             pixels = self.predictor.transform(found.image)
             name = Path(path).name[:_LONGEST_VALUE]
-            shown = Shown.of(found.image, content, file=name, slices=slices)
+            shown = ImageInfo.of(found.image, content, file=name, slices=slices)
         return _Asked(pixels, shown, since, content if self.keep_images else None, found.note)
 
     def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
@@ -248,7 +248,7 @@ class Service:
         most = min(self.limits.image_megapixels * 1_000_000, decoder.max_pixels)
         return replace(decoder, max_pixels=most).read(content)
 
-    def _answer(self, asked: Sequence[_Asked]) -> list[Served]:
+    def _answer(self, asked: Sequence[_Asked]) -> list[Answer]:
         outputs = self.predictor.outputs_of([one.pixels for one in asked])
         found = self.predictor.answers(outputs, [one.shown.size for one in asked])
         answers = [self._served(*pair) for pair in zip(asked, found, strict=True)]
@@ -271,8 +271,8 @@ class Service:
             if one.content is not None:
                 writer.keep_image(one.shown.request_id, one.content, one.shown.properties["format"])
 
-    def _served(self, asked: _Asked, found: Prediction) -> Served:
-        answer = Served(
+    def _served(self, asked: _Asked, found: Prediction) -> Answer:
+        answer = Answer(
             asked.shown.request_id,
             found.labels,
             found.best(self.labels, self.top),

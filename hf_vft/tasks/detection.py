@@ -126,7 +126,7 @@ class ObjectDetection(Task):
         n_classes = scores.shape[-1]
         matches = match_all(
             [_truth(row) for row in labels],
-            surest(np.asarray(scores, np.float64), np.asarray(boxes, np.float64)),
+            top_detections(np.asarray(scores, np.float64), np.asarray(boxes, np.float64)),
             n_classes,
         )
         overall, _ = weighted_scores(matches, np.ones((len(labels), 1)))
@@ -154,7 +154,7 @@ class ObjectDetection(Task):
         n_classes = outputs[0].shape[-1]
         thresholds = choose_box_thresholds(
             [truth_of(value) for value in values],
-            surest(*outputs, sizes=[value["size"] for value in values]),
+            top_detections(*outputs, sizes=[value["size"] for value in values]),
             n_classes,
             per_class=config.thresholds == "per_class",
             beta=config.beta,
@@ -176,7 +176,7 @@ class ObjectDetection(Task):
         """Every score with its interval."""
         return evaluate_detections(
             [truth_of(value) for value in values],
-            surest(*outputs, sizes=[value["size"] for value in values]),
+            top_detections(*outputs, sizes=[value["size"] for value in values]),
             names,
             thresholds=calibration.thresholds,
             n_bootstrap=n_bootstrap,
@@ -195,7 +195,7 @@ class ObjectDetection(Task):
         """All boxes with a score of 0.05 or more; those over their thresholds are answered."""
         limits = calibration.thresholds
         found = []
-        for best, scores in zip(surest(*outputs, sizes=sizes), outputs[0], strict=True):
+        for best, scores in zip(top_detections(*outputs, sizes=sizes), outputs[0], strict=True):
             objects = tuple(
                 DetectedObject(names[c], float(score), _four(box), bool(score >= limits[c]))
                 for box, c, score in zip(
@@ -237,7 +237,7 @@ def as_targets(labels: torch.Tensor) -> list[dict[str, torch.Tensor]]:
     return [{"class_labels": row[:, 0].long(), "boxes": row[:, 1:]} for row in kept]
 
 
-def surest(
+def top_detections(
     scores: np.ndarray, boxes: np.ndarray, *, sizes: Sequence[Sequence[int]] | None = None
 ) -> list[Boxes]:
     """The surest boxes of each image, a query may answer with several classes.

@@ -36,7 +36,7 @@ class Patience(TrainerCallback):
             control.should_training_stop = True
 
 
-class Watch(TrainerCallback):
+class TrainingGuard(TrainerCallback):
     """Warns of the classic mistakes while they happen, and stops where nothing can be saved.
 
     Args:

@@ -31,7 +31,7 @@ from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.callbacks import Deadline, Patience, Progress, Watch
+from hf_vft.training.callbacks import Deadline, Patience, Progress, TrainingGuard
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
 from hf_vft.training.feature_cache import CachedFeatures
 from hf_vft.training.history import (
@@ -126,7 +126,7 @@ def run_stage(
     if (folder / RESULT).is_file():
         load_model(model, folder / BEST)
         return StageResult.model_validate_json((folder / RESULT).read_text())
-    watch = Watch(context.display, stage.name, stage.train, context.recipe.training.metric)
+    watch = TrainingGuard(context.display, stage.name, stage.train, context.recipe.training.metric)
     started = time.monotonic()
     metric = context.recipe.training.metric
     args = for_this_process(_arguments(context, stage, folder, images=len(train_data)))

@@ -26,7 +26,7 @@ LITTLE_DISK = 5 * 2**30
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One line of the diagnosis.
 
     Attributes:
@@ -40,10 +40,10 @@ class Check:
     text: str
 
 
-def diagnose() -> list[Check]:
+def diagnose() -> list[HealthCheck]:
     """All checks; takes a few seconds without a network."""
     return [
-        Check("python", "ok", f"{platform.python_version()} on {platform.platform()}"),
+        HealthCheck("python", "ok", f"{platform.python_version()} on {platform.platform()}"),
         *_versions(),
         _operators(),
         _device(),
@@ -52,15 +52,15 @@ def diagnose() -> list[Check]:
     ]
 
 
-def _versions() -> Iterator[Check]:
+def _versions() -> Iterator[HealthCheck]:
     for name in STACK:
         try:
-            yield Check(name, "ok", importlib.metadata.version(name))
+            yield HealthCheck(name, "ok", importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(name, "broken", f"not installed: pip install {name}")
+            yield HealthCheck(name, "broken", f"not installed: pip install {name}")
 
 
-def _operators() -> Check:
+def _operators() -> HealthCheck:
     """Torch and torchvision of different builds import, but fail at the first operator."""
     try:
         import torchvision
@@ -69,34 +69,36 @@ def _operators() -> Check:
         torchvision.ops.nms(boxes, torch.ones(1), 0.5)
     except (ImportError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        return Check("operators", "broken", f"torchvision does not fit torch: {reason}")
-    return Check("operators", "ok", "torch and torchvision fit together")
+        return HealthCheck("operators", "broken", f"torchvision does not fit torch: {reason}")
+    return HealthCheck("operators", "ok", "torch and torchvision fit together")
 
 
-def _device() -> Check:
+def _device() -> HealthCheck:
     bf16 = "bfloat16 in hardware"
     if torch.cuda.is_available():
         names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        return Check("device", "ok", f"{names}; {bf16 if has_fast_bf16('cuda') else 'float32'}")
+        return HealthCheck(
+            "device", "ok", f"{names}; {bf16 if has_fast_bf16('cuda') else 'float32'}"
+        )
     precision = bf16 if has_fast_bf16("cpu") else "float32, no fast bfloat16"
-    return Check("device", "note", f"no GPU; {os.cpu_count()} CPU cores, {precision}")
+    return HealthCheck("device", "note", f"no GPU; {os.cpu_count()} CPU cores, {precision}")
 
 
-def _disk() -> Check:
+def _disk() -> HealthCheck:
     cache = default_cache()
     existing = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(existing).free
     text = f"{cache}, {free / 2**30:.0f} GiB free"
     if free < LITTLE_DISK:
-        return Check("cache", "note", f"{text}; set HF_VFT_CACHE to a larger disk")
-    return Check("cache", "ok", text)
+        return HealthCheck("cache", "note", f"{text}; set HF_VFT_CACHE to a larger disk")
+    return HealthCheck("cache", "ok", text)
 
 
-def _hub() -> Check:
+def _hub() -> HealthCheck:
     if is_offline_mode():
-        return Check("hub", "note", "HF_HUB_OFFLINE is set: local and cached models only")
+        return HealthCheck("hub", "note", "HF_HUB_OFFLINE is set: local and cached models only")
     try:
         check_hub(HUB_DEFAULTS[0])
     except (HubError, ModelError) as error:
-        return Check("hub", "note", f"{error}: local models only")
-    return Check("hub", "ok", constants.ENDPOINT)
+        return HealthCheck("hub", "note", f"{error}: local models only")
+    return HealthCheck("hub", "ok", constants.ENDPOINT)

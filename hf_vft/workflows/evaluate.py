@@ -27,7 +27,7 @@ from hf_vft.workflows.steps.save_run import read_splits
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvaluationResult:
     """Scores, and what they rest on.
 
     Attributes:
@@ -51,7 +51,7 @@ def evaluate_run(
     split: str | None = None,
     robustness: bool = False,
     display: Display | None = None,
-) -> Measured:
+) -> EvaluationResult:
     """Measure a run's model on labelled images.
 
     Args:
@@ -95,7 +95,7 @@ def evaluate_run(
         slices={name: found.images[name] for name in by},
     )
     robust = _robustness(predictor, source, found, display) if robustness else None
-    return Measured(result, predictor.labels, found, robust)
+    return EvaluationResult(result, predictor.labels, found, robust)
 
 
 def _robustness(

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from hf_vft.automl.choose import choose_and_train
 from hf_vft.automl.environment import gather_facts
-from hf_vft.automl.prepare import Prepared, Workplace
+from hf_vft.automl.prepare import Prepared, RunContext
 from hf_vft.automl.resolve import decide, resolve
 from hf_vft.data.audit.results import Audit
 from hf_vft.data.load import ImageData
@@ -80,7 +80,7 @@ def fit(
         task = get_task(recipe.task)
         task.check_metric(recipe.training.metric)
         _begin(asked, run, data, audit)
-        place = Workplace(task, data, facts, run.state, run.logs, display)
+        place = RunContext(task, data, facts, run.state, run.logs, display)
         ending = Finishing(asked, data, facts, task, [*first, *choices], started, display)
         with _forgotten_if_untrained(run):
             found = choose_and_train(

@@ -49,7 +49,7 @@ _TIMEOUT = 10
 
 
 @dataclass(frozen=True)
-class Watched:
+class MonitorResult:
     """What a monitoring run found.
 
     Attributes:
@@ -82,7 +82,7 @@ def monitor_run(
     with_images: bool = False,
     seed: int = 0,
     display: Display | None = None,
-) -> Watched:
+) -> MonitorResult:
     """Compare the newest windows of a production log with the reference of a run.
 
     Args:
@@ -132,7 +132,7 @@ def monitor_run(
     if with_images and windows:
         folder = None if ProductionLog.is_log(log_path) else Path(log_path)
         shown = _images(run, reference, newest, unlike, log, folder, seed)
-    return Watched(
+    return MonitorResult(
         decision,
         to_label,
         realised_over_time(known, scores=scores),
@@ -206,7 +206,7 @@ def claim_report(out: Path) -> None:
     claim(out, names, command="monitor")
 
 
-def report(watched: Watched, out: Path, *, name: str, workspace: Path | None = None) -> None:
+def report(watched: MonitorResult, out: Path, *, name: str, workspace: Path | None = None) -> None:
     """Write the report, the verdict and the images to label into ``out``.
 
     Raises:

@@ -21,7 +21,7 @@ from hf_vft.data.sources.stored import is_saved
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.verify import image_bytes
 from hf_vft.errors import DataError, LogError
-from hf_vft.inference.log_rows import Recorder, Shown
+from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Predictor
 from hf_vft.outputs import check_replaceable, mark_replaceable
 from hf_vft.recipe.schema import DataConfig
@@ -39,7 +39,7 @@ TIMES = ("ts_utc", "timestamp", "time", "date")
 
 
 @dataclass(frozen=True)
-class Observed:
+class ScoredImages:
     """What was scored.
 
     Attributes:
@@ -61,7 +61,7 @@ def observe(
     log_folder: str | Path,
     *,
     display: Display | None = None,
-) -> Observed:
+) -> ScoredImages:
     """Answer images with a run's model and log them as a server would have.
 
     Args:
@@ -107,7 +107,7 @@ def observe(
     if noted:
         name, note = next(iter(noted.items()))
         display.warn(f"Of {len(noted)} images values were cut off; {name}, the first: {note}.")
-    return Observed(log, done, rejected, labelled)
+    return ScoredImages(log, done, rejected, labelled)
 
 
 def log_of(
@@ -190,7 +190,7 @@ def _shown(
     predictor: Predictor,
     rejected: dict[str, str],
     noted: dict[str, str],
-) -> Iterator[tuple[int, torch.Tensor, Shown]]:
+) -> Iterator[tuple[int, torch.Tensor, ImageInfo]]:
     for row, image in zip(rows, table.images[rows.start : rows.stop]["image"], strict=True):
         name = table.files[row]
         try:
@@ -206,7 +206,7 @@ def _shown(
         yield (
             row,
             predictor.transform(decoded.image),
-            Shown.of(
+            ImageInfo.of(
                 decoded.image,
                 content,
                 file=name,
@@ -228,7 +228,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _log_labels(writer: LogWriter, table: Table, shown: list[tuple[int, Shown]]) -> int:
+def _log_labels(writer: LogWriter, table: Table, shown: list[tuple[int, ImageInfo]]) -> int:
     rows = [
         {
             "request_id": one.request_id,

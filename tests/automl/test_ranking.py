@@ -11,7 +11,7 @@ import pytest
 from hf_vft.automl.ranking import TOO_SLOW, fastest, over_bounds
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import Cost
-from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
+from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow, ordered
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.load import Checkpoint
 from hf_vft.recipe.search import SearchConfig
@@ -90,9 +90,9 @@ def test_bounds_name_what_is_broken() -> None:
 
 
 def test_where_time_is_too_short_for_all_the_fastest_within_bounds_is_taken() -> None:
-    def row(latency: float, reason: str = TOO_SLOW) -> Row:
+    def row(latency: float, reason: str = TOO_SLOW) -> LeaderboardRow:
         cost = COST.model_copy(update={"latency_ms": latency})
-        return Row(name="x", kind="probe", model="x", cost=cost, reason=reason)
+        return LeaderboardRow(name="x", kind="probe", model="x", cost=cost, reason=reason)
 
     names = ("slow", "fast", "broken", "over")
     slow, fast, broken, over = (Checkpoint(name, name, True, "") for name in names)
@@ -119,9 +119,9 @@ def test_bounds_leave_the_larger_candidate_out(
 
 def test_rows_come_in_order_of_their_score() -> None:
     rows = [
-        Row(name="a", kind="trial", model="m", score=Estimate(value=0.5)),
-        Row(name="b", kind="trial", model="m", state="failed", reason="it diverged"),
-        Row(name="c", kind="trial", model="m", score=Estimate(value=0.7)),
+        LeaderboardRow(name="a", kind="trial", model="m", score=Estimate(value=0.5)),
+        LeaderboardRow(name="b", kind="trial", model="m", state="failed", reason="it diverged"),
+        LeaderboardRow(name="c", kind="trial", model="m", score=Estimate(value=0.7)),
     ]
     assert [row.name for row in ordered(rows)] == ["c", "a", "b"]
     assert [row.name for row in ordered(rows, lower_is_better=True)] == ["a", "c", "b"]

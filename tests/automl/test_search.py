@@ -17,7 +17,7 @@ from hf_vft.automl.halving import CONTINUES
 from hf_vft.automl.search import epochs_within
 from hf_vft.data.demo.images import write_demo_images
 from hf_vft.errors import RecipeError
-from hf_vft.evaluation.leaderboard import Leaderboard, Row
+from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
 from hf_vft.recipe.schema import Recipe, load_recipe
 from tests.runs import KillAt, fit_in_processes, small_recipe, start_processes, weights
 
@@ -39,7 +39,7 @@ def board(run: Path) -> Leaderboard:
     return Leaderboard.model_validate(json.loads((run / "leaderboard.json").read_text()))
 
 
-def trials_of(run: Path) -> list[Row]:
+def trials_of(run: Path) -> list[LeaderboardRow]:
     return [row for row in board(run).rows if row.kind == "trial"]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from hf_vft.automl.environment import gather_facts
-from hf_vft.automl.prepare import Workplace, prepare
+from hf_vft.automl.prepare import RunContext, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.resolve import resolve
 from hf_vft.data.load import load_data
@@ -55,7 +55,7 @@ def fine_tuned(recipe: Recipe, folder: Path) -> dict[str, Any]:
     )
     facts = gather_facts(data)
     recipe, _ = resolve(recipe, facts)
-    place = Workplace(task, data, facts, folder / "state", folder / "logs", Silent())
+    place = RunContext(task, data, facts, folder / "state", folder / "logs", Silent())
     candidate = rank(recipe, place).candidates[0]
     prepared = prepare(candidate.recipe, place, candidate.checkpoint)
     logits = held_out_logits(prepared.tuning, prepared.tuning.run())["test"]

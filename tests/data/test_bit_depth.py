@@ -8,15 +8,15 @@ import pytest
 from hf_vft.data.bit_depth import page_notes, settle_bit_depth
 from hf_vft.data.images import Decoder
 from hf_vft.data.load import load_data, load_labelled
-from hf_vft.data.verify import Check
+from hf_vft.data.verify import DecodeCheck
 from hf_vft.recipe.schema import DataConfig
 from tests.data.deep_images import png, tiff
 
-PLAIN = Check("0", None, 4, 4)
+PLAIN = DecodeCheck("0", None, 4, 4)
 
 
-def deep(highest: int, stated: int | None = None) -> Check:
-    return Check("0", None, 4, 4, highest, stated)
+def deep(highest: int, stated: int | None = None) -> DecodeCheck:
+    return DecodeCheck("0", None, 4, 4, highest, stated)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def deep(highest: int, stated: int | None = None) -> Check:
     ],
 )
 def test_the_least_depth_is_taken_that_holds_all_and_is_stated(
-    checks: list[Check], bits: int
+    checks: list[DecodeCheck], bits: int
 ) -> None:
     assert settle_bit_depth(checks, "auto").bits == bits
 
@@ -68,7 +68,7 @@ def test_what_is_asked_for_is_followed_and_what_it_cuts_off_is_said() -> None:
 
 def test_files_of_several_pages_are_said() -> None:
     assert page_notes([PLAIN]) == []
-    several = Check("0", None, 4, 4, pages=2)
+    several = DecodeCheck("0", None, 4, 4, pages=2)
     assert page_notes([several, PLAIN]) == [
         "Only the first page or frame is used of 1 file with several."
     ]

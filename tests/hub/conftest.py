@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 
-from hf_vft.hub.client import Patience
+from hf_vft.hub.client import RetryPolicy
 from hf_vft.run import RunDirectory
 from tests.hub.loopback import WRITE, LoopbackHub
 
-HASTE = Patience(tries=4, wait=0.01)
+HASTE = RetryPolicy(tries=4, wait=0.01)
 
 
 @pytest.fixture

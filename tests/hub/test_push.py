@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 from hf_vft.errors import HubError
-from hf_vft.hub.client import Patience
+from hf_vft.hub.client import RetryPolicy
 from hf_vft.hub.push import Pushed, push_run
 from hf_vft.hub.readback import largest_difference
 from hf_vft.models.lora import add_lora
@@ -252,7 +252,7 @@ def test_a_cut_push_goes_on_without_sending_the_weights_again(
 ) -> None:
     hub.fail(r"POST /api/models/.*/commit/")
     with pytest.raises(HubError, match=r"cannot be reached.*the same command goes on"):
-        push(run, api, patience=Patience(tries=1))
+        push(run, api, patience=RetryPolicy(tries=1))
     sent = hub.count(r"^PUT /lfs/")
     assert sent > 0
     push(run, api)

@@ -14,8 +14,8 @@ from hf_vft.data.image_properties import image_properties
 from hf_vft.inference.forward import pooled
 from hf_vft.inference.log_rows import (
     EMBEDDING_SIZE,
+    ImageInfo,
     Recorder,
-    Shown,
     answer_columns,
     is_sampled,
     reduce_embeddings,
@@ -37,9 +37,9 @@ def images(count: int) -> list[Image.Image]:
     return [made_image(i) for i in range(count)]
 
 
-def shown(count: int, **known: object) -> list[Shown]:
+def shown(count: int, **known: object) -> list[ImageInfo]:
     return [
-        Shown.of(image, encoded(image), file=f"{i}.png", **known)
+        ImageInfo.of(image, encoded(image), file=f"{i}.png", **known)
         for i, image in enumerate(images(count))
     ]
 

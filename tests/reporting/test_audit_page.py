@@ -11,9 +11,9 @@ import pytest
 
 from hf_vft.data.audit.results import (
     Audit,
+    AuditFinding,
     Counts,
     DuplicateSet,
-    Finding,
     Image,
     Lookalikes,
     Outlier,
@@ -63,7 +63,7 @@ COUNTS = Counts(
     splits={"train": 6, "test": 4},
     classes={"<b>bolt": {"train": 3, "test": 2}, "nut": {"train": 3, "test": 2}},
 )
-LEAK = Finding(
+LEAK = AuditFinding(
     severity="error",
     sentence="1 image of test is also in train, byte by byte.",
     kind="identical_across",
@@ -72,7 +72,7 @@ LEAK = Finding(
 CLEAN = Audit(source="parts", fingerprint="", counts=COUNTS, findings=[])
 FULL = CLEAN.model_copy(
     update={
-        "findings": [LEAK, Finding(severity="warning", sentence="A thing.", kind="dark")],
+        "findings": [LEAK, AuditFinding(severity="warning", sentence="A thing.", kind="dark")],
         "sizes": [Size(width=220, height=180, images=9), Size(width=50, height=180, images=1)],
         "spreads": [Spread(name="brightness", edges=[0.2, 0.4, 0.6], counts=[3, 7])],
         "duplicates": [
@@ -158,7 +158,7 @@ def test_a_large_set_shows_every_split_and_label_first(tmp_path: Path) -> None:
     [((), "good"), (("info",), "good"), (("warning", "info"), "warn"), (("error",), "bad")],
 )
 def test_tone(severities: tuple[str, ...], expected: str) -> None:
-    findings = [Finding(severity=one, sentence="So.", kind="") for one in severities]  # type: ignore[arg-type]
+    findings = [AuditFinding(severity=one, sentence="So.", kind="") for one in severities]  # type: ignore[arg-type]
     audit = CLEAN.model_copy(update={"findings": findings})
     assert tone(audit) == expected
     assert ("Nothing" in headline(audit)) == (expected == "good")

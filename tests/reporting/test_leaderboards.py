@@ -6,12 +6,12 @@ import pytest
 
 from hf_vft.errors import RunError
 from hf_vft.evaluation.latency import Cost
-from hf_vft.evaluation.leaderboard import Leaderboard, Row
+from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
 from hf_vft.evaluation.results import Estimate
 from hf_vft.reporting.leaderboards import leaderboard_parts, pareto_front
 
 
-def row(name: str, score: float, latency: float, kind: Any = "trial") -> Row:
+def row(name: str, score: float, latency: float, kind: Any = "trial") -> LeaderboardRow:
     cost = Cost(
         device="cpu",
         side=32,
@@ -21,7 +21,7 @@ def row(name: str, score: float, latency: float, kind: Any = "trial") -> Row:
         memory=1,
         gmacs=0.1,
     )
-    return Row(name=name, kind=kind, model="m", score=Estimate(value=score), cost=cost)
+    return LeaderboardRow(name=name, kind=kind, model="m", score=Estimate(value=score), cost=cost)
 
 
 def test_the_front_holds_what_nothing_faster_beats() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hf_vft.serving.gate import CALLER, Gate, GateState
 from hf_vft.serving.limits import MB, Limits
-from hf_vft.serving.policy import Policy
+from hf_vft.serving.policy import AccessPolicy
 from hf_vft.serving.uploads import UploadFolder
 
 OWN = {"host": "127.0.0.1:7860"}
@@ -27,7 +27,7 @@ class Asked:
     """A gate, and what is asked of it."""
 
     def __init__(self, uploads: UploadFolder, app: Any = None, **policy: Any) -> None:
-        self.policy = Policy(**policy)
+        self.policy = AccessPolicy(**policy)
         self.state = GateState(self.policy.limits)
         self.reached: list[dict[str, Any]] = []
         self.gate = Gate(app or self._answer, self.policy, uploads, self.state)
@@ -92,7 +92,7 @@ class Asked:
 def test_a_caller_is_who_the_trusted_proxy_was_asked_by(
     proxies: int, forwarded: list[str], caller: str
 ) -> None:
-    assert Policy(proxies=proxies).caller("10.0.0.1", forwarded) == caller
+    assert AccessPolicy(proxies=proxies).caller("10.0.0.1", forwarded) == caller
 
 
 def test_who_asks_is_handed_on_and_cannot_be_made_up(uploads: UploadFolder) -> None:

@@ -17,7 +17,7 @@ from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
 from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks import Calibration, ObjectDetection, get_task, kind_of, task_for
-from hf_vft.tasks.detection import surest
+from hf_vft.tasks.detection import top_detections
 from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
 
 TASK = ObjectDetection()
@@ -162,7 +162,7 @@ def test_thresholds_are_chosen_on_validation_towards_what_is_asked() -> None:
 
 def test_a_query_may_answer_with_several_classes_and_a_hundred_boxes_count() -> None:
     scores = np.random.default_rng(0).random((1, 60, 3))
-    (found,) = surest(scores, np.full((1, 60, 4), 0.1))
+    (found,) = top_detections(scores, np.full((1, 60, 4), 0.1))
     assert len(found.scores) == 100
     assert found.scores.tolist() == sorted(scores.ravel().tolist(), reverse=True)[:100]
 

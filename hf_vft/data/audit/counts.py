@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
 
-from hf_vft.data.audit.results import Counts, Finding, Size
+from hf_vft.data.audit.results import AuditFinding, Counts, Size
 from hf_vft.data.load import ImageData
 from hf_vft.utils.text import counted
 
@@ -40,18 +40,18 @@ def count_sizes(measures: pd.DataFrame, limit: int = 400) -> list[Size]:
     ]
 
 
-def count_findings(data: ImageData, counts: Counts) -> list[Finding]:
+def count_findings(data: ImageData, counts: Counts) -> list[AuditFinding]:
     """Unusable images, imbalance, and splits whose classes are shared out differently."""
     return [*_unusable(data), *_imbalance(counts), *_shifts(counts)]
 
 
-def _unusable(data: ImageData) -> list[Finding]:
+def _unusable(data: ImageData) -> list[AuditFinding]:
     if not data.rejected:
         return []
     first = data.rejected[0]
     are = "is" if len(data.rejected) == 1 else "are"
     return [
-        Finding(
+        AuditFinding(
             severity="warning",
             sentence=f"{counted(len(data.rejected), 'unusable image')} {are} left out, e.g. "
             f"{first.file} ({first.reason}).",
@@ -61,14 +61,14 @@ def _unusable(data: ImageData) -> list[Finding]:
     ]
 
 
-def _imbalance(counts: Counts) -> list[Finding]:
+def _imbalance(counts: Counts) -> list[AuditFinding]:
     train = {name: found.get("train", 0) for name, found in counts.classes.items()}
     rarest, commonest = min(train, key=train.__getitem__), max(train, key=train.__getitem__)
     ratio = train[commonest] / max(train[rarest], 1)
     if ratio < IMBALANCED:
         return []
     return [
-        Finding(
+        AuditFinding(
             severity="warning" if ratio >= VERY_IMBALANCED else "info",
             sentence=f"{rarest} has {ratio:.0f} times fewer images to learn from than "
             f"{commonest} ({train[rarest]:,} against {train[commonest]:,}).",
@@ -77,7 +77,7 @@ def _imbalance(counts: Counts) -> list[Finding]:
     ]
 
 
-def _shifts(counts: Counts) -> list[Finding]:
+def _shifts(counts: Counts) -> list[AuditFinding]:
     """Splits whose class shares differ from those of train by more than chance."""
     names = list(counts.classes)
     train = np.array([counts.classes[name].get("train", 0) for name in names])
@@ -93,7 +93,7 @@ def _shifts(counts: Counts) -> list[Finding]:
         if difference.sum() / 2 >= SHIFTED and by_chance < SIGNIFICANT:
             most = int(difference.argmax())
             findings.append(
-                Finding(
+                AuditFinding(
                     severity="warning",
                     sentence=f"The classes are shared out differently in {split}: {names[most]} "
                     f"is {expected[most]:.0%} of train and {shares[most]:.0%} of {split}.",

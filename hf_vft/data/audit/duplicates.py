@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from hf_vft.data.audit.results import DuplicateSet, Finding, Image
+from hf_vft.data.audit.results import AuditFinding, DuplicateSet, Image
 from hf_vft.utils.text import counted
 
 # Measured on photographs and generated images: copies that were compressed again, resized,
@@ -62,7 +62,7 @@ def units(n: int, sets: Sets, groups: pd.Series | None = None) -> np.ndarray:
     return _components(n, np.array(links, dtype=np.int64).reshape(-1, 2))
 
 
-def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list[Finding]:
+def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list[AuditFinding]:
     """The sentences about duplicates.
 
     Args:
@@ -70,7 +70,7 @@ def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list
         sets: From `find_duplicates`.
         groups: Whether the data has a group column.
     """
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     told: set[tuple[int, str]] = set()
     for kind, found in sets.items():
         for split, other in _LEAKS:
@@ -177,7 +177,7 @@ def _in_both(measures: pd.DataFrame, sets: list[list[int]], split: str, other: s
 
 def _leak(
     measures: pd.DataFrame, rows: list[int], kind: Kind, split: str, other: str, groups: bool
-) -> Finding:
+) -> AuditFinding:
     are = "is" if len(rows) == 1 else "are"
     sentence = f"{counted(len(rows), 'image')} of {split} {are} also in {other}, "
     if kind == "near":
@@ -185,7 +185,7 @@ def _leak(
         sentence += f"the same {_HOW[kind]}, so scores may look too good{advice}"
     else:
         sentence += _HOW[kind]
-    return Finding(
+    return AuditFinding(
         severity="warning" if kind == "near" else "error",
         sentence=sentence + ".",
         kind=f"{kind}_across",
@@ -193,7 +193,7 @@ def _leak(
     )
 
 
-def _conflicts(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[Finding]:
+def _conflicts(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[AuditFinding]:
     labels = measures["label"].to_numpy()
     torn = [rows for rows in sets if len(set(labels[rows])) > 1]
     if not torn:
@@ -202,7 +202,7 @@ def _conflicts(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> lis
     files = measures["file"].to_numpy()
     what = "near duplicates" if kind == "near" else f"equal images ({_HOW[kind]})"
     return [
-        Finding(
+        AuditFinding(
             severity="warning" if kind == "near" else "error",
             sentence=(
                 f"{counted(len(torn), 'set')} of {what} with different labels, e.g. "
@@ -214,7 +214,7 @@ def _conflicts(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> lis
     ]
 
 
-def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[Finding]:
+def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[AuditFinding]:
     """Copies within a split: they only weigh more, and within a group that is no news."""
     splits = measures["split"].to_numpy()
     surplus: list[int] = []
@@ -230,7 +230,7 @@ def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[
     if surplus:
         verb = "repeats" if len(surplus) == 1 else "repeat"
         findings.append(
-            Finding(
+            AuditFinding(
                 severity="info" if kind == "near" else "warning",
                 sentence=f"{counted(len(surplus), 'image')} {verb} another of the same split, "
                 f"{_HOW[kind]}; such images weigh more than others.",
@@ -241,7 +241,7 @@ def _repeats(measures: pd.DataFrame, sets: list[list[int]], kind: Kind) -> list[
     if expected:
         verb = "repeats" if len(expected) == 1 else "repeat"
         findings.append(
-            Finding(
+            AuditFinding(
                 severity="info",
                 sentence=f"{counted(len(expected), 'image')} {verb} another of the same group, "
                 f"{_HOW[kind]}, as is to be expected.",

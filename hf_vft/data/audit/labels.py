@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from hf_vft.data.audit.duplicates import units
 from hf_vft.data.audit.results import (
     Audit,
-    Finding,
+    AuditFinding,
     Image,
     Lookalikes,
     Suspect,
@@ -242,13 +242,13 @@ def _trial(points: np.ndarray, labels: np.ndarray, folds: list[Fold], seed: int)
     return Trial(swapped=len(rows), found=int(doubted[rows].sum()))
 
 
-def _suspect_findings(suspects: list[Suspect]) -> list[Finding]:
+def _suspect_findings(suspects: list[Suspect]) -> list[AuditFinding]:
     if not suspects:
         return []
     worst = suspects[0]
     looks = "looks" if len(suspects) == 1 else "look"
     return [
-        Finding(
+        AuditFinding(
             severity="warning",
             sentence=f"{counted(len(suspects), 'label')} {looks} wrong, e.g. "
             f"{worst.image.file}: labelled {worst.image.label}, looks like "
@@ -259,9 +259,9 @@ def _suspect_findings(suspects: list[Suspect]) -> list[Finding]:
     ]
 
 
-def _alike_findings(alike: list[Lookalikes]) -> list[Finding]:
+def _alike_findings(alike: list[Lookalikes]) -> list[AuditFinding]:
     return [
-        Finding(
+        AuditFinding(
             severity="info",
             sentence=f"{pair.first} and {pair.second} look alike: a linear probe takes "
             f"{pair.n / pair.of:.0%} of their images for the other.",

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hf_vft.data.audit.duplicates import image_of
-from hf_vft.data.audit.results import Finding, Outlier, Severity, Spread
+from hf_vft.data.audit.results import AuditFinding, Outlier, Severity, Spread
 from hf_vft.utils.text import counted
 
 # In robust standard deviations from the median.
@@ -73,7 +73,7 @@ KINDS = {
 _FLOORS = {"brightness": 0.03, "contrast": 0.1, "sharpness": 0.1, "shape": 0.05, "size": 0.05}
 
 
-def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]:
+def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[AuditFinding]]:
     """The images that stand out, and the sentences about them.
 
     Args:
@@ -81,7 +81,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
     """
     marks, values = _marked(measures), traits(measures)
     outliers: list[Outlier] = []
-    findings: list[Finding] = []
+    findings: list[AuditFinding] = []
     found: dict[str, np.ndarray] = {}
     for name, kind in KINDS.items():
         distance = deviations(values[kind.trait], _FLOORS[kind.trait])
@@ -101,7 +101,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[Finding]]
             for row in rows
         ]
         findings.append(
-            Finding(
+            AuditFinding(
                 severity=kind.severity,
                 sentence=_sentence(kind, len(rows), _words(measures, kind, rows[0])),
                 kind=name,
@@ -170,9 +170,9 @@ def _few(odd: np.ndarray, most: float) -> np.ndarray:
     return odd if odd.mean() <= most else np.zeros_like(odd)
 
 
-def _usual(name: str, kind: Kind, marked: np.ndarray) -> Finding:
+def _usual(name: str, kind: Kind, marked: np.ndarray) -> AuditFinding:
     """Says of many images what would be an outlier of one."""
-    return Finding(
+    return AuditFinding(
         severity="info",
         sentence=f"{counted(int(marked.sum()), 'image')} ({marked.mean():.0%}) {kind.many}: so "
         "many that it seems to be how they are taken.",

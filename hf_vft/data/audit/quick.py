@@ -8,11 +8,11 @@ from hf_vft.data.audit.counts import count_findings, count_images, count_sizes
 from hf_vft.data.audit.duplicates import described_sets, duplicate_findings, find_duplicates
 from hf_vft.data.audit.measure import measure_images
 from hf_vft.data.audit.outliers import find_outliers, spreads
-from hf_vft.data.audit.results import Audit, Finding, gravest_first
+from hf_vft.data.audit.results import Audit, gravest_first
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress
 
-__all__ = ["Audit", "Finding", "quick_audit"]
+__all__ = ["Audit", "AuditFinding", "quick_audit"]
 
 
 def quick_audit(

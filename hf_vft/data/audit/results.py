@@ -10,13 +10,13 @@ Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-class Part(BaseModel):
+class AuditPart(BaseModel):
     """A part of the audit; unknown keys are refused, so that no reader misses one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Finding(Part):
+class AuditFinding(AuditPart):
     """One thing that a person should know.
 
     Attributes:
@@ -32,7 +32,7 @@ class Finding(Part):
     files: list[str] = []
 
 
-class Image(Part):
+class Image(AuditPart):
     """An image by the name shown to people."""
 
     file: str
@@ -40,7 +40,7 @@ class Image(Part):
     label: str
 
 
-class DuplicateSet(Part):
+class DuplicateSet(AuditPart):
     """Images that show the same.
 
     Attributes:
@@ -55,7 +55,7 @@ class DuplicateSet(Part):
     expected: bool = False
 
 
-class Outlier(Part):
+class Outlier(AuditPart):
     """An image unlike the others.
 
     Attributes:
@@ -69,7 +69,7 @@ class Outlier(Part):
     words: str
 
 
-class Lookalikes(Part):
+class Lookalikes(AuditPart):
     """Two classes that a linear probe takes for each other.
 
     Attributes:
@@ -85,7 +85,7 @@ class Lookalikes(Part):
     of: int
 
 
-class Suspect(Part):
+class Suspect(AuditPart):
     """A label that is probably wrong (confident learning, Northcutt et al. 2021).
 
     Attributes:
@@ -101,7 +101,7 @@ class Suspect(Part):
     quality: float
 
 
-class Size(Part):
+class Size(AuditPart):
     """How many images are so many pixels wide and high."""
 
     width: int
@@ -109,7 +109,7 @@ class Size(Part):
     images: int
 
 
-class Spread(Part):
+class Spread(AuditPart):
     """How a property is spread over the images.
 
     Attributes:
@@ -123,7 +123,7 @@ class Spread(Part):
     counts: list[int]
 
 
-class Counts(Part):
+class Counts(AuditPart):
     """How many images there are.
 
     Attributes:
@@ -137,7 +137,7 @@ class Counts(Part):
     classes: dict[str, dict[str, int]]
 
 
-class Audit(Part):
+class Audit(AuditPart):
     """Everything that was found.
 
     Attributes:
@@ -158,7 +158,7 @@ class Audit(Part):
     source: str
     fingerprint: str
     counts: Counts
-    findings: list[Finding]
+    findings: list[AuditFinding]
     sizes: list[Size] = []
     spreads: list[Spread] = []
     duplicates: list[DuplicateSet] = []
@@ -169,6 +169,6 @@ class Audit(Part):
     notes: list[str] = []
 
 
-def gravest_first(findings: list[Finding]) -> list[Finding]:
+def gravest_first(findings: list[AuditFinding]) -> list[AuditFinding]:
     """Errors, then warnings, then the rest; otherwise in the order given."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))

@@ -72,7 +72,7 @@ DEFAULT = DemoConfig()
 
 
 @dataclass(frozen=True)
-class Part:
+class DemoPart:
     """One part that came down a line. ``key`` seeds everything random about it."""
 
     key: tuple[int, ...]
@@ -114,16 +114,16 @@ def generate(index: int, config: DemoConfig = DEFAULT) -> DemoImage:
     return take_image(part, tuple(CAMERAS)[view], config)
 
 
-def make_part(key: tuple[int, ...], moment: datetime, priors: Mapping[str, float]) -> Part:
+def make_part(key: tuple[int, ...], moment: datetime, priors: Mapping[str, float]) -> DemoPart:
     """Draw the line and the label of a part."""
     line = tuple(LINES)[int(_rng(key, "line").integers(len(LINES)))]
     below = np.cumsum(list(priors.values())) / sum(priors.values())
     drawn = int(np.searchsorted(below, _rng(key, "label").random(), side="right"))
-    return Part(key, line, tuple(priors)[min(drawn, len(priors) - 1)], moment)
+    return DemoPart(key, line, tuple(priors)[min(drawn, len(priors) - 1)], moment)
 
 
 def take_image(
-    part: Part,
+    part: DemoPart,
     camera: str,
     config: DemoConfig,
     conditions: Conditions = Conditions(),

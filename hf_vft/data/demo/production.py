@@ -25,7 +25,7 @@ from hf_vft.data.demo.images import (
     Conditions,
     DemoConfig,
     DemoImage,
-    Part,
+    DemoPart,
     make_part,
     new_folder,
     save_image,
@@ -168,7 +168,7 @@ def _conditions(active: FaultName) -> Conditions:
     return Conditions()
 
 
-def _part(key: tuple[int, ...], moment: datetime, active: FaultName) -> Part:
+def _part(key: tuple[int, ...], moment: datetime, active: FaultName) -> DemoPart:
     part = make_part(key, moment, WORSE_PRIORS if active == "class_prior" else PRIORS)
     if active == "new_defect" and np.random.default_rng((*key, 99)).random() < NEW_DEFECT_SHARE:
         return replace(part, label=NEW_DEFECT)

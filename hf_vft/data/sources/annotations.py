@@ -17,7 +17,7 @@ from hf_vft.utils.text import counted
 
 
 @dataclass(frozen=True)
-class Marked:
+class AnnotatedImage:
     """What an annotation file says of one image.
 
     Attributes:
@@ -93,7 +93,7 @@ class Missing:
 
 def marked_table(
     listing: Listing,
-    marked: Iterable[Marked],
+    marked: Iterable[AnnotatedImage],
     class_names: list[str] | None,
     notes: list[str],
     reading: Reading,
@@ -135,8 +135,8 @@ def marked_table(
 
 
 def without_unmarked_splits(
-    marked: Sequence[Marked], labelled: set[str]
-) -> tuple[list[Marked], list[LeftOut]]:
+    marked: Sequence[AnnotatedImage], labelled: set[str]
+) -> tuple[list[AnnotatedImage], list[LeftOut]]:
     """Leave out the splits in which not one image has a file of labels.
 
     Args:

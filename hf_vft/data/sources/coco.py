@@ -13,7 +13,7 @@ from typing import Any
 
 from hf_vft.data.boxes import Box, Objects, are_shares
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Reading
@@ -77,7 +77,7 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
     kind = KINDS["boxes"] if read.boxes else KINDS["classes" if several else "class"]
     marked = read.marked
     if kind.name == "class":
-        marked = [Marked(m.file, m.label[0] if m.label else None, m.split) for m in marked]
+        marked = [AnnotatedImage(m.file, m.label[0] if m.label else None, m.split) for m in marked]
     if read.boxes and are_shares(box for one in marked for box in one.label.boxes):
         marked = [replace(m, label=replace(m.label, relative=True)) for m in marked]
         notes.append("All boxes lie between 0 and 1, so they are taken for shares of the image.")
@@ -97,7 +97,7 @@ class _Read:
 
     listing: Listing
     boxes: bool
-    marked: list[Marked] = field(default_factory=list)
+    marked: list[AnnotatedImage] = field(default_factory=list)
     names: dict[str, None] = field(default_factory=dict)
     crowds: int = 0
     strays: int = 0
@@ -132,7 +132,7 @@ class _Read:
                 self.missing.add(file, name)
                 continue
             label = self._label(labels, image)
-            self.marked.append(Marked(match.file, label, split if divided else None))
+            self.marked.append(AnnotatedImage(match.file, label, split if divided else None))
         self.strays += sum(map(len, found.values()))
 
     def _label(self, labels: list[Any], image: Any) -> Any:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hf_vft.data.sources.levels import Row, Walk, through_levels
+from hf_vft.data.sources.levels import FolderRow, Walk, through_levels
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.names import is_part
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
@@ -128,7 +128,7 @@ def _class_level(
     return level, f"Folders lie within folders ({outer} over {inner_names}), and {why}"
 
 
-def _repeats(rows: Sequence[Row], level: int) -> float:
+def _repeats(rows: Sequence[FolderRow], level: int) -> float:
     """The share of the names of a level that lie below several different outer folders.
 
     Parts and days never count; mere numbers are sequences, unless the outer folders are numbered
@@ -158,7 +158,7 @@ def _option(walk: Walk, level: int) -> Option:
     )
 
 
-def _examples(rows: Sequence[Row], level: int) -> str:
+def _examples(rows: Sequence[FolderRow], level: int) -> str:
     names = dict.fromkeys(row.names[level] for row in rows if len(row.names) > level)
     return few([name for name in names if name], 3)
 

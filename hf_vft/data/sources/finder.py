@@ -23,7 +23,7 @@ _HOW = {
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """The files of the rows of a table.
 
     Attributes:
@@ -69,7 +69,7 @@ class Finder:
         return self.listing if self.listing is not None else Listing.of(self.base)
 
     def one(self, name: str) -> Match:
-        """The image that one name means; ``file`` is a path as `Found` has it."""
+        """The image that one name means; ``file`` is a path as `FoundFiles` has it."""
         if "\0" not in name:
             for spelling in _spellings(name):
                 path = self._written(spelling)
@@ -79,7 +79,7 @@ class Finder:
         found = self.tree.find(name, self.folder, hints)
         return found if found.file is None else Match(self._path(found.file), found.how)
 
-    def all(self, names: Sequence[str]) -> Found:
+    def all(self, names: Sequence[str]) -> FoundFiles:
         """The images of all rows.
 
         Raises:
@@ -101,7 +101,7 @@ class Finder:
             if match.file is None:
                 missing.append(row)
             paths.append(match.file or os.path.join(self.base, name))  # noqa: PTH118
-        return Found(paths, how, missing)
+        return FoundFiles(paths, how, missing)
 
     def share(self, names: Sequence[str]) -> float:
         """The share of some names that are those of one image or several."""
@@ -109,7 +109,7 @@ class Finder:
         found = sum(self.one(name).how != "none" for name in safe)
         return found / len(names) if names else 0.0
 
-    def refuse_if_none(self, found: Found, names: Sequence[str], table: str) -> None:
+    def refuse_if_none(self, found: FoundFiles, names: Sequence[str], table: str) -> None:
         """Stop where not one of the named images is there."""
         if len(found.missing) < len(names) or not names:
             return

@@ -14,7 +14,7 @@ from hf_vft.data.sources.split_levels import SplitLevel, split_level
 
 
 @dataclass
-class Row:
+class FolderRow:
     """A folder of images on its way through the levels.
 
     Attributes:
@@ -47,7 +47,7 @@ class Walk:
         stripped: Folders that say nothing about their images.
     """
 
-    rows: list[Row]
+    rows: list[FolderRow]
     split_names: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -55,8 +55,8 @@ class Walk:
     stripped: list[str] = field(default_factory=list)
 
 
-def _row(folder: str, images: int) -> Row:
-    return Row(folder, images, tuple(folder.split("/")) if folder else ())
+def _row(folder: str, images: int) -> FolderRow:
+    return FolderRow(folder, images, tuple(folder.split("/")) if folder else ())
 
 
 def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
@@ -90,7 +90,7 @@ def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
     return walk
 
 
-def _divide(walk: Walk, going: Sequence[Row], found: SplitLevel) -> None:
+def _divide(walk: Walk, going: Sequence[FolderRow], found: SplitLevel) -> None:
     others: dict[str, int] = defaultdict(int)
     for row in going:
         name = row.rest[0]
@@ -113,7 +113,7 @@ def _divide(walk: Walk, going: Sequence[Row], found: SplitLevel) -> None:
         walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
 
 
-def _says_nothing(going: Sequence[Row], deeper: set[str], *, strict: bool) -> bool:
+def _says_nothing(going: Sequence[FolderRow], deeper: set[str], *, strict: bool) -> bool:
     """Whether a level only wraps, holds or numbers what is inside of it."""
     names = {row.rest[0] for row in going}
     if len(names) == 1 and (deeper or any(row.names for row in going)):

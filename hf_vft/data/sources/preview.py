@@ -15,7 +15,7 @@ ROWS = 5
 
 
 @dataclass(frozen=True)
-class Row:
+class PreviewRow:
     """One of the first images.
 
     Attributes:
@@ -43,7 +43,7 @@ class Preview:
     source: str
     reading: Reading
     notes: list[str]
-    rows: list[Row]
+    rows: list[PreviewRow]
 
     @property
     def lines(self) -> list[str]:
@@ -77,14 +77,14 @@ def preview(
         DataError: As for reading: what is wrong with the source and what to do.
     """
     table = read_source(source, config, cache_dir, kind=kind)
-    rows: list[Row] = []
+    rows: list[PreviewRow] = []
     shown: dict[str | None, int] = {}
     for at, (file, label) in enumerate(zip(table.files, table.labels, strict=True)):
         split = table.splits[at] if table.splits is not None else None
         shown[split] = shown.get(split, 0) + 1
         if shown[split] <= ROWS:
             text = None if label is None else table.kind.text(table.kind.names(label))
-            rows.append(Row(file, text, split))
+            rows.append(PreviewRow(file, text, split))
     order = [None, *SPLIT_NAMES]
     rows.sort(key=lambda row: order.index(row.split))
     reading = table.reading or Reading("a dataset")

@@ -22,7 +22,7 @@ from hf_vft.data.sources.decide_columns import (
     require_label,
     split_value,
 )
-from hf_vft.data.sources.finder import Finder, Found, short_names
+from hf_vft.data.sources.finder import Finder, FoundFiles, short_names
 from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
@@ -145,7 +145,7 @@ def _named(given: Given, column: str) -> _Images:
         raise DataError(f"Column {column!r}, row {names.index(None) + 1}: no file is named.")
     texts = cast("list[str]", names)
     finder = given.finder or Finder(Path())
-    found: Found = finder.all(texts)
+    found: FoundFiles = finder.all(texts)
     finder.refuse_if_none(found, texts, given.where)
     files = short_names(found.paths, finder.base.as_posix())
     for row in found.missing:  # as written, which is what a person looks for

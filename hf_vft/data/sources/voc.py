@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from hf_vft.data.boxes import Box, Objects, from_corners
-from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
 from hf_vft.data.sources.encoding import read_text
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
@@ -40,7 +40,7 @@ def read_voc(listing: Listing, files: Sequence[str], how: How) -> Table:
         DataError: If a file cannot be read, or a box is incomplete.
     """
     sets = _sets(listing, how.config.encoding)
-    marked: list[Marked] = []
+    marked: list[AnnotatedImage] = []
     missing = Missing(listing)
     for file in files:
         root = _root(listing.path(file))
@@ -61,7 +61,7 @@ def read_voc(listing: Listing, files: Sequence[str], how: How) -> Table:
             declared=_size(root),
         )
         split = split or split_of_path(match.file.split("/")[:-1])
-        marked.append(Marked(match.file, boxes, split))
+        marked.append(AnnotatedImage(match.file, boxes, split))
     left_out = missing.left_out(len(marked))
     unused = len(listing.images) - len(marked)
     notes = [f"Not used, because no annotation names them: {counted(unused, 'image')}."]

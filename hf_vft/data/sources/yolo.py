@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from hf_vft.data.boxes import Box, Objects
-from hf_vft.data.sources.annotations import Marked, marked_table, without_unmarked_splits
+from hf_vft.data.sources.annotations import AnnotatedImage, marked_table, without_unmarked_splits
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Reading
@@ -48,7 +48,7 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
     config = YoloConfig(listing, how.config.encoding)
     said, source = config.splits()
     names: dict[str, None] = {}
-    read: list[Marked] = []
+    read: list[AnnotatedImage] = []
     pixels: list[str] = []
     boxes = 0
     for image in listing.images:
@@ -59,7 +59,7 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
             objects = _objects(config, labels[image], known, pixels)
             boxes += len(objects.boxes)
         split = said.get(image) if said else split_of_path(image.split("/")[:-1])
-        read.append(Marked(image, objects, split))
+        read.append(AnnotatedImage(image, objects, split))
     if len(pixels) * 2 > boxes:
         raise DataError(
             f"{pixels[0]}: {len(pixels):,} of {boxes:,} boxes hold numbers over 1, which are "
@@ -79,7 +79,9 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
     return marked_table(listing, marked, list(names), list(config.notes), reading)
 
 
-def _divided(marked: list[Marked], labels: Mapping[str, str]) -> tuple[list[Marked], list[LeftOut]]:
+def _divided(
+    marked: list[AnnotatedImage], labels: Mapping[str, str]
+) -> tuple[list[AnnotatedImage], list[LeftOut]]:
     """Without stray images that have neither a split nor a label where others have a split."""
     if all(one.split is None for one in marked):
         return marked, []

@@ -26,7 +26,7 @@ VISIBLE = 0.3
 
 
 @dataclass(frozen=True)
-class Marked:
+class BoxedImage:
     """An image with boxes.
 
     Attributes:
@@ -40,7 +40,7 @@ class Marked:
     classes: torch.Tensor
 
     @classmethod
-    def of(cls, image: Image.Image, label: dict[str, Any]) -> Marked:
+    def of(cls, image: Image.Image, label: dict[str, Any]) -> BoxedImage:
         """From a row of the column ``label``."""
         boxes = torch.tensor(label["bbox"], dtype=torch.float32).reshape(-1, 4)
         return cls(image, boxes, torch.tensor(label["category"], dtype=torch.int64))
@@ -57,7 +57,7 @@ class BoxTransform:
     def __init__(
         self,
         process: Callable[[Image.Image], torch.Tensor],
-        change: Callable[[Marked], Marked] | None = None,
+        change: Callable[[BoxedImage], BoxedImage] | None = None,
     ) -> None:
         self.process = process
         self.change = change
@@ -68,7 +68,7 @@ class BoxTransform:
 
     def with_boxes(self, image: Image.Image, label: dict[str, Any]) -> dict[str, torch.Tensor]:
         """``pixel_values [C, H, W]``, and ``labels [M, 5]``: class, centre, width and height."""
-        marked = Marked.of(image, label)
+        marked = BoxedImage.of(image, label)
         if self.change is not None:
             marked = self.change(marked)
         return {"pixel_values": self.process(marked.image), "labels": relative_rows(marked)}
@@ -106,7 +106,7 @@ class RandomChange:
         self.change = change
         self.side = side
 
-    def __call__(self, marked: Marked) -> Marked:
+    def __call__(self, marked: BoxedImage) -> BoxedImage:
         """Draws from torch's global generator only."""
         image, boxes = marked.image, marked.boxes
         if min(image.size) > self.side:
@@ -118,10 +118,10 @@ class RandomChange:
             boxes, format="XYWH", canvas_size=image.size[::-1], clamping_mode=None
         )
         image, found = self.change(image, found)
-        return visible_part(Marked(image, found.as_subclass(torch.Tensor), marked.classes))
+        return visible_part(BoxedImage(image, found.as_subclass(torch.Tensor), marked.classes))
 
 
-def visible_part(marked: Marked) -> Marked:
+def visible_part(marked: BoxedImage) -> BoxedImage:
     """The boxes cut off at the edges of the image, without those that are hardly in it."""
     width, height = marked.image.size
     x, y, w, h = marked.boxes.unbind(1)
@@ -130,10 +130,10 @@ def visible_part(marked: Marked) -> Marked:
     inside = torch.stack([left, top, right - left, bottom - top], dim=1)
     area, whole = inside[:, 2] * inside[:, 3], w * h
     kept = (area >= VISIBLE * whole) & (inside[:, 2:] > 1.0).all(1)
-    return Marked(marked.image, inside[kept], marked.classes[kept])
+    return BoxedImage(marked.image, inside[kept], marked.classes[kept])
 
 
-def relative_rows(marked: Marked) -> torch.Tensor:
+def relative_rows(marked: BoxedImage) -> torch.Tensor:
     """``[M, 5]``: class, then centre, width and height in shares of the sides."""
     width, height = marked.image.size
     x, y, w, h = (marked.boxes / torch.tensor([width, height, width, height])).unbind(1)

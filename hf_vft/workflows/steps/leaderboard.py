@@ -7,7 +7,7 @@ from typing import Any
 
 from hf_vft.data.transforms.images import input_size
 from hf_vft.evaluation.latency import Cost, measure_cost
-from hf_vft.evaluation.leaderboard import Leaderboard, Row, ordered
+from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow, ordered
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
@@ -19,7 +19,7 @@ KEPT = "fine-tuned model"
 
 
 def leaderboard(
-    tried: Sequence[Row],
+    tried: Sequence[LeaderboardRow],
     report: EvalReport,
     search: SearchConfig,
     loaded: LoadedModel,
@@ -42,7 +42,7 @@ def leaderboard(
         model, side, device=search.latency_device
     )
     rows = [
-        Row(
+        LeaderboardRow(
             name=KEPT,
             kind="model",
             model=name,
@@ -55,7 +55,9 @@ def leaderboard(
     probe = report.baselines.get("linear_probe", {}).get("validation", {})
     if primary in probe:
         rows.append(
-            Row(name="linear probe", kind="model", model=name, score=probe[primary], cost=cost)
+            LeaderboardRow(
+                name="linear probe", kind="model", model=name, score=probe[primary], cost=cost
+            )
         )
     return Leaderboard(
         metric=primary,
@@ -67,7 +69,9 @@ def leaderboard(
     )
 
 
-def _known_cost(tried: Sequence[Row], model: str, side: int, parameters: int) -> Cost | None:
+def _known_cost(
+    tried: Sequence[LeaderboardRow], model: str, side: int, parameters: int
+) -> Cost | None:
     """Of the same network among what was tried: measured twice it would seem to be two."""
     costs = [row.cost for row in tried if row.model == model and row.cost is not None]
     same = [cost for cost in costs if (cost.side, cost.parameters) == (side, parameters)]

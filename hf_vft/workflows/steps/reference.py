@@ -10,7 +10,7 @@ import pandas as pd
 
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import image_bytes
-from hf_vft.inference.log_rows import Recorder, Shown
+from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Predictor
 from hf_vft.monitoring.drift import with_null_quantiles
 from hf_vft.monitoring.profile import Reference, make_reference
@@ -45,7 +45,7 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
             contents = [image_bytes(image) for image in batch["image"]]
             images = [predictor.decode(content) for content in contents]
             shown = [
-                Shown.of(image, content, file=file)
+                ImageInfo.of(image, content, file=file)
                 for image, content, file in zip(images, contents, batch["file"], strict=True)
             ]
             rows += recorder.rows(shown, predictor.outputs(images))

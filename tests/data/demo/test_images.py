@@ -20,7 +20,7 @@ from hf_vft.data.demo.images import (
     START,
     Conditions,
     DemoConfig,
-    Part,
+    DemoPart,
     generate,
     take_image,
     write_demo_images,
@@ -76,8 +76,8 @@ def test_every_defect_and_only_a_defect_has_a_box() -> None:
 def test_box_is_tight_around_the_changed_pixels(label: str, line: str) -> None:
     # Without blur and noise, what differs from the sound part is the defect and nothing else.
     for number in range(4):
-        part = Part((7, 0, number), line, label, START)
-        sound = Part((7, 0, number), line, "ok", START)
+        part = DemoPart((7, 0, number), line, label, START)
+        sound = DemoPart((7, 0, number), line, "ok", START)
         config = DemoConfig(contrast=2.0)
         with_defect = take_image(part, "top", config, PERFECT)
         without = take_image(sound, "top", config, PERFECT)

@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from hf_vft.data.transforms.boxes import (
-    Marked,
+    BoxedImage,
     RandomChange,
     eval_box_transform,
     padded,
@@ -26,12 +26,12 @@ from tests.made_images import processor
 GREY, COLOURS = (120, 120, 120), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
 
 
-def painted(boxes: list[tuple[int, int, int, int]], size: tuple[int, int]) -> Marked:
+def painted(boxes: list[tuple[int, int, int, int]], size: tuple[int, int]) -> BoxedImage:
     """An image in which every box is a rectangle of its own colour."""
     image = Image.new("RGB", size, GREY)
     for colour, (x, y, w, h) in zip(COLOURS, boxes, strict=False):
         image.paste(colour, (x, y, x + w, y + h))
-    return Marked(image, torch.tensor(boxes).float(), torch.arange(len(boxes)))
+    return BoxedImage(image, torch.tensor(boxes).float(), torch.arange(len(boxes)))
 
 
 def where(image: Image.Image, number: int) -> tuple[float, float, float, float] | None:
@@ -109,13 +109,15 @@ def test_turned_boxes_hold_what_they_held(degrees: float, place: tuple[float, ..
 def test_what_is_hardly_visible_is_left_out() -> None:
     image = Image.new("RGB", (100, 100))
     boxes = torch.tensor([[90.0, 10, 20, 20], [96.0, 10, 40, 20], [-30, 10, 10, 10]])
-    kept = visible_part(Marked(image, boxes, torch.tensor([0, 1, 2])))
+    kept = visible_part(BoxedImage(image, boxes, torch.tensor([0, 1, 2])))
     assert kept.classes.tolist() == [0]
     assert kept.boxes.tolist() == [[90, 10, 10, 20]]
 
 
 def test_shares_of_the_sides_and_padding() -> None:
-    marked = Marked(Image.new("RGB", (200, 100)), torch.tensor([[20.0, 10, 40, 30]]), torch.ones(1))
+    marked = BoxedImage(
+        Image.new("RGB", (200, 100)), torch.tensor([[20.0, 10, 40, 30]]), torch.ones(1)
+    )
     rows = relative_rows(marked)
     np.testing.assert_allclose(rows, [[1, 0.2, 0.25, 0.2, 0.3]], rtol=1e-6)
     batch = padded([rows, torch.zeros(0, 5)])

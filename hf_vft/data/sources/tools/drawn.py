@@ -8,7 +8,7 @@ from typing import Any
 
 from hf_vft.data.boxes import Box, Objects
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.annotations import Marked, Missing, image_named, marked_table
+from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import Reading
@@ -70,7 +70,7 @@ def drawn_table(
             missing.add(one.annotation, one.image)
             continue
         split = canonical_split(one.split or "") or split_of_path(file.split("/")[:-1])
-        marked.append(Marked(file, _label(one, boxes=boxes), split))
+        marked.append(AnnotatedImage(file, _label(one, boxes=boxes), split))
     left_out = missing.left_out(len(marked))
     unused = len(listing.images) - len(marked)
     notes = shapes.notes() if boxes else []
@@ -87,7 +87,7 @@ def drawn_table(
         return marked_table(listing, marked, None, notes, reading)
     several = any(len(one.label or ()) > 1 for one in marked) or how.kind == "classes"
     if not several:
-        marked = [Marked(m.file, m.label[0] if m.label else None, m.split) for m in marked]
+        marked = [AnnotatedImage(m.file, m.label[0] if m.label else None, m.split) for m in marked]
     return marked_table(
         listing, marked, None, notes, reading, KINDS["classes" if several else "class"]
     )

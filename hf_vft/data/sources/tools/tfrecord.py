@@ -11,7 +11,7 @@ from typing import Any
 
 from hf_vft.data.boxes import Box, Objects, from_corners
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.annotations import Marked, marked_table
+from hf_vft.data.sources.annotations import AnnotatedImage, marked_table
 from hf_vft.data.sources.encoding import read_text
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
@@ -112,14 +112,14 @@ def _table(listing: Listing, records: list[_Record], shapes: Shapes, how: How) -
     if boxes:
         corners = [side for r in records for box, _ in r.objects or () for side in box]
         pixels = any(side > _MOST_SHARE for side in corners)
-        marked = [Marked(r.file, _objects(r, pixels=pixels), r.split) for r in records]
+        marked = [AnnotatedImage(r.file, _objects(r, pixels=pixels), r.split) for r in records]
         notes = shapes.notes()
         if pixels:
             notes.append("Corners of boxes over 1 are pixels, though TFRecord files have shares.")
         return marked_table(listing, marked, None, notes, reading)
     several = how.kind == "classes" or any(len(record.tags) > 1 for record in records)
     marked = [
-        Marked(r.file, (r.tags if several else r.tags[0]) if r.tags else None, r.split)
+        AnnotatedImage(r.file, (r.tags if several else r.tags[0]) if r.tags else None, r.split)
         for r in records
     ]
     return marked_table(
