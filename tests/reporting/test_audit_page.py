@@ -23,7 +23,7 @@ from hf_vft.data.audit.results import (
 )
 from hf_vft.data.load import ImageData
 from hf_vft.reporting.audit_page import headline, render_audit, tone
-from tests.reporting.made import image
+from tests.reporting.made import made_image
 
 NAMES = ["<b>bolt", "nut"]
 
@@ -33,7 +33,7 @@ def data() -> ImageData:
         images = []
         for seed in range(start, start + n):
             buffer = io.BytesIO()
-            image(seed).save(buffer, format="PNG")
+            made_image(seed).save(buffer, format="PNG")
             images.append({"bytes": buffer.getvalue(), "path": None})
         return datasets.Dataset.from_dict(
             {

@@ -57,11 +57,11 @@ def test_requests_at_the_same_time_get_their_own_answers(service: Service, image
 
 @pytest.mark.parametrize("odd_file", CONVERTED + REJECTED, ids=lambda p: p.kind)
 def test_the_zoo_is_answered_or_refused_in_words(
-    service: Service, image: OddFile, tmp_path: Path
+    service: Service, odd_file: OddFile, tmp_path: Path
 ) -> None:
-    path = tmp_path / image.name
-    image.make(path)
-    if image.reason is None:
+    path = tmp_path / odd_file.name
+    odd_file.make(path)
+    if odd_file.reason is None:
         assert service.predict(path).scores
     else:
         with pytest.raises(DataError) as caught:

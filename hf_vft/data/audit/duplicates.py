@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from hf_vft.data.audit.results import AuditFinding, DuplicateSet, Image
+from hf_vft.data.audit.results import AuditedImage, AuditFinding, DuplicateSet
 from hf_vft.utils.text import counted
 
 # Measured on photographs and generated images: copies that were compressed again, resized,
@@ -105,10 +105,10 @@ def described_sets(measures: pd.DataFrame, sets: Sets, limit: int = 500) -> list
     return sorted(described, key=gravity)[:limit]
 
 
-def image_of(measures: pd.DataFrame, row: int) -> Image:
+def image_of(measures: pd.DataFrame, row: int) -> AuditedImage:
     """The image of a row."""
     known = measures.iloc[row]
-    return Image(file=known["file"], split=known["split"], label=known["label"])
+    return AuditedImage(file=known["file"], split=known["split"], label=known["label"])
 
 
 def _equal(values: pd.Series) -> list[list[int]]:

@@ -12,8 +12,6 @@ from hf_vft.data.audit.results import Audit, gravest_first
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress
 
-__all__ = ["Audit", "AuditFinding", "quick_audit"]
-
 
 def quick_audit(
     data: ImageData,

@@ -32,7 +32,7 @@ class AuditFinding(AuditPart):
     files: list[str] = []
 
 
-class Image(AuditPart):
+class AuditedImage(AuditPart):
     """An image by the name shown to people."""
 
     file: str
@@ -51,7 +51,7 @@ class DuplicateSet(AuditPart):
     """
 
     kind: Literal["identical", "same_pixels", "near"]
-    images: list[Image]
+    images: list[AuditedImage]
     expected: bool = False
 
 
@@ -64,7 +64,7 @@ class Outlier(AuditPart):
         words: How much, such as ``brightness 0.04; half of all have 0.38–0.52``.
     """
 
-    image: Image
+    image: AuditedImage
     kind: str
     words: str
 
@@ -95,7 +95,7 @@ class Suspect(AuditPart):
         quality: Probability that the given label is right, in [0, 1].
     """
 
-    image: Image
+    image: AuditedImage
     suggested: str
     confidence: float
     quality: float

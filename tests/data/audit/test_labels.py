@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hf_vft.data.audit.labels import deep_audit
-from hf_vft.data.audit.results import Audit, Counts, DuplicateSet, Image
+from hf_vft.data.audit.results import Audit, AuditedImage, Counts, DuplicateSet
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError
 
@@ -100,7 +100,9 @@ def test_a_group_does_not_vouch_for_its_own_wrong_label() -> None:
 
 def test_copies_do_not_vouch_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     images, features, _ = made()
-    copies = [Image(file=name, split="train", label="bolt") for name in ("000.png", "003.png")]
+    copies = [
+        AuditedImage(file=name, split="train", label="bolt") for name in ("000.png", "003.png")
+    ]
     quick = QUICK.model_copy(update={"duplicates": [DuplicateSet(kind="near", images=copies)]})
     seen: list[int] = []
     from hf_vft.data.audit import labels as audit_labels

@@ -13,7 +13,8 @@ from PIL import Image, ImageFilter
 
 from hf_vft.data.audit.duplicates import find_duplicates, units
 from hf_vft.data.audit.measure import measure, measure_images
-from hf_vft.data.audit.quick import Audit, quick_audit
+from hf_vft.data.audit.quick import quick_audit
+from hf_vft.data.audit.results import Audit
 from hf_vft.data.demo.images import write_demo_images
 from hf_vft.data.images import Decoder
 from hf_vft.data.load import load_data
