@@ -26,8 +26,8 @@ from threadpoolctl import threadpool_limits
 from hf_vft.data.audit.duplicates import units
 from hf_vft.data.audit.results import (
     Audit,
+    AuditedImage,
     AuditFinding,
-    Image,
     Lookalikes,
     Suspect,
     gravest_first,
@@ -146,7 +146,7 @@ def find_suspects(known: pd.DataFrame, names: Sequence[str], answers: np.ndarray
     rows = np.flatnonzero(doubted)
     return [
         Suspect(
-            image=Image(
+            image=AuditedImage(
                 file=known["file"][row], split=known["split"][row], label=names[labels[row]]
             ),
             suggested=names[int(answers[row].argmax())],
