@@ -11,10 +11,10 @@ import pytest
 
 from hf_vft.data.audit.results import (
     Audit,
+    AuditedImage,
     AuditFinding,
     Counts,
     DuplicateSet,
-    Image,
     Lookalikes,
     Outlier,
     Size,
@@ -43,7 +43,7 @@ def data() -> ImageData:
             },
             features=datasets.Features(
                 {
-                    "image": datasets.Image(decode=False),
+                    "image": datasets.AuditedImage(decode=False),
                     "label": datasets.ClassLabel(names=NAMES),
                     "file": datasets.Value("string"),
                 }
@@ -54,8 +54,8 @@ def data() -> ImageData:
     return ImageData(splits=splits, labels=NAMES, source="parts")
 
 
-def named(file: str, label: str = "nut") -> Image:
-    return Image(file=file, split=file.split("/")[0], label=label)
+def named(file: str, label: str = "nut") -> AuditedImage:
+    return AuditedImage(file=file, split=file.split("/")[0], label=label)
 
 
 COUNTS = Counts(
