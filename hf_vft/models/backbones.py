@@ -25,6 +25,7 @@ from hf_vft.models.hub_models import (
     check_hub,
     download,
 )
+from hf_vft.models.imagenet_weights import EXTRA, PACKAGED, installed, packaged_folder
 from hf_vft.models.mini_detectors import MINI_DETECTORS
 
 HUB_DEFAULTS = (
@@ -59,9 +60,9 @@ class Checkpoint:
         """Where plain transformers finds it: peft writes this into an adapter.
 
         A Hub id stays one, since a path in the cache means nothing elsewhere; an embedded one
-        has a name that only hf-vft knows, so it is its folder.
+        has a name that only hf-vft knows, as has one of a package, so it is its folder.
         """
-        return self.path if self.name in embedded() else self.name
+        return self.path if self.name in PACKAGED or self.name in embedded() else self.name
 
 
 def resnet_mini() -> tuple[PreTrainedConfig, BaseImageProcessor]:
@@ -113,8 +114,8 @@ def choose_checkpoint(
 
     Args:
         candidates: One Hub id, local folder or name of the catalogue; ``auto`` takes a
-            well-established backbone from the local cache or the Hub, else an embedded one, else
-            one with random weights.
+            well-established backbone from the local cache or the Hub, else the smallest one of
+            the extra ``imagenet``, else an embedded one, else one with random weights.
         offline: Whether to leave the Hub alone; None follows ``HF_HUB_OFFLINE``.
 
     Raises:
@@ -150,6 +151,9 @@ def _named(name: str, offline: bool) -> Checkpoint:
     if name in embedded():
         folder = embedded()[name]
         return Checkpoint(name, str(folder), True, f"{name} was named; it comes with hf-vft.")
+    if name in PACKAGED:
+        reason = f"{name} was named; its package is installed."
+        return Checkpoint(name, str(packaged_folder(name)), True, reason)
     folder = Path(name).expanduser()
     if folder.is_dir():
         check_files(name, [path.name for path in folder.iterdir()])
@@ -196,6 +200,12 @@ def _default(offline: bool) -> Checkpoint:
                 f"No model was named: {HUB_DEFAULTS[0]}, a well-established backbone, from the Hub."
             )
             return Checkpoint(HUB_DEFAULTS[0], HUB_DEFAULTS[0], True, reason)
+    for name in installed():
+        reason = (
+            f"No model was named and {why}: {name}, pre-trained on ImageNet, from the extra "
+            f"{EXTRA}."
+        )
+        return Checkpoint(name, str(packaged_folder(name)), True, reason)
     for name, folder in embedded().items():
         reason = f"No model was named and {why}: {name}, pre-trained, which comes with hf-vft."
         return Checkpoint(name, str(folder), True, reason)
@@ -209,4 +219,5 @@ def _default(offline: bool) -> Checkpoint:
 
 def _what_can_be_had() -> str:
     cached = cached_image_models()
-    return f"Can be had: a local folder, {', '.join([*cached[:5], *embedded(), *SCRATCH])}."
+    names = [*cached[:5], *installed(), *embedded(), *SCRATCH]
+    return f"Can be had: a local folder, {', '.join(names)}."

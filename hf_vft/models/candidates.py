@@ -12,6 +12,7 @@ from hf_vft.errors import HubError, ModelError
 from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, embedded
 from hf_vft.models.catalogue import CATALOGUE, Backbone
 from hf_vft.models.hub_models import cached_folder, check_hub
+from hf_vft.models.imagenet_weights import packaged_folder
 
 MILLION = 1_000_000
 
@@ -39,8 +40,8 @@ def find_candidates(
 
     Args:
         names: Hub ids, local folders, names of the catalogue: all of them have to be there.
-            ``auto`` takes what comes with hf-vft, what the local cache holds of the catalogue,
-            and a shortlist of it from the Hub.
+            ``auto`` takes what the extra ``imagenet`` installed, what comes with hf-vft, what
+            the local cache holds of the catalogue, and a shortlist of it from the Hub.
         max_params: Larger ones of the catalogue are not even downloaded.
         offline: Whether to leave the Hub alone; None follows ``HF_HUB_OFFLINE``.
 
@@ -55,21 +56,26 @@ def find_candidates(
             raise ModelError("model.candidates names a model twice: name each once.")
         return [choose_checkpoint([name], offline=offline) for name in names], []
     offline = is_offline_mode() if offline is None else offline
-    found = [
-        Checkpoint(name, str(folder), True, f"{name} comes with hf-vft.")
-        for name, folder in embedded().items()
-    ]
-    left_out: list[ExcludedModel] = []
     unreachable = "the Hub is switched off" if offline else ""
+    found: list[Checkpoint] = []
+    hub: list[Checkpoint] = []
+    left_out: list[ExcludedModel] = []
     for backbone in CATALOGUE.values():
         try:
-            found.append(_from_catalogue(backbone, max_params, unreachable))
+            (found if backbone.packaged else hub).append(
+                _from_catalogue(backbone, max_params, unreachable)
+            )
         except HubError as error:
             # The Hub is asked once, not once a model: each silence costs seconds.
             unreachable = str(error)
             left_out.append(_out_of_reach(backbone, unreachable))
         except ModelError as error:
             left_out.append(ExcludedModel(backbone.name, str(error)))
+    found += [
+        Checkpoint(name, str(folder), True, f"{name} comes with hf-vft.")
+        for name, folder in embedded().items()
+    ]
+    found += hub
     return found or [_last_resort()], left_out
 
 
@@ -83,6 +89,9 @@ def _from_catalogue(backbone: Backbone, max_params: int | None, unreachable: str
     name = backbone.name
     if max_params is not None and backbone.millions * MILLION > max_params:
         raise ModelError(f"{backbone.millions:g} million parameters, over search.max_params")
+    if backbone.packaged:
+        folder = packaged_folder(name)
+        return Checkpoint(name, str(folder), True, f"{name} comes with the extra imagenet.")
     cached = cached_folder(name)
     if cached is not None:
         return Checkpoint(name, str(cached), True, f"{name} is in the local cache.")

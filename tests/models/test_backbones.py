@@ -25,6 +25,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(backbones, "cached_image_models", lambda: list(state["cached"]))
     monkeypatch.setattr(backbones, "check_hub", check)
     monkeypatch.setattr(backbones, "embedded", lambda: state.get("embedded", {}))
+    monkeypatch.setattr(backbones, "installed", lambda: state.get("installed", {}))
+    monkeypatch.setattr(backbones, "packaged_folder", lambda name: Path("/weights") / name)
     return state
 
 
@@ -48,6 +50,19 @@ def test_without_the_hub_an_embedded_one_is_taken(world: dict[str, Any], offline
     chosen = choose_checkpoint("auto", offline=offline)
     assert (chosen.name, chosen.pretrained) == ("small", True)
     assert ("switched off" if offline else "cannot be reached") in chosen.reason
+
+
+def test_weights_from_photographs_that_a_package_holds_come_before_the_embedded_ones(
+    world: dict[str, Any],
+) -> None:
+    world["installed"] = {"efficientnet-lite0": Path("/package/file.pth")}
+    world["embedded"] = {"small": Path("/embedded/small")}
+    chosen = choose_checkpoint("auto", offline=True)
+    assert (chosen.name, chosen.pretrained) == ("efficientnet-lite0", True)
+    assert "from the extra imagenet" in chosen.reason
+    # peft writes an address that plain transformers finds.
+    assert chosen.address == chosen.path == "/weights/efficientnet-lite0"
+    assert choose_checkpoint(["efficientnet-lite0"], offline=True).path == chosen.path
 
 
 def test_the_last_resort_is_from_scratch_and_says_so(world: dict[str, Any]) -> None:
