@@ -171,12 +171,12 @@ def converted(weights: PackagedWeights, state: Mapping[str, torch.Tensor]) -> An
         ModelError: If a tensor is missing, left over or of another shape, or the network does not
             answer as it did where the tensors come from.
     """
-    network = timm.create_model(weights.architecture, pretrained=False)
-    config = TimmWrapperConfig(
-        architecture=weights.architecture,
-        num_labels=network.num_classes,
-        pretrained_cfg={**network.pretrained_cfg, "hf_hub_id": None, "url": ""},
-    )
+    network: Any = timm.create_model(weights.architecture, pretrained=False)
+    settings: dict[str, Any] = {
+        "num_labels": network.num_classes,
+        "pretrained_cfg": {**network.pretrained_cfg, "hf_hub_id": None, "url": ""},
+    }
+    config = TimmWrapperConfig(architecture=weights.architecture, **settings)
     model: Any = TimmWrapperForImageClassification(config)
     model.timm_model.load_state_dict(_renamed(weights, state, model.timm_model), strict=True)
     _check_architecture(weights, model.eval())
