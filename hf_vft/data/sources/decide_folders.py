@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from hf_vft.data.sources.levels import FolderRow, Walk, through_levels
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_part
+from hf_vft.data.sources.names import is_part, is_unit
+from hf_vft.data.sources.same_images import refuse_folds, refuse_variants
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES
@@ -75,6 +76,8 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
     walk = through_levels(aside, listing, strict=False)
     if config.class_level is not None and config.class_level not in walk.numbers:
         walk = through_levels(aside, listing, strict=True)
+    refuse_folds(walk, listing)
+    refuse_variants(walk, listing)
     level, reason = _class_level(walk, listing, aside, config)
     return _planned(walk, level, reason, listing, aside)
 
@@ -112,7 +115,7 @@ def _class_level(
         return walk.numbers.index(config.class_level), ""
     level = 0
     for inner in range(1, depth):
-        share = _repeats(walk.rows, inner)
+        share = 1.0 if _are_units(walk.rows, inner - 1) else _repeats(walk.rows, inner)
         if share >= _REPEATS:
             level = inner
         elif share > 0:
@@ -124,26 +127,36 @@ def _class_level(
     if depth == 1:
         return 0, ""
     outer, inner_names = _examples(walk.rows, 0), _examples(walk.rows, depth - 1)
-    why = "the inner names repeat" if level else "the inner names do not repeat"
+    why = "the inner names repeat" if level else "the inner names do not repeat like classes"
     return level, f"Folders lie within folders ({outer} over {inner_names}), and {why}"
 
 
 def _repeats(rows: Sequence[FolderRow], level: int) -> float:
     """The share of the names of a level that lie below several different outer folders.
 
-    Parts and days never count; mere numbers are sequences, unless the outer folders are numbered
-    as well, as people or places are (``writer_1/7``).
+    Parts, days and numbered patients, cameras or clips never count; mere numbers are sequences,
+    unless the outer folders are numbered as well, as people or places are (``writer_1/7``), and
+    there are more of those.
     """
     below: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        if len(row.names) > level and not is_part(row.names[level]):
+        name = row.names[level] if len(row.names) > level else ""
+        if name and not is_part(name) and not is_unit(name):
             below[row.names[level]].add(row.names[level - 1])
     if len(below) < 2:
         return 0.0
     outer = {name for names in below.values() for name in names}
-    if all(name.isdigit() for name in below) and not _are_numbered(outer):
+    more = all(name.isdigit() for name in outer) and len(outer) > len(below)
+    if all(name.isdigit() for name in below) and not (_are_numbered(outer) or more):
         return 0.0
     return sum(len(outers) > 1 for outers in below.values()) / len(below)
+
+
+def _are_units(rows: Sequence[FolderRow], level: int) -> bool:
+    """Whether a level names numbered patients, cameras or clips, and the next one does not."""
+    outer = {row.names[level] for row in rows if len(row.names) > level + 1}
+    inner = {row.names[level + 1] for row in rows if len(row.names) > level + 1}
+    return len(inner) > 1 and all(map(is_unit, outer)) and not any(map(is_unit, inner))
 
 
 def _are_numbered(names: Collection[str]) -> bool:

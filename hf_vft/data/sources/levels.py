@@ -24,6 +24,7 @@ class FolderRow:
         names: What it is called on each named level; empty where it has no such level.
         split: Its split.
         last: The level outside of ``rest``.
+        parts: Folders around it that only number parts or folds.
     """
 
     folder: str
@@ -32,6 +33,7 @@ class FolderRow:
     names: list[str] = field(default_factory=list)
     split: str | None = None
     last: str = ""
+    parts: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -76,10 +78,17 @@ def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
         if found is not None and all(row.split is None for row in going):
             _divide(walk, going, found)
             continue
+        bare = _splits_without_classes(going)
+        if bare:
+            for row in going:
+                if row.split in bare:
+                    row.last, row.rest = row.rest[0], row.rest[1:]
+            continue
         number += len(names) > 1
         if _says_nothing(going, deeper, strict=strict):
             walk.stripped += [name for name in names if name not in walk.stripped]
             for row in going:
+                row.parts += [row.rest[0]] if is_part(row.rest[0]) else []
                 row.last, row.rest = row.rest[0], row.rest[1:]
             continue
         walk.numbers.append(number)
@@ -111,6 +120,15 @@ def _divide(walk: Walk, going: Sequence[FolderRow], found: SplitLevel) -> None:
             f"Not used, because they are no split: folders {', '.join(sorted(others))}."
         )
         walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
+
+
+def _splits_without_classes(going: Sequence[FolderRow]) -> set[str | None]:
+    """The splits that only have a folder ``images`` where others have classes on this level."""
+    names: dict[str | None, set[str]] = defaultdict(set)
+    for row in going:
+        names[row.split].add(row.rest[0])
+    bare = {split for split, held in names.items() if all(map(is_container, held))}
+    return bare if len(bare) < len(names) else set()
 
 
 def _says_nothing(going: Sequence[FolderRow], deeper: set[str], *, strict: bool) -> bool:

@@ -32,6 +32,23 @@ _MASK_ENDINGS = (
     "annotation", "matte", "trimap", "l",
 )  # fmt: skip
 
+THUMBNAILS = frozenset({"thumb", "thumbs", "thumbnail", "thumbnails", "preview", "previews"})
+"""Words for folders of small copies."""
+
+_UNLABELLED = frozenset({"unlabeled", "unlabelled", "unannotated", "unsupervised"})
+_LABELLED = frozenset({"labeled", "labelled", "annotated", "supervised"})
+_VARIANTS = frozenset({
+    "color", "colour", "grayscale", "greyscale", "gray", "grey", "rgb", "segmented", "original",
+    "originals", "augmented", "enhanced", "normalized", "normalised", "cropped", "resized", "raw",
+    "processed", "preprocessed", "edges", "clahe", "blurred", "denoised", "background_removed",
+})  # fmt: skip
+_UNIT = re.compile(
+    r"(?:clip|cam|camera|patient|pat|subject|subj|sub|case|sample|seq|sequence|scene|session|scan|"
+    r"slide|specimen|video|vid|view|frame|frames|roi|tile|plot|series|study|shot|person|instance)"
+    r"[ _.-]?\d+",
+    re.IGNORECASE,
+)
+
 _PART = re.compile(
     r"(?:.*[ _.-])?(?:part|fold|batch|chunk|shard|vol|volume|disc|disk|cd|piece|archive)"
     r"[ _.-]?\d+|\d+[ _.-]?(?:x|mm|um|px)|\d+x\d+",
@@ -89,6 +106,21 @@ def _may_be_short(word: str, words: tuple[str, ...]) -> bool:
 def is_part(name: str) -> bool:
     """Whether a folder is a part, fold, magnification or day of something, and no kind of it."""
     return bool(_PART.fullmatch(name) or _DATE.fullmatch(name))
+
+
+def is_unit(name: str) -> bool:
+    """Whether a folder is a numbered patient, camera, clip or the like, and no kind of image."""
+    return bool(_UNIT.fullmatch(name))
+
+
+def is_variant(name: str) -> bool:
+    """Whether a folder is called as copies of the same images in another form are."""
+    return name.casefold() in _VARIANTS
+
+
+def is_unlabelled_beside(name: str, other: str) -> bool:
+    """Whether ``name`` holds the images without a label beside those of ``other``."""
+    return name.casefold() in _UNLABELLED and other.casefold() in _LABELLED
 
 
 def is_container(name: str) -> bool:

@@ -10,8 +10,10 @@ from fnmatch import fnmatch
 
 from hf_vft.data.sources.listing import Listing, has_image_suffix
 from hf_vft.data.sources.names import (
+    THUMBNAILS,
     is_container,
     is_mask_name,
+    is_unlabelled_beside,
     mask_base,
     split_in_words,
     words_of,
@@ -56,7 +58,7 @@ def set_aside(listing: Listing, config: DataConfig) -> SetAside:
     left_out: list[LeftOut] = []
     notes: list[str] = []
     tree = _children(listing.by_folder)
-    folders = _mask_folders(listing, tree) | _copies(tree)
+    folders = _mask_folders(listing, tree) | _inside_images(listing, tree) | _copies(tree)
     for folder, (reason, number) in sorted(_with_reasons(listing, folders).items()):
         left_out.append(LeftOut(folder, reason, number, "image" if number else "file"))
     masks = _masks_beside(listing)
@@ -95,7 +97,33 @@ def _mask_folders(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str
         for name in names:
             if is_mask_name(name) and any(_partners(name, other) for other in names):
                 found[posixpath.join(outer, name)] = MASKS_OR_ANNOTATIONS
+            if any(is_unlabelled_beside(name, other) for other in names):
+                found[posixpath.join(outer, name)] = "without labels"
     return found
+
+
+def _inside_images(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str]:
+    """Folders of masks or thumbnails of the very images that they lie beside."""
+    found: dict[str, str] = {}
+    for outer, names in tree.items():
+        suspects = [n for n in names if n.casefold() in THUMBNAILS or is_mask_name(n)]
+        if not suspects:
+            continue
+        stems = _image_stems(listing, outer)
+        for name in suspects:
+            folder = posixpath.join(outer, name)
+            inner = _image_stems(listing, folder)
+            same = sum(stem in stems or mask_base(stem) in stems for stem in inner)
+            if same * 2 > len(inner):
+                small = name.casefold() in THUMBNAILS
+                found[folder] = "thumbnails" if small else MASKS_OR_ANNOTATIONS
+    return found
+
+
+def _image_stems(listing: Listing, folder: str) -> set[str]:
+    """The names without their ending of the images that lie right in a folder."""
+    files = filter(has_image_suffix, listing.by_folder.get(folder, []))
+    return {posixpath.splitext(posixpath.basename(file))[0] for file in files}
 
 
 def _partners(name: str, other: str) -> bool:

@@ -1,0 +1,75 @@
+"""Folders that hold the same images more than once: folds of a cross-validation, variants."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from hf_vft.data.sources.levels import FolderRow, Walk
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import is_variant
+from hf_vft.data.sources.plan import Option, ask
+
+_MOSTLY = 0.5
+_Image = tuple[str, ...]
+
+
+def refuse_folds(walk: Walk, listing: Listing) -> None:
+    """Stop where an image is in training in one fold and is tested in another.
+
+    Raises:
+        AmbiguousSourceError: With the setting that reads one of the folds.
+    """
+    splits_of: dict[_Image, dict[str, str]] = defaultdict(dict)
+    for row in walk.rows:
+        if row.parts and row.split is not None:
+            for image in _images(row, row.names, listing):
+                splits_of[image][row.parts[-1]] = row.split
+    torn = [image for image, splits in splits_of.items() if len(set(splits.values())) > 1]
+    folds = sorted({fold for image in torn for fold in splits_of[image]})
+    if len(torn) > _MOSTLY * len(splits_of):
+        raise ask(
+            listing.name,
+            f"{folds[0]} and {folds[1]} hold the same images in different splits, as "
+            "cross-validation does.",
+            _leaving_one(folds),
+        )
+
+
+def refuse_variants(walk: Walk, listing: Listing) -> None:
+    """Stop where folders such as ``color`` and ``grayscale`` hold the same images.
+
+    Copies of an image that are divided between training and test make every score too good.
+
+    Raises:
+        AmbiguousSourceError: With the setting that reads one of the variants.
+    """
+    for level in range(len(walk.numbers)):
+        rows = [row for row in walk.rows if len(row.names) > level and row.names[level]]
+        variants = sorted({row.names[level] for row in rows})
+        if len(variants) < 2 or not all(map(is_variant, variants)):
+            continue
+        held: dict[str, set[_Image]] = defaultdict(set)
+        for row in rows:
+            others = [name for at, name in enumerate(row.names) if at != level]
+            held[row.names[level]] |= set(_images(row, [*others, row.split or ""], listing))
+        common = set.intersection(*held.values())
+        if len(common) > _MOSTLY * min(map(len, held.values())):
+            raise ask(
+                listing.name,
+                f"{' and '.join(variants[:3])} hold the same images in other forms.",
+                _leaving_one(variants),
+            )
+
+
+def _images(row: FolderRow, names: Iterable[str], listing: Listing) -> list[_Image]:
+    files = listing.by_folder.get(row.folder, [])
+    return [(*names, posixpath.splitext(posixpath.basename(file))[0]) for file in files]
+
+
+def _leaving_one(folders: Sequence[str]) -> list[Option]:
+    return [
+        Option(f"{kept} alone", f"data.leave_out=[{','.join(f for f in folders if f != kept)}]")
+        for kept in folders[:4]
+    ]
