@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hf_vft.data.sources.levels import FolderRow, Walk, through_levels
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.names import is_part, is_unit
-from hf_vft.data.sources.same_images import refuse_folds, refuse_variants
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
+from hf_vft.data.sources.same_images import refuse_folds, refuse_variants
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.recipe.schema import DataConfig
