@@ -35,6 +35,13 @@ from hf_vft.recipe.schema import Choice
 
 __all__ = ["Checkpoint", "LoadedModel", "choose_checkpoint", "load_model"]
 
+_WITH_A_HEAD = {
+    "dinov3_vit": "timm/vit_small_patch16_dinov3.lvd1689m, which has the same pre-training",
+    "dinov3_convnext": "timm/convnext_tiny.dinov3_lvd1689m, which has the same pre-training",
+    "vit_mae": "timm/vit_base_patch16_224.mae, which has the same pre-training",
+}
+"""Checkpoints with a classification head for families that transformers has as backbones only."""
+
 
 @dataclass
 class LoadedModel:
@@ -100,7 +107,8 @@ def load_model(
         checkpoint = fetched(checkpoint)
         config, processor = config_and_processor(checkpoint)
         _check_head(checkpoint, config, auto_class)
-        check_inputs(checkpoint.name, processor)
+        with _processor_in_one_line(checkpoint, processor):
+            check_inputs(checkpoint.name, processor)
         known = dict(config.id2label or {})
         set_labels(config, labels, problem_type)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
@@ -154,9 +162,10 @@ def _check_family(checkpoint: Checkpoint) -> None:
 def _check_head(checkpoint: Checkpoint, config: Any, auto_class: Any) -> None:
     if type(config) not in auto_class._model_mapping:
         task = auto_class.__name__.removeprefix("AutoModelFor")
+        other = _WITH_A_HEAD.get(config.model_type, "a vit, convnext, swin, resnet or dinov2")
         raise ModelError(
-            f"{checkpoint.name}: transformers has no {task} head for a {config.model_type} model; "
-            "choose another, such as a vit, convnext, swin, resnet or dinov2."
+            f"{checkpoint.name}: transformers {transformers.__version__} has no {task} head for a "
+            f"{config.model_type} model; choose another, such as {other}."
         )
 
 
@@ -247,6 +256,22 @@ def one_line(checkpoint: Checkpoint) -> Iterator[None]:
     # A configuration that does not fit its family fails in as many ways as there are families.
     except Exception as error:
         raise ModelError(f"{checkpoint.name}: cannot be loaded ({_first_line(error)}).") from error
+
+
+@contextmanager
+def _processor_in_one_line(checkpoint: Checkpoint, processor: Any) -> Iterator[None]:
+    """Say that it was the image processor that failed, and not the model."""
+    try:
+        yield
+    except VftError:
+        raise
+    # Processors fail on settings that do not suit them in as many ways as there are processors.
+    except Exception as error:
+        raise ModelError(
+            f"{checkpoint.name}: {type(processor).__name__} of transformers "
+            f"{transformers.__version__} fails with the settings in preprocessor_config.json "
+            f"({_first_line(error)}); correct them in a local copy of the checkpoint."
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

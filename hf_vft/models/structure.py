@@ -191,9 +191,12 @@ def _heads(core: nn.Module) -> list[str]:
         candidates = children[_last_of_backbone(core, children) + 1 :]
     heads = [name for name, module in candidates if operations(module)]
     if not heads:
+        name = type(core).__name__
         raise ModelError(
-            f"{type(core).__name__} has no head after its backbone: load it with a class for a "
-            "task, such as AutoModelForImageClassification."
+            f"{name}: its classifier cannot be told from its backbone; choose another model."
+            if "For" in name
+            else f"{name} has no head after its backbone: load it with a class for a task, such "
+            "as AutoModelForImageClassification."
         )
     return heads
 

@@ -101,7 +101,7 @@ def test_a_detector_with_queries_is_exported_for_any_number_of_images(tmp_path: 
     onnx.translate(answering, pixels[:2], tmp_path / "model.onnx")
     session = onnx.open_session(tmp_path / "model.onnx")
     for size in onnx.BATCHES:
-        assert onnx._difference(answering, session, pixels[:size]) < 1e-5
+        assert onnx.compare(answering, session, pixels[:size])[0] < 1e-5
     assert not any("len" in vars(sys.modules[type(m).__module__]) for m in model.modules())
 
 
@@ -192,3 +192,25 @@ def test_the_command_tells_how_well_it_agrees(
         main(["export", str(exported.path), "--json"])
     assert not ended.value.code
     assert json.loads(capsys.readouterr().out)["difference"] == facts.difference
+
+
+class TestRoundingErrors:
+    """A model that multiplies rounding errors is compared with what torch itself loses by them."""
+
+    def answering(self) -> Stub:
+        def answer(values: torch.Tensor) -> torch.Tensor:
+            return ((values * (1 / 3) + 1e4) - 1e4) * 100
+
+        return Stub(answer)
+
+    def test_they_are_accepted(self) -> None:
+        model, pixels = self.answering(), torch.rand(2, 3, 8, 8)
+        (name, exact), *_ = model.double()(pixels.double()).items()
+        difference, allowed = onnx.compare(model, lambda _: {name: exact.numpy()}, pixels)  # type: ignore[arg-type]
+        assert onnx.TOLERANCE < difference <= allowed
+
+    def test_another_answer_is_not(self) -> None:
+        model, pixels = self.answering(), torch.rand(2, 3, 8, 8)
+        (name, values), *_ = model(pixels).items()
+        difference, allowed = onnx.compare(model, lambda _: {name: values.numpy() + 5}, pixels)  # type: ignore[arg-type]
+        assert difference > allowed

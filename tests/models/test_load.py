@@ -126,6 +126,30 @@ def test_a_family_that_transformers_does_not_have_is_named(tmp_path: Path) -> No
         load(folder)
 
 
+def test_a_family_without_a_head_names_a_checkpoint_that_has_one(tmp_path: Path) -> None:
+    config = tf.DINOv3ViTConfig(
+        image_size=32, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+        num_attention_heads=1, patch_size=8,
+    )  # fmt: skip
+    save(tf.DINOv3ViTModel(config), tmp_path)
+    with pytest.raises(ModelError, match=r"such as timm/vit_small_patch16_dinov3\.lvd1689m,"):
+        load(tmp_path)
+
+
+def test_a_processor_that_fails_with_its_own_settings_is_named(tmp_path: Path) -> None:
+    config = tf.TextNetConfig(hidden_sizes=[8] * 5, stem_out_channels=8)
+    save(tf.TextNetForImageClassification(config), tmp_path)
+    settings = {
+        "image_processor_type": "TextNetImageProcessor",
+        "size": {"height": 64, "width": 64},
+    }
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    with pytest.raises(
+        ModelError, match=r"TextNetImageProcessor of transformers 5\.\S+ fails with the settings in"
+    ):
+        load(tmp_path)
+
+
 def save(model: tf.PreTrainedModel, folder: Path) -> None:
     model.save_pretrained(folder)
     tf.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)

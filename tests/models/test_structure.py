@@ -168,6 +168,16 @@ def test_a_bare_backbone_has_no_head() -> None:
         anatomy(tiny.tiny_vit().vit)
 
 
+def test_a_classifier_that_is_no_layer_of_its_own_is_said_to_be_so() -> None:
+    class OneLayerForImageClassification(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.only = nn.Identity()
+
+    with pytest.raises(ModelError, match="its classifier cannot be told from its backbone"):
+        anatomy(OneLayerForImageClassification())
+
+
 def test_unknown_parameters_are_refused() -> None:
     with pytest.raises(ModelError, match=r"no parameter 'nowhere\.weight'"):
         anatomy(tiny.tiny_vit()).depth("nowhere.weight")
