@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from accelerate import PartialState
 
 from hf_vft.automl.environment import Facts
 from hf_vft.automl.flips import decide_flips
+from hf_vft.automl.framing import FIRST, decide_framing
 from hf_vft.automl.resolve import resolve_for_model
 from hf_vft.data.load import ImageData
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint
@@ -79,6 +79,10 @@ def prepare(
     """
     recipe, loaded, choices = _load(recipe, place, checkpoint)
     recipe, more = resolve_for_model(recipe, place.facts, loaded.model, loaded.checkpoint)
+    recipe, framing = decide_framing(
+        recipe, place.facts, stage_context(recipe, place), loaded, place.data
+    )
+    more += framing
     tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
     recipe, flips = decide_flips(recipe, tuning)
     tuning = FineTuning(stage_context(recipe, place), loaded, place.data, probe)
@@ -100,6 +104,13 @@ def stage_context(recipe: Recipe, place: RunContext) -> StageContext:
     )
 
 
+def _fit(recipe: Recipe, task: Task) -> Fit:
+    """How the processor frames to begin with; as the checkpoint says where that is undecided."""
+    if recipe.image.fit == "auto":
+        return "processor" if task.probes else FIRST
+    return recipe.image.fit
+
+
 def _load(
     recipe: Recipe, place: RunContext, checkpoint: Checkpoint | None
 ) -> tuple[Recipe, LoadedModel, list[Choice]]:
@@ -114,7 +125,7 @@ def _load(
             drop_path=recipe.model.drop_path,
             batch_norm_momentum=recipe.model.batch_norm_momentum,
             image_size=recipe.image.size,
-            image_fit=cast("Fit", recipe.image.fit),
+            image_fit=_fit(recipe, place.task),
             keep_head=recipe.model.keep_head,
             seed=recipe.seed,
         )

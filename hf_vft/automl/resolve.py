@@ -46,7 +46,7 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
         The recipe with these fields filled, and one choice for each that was on auto.
     """
     choices: list[Choice] = []
-    rules = [*_framing(facts), *_device(facts), *_batches(recipe, facts), _stress(recipe)]
+    rules = [*_device(facts), *_batches(recipe, facts), _stress(recipe)]
     for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
@@ -73,17 +73,6 @@ def resolve_for_model(
         recipe, made = decide(recipe, name, value, reason)
         choices += made
     return recipe, choices
-
-
-def _framing(facts: Facts) -> list[tuple[str, Any, str]]:
-    return [
-        (
-            "image.fit",
-            "squash",
-            "the whole image is seen: a centre crop can cut off what matters, and the median "
-            f"image is {facts.aspect_ratio:.1f} times as long as wide",
-        )
-    ]
 
 
 def _device(facts: Facts) -> list[tuple[str, Any, str]]:

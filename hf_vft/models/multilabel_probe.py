@@ -64,6 +64,7 @@ def held_out_multilabel_logits(
     folds: int = 5,
     groups: Sequence[Any] | None = None,
     balanced: bool = True,
+    penalty: float | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What probes answer on the images that they were not fitted to.
@@ -76,6 +77,7 @@ def held_out_multilabel_logits(
         folds: At most.
         groups: One per image; a group is never on both sides of a fold.
         balanced: Weigh the images that show a class and those that do not alike.
+        penalty: Of all folds; None chooses that of least log loss.
         seed: Of the folds.
 
     Returns:
@@ -88,7 +90,8 @@ def held_out_multilabel_logits(
     mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
     with threadpool_limits(1):
-        penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
+        if penalty is None:
+            penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
         logits = [_held_out(standard, labels, fold, penalty, balanced) for fold in splits]
     return np.concatenate([test for _, test in splits]), np.concatenate(logits)
 

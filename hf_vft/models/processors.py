@@ -155,8 +155,13 @@ def settings_of(folder: Path, processor: Any) -> bytes:
     file = folder / "preprocessor_config.json"
     if file.is_file():
         return file.read_bytes()
+    return settings_text(processor).encode()
+
+
+def settings_text(processor: Any) -> str:
+    """The settings of a processor, as a text that is equal where they are equal."""
     settings = processor.to_dict() | {"image_processor_type": type(processor).__name__}
-    return json.dumps(settings, sort_keys=True, default=str).encode()
+    return json.dumps(settings, sort_keys=True, default=str)
 
 
 def _pixels(processor: Any, image: Image.Image, **options: Any) -> torch.Tensor:

@@ -53,6 +53,31 @@ def knn_shares(
     return votes / k
 
 
+def paired_gain(
+    differences: np.ndarray, weights: np.ndarray, groups: np.ndarray
+) -> tuple[float, float]:
+    """Weighted mean of paired differences, and its standard error.
+
+    The error is that of a ratio of sums over groups (Cochran 1977, section 6.3): images of one
+    group are no independent witnesses.
+
+    Args:
+        differences: One an image ``[N]``, such as of two losses.
+        weights: Of the images ``[N]``.
+        groups: Number of each image's group ``[N]``.
+
+    Returns:
+        Mean and standard error; the error is infinite with fewer than two groups.
+    """
+    mean = float(np.average(differences, weights=weights))
+    ids = np.unique(groups, return_inverse=True)[1]
+    count = int(ids.max()) + 1
+    if count < 2:
+        return mean, np.inf
+    sums = np.bincount(ids, weights=weights * (differences - mean))
+    return mean, float(np.sqrt(count / (count - 1) * (sums**2).sum()) / weights.sum())
+
+
 def log_maximum_evidence(features: np.ndarray, marks: np.ndarray) -> float:
     """LogME (You et al. 2021): evidence of a Bayesian linear model of the labels, an image.
 

@@ -156,6 +156,7 @@ class Task(ABC):
         folds: int,
         groups: Sequence[Any] | None,
         balanced: bool,
+        penalty: float | None = None,
         seed: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows ``[M]`` that linear probes were not fitted to, and their logits ``[M, C]``."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from accelerate import PartialState
 
 from hf_vft.automl.environment import gather_facts
+from hf_vft.automl.framing import FIRST
 from hf_vft.automl.resolve import resolve, resolve_for_model
 from hf_vft.data.audit.labels import deep_audit
 from hf_vft.data.audit.results import Audit
@@ -19,7 +19,6 @@ from hf_vft.data.load import ImageData
 from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError, ModelError
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint, load_model
-from hf_vft.models.processors import Fit
 from hf_vft.outputs import claim
 from hf_vft.recipe.schema import Recipe
 from hf_vft.reporting.audit_page import render_audit
@@ -106,7 +105,7 @@ def _features(
         task.auto_class,
         labels=data.labels,
         image_size=recipe.image.size,
-        image_fit=cast("Fit", recipe.image.fit),
+        image_fit=FIRST if recipe.image.fit == "auto" else recipe.image.fit,
         seed=recipe.seed,
     )
     recipe, _ = resolve_for_model(recipe, facts, loaded.model, loaded.checkpoint)

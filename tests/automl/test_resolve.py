@@ -28,7 +28,6 @@ def test_every_choice_has_a_reason_and_says_what_stood_there() -> None:
     recipe, choices = resolve(Recipe(), FACTS)
     named = {choice.name: choice for choice in choices}
     assert all(choice.reason and choice.was == "auto" for choice in choices)
-    assert recipe.image.fit == named["image.fit"].value == "squash"
     assert recipe.augment.strength == named["augment.strength"].value == "light"
     assert "358 training images" in named["augment.strength"].reason
 
