@@ -12,7 +12,7 @@ WORKERS ?= 2
 MARKS ?= not gpu and not browser
 
 .DEFAULT_GOAL := help
-.PHONY: chromium help setup quickstart check test test-browser test-families bench clean
+.PHONY: chromium help setup quickstart check docs docs-pages test test-browser test-families bench clean
 
 help:  ## Show this.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -36,6 +36,12 @@ check: $(STAMP)  ## Style, types and layers.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy hf_vft
 	$(BIN)/lint-imports
+
+docs: $(STAMP)  ## Build the documentation's site, strictly, into build/docs.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+docs-pages: $(STAMP)  ## Write the generated pages of docs/reference again.
+	$(BIN)/python -m tests.docs.pages
 
 # One thread a worker: the workers share the cores.
 test: $(STAMP)  ## All tests but those that need a GPU or a browser.

@@ -10,45 +10,69 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hf_vft.api import audit, evaluate, fit, monitor, predict, push
+    from hf_vft.data.dataset import VisionDataset
     from hf_vft.data.load import ImageData, load_data
     from hf_vft.errors import VftError
     from hf_vft.evaluation.results import EvalReport
-    from hf_vft.recipe.schema import Recipe, load_recipe
+    from hf_vft.recipe.schema import DataConfig, Recipe, load_recipe
+    from hf_vft.records import ProductionLog
     from hf_vft.run import RunDirectory
+    from hf_vft.serving.launch import serve
     from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
-    from hf_vft.workflows.fit import fit
     from hf_vft.workflows.retrain import retrain
+    from hf_vft.workflows.score_images import observe
 
 from hf_vft._version import __version__
 
 __all__ = [
+    "DataConfig",
     "EvalReport",
     "ImageData",
+    "ProductionLog",
     "Recipe",
     "RunDirectory",
     "VftError",
+    "VisionDataset",
     "VisionTrainer",
     "VisionTrainingArguments",
     "__version__",
+    "audit",
+    "evaluate",
     "fit",
     "load_data",
     "load_recipe",
+    "monitor",
+    "observe",
+    "predict",
+    "push",
     "retrain",
+    "serve",
 ]
 
 _MODULES = {
+    "DataConfig": "hf_vft.recipe.schema",
     "EvalReport": "hf_vft.evaluation.results",
     "ImageData": "hf_vft.data.load",
+    "ProductionLog": "hf_vft.records",
     "Recipe": "hf_vft.recipe.schema",
     "RunDirectory": "hf_vft.run",
     "VftError": "hf_vft.errors",
+    "VisionDataset": "hf_vft.data.dataset",
     "VisionTrainer": "hf_vft.training.trainer",
     "VisionTrainingArguments": "hf_vft.training.args",
-    "fit": "hf_vft.workflows.fit",
+    "audit": "hf_vft.api",
+    "evaluate": "hf_vft.api",
+    "fit": "hf_vft.api",
     "load_data": "hf_vft.data.load",
     "load_recipe": "hf_vft.recipe.schema",
+    "monitor": "hf_vft.api",
+    "observe": "hf_vft.workflows.score_images",
+    "predict": "hf_vft.api",
+    "push": "hf_vft.api",
     "retrain": "hf_vft.workflows.retrain",
+    "serve": "hf_vft.serving.launch",
 }
 
 

@@ -129,7 +129,7 @@ class Server:
 def serve(
     run_path: str | Path,
     *,
-    log: Path | None = None,
+    log: str | Path | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
     auth: str | None = None,
@@ -139,8 +139,8 @@ def serve(
     frames: Sequence[str] = (),
     keep_images: bool = False,
     embeddings: float = 1.0,
-    examples: Path | None = None,
-    reports: Path | None = None,
+    examples: str | Path | None = None,
+    reports: str | Path | None = None,
 ) -> Server:
     """Serve a run.
 
@@ -169,6 +169,7 @@ def serve(
         HubError: If the log cannot be sent where the environment says.
     """
     login = _login(auth or os.environ.get(AUTH))
+    log, examples, reports = (_path(given) for given in (log, examples, reports))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Who asks is told by the gate; the server would believe whoever connects from this machine.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
@@ -223,6 +224,10 @@ def serve_space(folder: Path) -> None:
         proxies=int(os.environ.get(PROXIES, "1")),
         frames=(HUB,),
     ).wait()
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def _sender(log: Path | None) -> Any:

@@ -41,33 +41,32 @@ def monitor(
 
     Example: hf-vft monitor run/ log/ --policy factory --workspace workspace
     """
+    from hf_vft.api import monitor as run_monitor
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.monitoring.policy import load_policy
-    from hf_vft.monitoring.presets import write_presets
     from hf_vft.records import ProductionLog
-    from hf_vft.workflows.monitor import TO_LABEL, act, claim_report, monitor_run, report
+    from hf_vft.workflows.monitor import TO_LABEL, act
 
     chosen = load_policy(policy)
-    claim_report(out)
     if not ProductionLog.is_log(log):  # images need a model
         quiet_libraries()
         suit_the_device()
     with ConsoleDisplay() as display:
-        watched = monitor_run(
+        result = run_monitor(
             run,
             log,
-            chosen,
-            scored=out / "log",
+            out,
+            policy=chosen,
             since=utc(since),
             until=utc(until),
+            workspace=workspace,
             with_images=with_images,
+            presets=presets,
+            notify=False,  # after the verdict is printed
             display=display,
         )
-    report(watched, out, name=run.resolve().name, workspace=workspace)
-    if presets and len(watched.newest):
-        write_presets(watched.held_out, watched.newest, watched.slices, out)
-    decision = watched.decision
+    decision = result.decision
     if as_json:
         typer.echo(decision.model_dump_json(indent=2))
     else:
@@ -76,8 +75,8 @@ def monitor(
             typer.echo(f"  {reason}")
         for step in decision.todo:
             typer.echo(f"> {step}")
-        if len(watched.to_label):
-            typer.echo(f"{len(watched.to_label)} images to label: {out / TO_LABEL}")
+        if len(result.to_label):
+            typer.echo(f"{len(result.to_label)} images to label: {out / TO_LABEL}")
         typer.echo(f"Report: {out / 'monitor.html'}")
     act(decision, chosen, name=run.resolve().name)
     if decision.alert and chosen.actions.exit_status:
