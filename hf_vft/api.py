@@ -201,6 +201,7 @@ def monitor(
     workspace: PathLike | None = None,
     with_images: bool = False,
     presets: bool = False,
+    time_format: str | None = None,
     notify: bool = True,
     display: Display | None = None,
 ) -> MonitorResult:
@@ -216,6 +217,8 @@ def monitor(
         workspace: Evidently workspace: a dashboard over time.
         with_images: Show images in the report, where they are kept.
         presets: Also write Evidently's own presets, ``evidently.html``.
+        time_format: How the times of images are written: ``day_first``, ``month_first``, or a
+            pattern of ``strptime``; by default as the run's ``data.time_format`` says.
         notify: Tell the webhook and the Hub of an alert, where the policy names them.
         display: Where progress is shown; nowhere by default.
 
@@ -240,6 +243,7 @@ def monitor(
         since=since,
         until=until,
         with_images=with_images,
+        time_format=time_format,
         display=display or Silent(),
     )
     report(result, folder, name=name, workspace=None if workspace is None else Path(workspace))

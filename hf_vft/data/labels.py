@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from hf_vft.errors import DataError
+from hf_vft.records.vocabulary import folded
 from hf_vft.utils.text import counted, quoted
 
 LONGEST_NAME = 200
@@ -64,7 +64,7 @@ def _refuse_long_names(names: Iterable[str]) -> None:
 def _refuse_lookalikes(names: Iterable[str]) -> None:
     alike: dict[str, list[str]] = defaultdict(list)
     for name in sorted(names):
-        alike["".join(unicodedata.normalize("NFKC", name).casefold().split())].append(name)
+        alike[folded(name)].append(name)
     for group in alike.values():
         if len(group) > 1:
             raise DataError(

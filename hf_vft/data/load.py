@@ -26,7 +26,8 @@ from hf_vft.data.splits import SPLITS, Rows, complete_splits
 from hf_vft.data.verify import DecodeCheck, Progress, verify_images
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from hf_vft.utils.text import counted, quoted
+from hf_vft.records.vocabulary import read_vocabulary
+from hf_vft.utils.text import counted, few, quoted
 
 OnRead = Callable[[Reading | None, Sequence[str]], object]
 """Called with what a source was taken for, and one line per doubtful thing."""
@@ -219,7 +220,7 @@ def load_labelled(
         on_read: Called with what the source was read as, before anything of it can be refused.
 
     Raises:
-        DataError: If a label is none of the model's, or no usable image is left.
+        DataError: If no usable image of the model's classes is left.
     """
     table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
     if on_read is not None:
@@ -234,16 +235,16 @@ def load_labelled(
     table = _cleaned(table, checks)
     if not kept:
         raise DataError(f"{describe_source(source)}: there is no usable image with a label.")
-    strange = sorted(set(_names(table, kept)) - set(labels))
-    if strange:
+    kept, strange = _known_rows(table, kept, labels)
+    if not kept:
         raise DataError(
-            f"{describe_source(source)}: the model does not know {quoted(strange)}; it knows "
+            f"{describe_source(source)}: no label is a class of the model. {strange} It knows "
             f"{quoted(labels)}."
         )
     images = _with_columns(table, list(labels), config).select(kept)
     hashes = [str(checks[row].sha256) for row in kept]
     cut_off = above_notes([checks[row] for row in kept], Decoder.of(config).bit_depth)
-    notes = [*table.notes, *cut_off]
+    notes = [*table.notes, *cut_off, *([strange] if strange else [])]
     return LabelledImages(images, rejected, notes, hashes, table.reading)
 
 
@@ -266,6 +267,18 @@ def _usable(
         key=table.files.__getitem__,
     )
     return checks, rejected, kept
+
+
+def _known_rows(table: Table, rows: Sequence[int], labels: Sequence[str]) -> tuple[list[int], str]:
+    """The rows whose labels are classes of the model, and a sentence on those that are not."""
+    vocabulary = read_vocabulary(_names(table, rows), labels)
+    strange = vocabulary.kept_out | set(vocabulary.new)
+    kept = [row for row in rows if strange.isdisjoint(_names(table, [row]))]
+    told = [vocabulary.sentence()]
+    if vocabulary.new:
+        named = few([f"{quoted([name])} ({n:,})" for name, n in vocabulary.new.items()])
+        told.append(f"Left out as well, with classes that the model was not made for: {named}.")
+    return kept, " ".join(filter(None, told))
 
 
 def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:

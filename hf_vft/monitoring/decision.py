@@ -24,6 +24,9 @@ _HEADLINES: dict[Action, str] = {
     "label": "Something changed, and whether it hurts is unknown: label images.",
     "retrain": "The model has become worse: retrain it.",
 }
+_MEASURES = ("labels.accuracy", "labels.f1_image")
+"""What measures how right answers are: of one label, and of several or boxes."""
+
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
 _UNHURT = "Something changed, and the labels prove no loss: look for the cause."
@@ -214,7 +217,7 @@ def _quiet(judged: list[Judged]) -> str:
 
 
 def _measured(judged: list[Judged]) -> bool:
-    return any(one.finding.key == "labels.accuracy" and one.p_holm is not None for one in judged)
+    return any(one.finding.key in _MEASURES and one.p_holm is not None for one in judged)
 
 
 def _todo(action: Action, judged: list[Judged]) -> list[str]:

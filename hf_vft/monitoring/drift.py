@@ -40,10 +40,12 @@ class Window:
     Attributes:
         sample: The rows.
         excluded: How many rows of other models or preprocessing were left out.
+        repeated: How many rows of requests that were logged more than once were left out.
     """
 
     sample: Sample
     excluded: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,15 @@ def read_window(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Window:
-    """The comparable rows of a time, with their embeddings.
+    """The comparable rows of a time, with their embeddings; a request counts once, its last row.
 
     Raises:
         LogError: If there are rows, but none is comparable.
     """
     frame = log.read(since, until)
     same = comparable(frame, reference.identity)
-    kept = frame[same].reset_index(drop=True)
+    of_the_model = frame[same]
+    kept = of_the_model.drop_duplicates("request_id", keep="last").reset_index(drop=True)
     found = log.read_embeddings(since, until, model=reference.profile.model_hash)
     embeddings = None
     if len(found.request_ids):
@@ -83,7 +86,8 @@ def read_window(
         there = ~np.isnan(where)
         embeddings = np.full((len(kept), found.values.shape[1]), np.nan, dtype=np.float16)
         embeddings[there] = found.values[where[there].astype(np.int64)]
-    return Window(Sample(kept, embeddings), int((~same).sum()))
+    repeated = len(of_the_model) - len(kept)
+    return Window(Sample(kept, embeddings), int((~same).sum()), repeated)
 
 
 def find_drift(

@@ -73,6 +73,12 @@ class DataConfig(Section):
     box_format: Literal["xywh", "xyxy"] = Field(
         "xywh", description="Boxes of a table: corner and size as in COCO, or two corners."
     )
+    time_format: str | None = Field(
+        None,
+        description="How other images say when they were taken, for the monitor: day_first, "
+        "month_first, or a pattern such as %d.%m.%Y %H:%M. Left out, ISO 8601, EXIF and seconds "
+        "since 1970 are read by themselves.",
+    )
     split_column: str = Field(
         "auto",
         description="A column; none: divide all images anew; source: as its folders say.",

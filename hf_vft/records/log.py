@@ -63,19 +63,28 @@ class ProductionLog:
         return cls(folder)
 
     def writer(
-        self, *, slices: Sequence[str] = (), roll_rows: int = ROLL_ROWS, sync: bool = False
+        self,
+        *,
+        slices: Sequence[str] = (),
+        roll_rows: int = ROLL_ROWS,
+        roll_seconds: float | None = None,
+        sync: bool = False,
     ) -> LogWriter:
         """A writer of its own for this process; close it, or use it in a ``with``.
 
         Args:
             slices: Names of the columns that the user adds.
             roll_rows: Lines of a journal before it becomes parts.
+            roll_seconds: Time after which a journal becomes parts, however few its lines are: from
+                then on pandas, DuckDB and ``datasets`` see them. None waits for `roll_rows`.
             sync: Wait for the disk with each call, so that a power cut loses nothing either.
 
         Raises:
             LogError: If a slice column has the name of another column.
         """
-        return LogWriter(self.folder, slices=slices, roll_rows=roll_rows, sync=sync)
+        return LogWriter(
+            self.folder, slices=slices, roll_rows=roll_rows, roll_seconds=roll_seconds, sync=sync
+        )
 
     def append_labels(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Write labels that became known; see `LogWriter.append_labels`."""

@@ -30,10 +30,20 @@ class LogWriter:
     Made by `ProductionLog.writer`.
     """
 
-    def __init__(self, folder: Path, *, slices: Sequence[str], roll_rows: int, sync: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slices: Sequence[str],
+        roll_rows: int,
+        sync: bool,
+        roll_seconds: float | None = None,
+    ) -> None:
         self.folder = folder
         self.slices = check_slices(slices)
         self._roll_rows = roll_rows
+        self._roll_seconds = roll_seconds
+        self._timer: threading.Timer | None = None
         self._sync = sync
         self._process = os.getpid()
         self._journal: Journal | None = None
@@ -136,6 +146,7 @@ class LogWriter:
                     keep(self.folder)  # what is logged now must not go with what was scored anew
                     self._mark()
                     self._journal = Journal(self.folder, sync=self._sync)
+                    self._wait_to_roll()
                 self._journal.append(lines)
             except OSError as error:
                 raise LogError(f"{self.folder}: cannot be written ({error}).") from None
@@ -146,11 +157,26 @@ class LogWriter:
         """After a fork, leave what belongs to the other process alone."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._journal, self._rolling = None, []
+            self._journal, self._rolling, self._timer = None, [], None
             self._roller = ThreadPoolExecutor(1, "hf-vft-log")
+
+    def _wait_to_roll(self) -> None:
+        """A service of few answers shows them to other readers too, before it is stopped."""
+        if self._roll_seconds is not None:
+            self._timer = threading.Timer(self._roll_seconds, self._roll_in_time)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _roll_in_time(self) -> None:
+        with self._mutex:
+            if self._process == os.getpid() and self._timer is threading.current_thread():
+                self._roll()
 
     def _roll(self) -> None:
         """Whoever appends does not wait for it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._journal is not None:
             self._rolling = [done for done in self._rolling if not _succeeded(done)]
             self._rolling.append(self._roller.submit(self._journal.roll))

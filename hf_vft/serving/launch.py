@@ -139,6 +139,7 @@ def serve(
     frames: Sequence[str] = (),
     keep_images: bool = False,
     embeddings: float = 1.0,
+    roll_seconds: float = 60.0,
     examples: str | Path | None = None,
     reports: str | Path | None = None,
 ) -> Server:
@@ -158,6 +159,7 @@ def serve(
         frames: Other origins whose pages may show the app in a frame.
         keep_images: Whether images are kept beside the log.
         embeddings: Share of the images whose embedding is logged.
+        roll_seconds: Time after which what was logged is Parquet that other tools read.
         examples: A folder of images to try.
         reports: Where ``hf-vft monitor --out`` writes; ``RUN/monitoring`` by default.
 
@@ -178,6 +180,7 @@ def serve(
         log=log,
         keep_images=keep_images,
         embeddings=embeddings,
+        roll_seconds=roll_seconds,
         limits=limits,
     )
     sender = _sender(log)

@@ -23,6 +23,7 @@ from hf_vft.explain.overlay import on_image, overlay, reduced, seen_frame
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
+from hf_vft.records.vocabulary import nearest_class
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
 from hf_vft.serving.answer import Answer
@@ -60,6 +61,7 @@ class Service:
         keep_images: Whether the images are kept beside the log.
         embeddings: Share of the images whose embedding is logged, 0 to 1; the monitor compares
             at most 3,000 of a window.
+        roll_seconds: Time after which what was logged is Parquet that other tools read.
         top: Labels of an answer.
         limits: How much memory and time images may take.
     """
@@ -71,6 +73,7 @@ class Service:
         log: Path | None = None,
         keep_images: bool = False,
         embeddings: float = 1.0,
+        roll_seconds: float = 60.0,
         top: int = 5,
         limits: Limits = Limits(),  # noqa: B008  # frozen
     ) -> None:
@@ -86,7 +89,11 @@ class Service:
         self._answered: dict[str, None] = {}
         self.top = top
         self.log = ProductionLog(log) if log else None
-        self._writer = self.log.writer(slices=self.slice_columns) if self.log else None
+        self._writer = (
+            self.log.writer(slices=self.slice_columns, roll_seconds=roll_seconds)
+            if self.log
+            else None
+        )
         self._recorder = Recorder(self.predictor, sample=embeddings)
         self._decoding = DecodingMemory(limits.decoding_mb * MB, wait=limits.wait_seconds)
         self._maps = BoundedSemaphore(limits.maps_at_a_time)
@@ -238,7 +245,11 @@ class Service:
     def _check_labels(self, labels: Sequence[str]) -> None:
         for label in labels:
             if label not in self.labels:
-                raise DataError(f"there is no label {label[:100]!r}; there are {len(self.labels)}.")
+                near, _ = nearest_class(label[:100], self.labels)
+                meant = f"; did you mean {near!r}?" if near else "."
+                raise DataError(
+                    f"there is no label {label[:100]!r} among {len(self.labels)}{meant}"
+                )
 
     def _content(self, path: str | Path) -> bytes:
         return read_image_bytes(path, max_bytes=self.limits.file_mb * MB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ from hf_vft.monitoring.report_images import Row, row_of_images
 from hf_vft.outputs import claim
 from hf_vft.records import ProductionLog, join_names
 from hf_vft.records.future import future_notes, latest_credible
+from hf_vft.records.vocabulary import Vocabulary, counts_for_something, read_vocabulary
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.spreadsheets import as_cell
+from hf_vft.utils.text import counted
 
 TO_LABEL = "label-these.csv"
 UNSAFE_SHIFT = 0.1
@@ -80,6 +82,7 @@ def monitor_run(
     since: datetime | None = None,
     until: datetime | None = None,
     with_images: bool = False,
+    time_format: str | None = None,
     seed: int = 0,
     display: Display | None = None,
 ) -> MonitorResult:
@@ -94,6 +97,8 @@ def monitor_run(
         until: The first moment that no longer counts; by default rows that are dated in the
             future are left out, and the decision says how many.
         with_images: Whether the report may show images, where log and data are at hand.
+        time_format: How the times of mere images are written: ``day_first``, ``month_first``, or
+            a pattern of ``strptime``.
         seed: Of everything random.
         display: Where progress is shown.
 
@@ -103,9 +108,10 @@ def monitor_run(
     display = display or Silent()
     run = RunDirectory.open(run_path)
     reference = Reference.load(run)
-    log = _log_of(run_path, log_path, scored, display)
+    log = _log_of(run_path, log_path, scored, display, time_format)
     latest = latest_credible(until)
     whole = _with_labels(read_window(log, reference, since, until or latest), log, latest)
+    whole, vocabulary = _of_the_vocabulary(whole, reference)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
     found, unlike = [], pd.DataFrame()
@@ -122,7 +128,13 @@ def monitor_run(
         to_label = images_to_label(frame, embeddings, unlike, policy.actions.ask_for)
         if to_label.empty:
             decision = decision.with_nothing_to_label()
-    decision = decision.with_reasons(future_notes(log, latest))
+    told = [vocabulary.sentence()] if vocabulary.unknown else []
+    if whole.repeated:
+        told.append(
+            f"{counted(whole.repeated, 'row')} of requests that were logged more than once left "
+            "out; each request counts once, as its last row."
+        )
+    decision = decision.with_reasons([*told, *future_notes(log, latest)])
     known = whole.sample.frame.dropna(subset=["label"])
     scores = None
     if not reference.profile.one_label:
@@ -144,14 +156,18 @@ def monitor_run(
 
 
 def _log_of(
-    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+    run_path: str | Path,
+    log_path: str | Path,
+    scored: Path | None,
+    display: Display,
+    time_format: str | None,
 ) -> ProductionLog:
     """A log as it is; only images take a model, whose libraries take seconds to import."""
     if ProductionLog.is_log(log_path):
         return ProductionLog.open(log_path)
     from hf_vft.workflows.score_images import log_of
 
-    return log_of(run_path, log_path, scored, display)
+    return log_of(run_path, log_path, scored, display, time_format)
 
 
 def _images(
@@ -320,7 +336,25 @@ def _with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window
         frame["label"] = frame["label"].where(frame["label"].notna(), named)
     order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
     sample = type(window.sample)(frame, window.sample.embeddings).take(order)
-    return Window(sample, window.excluded)
+    return replace(window, sample=sample)
+
+
+def _of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Vocabulary]:
+    """The window without labels that are no class, so that no spelling passes for an error."""
+    frame, several = window.sample.frame, not reference.profile.one_label
+    labels = frame["label"].astype(object).where(frame["label"].notna(), None).tolist()
+    given = [label for label in labels if label is not None]
+    found = read_vocabulary(given, reference.profile.labels, several=several)
+    if not found.unknown:
+        return window, found
+    counts = counts_for_something(labels, found, several=several)
+    kept = {
+        name: frame[name].astype(object).where(counts, None)
+        for name in ("label", "true_boxes")
+        if name in frame
+    }
+    sample = type(window.sample)(frame.assign(**kept), window.sample.embeddings)
+    return replace(window, sample=sample), found
 
 
 def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:

@@ -172,9 +172,11 @@ def _assembled(
     if not ProductionLog.is_log(log_path) and images is None:
         images = log_path
     log = log_of(before.path, log_path, after.state / "log", display)
-    frame, missing = read_recent(log, images=Path(images) if images else None, since=since)
     recipe = before.recipe()
     old = read_images(recipe.data, seed=recipe.seed, kind="class", display=display)
+    frame, missing = read_recent(
+        log, classes=old.labels, images=Path(images) if images else None, since=since
+    )
     known, group = read_splits(before), recipe.data.group_column
     recent = divide_recent(
         frame,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from hf_vft.data.sources.folder_tables import metadata_files
@@ -19,6 +18,7 @@ from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
 from hf_vft.data.sources.stored import is_saved
 from hf_vft.data.sources.table import Table, image_rows
+from hf_vft.data.times import read_times
 from hf_vft.data.verify import image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.inference.log_rows import ImageInfo, Recorder
@@ -29,12 +29,13 @@ from hf_vft.records import PREDICTIONS, LogWriter, ProductionLog
 from hf_vft.run import RunDirectory, write_folder
 from hf_vft.utils.cache import default_cache
 from hf_vft.utils.progress import Display, Silent
+from hf_vft.utils.text import counted
 from hf_vft.workflows.steps.log_labels import label_read
 from hf_vft.workflows.steps.read_images import tell_reading
 
 BATCH = 32
 LABELS_FILE = "labels.csv"
-TIMES = ("ts_utc", "timestamp", "time", "date")
+TIMES = ("ts_utc", "timestamp", "datetime", "DateTimeOriginal", "time", "date")
 """Columns that may say when an image was taken, the best first."""
 
 
@@ -60,6 +61,7 @@ def observe(
     source: str | Path,
     log_folder: str | Path,
     *,
+    time_format: str | None = None,
     display: Display | None = None,
 ) -> ScoredImages:
     """Answer images with a run's model and log them as a server would have.
@@ -68,9 +70,11 @@ def observe(
         run_path: A run folder.
         source: A folder of images, with or without ``labels.csv`` or ``metadata.csv`` that names
             them in ``file_name``; or what `hf_vft.data.load.load_data` takes, a dataset on the Hub
-            included. Columns beside become slices; one called ``ts_utc`` or ``timestamp`` is the
-            time, UTC where no zone is given; without one it is that of the file.
+            included. Columns beside become slices; the first of `TIMES` is the time, as
+            `hf_vft.data.times.read_times` reads it, and images whose time cannot be read are left
+            out. Without such a column it is that of the file.
         log_folder: Of the log, new or to be continued.
+        time_format: How times are written; by default as the run's ``data.time_format`` says.
         display: Where progress is shown.
 
     Raises:
@@ -81,7 +85,8 @@ def observe(
     recorder = Recorder(predictor)
     table = _images(source, predictor.recipe.data, predictor.task.kind)
     tell_reading(table.reading, table.notes, display)
-    slices, times = _columns(table, display)
+    time_format = time_format or predictor.recipe.data.time_format
+    slices, times = _columns(table, time_format, display)
     log = ProductionLog(log_folder)
     rejected: dict[str, str] = {}
     noted: dict[str, str] = {}
@@ -91,7 +96,8 @@ def observe(
     with log.writer(slices=list(slices)) as writer:
         for start in range(0, total, BATCH):
             rows = range(start, min(start + BATCH, total))
-            shown = list(_shown(table, rows, slices, times, predictor, rejected, noted))
+            dated = [row for row in rows if times is None or times[row] is not None]
+            shown = list(_shown(table, dated, slices, times, predictor, rejected, noted))
             if shown:
                 outputs = predictor.outputs_of([pixels for _, pixels, _ in shown])
                 writer.append(recorder.rows([one for _, _, one in shown], outputs))
@@ -111,7 +117,11 @@ def observe(
 
 
 def log_of(
-    run_path: str | Path, log_path: str | Path, scored: Path | None, display: Display
+    run_path: str | Path,
+    log_path: str | Path,
+    scored: Path | None,
+    display: Display,
+    time_format: str | None = None,
 ) -> ProductionLog:
     """A production log as it is; images are scored into one first.
 
@@ -121,6 +131,7 @@ def log_of(
         scored: Where the log of images is written, anew each time, so that none counts twice.
             A log that somebody keeps there is left alone.
         display: Where progress is shown.
+        time_format: As for `observe`.
 
     Raises:
         VftError: As for `observe`; also for images where ``scored`` is None or holds something
@@ -133,7 +144,7 @@ def log_of(
     check_replaceable(scored, command="monitor")
 
     def fill(folder: Path) -> None:
-        observe(run_path, log_path, folder, display=display)
+        observe(run_path, log_path, folder, time_format=time_format, display=display)
         mark_replaceable(folder, command="monitor")
 
     write_folder(scored, fill)
@@ -147,7 +158,8 @@ def _images(source: str | Path, config: DataConfig, kind: str) -> Table:
         bit_depth=config.bit_depth,
         box_format=config.box_format,
         classes=config.classes,
-        label_separator=config.label_separator,
+        # Of one label, a | or ; is part of the name.
+        label_separator=config.label_separator or ("none" if kind == "class" else None),
     )
     how: dict[str, Any] = {"labelled": False} | ({} if kind == "class" else {"kind": kind})
     cache = default_cache() / "data"
@@ -163,13 +175,19 @@ def _images(source: str | Path, config: DataConfig, kind: str) -> Table:
     return Table(image_rows(files), names, [None] * len(files), reading=read_as)
 
 
-def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list[datetime | None]]:
+def _columns(
+    table: Table, time_format: str | None, display: Display
+) -> tuple[dict[str, list[Any]], list[datetime | None] | None]:
     """The slice columns, and the time of each image where a column says it."""
     column = next((name for name in TIMES if name in table.extras), None)
-    times: list[datetime | None] = [None] * len(table.files)
-    if column is not None:
-        parsed = pd.to_datetime(pd.Series(table.extras[column]), utc=True, errors="coerce")
-        times = [None if pd.isna(moment) else moment.to_pydatetime() for moment in parsed]
+    times: list[datetime | None] | None = None
+    if column is None:
+        display.warn(
+            "No column says when the images were taken, so the time of each file stands for it; "
+            f"give a labels.csv with file_name and one of {', '.join(TIMES)}."
+        )
+    else:
+        times = _times(table, column, time_format, display)
     taken = {*PREDICTIONS, "model", "date", "embedding"}
     left_out = sorted((set(table.extras) & taken) - {column})
     if left_out:
@@ -182,16 +200,31 @@ def _columns(table: Table, display: Display) -> tuple[dict[str, list[Any]], list
     return slices, times
 
 
+def _times(
+    table: Table, column: str, time_format: str | None, display: Display
+) -> list[datetime | None]:
+    values = table.extras[column]
+    read = read_times(values, column, time_format=time_format)
+    if read.unread:
+        row = read.unread[0]
+        display.warn(
+            f"{counted(len(read.unread), 'image')} of {len(values):,} left out: column {column!r} "
+            f"holds no time that can be read ({values[row]!r} of {table.files[row]} the first); "
+            f"the others were read as {read.read_as}."
+        )
+    return read.moments
+
+
 def _shown(
     table: Table,
-    rows: range,
+    rows: Sequence[int],
     slices: dict[str, list[Any]],
-    times: list[datetime | None],
+    times: list[datetime | None] | None,
     predictor: Predictor,
     rejected: dict[str, str],
     noted: dict[str, str],
 ) -> Iterator[tuple[int, torch.Tensor, ImageInfo]]:
-    for row, image in zip(rows, table.images[rows.start : rows.stop]["image"], strict=True):
+    for row, image in zip(rows, table.images[list(rows)]["image"] if rows else [], strict=True):
         name = table.files[row]
         try:
             content = image_bytes(image)
@@ -212,7 +245,7 @@ def _shown(
                 file=name,
                 slices={key: values[row] for key, values in slices.items()},
                 request_id=identity.hexdigest()[:32],
-                ts_utc=times[row] or _time_of_file(image["path"]),
+                ts_utc=(times and times[row]) or _time_of_file(image["path"]),
             ),
         )
 

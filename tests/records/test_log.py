@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -228,3 +229,16 @@ def test_damage_behind_a_sound_footer_is_named_in_a_line(log: ProductionLog) -> 
     with pytest.raises(LogError, match=r"damaged .* move it away") as found:
         log.read()
     assert "\n" not in str(found.value)
+
+
+def test_a_journal_becomes_parts_in_time_however_few_its_rows_are(log: ProductionLog) -> None:
+    with log.writer(roll_seconds=0.05) as writer:
+        for number in range(2):
+            writer.append([row(number)])
+            patience = time.monotonic() + 10
+            while (
+                len(list(log.folder.rglob("*.parquet"))) <= number and time.monotonic() < patience
+            ):
+                time.sleep(0.01)
+            assert len(pd.read_parquet(log.folder / "predictions")) == number + 1
+    assert ids(log.read()) == ["r0", "r1"]

@@ -37,15 +37,20 @@ def test_slices_by_column(fitted: Path, images: Path) -> None:
     assert sum(found.n for found in result.slices["camera"].values()) == result.n
 
 
-def test_a_class_that_the_model_does_not_know_is_refused(
+def test_labels_that_are_no_class_are_counted_with_the_nearest_and_kept_out(
     fitted: Path, images: Path, tmp_path: Path
 ) -> None:
     first = next(images.rglob("*.png"), None) or next(images.rglob("*.jpg"))
-    for name in ("ok", "novel"):
+    for name in ("novel", "OK"):
         (tmp_path / name).mkdir()
         shutil.copy(first, tmp_path / name)
-    with pytest.raises(DataError, match="the model does not know 'novel'; it knows"):
+    with pytest.raises(DataError, match=r"no label is a class.*'OK' \(1, write 'ok'\)"):
         evaluate_run(fitted, tmp_path)
+    (tmp_path / "ok").mkdir()
+    shutil.copy(first, tmp_path / "ok")
+    found = evaluate_run(fitted, tmp_path)
+    assert found.result.n == 1
+    assert "2 labels left out" in " ".join(found.images.notes)
 
 
 def test_one_class_and_one_image_are_enough(fitted: Path, images: Path, tmp_path: Path) -> None:

@@ -115,6 +115,34 @@ def test_measured_loss_is_shown_over_time_and_nothing_is_left_to_label(
     assert "at training" in page
 
 
+def test_another_spelling_of_a_class_is_no_loss(
+    run: Path, policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = log_of(tmp_path / "log", labelled=True)
+    with ProductionLog(log).writer() as writer:
+        given = ProductionLog(log).read_labels()
+        ok = given[given["label"] == "ok"]["request_id"]
+        writer.append_labels({"request_id": one, "label": "OK "} for one in ok)
+    assert status_of("monitor", run, log, "--policy", policy, "--out", tmp_path / "out") == 0
+    assert f"'OK ' ({len(ok)}, write 'ok')" in capsys.readouterr().out
+
+
+def test_a_request_that_was_logged_twice_counts_once(
+    run: Path, policy: Path, tmp_path: Path
+) -> None:
+    log = log_of(tmp_path / "log")
+    rows, _ = drawn(300, np.random.default_rng(5))
+    with ProductionLog(log).writer(slices=["part"]) as writer:
+        writer.append(rows[:120])
+    watched = monitor_run(
+        run, log, Policy.model_validate({"windows": {"rows": 300, "count": 1, "needed": 1}})
+    )
+    assert watched.decision.rows == 300
+    assert "120 rows of requests that were logged more than once" in " ".join(
+        watched.decision.reasons
+    )
+
+
 @pytest.mark.parametrize(("until", "told"), [(None, True), ("2100-01-01", False)])
 def test_rows_dated_in_the_future_are_left_out_and_counted(
     run: Path,
@@ -337,6 +365,40 @@ class TestLog:
         file.write_text("request,label\nr1,ok\n")
         assert status_of("log", "label", log, file) == 1
         assert "no column 'request_id'" in capsys.readouterr().err
+
+    def test_labels_that_are_no_class_are_kept_out_and_told(
+        self, run: Path, tmp_path: Path, capsys
+    ) -> None:
+        log = log_of(tmp_path / "log")
+        file = tmp_path / "labels.csv"
+        file.write_text("request_id,label\nr1,ok\nr2,OK\nr3,nonsense\nr4,scrath\n")
+        assert status_of("log", "label", log, file, "--run", run) == 0
+        said = capsys.readouterr()
+        assert "1 labels written" in said.out
+        for told in ("'OK' (1, write 'ok')", "'nonsense' (1)", "'scrath' (1, perhaps 'scratch')"):
+            assert told in said.err
+        assert list(ProductionLog(log).read_labels()["request_id"]) == ["r1"]
+        file.write_text("request_id,label\nr3,nonsense\n")
+        assert status_of("log", "label", log, file) == 1
+        assert "nothing was written" in capsys.readouterr().err
+        assert status_of("log", "label", log, file, "--new-class", "nonsense") == 0
+
+    def test_two_labels_of_one_request_are_for_a_person_to_settle(
+        self, tmp_path: Path, capsys
+    ) -> None:
+        log = log_of(tmp_path / "log")
+        file = tmp_path / "labels.csv"
+        file.write_text("request_id,label\nr1,ok\nr1,dent\n")
+        assert status_of("log", "label", log, file) == 1
+        assert "'r1' has two labels, 'ok' and 'dent'" in capsys.readouterr().err
+
+    def test_a_line_separator_within_a_label_ends_no_row(self, tmp_path: Path) -> None:
+        log = log_of(tmp_path / "log")
+        file = tmp_path / "labels.csv"
+        file.write_text("request_id,label\nr1,a\u2028b\nr2,ok\n", encoding="utf-8")
+        assert status_of("log", "label", log, file, "--new-class", "a\u2028b") == 0
+        found = ProductionLog(log).read_labels().set_index("request_id")["label"]
+        assert found.to_dict() == {"r1": "a\u2028b", "r2": "ok"}
 
     def test_a_log_is_compacted(self, tmp_path: Path, capsys) -> None:
         log = log_of(tmp_path / "log")

@@ -100,6 +100,31 @@ def test_a_production_stream_brings_its_times_slices_and_labels(
     assert len(drift.unlike) == 120
 
 
+def test_images_whose_time_cannot_be_read_are_left_out_and_counted(
+    fitted: Path, images: Path, tmp_path: Path
+) -> None:
+    warnings: list[str] = []
+
+    class Heard(Silent):
+        def warn(self, text: str) -> None:
+            warnings.append(text)
+
+    files = sorted((images / "images").iterdir())[:4]
+    for file in files:
+        shutil.copy(file, tmp_path)
+    times = ["2026:03:01 10:00:00", "2026-03-01T10:00:00Z", "yesterday", ""]
+    names = [file.name for file in files]
+    listed = pd.DataFrame({"file_name": names, "timestamp": times, "label": "a|b"})
+    listed.to_csv(tmp_path / "labels.csv", index=False)
+    seen = observe(fitted, tmp_path, tmp_path / "log", display=Heard())
+    assert set(seen.log.read()["ts_utc"].dt.strftime("%Y-%m-%d %H:%M")) == {"2026-03-01 10:00"}
+    assert (seen.images, seen.labels) == (2, 2)
+    assert set(seen.log.read_labels()["label"]) == {"a|b"}  # of one label: no separator
+    said = " ".join(warnings)
+    assert "2 images of 4 left out: column 'timestamp' holds no time" in said
+    assert f"'yesterday' of {names[2]} the first" in said
+
+
 def test_a_folder_without_images_is_refused(fitted: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no image in it"):
         observe(fitted, tmp_path, tmp_path / "log")

@@ -21,8 +21,18 @@ def label(
     source: Annotated[
         str, typer.Option(help="Who labelled, where the file does not say.")
     ] = "file",
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Whose classes count; by default the names that the log has."),
+    ] = None,
+    new_class: Annotated[
+        list[str] | None,
+        typer.Option(help="A class that no model has answered so far; may be repeated."),
+    ] = None,
 ) -> None:
     """Write labels that became known; a later one of an image replaces an earlier one.
+
+    Labels that are no class are kept out and counted, each with the class that it resembles.
 
     Rows without a label are left alone, so label-these.csv of `hf-vft monitor` can be filled in
     and given here.
@@ -31,8 +41,10 @@ def label(
     """
     from hf_vft.workflows.add_labels import add_labels
 
-    written = add_labels(log, file, source=source)
-    typer.echo(f"{written} labels written.")
+    added = add_labels(log, file, source=source, run=run, new_classes=new_class or ())
+    for note in added.notes:
+        typer.secho(note, fg="yellow", err=True)
+    typer.echo(f"{added.written} labels written.")
 
 
 @app.command()

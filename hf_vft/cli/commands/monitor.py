@@ -33,6 +33,13 @@ def monitor(
     presets: Annotated[
         bool, typer.Option("--presets", help="Evidently's own presets besides: evidently.html.")
     ] = False,
+    time_format: Annotated[
+        str | None,
+        typer.Option(
+            help="How the times of images are written: day_first, month_first, or a pattern "
+            "such as '%d.%m.%Y %H:%M'."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print verdict.json.")] = False,
 ) -> None:
     """Say whether a model is still right, for everyone, and what to do if not.
@@ -64,6 +71,7 @@ def monitor(
             with_images=with_images,
             presets=presets,
             notify=False,  # after the verdict is printed
+            time_format=time_format,
             display=display,
         )
     decision = result.decision

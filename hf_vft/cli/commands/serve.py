@@ -39,6 +39,13 @@ def serve(
     embeddings: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of images whose embedding is logged.")
     ] = 1.0,
+    roll: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION",
+            help="After so long what was logged is Parquet that other tools read.",
+        ),
+    ] = "60s",
     examples: Annotated[Path | None, typer.Option(help="A folder of images to try.")] = None,
     reports: Annotated[
         Path | None, typer.Option(help="Where `hf-vft monitor --out` writes; RUN/monitoring.")
@@ -66,6 +73,7 @@ def serve(
         origins=origin or (),
         keep_images=keep_images,
         embeddings=embeddings,
+        roll_seconds=_seconds(roll),
         examples=examples,
         reports=reports,
     )
@@ -73,6 +81,18 @@ def serve(
     typer.echo(f"Limits: {limits}.")
     typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
     server.wait()
+
+
+def _seconds(duration: str) -> float:
+    from hf_vft.recipe.units import parse_duration
+
+    try:
+        seconds = float(parse_duration(duration))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--roll") from None
+    if seconds <= 0:
+        raise typer.BadParameter("has to be above zero", param_hint="--roll")
+    return seconds
 
 
 def space(

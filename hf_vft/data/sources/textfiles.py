@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def read_csv_records(file: Path, shown: str | None = None) -> list[list[str]]:
         DataError: If it cannot be read.
     """
     name = shown or str(file)
-    lines = read_text(file, shown=name).text.splitlines(keepends=True)
+    lines = io.StringIO(read_text(file, shown=name).text, newline="")
     try:
         return list(csv.reader(lines, skipinitialspace=True))
     except csv.Error as error:
@@ -94,7 +95,9 @@ def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
 def _parse_csv(text: str, file: str) -> FileTable:
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, skipinitialspace=True)
+    # Lines end as files' lines do: a U+2028 within a label is none.
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
         names = [name.strip() for name in next(reader, [])]
         records = [(reader.line_num, record) for record in reader if record]

@@ -6,6 +6,7 @@ looks the same (perceptual hash), stays on one side, and what was known before i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from hf_vft.data.stratify import divide
 from hf_vft.errors import DataError, LogError
 from hf_vft.records import PREDICTIONS, ProductionLog
 from hf_vft.records.future import future_notes, latest_credible
+from hf_vft.records.vocabulary import LEAST_OF_CLASS, read_vocabulary
 from hf_vft.utils.cache import default_cache
 from hf_vft.utils.progress import Display
 from hf_vft.utils.text import counted, few
@@ -33,9 +35,6 @@ TEST_SHARE = 0.4
 VALIDATION_SHARE = 0.2  # of the others
 LEAST = 40
 """Labelled images, without which nothing can be learned and proven."""
-
-LEAST_OF_CLASS = 10
-"""Images to learn from, without which a class that the champion does not know is left out."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,18 @@ class Recent:
 
 
 def read_recent(
-    log: ProductionLog, *, images: Path | None = None, since: datetime | None = None
+    log: ProductionLog,
+    *,
+    classes: Sequence[str] = (),
+    images: Path | None = None,
+    since: datetime | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """The labelled images of a log, in the order of time.
 
     Args:
         log: With labels.
+        classes: Of the champion; labels that are slips of them are left out, see
+            `hf_vft.records.vocabulary`.
         images: Where they are, unless the log keeps them: a folder in which ``metadata.csv``,
             ``metadata.jsonl`` or ``labels.csv`` names a ``file_name`` for each ``request_id``, or
             which holds the files that the log names, or files called after the request.
@@ -82,6 +87,12 @@ def read_recent(
         raise LogError(
             f"{log.folder}: no labels yet; write them with `hf-vft log label`. {why}".rstrip()
         )
+    vocabulary = read_vocabulary(frame["label"], classes)
+    frame = frame[~frame["label"].isin(vocabulary.kept_out)] if classes else frame
+    strange = [vocabulary.sentence()] if classes and vocabulary.unknown else []
+    if frame.empty:
+        raise LogError(f"{log.folder}: no label is a class of the run. {' '.join(strange)}")
+    frame = frame.copy()
     frame["path"] = [
         None if path is None else str(path) for path in image_paths(frame, log, images)
     ]
@@ -93,7 +104,7 @@ def read_recent(
         )
     lost = len(frame) - len(found)
     notes = [f"{counted(lost, 'labelled image')} not found, left out."] if lost else []
-    return found.drop(columns="file"), [*notes, *future_notes(log, latest)]
+    return found.drop(columns="file"), [*strange, *notes, *future_notes(log, latest)]
 
 
 def divide_recent(
