@@ -347,7 +347,7 @@ def _of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Vo
     found = read_vocabulary(given, reference.profile.labels, several=several)
     if not found.unknown:
         return window, found
-    counts = counts_for_something(labels, found, several=several)
+    counts = np.array(counts_for_something(labels, found, several=several))
     kept = {
         name: frame[name].astype(object).where(counts, None)
         for name in ("label", "true_boxes")
