@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hf_vft.serving.launch import serve
     from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
+    from hf_vft.workflows.answer_images import answer_images
     from hf_vft.workflows.retrain import retrain
     from hf_vft.workflows.score_images import observe
 
@@ -38,6 +39,7 @@ __all__ = [
     "VisionTrainer",
     "VisionTrainingArguments",
     "__version__",
+    "answer_images",
     "audit",
     "evaluate",
     "fit",
@@ -62,6 +64,7 @@ _MODULES = {
     "VisionDataset": "hf_vft.data.dataset",
     "VisionTrainer": "hf_vft.training.trainer",
     "VisionTrainingArguments": "hf_vft.training.args",
+    "answer_images": "hf_vft.workflows.answer_images",
     "audit": "hf_vft.api",
     "evaluate": "hf_vft.api",
     "fit": "hf_vft.api",

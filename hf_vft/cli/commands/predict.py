@@ -15,13 +15,20 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many labels for each image.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON object a line.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write a table, a row for each image: .csv, .parquet or .jsonl."),
+    ] = None,
 ) -> None:
     """Label images, with calibrated confidence.
 
     An image that cannot be read gets a line that says why; the others are answered, and the
-    exit status is 1.
+    exit status is 1. With --out, a command that was stopped goes on where it stopped when it is
+    given again.
 
     Example: hf-vft predict run/ photo.jpg other/ --json
+
+    Example: hf-vft predict run/ photos/ --out answers.csv
     """
     from hf_vft.cli.display import quiet_libraries
     from hf_vft.cli.memory import suit_the_device
@@ -30,6 +37,9 @@ def predict(
 
     quiet_libraries()
     suit_the_device()
+    if out is not None:
+        _write_table(run, images, out, batch_size, as_json=as_json)
+        return
     failed = False
     predictor = Predictor(RunDirectory.open(run))
     for answer in predictor.answer_files(images, top=top, batch_size=batch_size):
@@ -43,4 +53,28 @@ def predict(
             if answer.note:
                 typer.secho(f"{answer.file}: {answer.note}.", fg="yellow", err=True)
     if failed:
+        raise typer.Exit(1)
+
+
+def _write_table(
+    run: Path, images: list[Path], out: Path, batch_size: int, *, as_json: bool
+) -> None:
+    from hf_vft.cli.display import ConsoleDisplay
+    from hf_vft.utils.text import counted
+    from hf_vft.workflows.answer_images import answer_images
+
+    with ConsoleDisplay() as display:
+        found = answer_images(run, images, out, batch_size=batch_size, display=display)
+    if as_json:
+        typer.echo(json.dumps({**vars(found), "file": str(found.file)}))
+    else:
+        unsure = "" if found.unsure is None else f", {found.unsure:,} of them not sure"
+        typer.echo(f"{counted(found.images, 'image')}{unsure}: {found.file}")
+        if found.errors:
+            typer.secho(
+                f"{counted(found.errors, 'image')} could not be read; column error says why.",
+                fg="red",
+                err=True,
+            )
+    if found.errors:
         raise typer.Exit(1)

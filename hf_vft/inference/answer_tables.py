@@ -1,0 +1,133 @@
+"""Answers as rows of a table: CSV, Parquet or JSON Lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hf_vft.inference.predictor import FileAnswer
+from hf_vft.records import join_names
+from hf_vft.tasks import ImageClassification, ObjectDetection, Task
+from hf_vft.utils.spreadsheets import as_cell
+
+FORMATS = (".csv", ".parquet", ".jsonl")
+SCORE = "score_"
+"""Before the name of a class in the name of its column."""
+
+_ROWS = 2_000
+"""Rows that are held at a time."""
+
+_BOX = pa.struct(
+    [
+        ("label", pa.string()),
+        ("score", pa.float64()),
+        ("box", pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table of answers.
+
+    Attributes:
+        labels: The classes, in the order of their ids.
+        exclusive: Whether an image has one class; else ``labels`` stands in place of ``label`` and
+            there is no ``sure``.
+        boxes: Whether there is a column of boxes.
+    """
+
+    labels: tuple[str, ...]
+    exclusive: bool
+    boxes: bool
+
+    @classmethod
+    def of(cls, task: Task, labels: Sequence[str]) -> Columns:
+        """Those of a task's answers."""
+        exclusive = isinstance(task, ImageClassification)
+        return cls(tuple(labels), exclusive, isinstance(task, ObjectDetection))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types."""
+        answer = (
+            [("label", pa.string()), ("confidence", pa.float64()), ("sure", pa.bool_())]
+            if self.exclusive
+            else [("labels", pa.list_(pa.string())), ("confidence", pa.float64())]
+        )
+        scores = [(f"{SCORE}{label}", pa.float64()) for label in self.labels]
+        boxes = [("boxes", pa.list_(_BOX))] if self.boxes else []
+        ends = [("note", pa.string()), ("error", pa.string())]
+        return pa.schema([("file", pa.string()), *answer, *scores, *boxes, *ends])
+
+    def row(self, answer: FileAnswer) -> dict[str, Any]:
+        """A row; all but ``file`` and ``error`` are None where the image could not be read."""
+        row: dict[str, Any] = dict.fromkeys(self.schema.names)
+        row |= {"file": printable(answer.file), "error": answer.error, "note": answer.note or None}
+        found = answer.prediction
+        if found is None:
+            return row
+        row |= {"label": found.labels[0]} if self.exclusive else {"labels": list(found.labels)}
+        row["confidence"] = round(found.confidence, 6)
+        scores = zip(self.labels, found.scores, strict=True)
+        row |= {f"{SCORE}{label}": round(float(score), 6) for label, score in scores}
+        if self.boxes:
+            row["boxes"] = [one.as_dict() for one in found.answered]
+        return row
+
+
+def printable(name: str) -> str:
+    r"""A file name as UTF-8 can hold it; bytes that are no text become ``\xff``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def write_table(file: Path, named: Path, rows: Iterable[dict[str, Any]], columns: Columns) -> None:
+    """Write rows; a few thousand are in memory at a time.
+
+    Args:
+        file: Where to.
+        named: Its ending says the format: one of `FORMATS`.
+        rows: In order.
+        columns: Of the table.
+    """
+    {".csv": _csv, ".parquet": _parquet, ".jsonl": _jsonl}[named.suffix.lower()](
+        file, iter(rows), columns
+    )
+
+
+def _csv(file: Path, rows: Iterator[dict[str, Any]], columns: Columns) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([as_cell(name) for name in columns.schema.names])
+        writer.writerows([as_cell(_cell(value)) for value in row.values()] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """Several labels joined as the production log joins them; boxes as JSON."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, list):
+        return value
+    if all(isinstance(item, str) for item in value) and value:
+        return join_names(value)
+    return json.dumps(value, ensure_ascii=False) if value else ""
+
+
+def _jsonl(file: Path, rows: Iterator[dict[str, Any]], columns: Columns) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _parquet(file: Path, rows: Iterator[dict[str, Any]], columns: Columns) -> None:
+    with pq.ParquetWriter(file, columns.schema) as writer:
+        while part := list(islice(rows, _ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=columns.schema))
