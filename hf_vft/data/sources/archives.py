@@ -101,7 +101,10 @@ def _members(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInf
         if info.flag_bits & 0x1:
             raise DataError(f"{archive} is protected by a password: unpack it first.")
         if path.suffix.casefold() in _NESTED:
-            raise DataError(f"{archive}: {info.filename!r} is an archive in the archive; refused.")
+            raise DataError(
+                f"{archive}: {info.filename!r} is an archive in the archive, and not unpacked: "
+                "unpack both, and give the folder."
+            )
         if str(path) in members:
             raise DataError(f"{archive}: two files are called {info.filename!r}; refused.")
         members[str(path)] = info

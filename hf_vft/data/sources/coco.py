@@ -18,6 +18,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Reading
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.shapes import around
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted
 
@@ -61,6 +62,7 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
     splits = {file: _split(file) for file in chosen}
     _refuse_unclear(splits)
     divided = len(chosen) > 1 and any(splits.values())
+    by_folder = not divided and len(chosen) == 1
     read = _Read(listing, boxes=not all(_is_classes(content) for content in chosen.values()))
     for file, content in chosen.items():
         read.add(file, content, splits[file], divided=divided)
@@ -81,14 +83,24 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
     if read.boxes and are_shares(box for one in marked for box in one.label.boxes):
         marked = [replace(m, label=replace(m.label, relative=True)) for m in marked]
         notes.append("All boxes lie between 0 and 1, so they are taken for shares of the image.")
+    folders = _splits_of_folders(marked) if by_folder else []
+    if folders:
+        marked = [replace(m, split=split) for m, split in zip(marked, folders, strict=True)]
     names = ", ".join(posixpath.basename(file) for file in chosen)
     reading = Reading(
         "COCO" if read.boxes else "COCO without boxes",
         f"the categories of {names}",
-        "the names of these files" if divided else "",
+        "the names of these files" if divided else "the folders" if folders else "",
         left_out=tuple(left_out),
     )
     return marked_table(listing, marked, list(read.names), notes, reading, kind)
+
+
+def _splits_of_folders(marked: list[AnnotatedImage]) -> list[str]:
+    """The splits that the folders of the images of one file tell; empty where they do not."""
+    told = [split_of_path(one.file.split("/")[:-1]) for one in marked]
+    splits = [split for split in told if split is not None]
+    return splits if len(splits) == len(told) and {"train"} < set(splits) else []
 
 
 @dataclass
@@ -149,7 +161,13 @@ def _of_one_kind(files: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut
     instances = {f: c for f, c in rest.items() if "instances" in posixpath.basename(f).casefold()}
     chosen = instances if instances and len(rest) > len(instances) else rest
     if not chosen:
-        raise DataError(f"{next(iter(files))}: its annotations have no categories.")
+        first, content = next(iter(files.items()))
+        if any("segments_info" in one for one in content["annotations"][:100]):
+            raise DataError(
+                f"{first} is COCO for panoptic segmentation, which is not read: take the file "
+                "instances_*.json of the same images, or export boxes."
+            )
+        raise DataError(f"{first}: its annotations have no category_id.")
     gone = [file for file in files if file not in chosen]
     return dict(chosen), [LeftOut(file, "other annotations of the same images") for file in gone]
 
@@ -166,6 +184,8 @@ def _kinds(content: Any) -> frozenset[str]:
 def _is_classes(content: Any) -> bool:
     """Whether the annotations say what is in an image, and not where."""
     annotations = content["annotations"]
+    if any(one.get("segmentation") and not one.get("bbox") for one in annotations[:100]):
+        return False
     without = {one.get("image_id") for one in annotations if not one.get("bbox")}
     few_boxes = sum(bool(one.get("bbox")) for one in annotations) * 2 < len(annotations)
     return few_boxes and len(without) >= _CLASSES_FROM * len(content["images"])
@@ -229,6 +249,9 @@ def _category(annotation: Any, categories: dict[Any, str], file: str) -> str:
 
 def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, str]:
     name = _category(annotation, categories, file)
+    outline = annotation.get("segmentation")
+    if not annotation.get("bbox") and isinstance(outline, list) and outline:
+        return _around_outline(annotation, file), name
     try:
         x, y, w, h = (math.nan if side is None else float(side) for side in annotation["bbox"])
     except (KeyError, TypeError, ValueError):
@@ -239,6 +262,21 @@ def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, s
     attributes = annotation.get("attributes")
     turned = attributes.get("rotation") if isinstance(attributes, dict) else None
     return (_turned((x, y, w, h), float(turned)) if turned else (x, y, w, h)), name
+
+
+def _around_outline(annotation: Any, file: str) -> Box:
+    """The box around the polygons of an annotation that has none."""
+    try:
+        numbers = [[float(side) for side in polygon] for polygon in annotation["segmentation"]]
+        box = around(point for one in numbers for point in zip(one[::2], one[1::2], strict=True))
+    except (TypeError, ValueError):
+        box = None
+    if box is None:
+        raise DataError(
+            f"{posixpath.basename(file)}: annotation {annotation.get('id')} has no bbox, and its "
+            "segmentation is no list of polygons."
+        )
+    return box
 
 
 def _turned(box: Box, degrees: float) -> Box:

@@ -17,7 +17,8 @@ from hf_vft.data.sources.column_names import plain_name
 _MANY = 2000
 """Columns with more different values than this are described by some of them."""
 
-TRUE, FALSE = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no", ""})
+TRUE = frozenset({"1", "true", "yes", "y", "t", "x"})
+FALSE = frozenset({"0", "false", "no", "n", "f", ""})
 NEGATIVE = "-1"
 
 

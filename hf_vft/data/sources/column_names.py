@@ -46,9 +46,20 @@ SPLIT_NAMES = frozenset({"split", "partition", "subset", "set", "dataset", "fold
 SURE_SPLIT_NAMES = frozenset({"split", "partition", "subset"})
 """Those of them whose values have to be splits."""
 
+FLAG_SPLITS = {
+    **dict.fromkeys(
+        ("istrain", "istraining", "istrainingimage", "intrain", "trainflag"), ("train", "test")
+    ),
+    **dict.fromkeys(("isvalid", "isval", "isvalidation"), ("validation", "train")),
+    **dict.fromkeys(("istest", "istesting"), ("test", "train")),
+}
+"""Columns of 0 and 1 that divide the data: the split that 1 means, and that of 0."""
 
-TRAIN_FLAGS = frozenset({"istrain", "istraining", "istrainingimage", "intrain", "trainflag"})
-"""Columns of 0 and 1 that divide the data into test and train."""
+SHORT_SPLITS = {
+    "tr": "train", "trn": "train", "va": "validation", "vl": "validation", "vld": "validation",
+    "te": "test", "ts": "test", "tst": "test",
+}  # fmt: skip
+"""Values of a column of splits that are too short to mean one anywhere else."""
 
 
 def plain_name(name: str) -> str:

@@ -11,17 +11,18 @@ import datasets
 from hf_vft.data.sources.box_columns import BoxColumns, box_columns_of, box_struct
 from hf_vft.data.sources.column_facts import TRUE, ColumnFacts
 from hf_vft.data.sources.column_names import (
+    FLAG_SPLITS,
     ID_NAMES,
     IMAGE_NAMES,
     LABEL_NAMES,
+    SHORT_SPLITS,
     SPLIT_NAMES,
     SURE_SPLIT_NAMES,
-    TRAIN_FLAGS,
     plain_name,
 )
-from hf_vft.data.sources.label_evidence import FOLDER, from_evidence
+from hf_vft.data.sources.label_evidence import FOLDER, from_evidence, text_option
 from hf_vft.data.sources.names import split_in_words
-from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.plan import Guess, ask
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.errors import DataError, MissingColumnError
 from hf_vft.recipe.schema import DataConfig
@@ -120,7 +121,7 @@ def decide_columns(
         _require(name, names, "data.label_columns")
     label, boxes = None, None
     if not flags:
-        label, boxes = _named_label(facts, config, kind, played - {*config.slice_columns})
+        label, boxes = _named_label(facts, config, kind, played - {*config.slice_columns}, where)
     open_ = not flags and label is None and boxes is None and _is_open(config)
     if open_ and not image.sure:
         raise _no_image(names, image.name)
@@ -178,7 +179,10 @@ def image_column(
 
 def _may_name_files(fact: ColumnFacts) -> bool:
     """Whether the values may be names; numbers are only where the column is called so."""
-    return (fact.is_text and not fact.is_number) or (fact.is_scalar and fact.plain in ID_NAMES)
+    called_so = fact.plain in ID_NAMES or (
+        fact.plain.endswith("id") and fact.distinct * 2 > fact.rows
+    )
+    return (fact.is_text and not fact.is_number) or (fact.is_scalar and called_so)
 
 
 def _no_image(names: Sequence[str], files: str | None) -> DataError:
@@ -207,21 +211,38 @@ def _split(facts: Mapping[str, ColumnFacts], config: DataConfig, played: set[str
         usual = fact.plain in SPLIT_NAMES and name not in played
         if usual and fact.counts and all(split_value(name, value) for value in fact.counts):
             return name
-        if fact.plain in TRAIN_FLAGS and fact.is_flag and name not in played:
+        if name not in played and fact.is_flag and _divides(fact):
             return name
     return None
 
 
 def split_value(column: str, value: str | None) -> str | None:
     """The split that a value of a column means: ``PublicTest``, or 1 in ``is_train``."""
-    if plain_name(column) in TRAIN_FLAGS:
-        return "train" if str(value).casefold() in TRUE else "test"
+    if plain_name(column) in FLAG_SPLITS:
+        yes, no = FLAG_SPLITS[plain_name(column)]
+        return yes if str(value).casefold().removesuffix(".0") in TRUE else no
     told = None if value is None else split_in_words(value)
-    return canonical_split(value) or (told[0] if told is not None else None)
+    short = None if value is None else SHORT_SPLITS.get(value.strip().casefold())
+    return canonical_split(value) or (told[0] if told is not None else short)
+
+
+def _divides(fact: ColumnFacts) -> bool:
+    """Whether a column of 0 and 1 says which images are held out.
+
+    ``is_valid`` may also mean that an image is a good one: then most of them are.
+    """
+    if fact.plain not in FLAG_SPLITS:
+        return False
+    raised = sum(n for value, n in fact.counts.items() if value.casefold() in TRUE)
+    return FLAG_SPLITS[fact.plain][0] == "train" or raised * 2 < fact.rows
 
 
 def _named_label(
-    facts: Mapping[str, ColumnFacts], config: DataConfig, kind: str | None, played: set[Any]
+    facts: Mapping[str, ColumnFacts],
+    config: DataConfig,
+    kind: str | None,
+    played: set[Any],
+    where: str,
 ) -> tuple[str | None, BoxColumns | None]:
     """What the recipe names, or a type or usual name says."""
     names = list(facts)
@@ -243,10 +264,8 @@ def _named_label(
         return typed[0], None
     usual = [n for n in names if facts[n].plain in LABEL_NAMES and n not in played]
     if len(usual) > 1:
-        raise DataError(
-            f"Several columns could be the label: {quoted(usual)}; choose one with "
-            "data.label_column."
-        )
+        options = [text_option(facts[name]) for name in usual]
+        raise ask(where, "several columns could hold the labels.", options)
     if usual:
         return usual[0], None
     return (structs[0] if structs and kind != "class" and kind != "classes" else None), None

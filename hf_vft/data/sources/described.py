@@ -26,7 +26,7 @@ from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table, table_in
 from hf_vft.data.sources.textfiles import read_file_table, to_rows
 from hf_vft.errors import AmbiguousSourceError, DataError
-from hf_vft.utils.text import counted, few
+from hf_vft.utils.text import counted, few, quoted
 
 _ASIDE = frozenset({"csv", "csvs", "meta", "metadata", "tables", "lists", "splits"})
 _AS_FOLDERS = "data.format=folders"
@@ -70,15 +70,33 @@ def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> T
     refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
     try:
         plan = decide_folders(listing, how.config)
-        if len({place.label for place in plan.places}) > 1 or unread(listing) is None:
+        several = len({place.label for place in plan.places}) > 1
+        named = tables is not None and tables.unlabelled
+        if several or not (named or unread(listing)):
             return read_class_folders(listing, plan)
     except AmbiguousSourceError:
         raise
     except DataError:
-        if how.config.format is not None or unread(listing) is None:
+        if how.config.format is not None:
             raise
-    del tables
+        if unread(listing) is None and not (tables is not None and tables.unlabelled):
+            raise
+    if unread(listing) is None and tables is not None:
+        raise _without_labels(tables, listing)
     raise DataError(f"{listing.name}: {unread(listing)}")
+
+
+def _without_labels(tables: FolderTables, listing: Listing) -> DataError:
+    """The refusal of a folder whose only hope is a table without known labels."""
+    table = max(tables.unlabelled, key=lambda one: one.content.rows)
+    others = [name for name in table.content.columns if name != table.image]
+    return DataError(
+        f"{listing.name}: {table.file} names its images, but no column is known to hold their "
+        f"labels: set data.label_column to one of {quoted(others)}."
+        if others
+        else f"{listing.name}: {table.file} names its images, but holds nothing else: add a column "
+        "of labels."
+    )
 
 
 def _plan_or_none(listing: Listing, how: How) -> FolderPlan | None:
@@ -100,7 +118,7 @@ def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: 
         question = f"{names} and the folders could both hold the labels."
         raise ask(listing.name, question, [*options, folders]) from None
     label_of = {place.folder: place.label for place in plan.places}
-    by_folder = [label_of.get(posixpath.dirname(file)) for file in table.files]
+    by_folder = [label_of.get(posixpath.dirname(file)) for file in _files_in(table, listing)]
     if len(table.files) * 2 < len(listing.images) or all(one is None for one in table.labels):
         found = read_class_folders(listing, plan)
         aside = LeftOut(names, "names few of the images", len(table.files), "row")
@@ -110,6 +128,8 @@ def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: 
         return replace(found, reading=reading)
     pairs = {(str(a), b) for a, b in zip(table.labels, by_folder, strict=True) if a is not None}
     same = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+    if same and _only_numbers(tables, table):
+        return read_class_folders(listing, plan)
     if same:
         return _with_unnamed(table, listing)
     if tables.certain:
@@ -126,9 +146,25 @@ def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: 
     )
 
 
+def _files_in(table: Table, listing: Listing) -> list[str]:
+    """The images of a table from the root of a listing; those elsewhere as the table has them."""
+    prefix = f"{listing.root.as_posix().rstrip('/')}/"
+    paths = (str(one["path"]) for one in table.images["image"][:])
+    return [
+        path[len(prefix) :] if path.startswith(prefix) else file
+        for path, file in zip(paths, table.files, strict=True)
+    ]
+
+
+def _only_numbers(tables: FolderTables, table: Table) -> bool:
+    """Whether lists number the classes whose names the folders tell."""
+    lists = all(one.file.casefold().endswith(".txt") for one in tables.tables)
+    return lists and all(str(label).isdecimal() for label in table.labels if label is not None)
+
+
 def _with_unnamed(table: Table, listing: Listing) -> Table:
     """With a note on images that the table does not name."""
-    named = set(table.files)
+    named = set(_files_in(table, listing))
     unnamed = [image for image in listing.images if image not in named]
     if not unnamed:
         return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hf_vft.data.sources.box_columns import box_corners
@@ -56,11 +56,12 @@ class FolderTables:
     Attributes:
         tables: One, or one for each split.
         left_out: Others that name images.
+        unlabelled: Those in which no column is known to hold labels.
     """
 
     tables: tuple[FolderTable, ...]
     left_out: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    unlabelled: tuple[FolderTable, ...] = ()
 
     @property
     def certain(self) -> bool:
@@ -112,8 +113,11 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
     if named:
         return named, True
     files = [file for file in listing.ending(*TEXT_SUFFIXES) if file.count("/") <= 3]
+    texts = {file for file in files if file.casefold().endswith(".txt")}
+    if len(texts) > _MOST_TABLES:  # a text for each image is no list of them
+        files = [file for file in files if file not in texts or "/" not in file]
     if len(files) > _MOST_TABLES:  # a file for each image is no table
-        files = [file for file in files if "/" not in file and not file.endswith(".json")]
+        files = [f for f in files if "/" not in f and not f.endswith((".json", ".txt"))]
     return files[:_MOST_TABLES], False
 
 
@@ -208,7 +212,7 @@ def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> F
         LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest
     )
     if not labelled:
-        return FolderTables((), left_out)
+        return FolderTables((), left_out, tuple(rest))
     if len(labelled) == 1:
         table = labelled[0]
         return FolderTables((table,), left_out)

@@ -10,6 +10,7 @@ from hf_vft.data.sources.coco import coco_files, read_coco
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.bdd import bdd_files, read_bdd
 from hf_vft.data.sources.tools.createml import createml_files, read_createml
 from hf_vft.data.sources.tools.cvat import cvat_files, read_cvat
 from hf_vft.data.sources.tools.datumaro import datumaro_files, read_datumaro
@@ -17,6 +18,7 @@ from hf_vft.data.sources.tools.dota import dota_files, read_dota
 from hf_vft.data.sources.tools.kitti import kitti_files, read_kitti
 from hf_vft.data.sources.tools.label_studio import label_studio_files, read_label_studio
 from hf_vft.data.sources.tools.labelme import labelme_files, read_labelme
+from hf_vft.data.sources.tools.oidv4 import oidv4_files, read_oidv4
 from hf_vft.data.sources.tools.supervisely import read_supervisely, supervisely_files
 from hf_vft.data.sources.tools.tfrecord import read_tfrecord, tfrecord_files
 from hf_vft.data.sources.tools.via import read_via, via_files
@@ -63,6 +65,8 @@ FORMATS: tuple[Format, ...] = (
     Format("datumaro", "Datumaro", datumaro_files, read_datumaro, ANY),
     Format("kitti", "KITTI", kitti_files, read_kitti),
     Format("dota", "DOTA", dota_files, read_dota),
+    Format("oidv4", "OIDv4 ToolKit", oidv4_files, read_oidv4),
+    Format("bdd100k", "BDD100K", bdd_files, read_bdd),
     Format("wider-face", "WIDER FACE", wider_face_files, read_wider_face),
     Format("tfrecord", "TFRecord", tfrecord_files, read_tfrecord, ANY),
 )

@@ -15,11 +15,20 @@ from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.box_columns import box_fields, item_of
 from hf_vft.data.sources.column_facts import NEGATIVE, TRUE, ColumnFacts
 from hf_vft.data.sources.decide_columns import Columns
-from hf_vft.data.sources.label_writing import Writing, decide_writing, is_k_hot, parsed_list
+from hf_vft.data.sources.label_writing import (
+    Writing,
+    decide_writing,
+    is_k_hot,
+    parsed_list,
+    parsed_vector,
+)
 from hf_vft.data.sources.plan import Guess
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import few, quoted
+
+_MOST_GRADES = 20
+"""More different fractions than this are measurements and no grades."""
 
 
 @dataclass(frozen=True)
@@ -149,10 +158,22 @@ def _from_column(
     texts = text_values(rows, column)
     if isinstance(feature, datasets.ClassLabel):
         return Labels(KINDS["class"], texts, list(feature.names))
+    _refuse_fractions(facts[column])
     counts = facts[column].counts
     if len(counts) < facts[column].distinct:
         counts = Counter(text.strip() for text in texts if text is not None)
     return _written(texts, column, decide_writing(column, counts, config, kind))
+
+
+def _refuse_fractions(fact: ColumnFacts) -> None:
+    """Stop where the column holds measured numbers, and no classes."""
+    if fact.is_fraction and (fact.distinct > _MOST_GRADES or fact.distinct * 2 > fact.rows):
+        example = next(value for value in fact.counts if "." in value)
+        raise DataError(
+            f"Column {fact.name!r} holds fractions, such as {example}: regression is not "
+            "available; set data.label_column to a column of classes, or sort the numbers into "
+            "classes."
+        )
 
 
 def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
@@ -161,8 +182,11 @@ def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
     kept = [None if text is None or text in how.missing else text for text in plain]
     if how.form == "one":
         return Labels(KINDS["class"], kept, None, how.guesses, notes)
-    if how.form == "list":
-        lists = [None if text is None else parsed_list(text) for text in kept]
+    if how.form in ("list", "vector"):
+        parse = parsed_list if how.form == "list" else parsed_vector
+        lists: list[Any] = [None if text is None else parse(text) for text in kept]
+        if any(isinstance(value, dict | list) for one in lists for value in one or ()):
+            raise _objects_in(column)
         found = _plain_lists(lists, datasets.Value("string"), column)
         return Labels(found.kind, found.values, found.class_names, how.guesses, notes + found.notes)
     parts = [None if text is None else text.split(how.separator) for text in kept]
@@ -174,9 +198,19 @@ def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
 
 
 def _lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
+    if item_of(inner) is not None and not isinstance(item_of(inner), dict):
+        raise DataError(f"Column {column!r} holds lists of lists, which are no labels.")
     if not isinstance(inner, datasets.Value | datasets.ClassLabel):
-        raise DataError(f"Column {column!r} holds lists of {inner}: give lists of labels.")
+        raise _objects_in(column)
     return _plain_lists(values, inner, column)
+
+
+def _objects_in(column: str) -> DataError:
+    return DataError(
+        f"Column {column!r} holds lists of objects, which are no labels: for boxes give a column "
+        'of {"bbox": [...], "category": [...]}, or export COCO, Pascal VOC or YOLO from the '
+        "annotation tool."
+    )
 
 
 def _plain_lists(values: Sequence[Any], inner: Any, column: str) -> Labels:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import datasets
+
 from hf_vft.data.sources.column_facts import ColumnFacts
-from hf_vft.data.sources.column_names import is_attribute, plain_name
+from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
 from hf_vft.data.sources.plan import Guess, Option, ask
+from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import few
 
 FOLDER = "folder"
@@ -41,7 +44,7 @@ def from_evidence(
     texts = [name for name in repeating if not is_attribute(name)]
     if len(texts) == 1 and not flags and facts[texts[0]].is_any_flag:
         texts += [n for n in repeating if n not in texts and not facts[n].is_number]
-    options = [_text_option(facts[name]) for name in texts]
+    options = [text_option(facts[name]) for name in texts]
     if flags:
         options.append(
             Option(f"{len(flags)} columns of 0 and 1", f"data.label_columns=[{','.join(flags)}]")
@@ -56,6 +59,31 @@ def from_evidence(
         return None, tuple(flags), _never_set(facts, flags)
     reason = f"Column {texts[0]!r} is the only one whose values repeat like classes"
     return texts[0], (), (Guess("data.label_column", texts[0], reason),)
+
+
+def of_twins(
+    rows: datasets.Dataset, facts: Mapping[str, ColumnFacts], config: DataConfig
+) -> Guess | None:
+    """The label column where several have a usual name and say the same, such as 0 and ``cat``.
+
+    Args:
+        rows: The table.
+        facts: Of its columns.
+        config: Nothing is concluded where it names the label column.
+
+    Returns:
+        The first of them that holds names and no numbers; None where they differ.
+    """
+    usual = [name for name, fact in facts.items() if fact.plain in LABEL_NAMES and fact.is_scalar]
+    if config.label_column != "auto" or config.label_columns != "auto" or len(usual) < 2:
+        return None
+    joined = set(zip(*(rows[name][:] for name in usual), strict=True))
+    if any(facts[name].distinct != len(joined) for name in usual):
+        return None
+    named = [name for name in usual if not facts[name].is_number]
+    chosen = (named or usual)[0]
+    reason = f"Columns {' and '.join(map(repr, usual))} hold the same classes"
+    return Guess("data.label_column", chosen, reason)
 
 
 def _never_set(facts: Mapping[str, ColumnFacts], flags: Sequence[str]) -> tuple[Guess, ...]:
@@ -83,6 +111,8 @@ def _repeats(fact: ColumnFacts) -> bool:
     return not fact.is_number or fact.distinct <= 20
 
 
-def _text_option(fact: ColumnFacts) -> Option:
+def text_option(fact: ColumnFacts) -> Option:
+    """A column as one that could hold the labels."""
     values = few([value for value, _ in fact.counts.most_common()], 3)
-    return Option(f"{fact.distinct} classes: {values}", f"data.label_column={fact.name}")
+    classes = "1 class" if fact.distinct == 1 else f"{fact.distinct} classes"
+    return Option(f"{classes}: {values}", f"data.label_column={fact.name}")

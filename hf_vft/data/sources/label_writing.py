@@ -19,7 +19,7 @@ SEPARATORS = ("|", ";")
 _LATER = (",", " ")
 _PLURAL = frozenset({"tags", "labels", "classes", "categories", "attributes", "findings"})
 MISSING = frozenset({
-    "nan", "na", "n/a", "<na>", "null", "nat", "#n/a", "#na", "nil",
+    "nan", "na", "n/a", "<na>", "null", "nat", "#n/a", "#na", "nil", "?", "-", "--", ".",
 })  # fmt: skip
 """Texts in lower case that programs write for a missing value."""
 SINGLE = "none"
@@ -31,7 +31,8 @@ class Writing:
     """How labels are written.
 
     Attributes:
-        form: ``one``, ``several`` (a text with a separator), ``list`` (a list as text).
+        form: ``one``, ``several`` (a text with a separator), ``list`` (a list as text),
+            ``vector`` (0 and 1 for each class, as text).
         separator: Of ``several``.
         missing: Values that mean no label.
         guesses: What was concluded.
@@ -66,6 +67,8 @@ def decide_writing(
     texts = Counter({text: n for text, n in counts.items() if text not in missing})
     if texts and all(parsed_list(text) is not None for text in texts):
         return Writing("list", None, missing, guesses, notes)
+    if config.label_separator is None and kind != "class" and _are_vectors(texts):
+        return Writing("vector", None, missing, guesses, notes)
     if config.label_separator == SINGLE or kind == "class":
         return Writing("one", None, missing, guesses, notes)
     if config.label_separator is not None:
@@ -79,18 +82,32 @@ def decide_writing(
 
 
 def parsed_list(text: str) -> list[Any] | None:
-    """The list that a text such as ``['a', 'b']`` or ``[0 1 1]`` writes down, or None."""
+    """The list that a text such as ``['a', 'b']``, ``{'a'}`` or ``[0 1 1]`` stands for, or None."""
     text = text.strip()
-    if not (text.startswith("[") and text.endswith("]")):
+    if text[:1] + text[-1:] not in ("[]", "{}", "()"):
         return None
     for parse in (json.loads, ast.literal_eval):
         try:
             found = parse(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        return list(found) if isinstance(found, list) else None
+        if isinstance(found, set):
+            return sorted(found, key=str)
+        return list(found) if isinstance(found, list | tuple) else None
     words = [word.removesuffix(".") for word in text[1:-1].split()]  # as numpy prints
     return [int(word) for word in words] if words and all(map(str.isdecimal, words)) else None
+
+
+def parsed_vector(text: str) -> list[int]:
+    """The values of a text such as ``0 1 1`` or ``0,1,1``; empty where it is none."""
+    parts = text.replace(",", " ").replace(";", " ").split()
+    return [int(part) for part in parts] if parts and set(parts) <= {"0", "1"} else []
+
+
+def _are_vectors(counts: Counter[str]) -> bool:
+    """Whether all texts are 0 and 1 for each of three or more classes."""
+    vectors = [parsed_vector(text) for text in counts]
+    return len(vectors) > 1 and len(vectors[0]) > 2 and len({len(one) for one in vectors}) == 1
 
 
 def is_k_hot(lists: Iterable[Sequence[Any] | None]) -> int:
@@ -115,7 +132,7 @@ def _missing(
     if config.missing_labels is not None:
         return frozenset(config.missing_labels), (), ()
     found = {text for text in counts if text.casefold() in MISSING}
-    found |= {"-1"} & set(counts) if _is_numbered(counts) else set()
+    found |= _minus_one(set(counts) - found)
     if not found:
         return frozenset(), (), ()
     number = sum(counts[text] for text in found)
@@ -130,10 +147,11 @@ def _missing(
     return frozenset(found), (guess,), (f"{reason}; set data.missing_labels=[] to have a class.",)
 
 
-def _is_numbered(counts: Counter[str]) -> bool:
-    """Whether the labels are 0, 1, 2, ... beside -1."""
-    rest = set(counts) - {"-1"}
-    return len(rest) >= 2 and all(text.isdecimal() for text in rest)
+def _minus_one(texts: set[str]) -> set[str]:
+    """-1 beside the numbers 0, 1, 2, ..., or beside names alone."""
+    found = {"-1", "-1.0"} & texts
+    rest = {text.removesuffix(".0").isdecimal() for text in texts - found}
+    return found if found and len(texts - found) >= 2 and len(rest) == 1 else set()
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -177,6 +195,8 @@ def _parts_recombine(column: str, counts: Counter[str], sign: str, kind: str | N
     if sign in SEPARATORS:
         return not seen or ((bool(alone) or len(known) > 1) and len(known) * 2 >= len(seen))
     plural = plain_name(column) in _PLURAL
+    if sign == " " and all(map(str.isdecimal, (*seen, *whole))):  # numbers of classes
+        return True
     if sign == ",":
         return len(known) * 2 > len(seen) and (len(alone) > 1 or (plural and len(known) > 1))
     evident = plain_name(column) == "tags" or len(alone) > 1

@@ -101,7 +101,8 @@ class Listing:
         return dict(found)
 
     @cached_property
-    def _image_set(self) -> frozenset[str]:
+    def image_set(self) -> frozenset[str]:
+        """The same as a set."""
         return frozenset(self.images)
 
     @cached_property
@@ -133,12 +134,24 @@ class Listing:
             for start in (folder, ""):
                 for hint in (*hints, ""):
                     joined = posixpath.normpath(posixpath.join(start, hint, spelling))
-                    if joined in self._image_set:
+                    if joined in self.image_set:
                         return Match(joined, "written")
         found = self._by_tail(plain)
+        if found.how == "several":
+            found = self._below_hint(plain, folder, hints) or found
         if found.how == "none" and "%" in plain:
             found = self._by_tail(_plain(urllib.parse.unquote(plain)))
         return self._in_any_case(plain) if found.how == "none" else found
+
+    def _below_hint(self, plain: str, folder: str, hints: Sequence[str]) -> Match | None:
+        """The only image of a name below one of the folders that are tried first."""
+        for start in (folder, ""):
+            for hint in hints:
+                inside = posixpath.normpath(posixpath.join(start, hint))
+                match = self.below(inside)._by_tail(plain)
+                if match.file is not None:
+                    return Match(f"{inside}/{match.file}", match.how)
+        return None
 
     @cached_property
     def _folded(self) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from huggingface_hub.constants import HF_HOME
 from hf_vft.data.labels import natural_key
 from hf_vft.data.sources.archives import unpack
 from hf_vft.data.sources.coco import load_coco, read_coco
-from hf_vft.data.sources.decide_columns import NONE, refuse_columns
+from hf_vft.data.sources.decide_columns import FROM_SOURCE, NONE, refuse_columns
 from hf_vft.data.sources.described import given_of_file, read_described
 from hf_vft.data.sources.finder import Finder
 from hf_vft.data.sources.folder_tables import metadata_files
@@ -22,6 +22,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered import with_names_of_numbers
 from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.split_lists import divided_by_lists
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table
@@ -102,6 +103,13 @@ def _described(table: Table) -> Table:
 
 def _read_folder(whole: Listing, how: How) -> Table:
     listing = unwrapped(whole)
+    table = _read_listing(listing, how)
+    if table.splits is None and how.config.split_column in ("auto", FROM_SOURCE):
+        return divided_by_lists(table, listing)
+    return table
+
+
+def _read_listing(listing: Listing, how: How) -> Table:
     if is_saved(listing.root):
         return _read_stored(load_saved(listing.root), how, base=None)
     if not listing.files and not listing.empty:
@@ -161,6 +169,8 @@ def _read_file(path: Path, how: How) -> Table:
         return rows_to_table(given_of_file(path, how), how)
     if suffix == ".parquet":
         return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
+    if suffix in (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"):
+        raise DataError(f"{path} is an archive other than a zip: unpack it, and give the folder.")
     raise DataError(f"{path} is not a source of labelled images: give {_KINDS}.")
 
 

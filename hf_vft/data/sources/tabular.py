@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.box_columns import box_struct, read_box_rows
+from hf_vft.data.sources.box_columns import box_corners, box_struct, read_box_rows
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
 from hf_vft.data.sources.decide_columns import (
     Columns,
@@ -26,7 +26,7 @@ from hf_vft.data.sources.finder import Finder, FoundFiles, short_names
 from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
-from hf_vft.data.sources.label_evidence import FOLDER
+from hf_vft.data.sources.label_evidence import FOLDER, of_twins
 from hf_vft.data.sources.plan import Guess, LeftOut, Reading
 from hf_vft.data.sources.repeats import one_row_each
 from hf_vft.data.sources.table import Table, image_rows
@@ -87,6 +87,9 @@ def rows_to_table(given: Given, how: How) -> Table:
     named = given.finder is not None and facts[chosen.name].is_scalar
     images = _named(given, chosen.name) if named else _held(given, chosen.name, how)
     folders = images.roles.classes if images.roles is not None else []
+    twins = of_twins(rows, facts, config) if box_corners(facts) is None else None
+    if twins is not None:
+        config = config.model_copy(update={"label_column": twins.value})
     columns = decide_columns(
         facts, config, chosen, kind=how.kind, where=given.where, folders=folders
     )
@@ -100,7 +103,7 @@ def rows_to_table(given: Given, how: How) -> Table:
         unused = [name for name in unused if name not in struct]
     if unused:
         notes.append(f"Not used: columns {quoted(unused)}.")
-    guesses = (*columns.guesses, *labels.guesses)
+    guesses = (*columns.guesses, *([twins] if twins is not None else []), *labels.guesses)
     table = Table(
         images=images.rows,
         files=images.files,

@@ -14,10 +14,14 @@ import datasets
 import pyarrow as pa
 
 from hf_vft.data.sources.encoding import guess_note, read_text
+from hf_vft.data.sources.json_tables import rows_of
+from hf_vft.data.sources.listed import list_columns
 from hf_vft.data.sources.listing import has_image_suffix
 from hf_vft.errors import DataError
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+_SKU = ("image", "x1", "y1", "x2", "y2", "class", "width", "height")
+_MAKESENSE = ("class", "x", "y", "width", "height", "image", "", "")
 _RETINANET = ("image", "x1", "y1", "x2", "y2", "class")
 _AUTOML = ("split", "image", "label", "x1", "y1", "", "", "x2", "y2", "", "")
 
@@ -53,7 +57,7 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
 
 
 def read_file_table(file: Path, encoding: str | None = None, shown: str | None = None) -> FileTable:
-    """Read a CSV, TSV, JSON Lines or JSON file, with what was concluded on the way.
+    """Read a CSV, TSV, JSON Lines, JSON or text file, with what was concluded on the way.
 
     Args:
         file: To read.
@@ -65,8 +69,13 @@ def read_file_table(file: Path, encoding: str | None = None, shown: str | None =
     """
     name = shown or str(file)
     read = read_text(file, encoding, name)
-    is_csv = file.suffix.casefold() in (".csv", ".tsv")
-    found = _parse_csv(read.text, name) if is_csv else FileTable(_parse_json(read.text, file, name))
+    suffix = file.suffix.casefold()
+    if suffix in (".csv", ".tsv"):
+        found = _parse_csv(read.text, name)
+    elif suffix == ".txt":
+        found = FileTable(list_columns(read.text, name))
+    else:
+        found = FileTable(_parse_json(read.text, file, name))
     if not found.rows:
         raise DataError(f"{name} has no rows.")
     note = guess_note(name, read)
@@ -93,8 +102,10 @@ def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
 
 
 def _parse_csv(text: str, file: str) -> FileTable:
-    header = text.partition("\n")[0]
-    delimiter = max(",;\t", key=header.count)
+    header, _, rest = text.partition("\n")
+    if header.strip().casefold().startswith("sep="):  # Excel's own line
+        text, header = rest, rest.partition("\n")[0]
+    delimiter = max(",;\t|", key=header.count)
     # Lines end as files' lines do: a U+2028 within a label is none.
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
@@ -129,6 +140,10 @@ def _names_without_header(first: Sequence[str]) -> list[str]:
         return list(_RETINANET)
     if len(first) == len(_AUTOML) and has_image_suffix(first[1]):
         return list(_AUTOML)
+    if len(first) == len(_SKU) and has_image_suffix(first[0]):
+        return list(_SKU)
+    if len(first) == len(_MAKESENSE) and has_image_suffix(first[5]):
+        return list(_MAKESENSE)
     image = next(at for at, value in enumerate(first) if has_image_suffix(value))
     if len(first) == 2:
         return ["image", "label"] if image == 0 else ["label", "image"]
@@ -155,7 +170,7 @@ def _refuse_width(record: Sequence[str], width: int, where: str, delimiter: str)
 
 def _parse_json(text: str, file: Path, name: str) -> dict[str, list[Any]]:
     if file.suffix.casefold() == ".json":
-        records = _records(_json(text, name))
+        records = rows_of(_json(text, name))
     else:
         records = [
             _json(line, f"{name}, line {number}")
@@ -166,15 +181,6 @@ def _parse_json(text: str, file: Path, name: str) -> dict[str, list[Any]]:
         raise DataError(f'{name}: every row must be an object such as {{"file_name": …}}.')
     names = list(dict.fromkeys(name for record in records for name in record))
     return {name: _choices([record.get(name) for record in records]) for name in names}
-
-
-def _records(content: Any) -> Any:
-    """Rows; an object from names of images to their labels is a table, too."""
-    if isinstance(content, dict) and content and all(map(has_image_suffix, content)):
-        plain = (str, int, list)
-        if all(isinstance(value, plain) for value in content.values()):
-            return [{"image": image, "label": label} for image, label in content.items()]
-    return content
 
 
 def _choices(values: list[Any]) -> list[Any]:

@@ -11,7 +11,12 @@ from typing import Any
 from hf_vft.data.sources.listing import Listing
 
 _BOX_EXPORTS = "export COCO, Pascal VOC or YOLO from the tool"
+_NO_MASKS = "classes or boxes are learned, no masks"
+_AS_IMAGES = "write the images into one folder for each class, or list them in a table"
 _MOST_BYTES = 64 << 20
+_HEAD = 2000
+
+Recognise = Callable[[Listing], str | None]
 
 
 @dataclass(frozen=True)
@@ -25,21 +30,29 @@ class UnreadFormat:
     """
 
     title: str
-    recognise: Callable[[Listing], str | None]
+    recognise: Recognise
     advice: str = _BOX_EXPORTS
 
 
-def first_json(suffix: str, fits: Callable[[Any], bool]) -> Callable[[Listing], str | None]:
-    """Looks for a JSON file of some content among the first few in every folder."""
+def first_file(suffix: str, fits: Callable[[Path], bool]) -> Recognise:
+    """Looks for a file that fits among the first few with an ending."""
 
     def recognise(listing: Listing) -> str | None:
-        for file in _some(listing.ending(suffix)):
-            content = read_json(listing.path(file))
-            if content is not None and fits(content):
-                return file
-        return None
+        files = listing.ending(suffix)
+        some = files[:3] + files[len(files) // 2 :][:2]
+        return next((file for file in some if fits(listing.path(file))), None)
 
     return recognise
+
+
+def first_json(suffix: str, fits: Callable[[Any], bool]) -> Recognise:
+    """Looks for a JSON file of some content among the first few."""
+
+    def is_such(file: Path) -> bool:
+        content = read_json(file)
+        return content is not None and fits(content)
+
+    return first_file(suffix, is_such)
 
 
 def read_json(file: Path) -> Any | None:
@@ -48,57 +61,78 @@ def read_json(file: Path) -> Any | None:
         if file.stat().st_size > _MOST_BYTES:
             return None
         return json.loads(file.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 
-def first_text(fits: Callable[[list[str]], bool]) -> Callable[[Listing], str | None]:
+def first_text(fits: Callable[[list[str]], bool]) -> Recognise:
     """Looks for a text file whose first line fits, among the first few."""
 
-    def recognise(listing: Listing) -> str | None:
-        for file in _some(listing.ending(".txt")):
-            try:
-                with listing.path(file).open(encoding="utf-8", errors="replace") as opened:
-                    words = opened.readline(2000).split()
-            except OSError:
-                continue
-            if words and fits(words):
-                return file
-        return None
+    def is_such(file: Path) -> bool:
+        words = _first_line(file).split()
+        return bool(words) and fits(words)
 
-    return recognise
+    return first_file(".txt", is_such)
 
 
-def first_csv(fits: Callable[[str], bool]) -> Callable[[Listing], str | None]:
-    """Looks for a CSV whose header fits, among the first few."""
-
-    def recognise(listing: Listing) -> str | None:
-        for file in _some(listing.ending(".csv")):
-            try:
-                with listing.path(file).open(encoding="utf-8", errors="replace") as opened:
-                    header = opened.readline(2000).casefold()
-            except OSError:
-                continue
-            if fits(header):
-                return file
-        return None
-
-    return recognise
+def first_csv(fits: Callable[[str], bool]) -> Recognise:
+    """Looks for a CSV whose header, in lower case, fits, among the first few."""
+    return first_file(".csv", lambda file: fits(_first_line(file).casefold()))
 
 
-def first_named(*suffixes: str) -> Callable[[Listing], str | None]:
+def first_record(suffix: str, keys: set[str]) -> Recognise:
+    """Looks for JSON Lines whose first object has some keys, among the first few."""
+
+    def is_such(file: Path) -> bool:
+        try:
+            return keys <= set(json.loads(_first_line(file, 1 << 20)))
+        except (ValueError, TypeError, RecursionError):
+            return False
+
+    return first_file(suffix, is_such)
+
+
+def first_named(*suffixes: str) -> Recognise:
     """Looks for a file whose name ends so."""
     return lambda listing: next(iter(listing.ending(*suffixes)), None)
 
 
-def _some(files: list[str]) -> list[str]:
-    return files[:3] + files[len(files) // 2 :][:2]
+def first_called(*starts: str) -> Recognise:
+    """Looks for a file whose name begins so."""
+    return lambda listing: next(
+        (file for file in listing.files if file.rpartition("/")[2].startswith(starts)), None
+    )
 
 
-def _keys(content: Any) -> set[str]:
-    if isinstance(content, list):
-        content = next((one for one in content if isinstance(one, dict)), {})
-    return set(content) if isinstance(content, dict) else set()
+def _first_line(file: Path, most: int = _HEAD) -> str:
+    """The first line, or its beginning; empty where it cannot be read."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            return opened.readline(most)
+    except OSError:
+        return ""
+
+
+def _has_keys(*keys: str) -> Callable[[Any], bool]:
+    """Whether an object, or the first one of a list, has some keys."""
+
+    def fits(content: Any) -> bool:
+        if isinstance(content, list):
+            content = next((one for one in content if isinstance(one, dict)), {})
+        return isinstance(content, dict) and set(keys) <= set(content)
+
+    return fits
+
+
+def _is_vott(content: Any) -> bool:
+    return _has_keys("asset", "regions")(content) or _has_keys("assets", "tags")(content)
+
+
+def _is_labelme_xml(file: Path) -> bool:
+    try:
+        return "<polygon>" in file.read_text(encoding="utf-8", errors="replace")[:_MOST_BYTES]
+    except OSError:
+        return False
 
 
 def is_number(word: str) -> bool:
@@ -110,35 +144,66 @@ def is_number(word: str) -> bool:
     return True
 
 
-def _is_vott(content: Any) -> bool:
-    keys = _keys(content)
-    return {"asset", "regions"} <= keys or {"assets", "tags"} <= keys
-
-
 UNREAD: tuple[UnreadFormat, ...] = (
     UnreadFormat(
         "VoTT's own JSON", first_json(".json", _is_vott), "export Pascal VOC, CSV or TFRecord"
     ),
     UnreadFormat(
         "V7 Darwin's own JSON",
-        first_json(".json", lambda content: {"item", "annotations"} <= _keys(content)),
+        first_json(".json", _has_keys("item", "annotations")),
         "export COCO, Pascal VOC, CVAT or YOLO",
     ),
     UnreadFormat(
-        "SuperAnnotate's own JSON",
-        first_json(".json", lambda content: {"metadata", "instances"} <= _keys(content)),
-        "export COCO, Pascal VOC or YOLO",
+        "SuperAnnotate's own JSON", first_json(".json", _has_keys("metadata", "instances"))
     ),
     UnreadFormat(
         "a description of segmentation (nnU-Net, MONAI)",
-        first_json("dataset.json", lambda content: "training" in _keys(content)),
-        "classes or boxes are learned, no masks",
+        first_json("dataset.json", _has_keys("training")),
+        _NO_MASKS,
+    ),
+    UnreadFormat(
+        "Labelbox's own NDJSON",
+        first_record("json", {"data_row", "projects"}),
+        "convert it to COCO with Labelbox's own tools, or write a table of boxes",
+    ),
+    UnreadFormat(
+        "a manifest of Amazon SageMaker Ground Truth",
+        first_record(".manifest", {"source-ref"}),
+        "convert it to COCO, or write a table with the name and the label of each image",
+    ),
+    UnreadFormat(
+        "the XML of the older LabelMe", first_file(".xml", _is_labelme_xml), "export COCO or YOLO"
     ),
     UnreadFormat(
         "a list of mask values (semantic segmentation)",
         first_csv(lambda header: header.startswith("pixel value")),
-        "classes or boxes are learned, no masks",
+        _NO_MASKS,
+    ),
+    UnreadFormat(
+        "a table of masks (run-length encoded)",
+        first_csv(lambda header: "encodedpixels" in header or "rle" in header.split(",")),
+        f"{_NO_MASKS}; for a column of classes set data.label_column",
     ),
     UnreadFormat("a spreadsheet", first_named(".xlsx", ".xls", ".ods"), "save it as CSV"),
+    UnreadFormat(
+        "an archive",
+        first_named(".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"),
+        "unpack it here first",
+    ),
+    UnreadFormat(
+        "a video", first_named(".mp4", ".avi", ".mov", ".mkv"), "extract its frames first"
+    ),
+    UnreadFormat("a file of NumPy arrays", first_named(".npy", ".npz"), _AS_IMAGES),
+    UnreadFormat("a file of arrays (HDF5)", first_named(".h5", ".hdf5"), _AS_IMAGES),
+    UnreadFormat("a file of MATLAB", first_named(".mat"), _AS_IMAGES),
+    UnreadFormat("a database (LMDB)", first_named("data.mdb"), _AS_IMAGES),
+    UnreadFormat("a file of IDX arrays (MNIST)", first_named("-ubyte", "-ubyte.gz"), _AS_IMAGES),
+    UnreadFormat(
+        "a pickle file",
+        lambda listing: (
+            first_named(".pkl", ".pickle")(listing) or first_called("data_batch_")(listing)
+        ),
+        f"opening one can run code; {_AS_IMAGES}",
+    ),
 )
 """The formats, the most specific first."""

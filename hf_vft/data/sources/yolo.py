@@ -32,8 +32,26 @@ def yolo_labels(listing: Listing, how: How) -> dict[str, str]:
         label = next((place for place in _places(image) if place in texts), None)
         if label is not None:
             found[image] = label
+    found = found or _by_name(listing, texts)
     config = YoloConfig(listing, how.config.encoding)
     return found if config.known or _look_like_labels(listing, list(found.values())) else {}
+
+
+def _by_name(listing: Listing, texts: set[str]) -> dict[str, str]:
+    """Texts in a folder of another name, such as ``annotations``, by the names of the images.
+
+    Nothing where a name stands twice, or where most images have no text.
+    """
+    by_stem: dict[str, str] = {}
+    for text in texts:
+        stem = posixpath.splitext(posixpath.basename(text))[0]
+        if by_stem.setdefault(stem, text) != text:
+            return {}
+    stems = {posixpath.splitext(posixpath.basename(image))[0]: image for image in listing.images}
+    common = stems.keys() & by_stem.keys()
+    if len(stems) < len(listing.images) or len(common) * 2 < len(stems):
+        return {}
+    return {stems[stem]: by_stem[stem] for stem in common}
 
 
 def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
@@ -159,6 +177,6 @@ def _box(values: list[float], where: str) -> Box:
         xs, ys = values[0::2], values[1::2]
         return (min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
     raise DataError(
-        f"{where}: {len(values)} numbers behind the class; a box has four, and where key points "
-        "follow, data.yaml has to give their kpt_shape."
+        f"{where}: {len(values)} numbers after the class; a box has four. Remove a fifth one that "
+        "is a confidence; for key points data.yaml has to give kpt_shape."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,24 @@ def test_classes_and_splits_come_from_shards(tmp_path: Path) -> None:
     assert data.labels == ["cat", "dog"]
     assert set(data.splits["validation"]["file"]) == {f"validation/{n}.png" for n in range(6, 10)}
     assert not data.rejected
+
+
+def test_files_packed_by_gzip_are_read_and_a_cut_is_found(tmp_path: Path) -> None:
+    plain = tmp_path / "plain" / "x.tfrecord"
+    plain.parent.mkdir()
+    write_records(plain, [of_class(n, b"cat" if n % 2 else b"dog") for n in range(6)])
+    packed = gzip.compress(plain.read_bytes())
+    file = tmp_path / "packed" / "train.tfrecord.gz"
+    file.parent.mkdir()
+    for cut in (len(packed), len(packed) // 2, 40):
+        file.write_bytes(packed[:cut])
+        for source in (file, file.parent):
+            if cut == len(packed):
+                table = read_source(source, DataConfig(), tmp_path / "cache")
+                assert sorted(table.labels) == ["cat"] * 3 + ["dog"] * 3
+                continue
+            with pytest.raises(DataError, match="cut off"):
+                read_source(source, DataConfig(), tmp_path / "cache")
 
 
 def test_numbers_without_names_stay_numbers_and_equal_names_stay_apart(tmp_path: Path) -> None:

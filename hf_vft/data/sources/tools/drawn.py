@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,37 @@ def drawn_table(
     return marked_table(
         listing, marked, None, notes, reading, KINDS["classes" if several else "class"]
     )
+
+
+def objects_of(
+    file: str, given: Iterable[Any], box: Callable[[Any], Box | None], name: str, complaint: str
+) -> tuple[tuple[Box, str], ...]:
+    """The boxes of shapes, each with its class.
+
+    Args:
+        file: Of the annotation, for messages.
+        given: The shapes, each an object of JSON.
+        box: The box of one; None where it has no area.
+        name: The key of the class.
+        complaint: What to say of a shape that is damaged.
+
+    Raises:
+        DataError: If one is.
+    """
+    objects = []
+    for one in given:
+        try:
+            found = box(one)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            raise DataError(f"{file}: {complaint}.") from None
+        if found is not None:
+            objects.append((found, str(one.get(name, ""))))
+    return tuple(objects)
+
+
+def declared_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """The size that a tool gives; None where it gives none."""
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 def json_files(listing: Listing, fits: Any) -> Iterator[tuple[str, Any]]:

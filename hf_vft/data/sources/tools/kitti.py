@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from hf_vft.data.boxes import from_corners
+from hf_vft.data.boxes import Box, from_corners
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
-from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes
+from hf_vft.data.sources.tools.text_lines import read_lines
 from hf_vft.data.sources.unread_formats import first_text, is_number
-from hf_vft.errors import DataError
 
 _IGNORED = "DontCare"
 
@@ -31,28 +28,13 @@ def read_kitti(listing: Listing, first: str, how: How) -> Table:
     """Read every text file in the folder of the first, and in its sisters of the same name.
 
     Raises:
-        DataError: If a line has not the columns of KITTI.
+        DataError: If a line does not have the columns of KITTI.
     """
-    shapes = Shapes()
-    folder = first.rpartition("/")[0].rpartition("/")[2]
-    return drawn_table(listing, _images(listing, folder, shapes), shapes, how, "KITTI")
+    return read_lines(listing, first, how, "KITTI", is_kitti, _object)
 
 
-def _images(listing: Listing, folder: str, shapes: Shapes) -> Iterator[Drawn]:
-    for file in listing.ending(".txt"):
-        above, _, name = file.rpartition("/")
-        if above.rpartition("/")[2] != folder:
-            continue
-        objects = []
-        text = listing.path(file).read_text(encoding="utf-8", errors="replace")
-        for number, line in enumerate(text.splitlines(), start=1):
-            words = line.split()
-            if not words:
-                continue
-            if not is_kitti(words):
-                raise DataError(f"{file}: line {number} has not the columns of KITTI.")
-            if words[0] == _IGNORED:
-                shapes.unused[_IGNORED] += 1
-                continue
-            objects.append((from_corners(*map(float, words[4:8])), words[0]))
-        yield Drawn(file, name.removesuffix(".txt"), tuple(objects))
+def _object(words: list[str], shapes: Shapes) -> tuple[Box, str] | None:
+    if words[0] == _IGNORED:
+        shapes.unused[_IGNORED] += 1
+        return None
+    return from_corners(*map(float, words[4:8])), words[0]

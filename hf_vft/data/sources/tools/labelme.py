@@ -10,10 +10,15 @@ from hf_vft.data.boxes import Box
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
-from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.drawn import (
+    Drawn,
+    declared_size,
+    drawn_table,
+    json_files,
+    objects_of,
+)
 from hf_vft.data.sources.tools.shapes import Shapes, around, round_box
 from hf_vft.data.sources.unread_formats import first_json
-from hf_vft.errors import DataError
 
 _AREAS = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation")
 _WITHOUT_AREA = ("point", "points", "line", "linestrip")
@@ -43,23 +48,20 @@ def read_labelme(listing: Listing, first: str, how: How) -> Table:
 
 def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     for file, content in json_files(listing, is_labelme):
-        objects = []
-        for shape in content["shapes"]:
-            try:
-                box = _box(shape, shapes)
-            except (TypeError, ValueError, IndexError, KeyError):
-                raise DataError(f"{file}: a shape is not made of points.") from None
-            if box is not None:
-                objects.append((box, str(shape.get("label", ""))))
+        objects = objects_of(
+            file,
+            content["shapes"],
+            lambda one: _box(one, shapes),
+            "label",
+            "a shape is not made of points",
+        )
         flags = content.get("flags") or {}
-        width, height = content.get("imageWidth"), content.get("imageHeight")
-        known = isinstance(width, int) and isinstance(height, int)
         yield Drawn(
             file,
             str(content["imagePath"]).replace("\\", "/"),
-            tuple(objects),
+            objects,
             tuple(name for name, on in flags.items() if on is True and not name.startswith("__")),
-            (width, height) if known else None,
+            declared_size(content.get("imageWidth"), content.get("imageHeight")),
             others=(file.rpartition("/")[2].removesuffix(".json"),),
         )
 

@@ -13,10 +13,15 @@ from hf_vft.data.boxes import Box
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
-from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.drawn import (
+    Drawn,
+    declared_size,
+    drawn_table,
+    json_files,
+    objects_of,
+)
 from hf_vft.data.sources.tools.shapes import Shapes, around
 from hf_vft.data.sources.unread_formats import first_json
-from hf_vft.errors import DataError
 
 
 def is_supervisely(content: Any) -> bool:
@@ -47,21 +52,18 @@ def read_supervisely(listing: Listing, first: str, how: How) -> Table:
 
 def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     for file, content in json_files(listing, is_supervisely):
-        objects = []
-        for one in content["objects"]:
-            try:
-                box = _box(one, shapes)
-            except (KeyError, TypeError, ValueError, IndexError, zlib.error, struct.error):
-                raise DataError(f"{file}: an object lacks its points.") from None
-            if box is not None:
-                objects.append((box, str(one.get("classTitle", ""))))
+        objects = objects_of(
+            file,
+            content["objects"],
+            lambda one: _box(one, shapes),
+            "classTitle",
+            "an object lacks its points",
+        )
         tags = tuple(str(one.get("name")) for one in content.get("tags") or [])
-        width, height = content["size"].get("width"), content["size"].get("height")
-        known = isinstance(width, int) and isinstance(height, int)
         folder, _, name = file.removesuffix(".json").rpartition("/")
         beside = f"{folder.removesuffix('ann')}img/{name}" if folder.endswith("ann") else name
-        size = (width, height) if known else None
-        yield Drawn(file, beside, tuple(objects), tags, size, others=(name,))
+        size = declared_size(content["size"].get("width"), content["size"].get("height"))
+        yield Drawn(file, beside, objects, tags, size, others=(name,))
 
 
 def _box(one: Any, shapes: Shapes) -> Box | None:
@@ -82,9 +84,9 @@ def _of_bitmap(bitmap: Any, shapes: Shapes) -> Box:
     try:
         # No more than the header is unpacked.
         head = zlib.decompressobj().decompress(base64.b64decode(bitmap["data"]), 24)
-    except binascii.Error as error:
+        width, height = struct.unpack(">II", head[16:24])
+    except (binascii.Error, zlib.error, struct.error) as error:
         raise ValueError(str(error)) from None
-    width, height = struct.unpack(">II", head[16:24])
     shapes.boxed["bitmap"] += 1
     x, y = bitmap["origin"]
     return (float(x), float(y), float(width), float(height))

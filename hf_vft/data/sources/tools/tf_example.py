@@ -7,11 +7,13 @@ tensorflow/core/example/example.proto, described here for protobuf's own parser.
 
 from __future__ import annotations
 
+import gzip
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
@@ -21,6 +23,9 @@ Example = Mapping[str, list[Any]]
 """Name of a feature to its values: bytes, floats or integers."""
 
 _HEAD, _FOOT = 12, 4
+_GZIP = b"\x1f\x8b"
+_LONGEST = 1 << 30
+"""No image is longer; what a packed file unpacks to is not known before."""
 _LISTS = (("bytes_list", "BytesList", "TYPE_BYTES"), ("float_list", "FloatList", "TYPE_FLOAT"),
           ("int64_list", "Int64List", "TYPE_INT64"))  # fmt: skip
 
@@ -28,9 +33,9 @@ _LISTS = (("bytes_list", "BytesList", "TYPE_BYTES"), ("float_list", "FloatList",
 def begins_as_records(file: Path) -> bool:
     """Whether a file begins with the length of a record and its checksum."""
     try:
-        with file.open("rb") as opened:
+        with _opened(file) as opened:
             return _length(opened.read(_HEAD)) is not None
-    except OSError:
+    except (OSError, EOFError, zlib.error):
         return False
 
 
@@ -45,27 +50,34 @@ def examples(file: Path, shown: str) -> Iterator[Example]:
         DataError: If it is cut off or damaged, or holds something else; names the record.
     """
     try:
-        left = file.stat().st_size
-        with file.open("rb") as opened:
-            number = 0
-            while left:
+        with _opened(file) as opened:
+            number = 1
+            while head := opened.read(_HEAD):
+                where = f"{shown}, record {number}"
+                yield _parsed(_record(opened, head, where), where)
                 number += 1
-                data = _record(opened, left, f"{shown}, record {number}")
-                left -= _HEAD + len(data) + _FOOT
-                yield _parsed(data, f"{shown}, record {number}")
-    except OSError as error:
-        raise DataError(f"{shown} cannot be read: {error.strerror or error}.") from None
+    except EOFError:
+        raise DataError(f"{shown}: the file is cut off; copy or download it anew.") from None
+    except (OSError, zlib.error) as error:
+        raise DataError(
+            f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from None
 
 
-def _record(opened: BinaryIO, left: int, where: str) -> bytes:
-    head = opened.read(_HEAD)
+def _opened(file: Path) -> BinaryIO:
+    """The file, unpacked on the way where it is packed by gzip."""
+    with file.open("rb") as opened:
+        packed = opened.read(len(_GZIP)) == _GZIP
+    return cast("BinaryIO", gzip.open(file)) if packed else file.open("rb")
+
+
+def _record(opened: BinaryIO, head: bytes, where: str) -> bytes:
     length = _length(head)
     if len(head) == _HEAD and length is None:
-        raise DataError(f"{where}: damaged, or not of a TFRecord file (compressed ones are not).")
-    if length is None or _HEAD + length + _FOOT > left:
+        raise DataError(f"{where}: damaged, or not of a TFRecord file (ZLIB ones are not read).")
+    data = b"" if length is None else opened.read(min(length, _LONGEST))
+    if length is None or len(data) < length or len(opened.read(_FOOT)) < _FOOT:
         raise DataError(f"{where}: the file is cut off here; copy or download it anew.")
-    data = opened.read(length)
-    opened.read(_FOOT)
     return data
 
 

@@ -22,8 +22,8 @@ from hf_vft.data.sources.tools.tf_example import Example, begins_as_records, exa
 from hf_vft.data.sources.tools.tf_images import keep_images
 from hf_vft.errors import DataError
 
-_SURE = re.compile(r"\.(tfrecords?|tfrec)(-\d+-of-\d+)?$", re.IGNORECASE)
-_LIKELY = re.compile(r"\.record(-\d+-of-\d+)?$|-\d{5}-of-\d{5}$", re.IGNORECASE)
+_SURE = re.compile(r"\.(tfrecords?|tfrec)(-\d+-of-\d+)?(\.gz)?$", re.IGNORECASE)
+_LIKELY = re.compile(r"\.record(-\d+-of-\d+)?(\.gz)?$|-\d{5}-of-\d{5}$", re.IGNORECASE)
 _IMAGE = ("image/encoded", "image", "image_raw")
 _TEXT, _NUMBER = ("image/class/text",), ("image/class/label", "label", "class")
 _CORNERS = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))

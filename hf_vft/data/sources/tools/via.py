@@ -1,7 +1,8 @@
-"""VGG Image Annotator (VIA), versions 1 and 2: a project, or its annotations alone."""
+"""VGG Image Annotator (VIA), versions 1 and 2: a project, or its annotations as JSON or CSV."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -11,9 +12,10 @@ from hf_vft.data.boxes import Box
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.textfiles import read_csv_records
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
 from hf_vft.data.sources.tools.shapes import Shapes, round_box
-from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.data.sources.unread_formats import first_csv, first_json
 from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.utils.text import quoted
 
@@ -33,7 +35,7 @@ def is_via(content: Any) -> bool:
 def via_files(listing: Listing, how: How) -> str | None:
     """The first file of the format."""
     del how
-    return first_json(".json", is_via)(listing)
+    return first_json(".json", is_via)(listing) or first_csv(_is_csv)(listing)
 
 
 def read_via(listing: Listing, first: str, how: How) -> Table:
@@ -50,10 +52,44 @@ def read_via(listing: Listing, first: str, how: How) -> Table:
     shapes = Shapes()
     files = dict(json_files(listing, is_via))
     entries = [(file, one) for file, c in files.items() for one in c.get(_PROJECT, c).values()]
+    entries = entries or _of_csv(listing)
     region = _attribute([a for _, one in entries for a in _region_attributes(one)], how)
     whole = _attribute([one.get("file_attributes") or {} for _, one in entries], how)
     drawn = (_image(file, one, region, whole, shapes) for file, one in entries)
     return drawn_table(listing, drawn, shapes, how, "VIA")
+
+
+def _is_csv(header: str) -> bool:
+    return {"filename", "region_shape_attributes", "region_attributes"} <= set(
+        header.strip().lstrip("#").split(",")
+    )
+
+
+def _of_csv(listing: Listing) -> list[tuple[str, dict[str, Any]]]:
+    """The images of VIA's CSV, which has a row for each region, as its JSON has them."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for file in listing.ending(".csv"):
+        header, *rows = read_csv_records(listing.path(file), shown=file) or [[]]
+        names = [name.strip().lstrip("#") for name in header]
+        if not _is_csv(",".join(names)):
+            continue
+        for number, values in enumerate(rows, start=2):
+            row = dict(zip(names, values, strict=False))
+            try:
+                whole, shape, attributes = (
+                    json.loads(row.get(key) or "{}")
+                    for key in ("file_attributes", "region_shape_attributes", "region_attributes")
+                )
+            except ValueError:
+                raise DataError(f"{file}, line {number}: attributes that are not JSON.") from None
+            image = row.get("filename", "")
+            new = {"filename": image, "file_attributes": whole, "regions": []}
+            entry = found.setdefault((file, image), new)
+            if shape:
+                entry["regions"].append(
+                    {"shape_attributes": shape, "region_attributes": attributes}
+                )
+    return [(file, entry) for (file, _), entry in found.items()]
 
 
 def _regions(entry: Mapping[str, Any]) -> list[Any]:

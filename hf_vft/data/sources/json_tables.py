@@ -1,0 +1,61 @@
+"""The rows of a JSON file, in the ways that people write them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hf_vft.data.images import IMAGE_SUFFIXES
+from hf_vft.data.sources.table import canonical_split
+
+
+def rows_of(content: Any) -> Any:
+    """The rows of a table; what is none comes back as it is.
+
+    Read are a list of objects; an object with such a list among plain values; one that goes from
+    splits to rows; from classes to names of images; and from names of images to labels.
+    """
+    if not isinstance(content, dict) or not content:
+        return content
+    if all(map(is_image_name, content)) and _all(content.values(), (str, int, list)):
+        return [{"image": image, "label": label} for image, label in content.items()]
+    if all(canonical_split(key) for key in content) and _all(content.values(), (list,)):
+        rows = [_row(one, split) for split, held in content.items() for one in held]
+        return content if None in rows else rows
+    if _all(content.values(), (list,)) and _all_images(content.values()):
+        return [{"image": image, "label": name} for name, held in content.items() for image in held]
+    tables = [held for held in content.values() if _is_table(held)]
+    return tables[0] if len(tables) == 1 else content
+
+
+def is_image_name(value: Any) -> bool:
+    """Whether a text ends like the name of an image."""
+    return isinstance(value, str) and posixpath.splitext(value)[1].casefold() in IMAGE_SUFFIXES
+
+
+def _row(one: Any, split: str) -> Mapping[str, Any] | None:
+    """A row with its split; of ``[image, number, name]`` the last is the label."""
+    if isinstance(one, dict):
+        return {**one, "split": split}
+    if isinstance(one, list) and len(one) in (2, 3) and is_image_name(one[0]):
+        return {"image": one[0], "label": one[-1], "split": split}
+    return None
+
+
+def _is_table(held: Any) -> bool:
+    return (
+        isinstance(held, list)
+        and bool(held)
+        and _all(held, (dict,))
+        and any(map(is_image_name, held[0].values()))
+    )
+
+
+def _all(values: Iterable[Any], types: tuple[type, ...]) -> bool:
+    return all(isinstance(value, types) for value in values)
+
+
+def _all_images(lists: Iterable[Any]) -> bool:
+    held = [one for values in lists for one in values]
+    return bool(held) and all(map(is_image_name, held))

@@ -1,0 +1,60 @@
+"""Text files that list images: a name and a label a line, as Caffe and many downloads have it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hf_vft.data.images import IMAGE_SUFFIXES
+from hf_vft.errors import DataError
+
+_SUFFIXES = "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))
+_IMAGE_FIRST = re.compile(rf"(.+?(?:{_SUFFIXES}))(?:\s*[,;\t]\s*|\s+)(\S.*)", re.IGNORECASE)
+_LABEL_FIRST = re.compile(rf"(\S+)(?:\s*[,;\t]\s*|\s+)(\S.*(?:{_SUFFIXES}))", re.IGNORECASE)
+_BOXES = re.compile(r"\d+(?:,\d+){4}(?:\s|$)")
+
+
+def list_columns(text: str, file: str) -> dict[str, list[Any]]:
+    """The columns of a list of images with labels.
+
+    A first line with the number of images and a second one with names of attributes, as CelebA
+    has them, make a column of each attribute.
+
+    Args:
+        text: Of the file.
+        file: What it is called in messages.
+
+    Raises:
+        DataError: If it is none.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 2 and lines[0].isdecimal():
+        return _attributes(lines[1].split(), lines[2:], file)
+    for pattern, image, label in ((_IMAGE_FIRST, 1, 2), (_LABEL_FIRST, 2, 1)):
+        found = [pattern.fullmatch(line) for line in lines]
+        if lines and all(found):
+            labels = [one[label].strip() for one in found if one]
+            if len(set(labels)) == len(labels) > 2 and all(map(str.isdecimal, labels)):
+                break  # numbers of the images, as CUB has them
+            if all(map(_holds_box, labels)):
+                raise DataError(
+                    f"{file} lists boxes after the names of images, which is not read: convert it "
+                    "to COCO, Pascal VOC or YOLO."
+                )
+            return {"image": [one[image].strip() for one in found if one], "label": labels}
+    raise DataError(f"{file} is no list of images with labels.")
+
+
+def _holds_box(label: str) -> bool:
+    """Whether four corners follow, in a word as keras-yolo3 has them, or in four words."""
+    words = label.split()[-4:]
+    four = len(words) == 4 and all(word.replace(".", "", 1).isdecimal() for word in words)
+    return bool(_BOXES.match(label)) or (four and not set(words) <= {"0", "1"})
+
+
+def _attributes(names: list[str], lines: list[str], file: str) -> dict[str, list[Any]]:
+    rows = [line.split() for line in lines]
+    if not names or any(len(row) != len(names) + 1 for row in rows):
+        raise DataError(f"{file} is no list of images with attributes.")
+    columns: dict[str, list[Any]] = {"image": [row[0] for row in rows]}
+    return columns | {name: [row[at] for row in rows] for at, name in enumerate(names, start=1)}

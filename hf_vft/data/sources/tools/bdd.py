@@ -1,0 +1,85 @@
+"""BDD100K: a list of images with their labels, or a JSON file for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hf_vft.data.boxes import Box, from_corners
+from hf_vft.data.sources.how import How
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import split_in_words
+from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.shapes import Shapes
+from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.errors import DataError
+
+_CORNERS = ("x1", "y1", "x2", "y2")
+
+
+def is_bdd(content: Any) -> bool:
+    """Whether this is the content of such a file."""
+    for image in _images(content)[:50]:
+        if not isinstance(image, dict) or "name" not in image:
+            return False
+        labels = _labels(image)
+        if labels:
+            first = labels[0]
+            return isinstance(first, dict) and "category" in first
+    return False
+
+
+def bdd_files(listing: Listing, how: How) -> str | None:
+    """The first file of the format."""
+    del how
+    return first_json(".json", is_bdd)(listing)
+
+
+def read_bdd(listing: Listing, first: str, how: How) -> Table:
+    """Read every file of the format; lanes and drivable areas have no boxes and are counted.
+
+    Raises:
+        DataError: If a box is not complete.
+    """
+    del first
+    shapes = Shapes()
+    return drawn_table(listing, _drawn(listing, shapes), shapes, how, "BDD100K")
+
+
+def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+    for file, content in json_files(listing, is_bdd):
+        told = split_in_words(file.rpartition("/")[2].removesuffix(".json"))
+        for image in _images(content):
+            name = str(image["name"])
+            objects = []
+            for one in _labels(image):
+                try:
+                    box = _box(one, shapes)
+                    if box is not None:
+                        objects.append((box, str(one["category"])))
+                except (KeyError, TypeError, ValueError):
+                    raise DataError(f"{file}: a box of {name!r} is not complete.") from None
+            yield Drawn(
+                file, name, tuple(objects), split=told[0] if told else None, others=(f"{name}.jpg",)
+            )
+
+
+def _box(one: Any, shapes: Shapes) -> Box | None:
+    if one.get("box2d") is None:
+        shapes.unused[str(one.get("category", "label"))] += 1
+        return None
+    return from_corners(*(float(one["box2d"][side]) for side in _CORNERS))
+
+
+def _images(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else [content]
+
+
+def _labels(image: Any) -> list[Any]:
+    """Of an image; the files of single images have them in frames."""
+    frames = image.get("frames")
+    if isinstance(frames, list) and frames and isinstance(frames[0], dict):
+        return list(frames[0].get("objects") or [])
+    labels = image.get("labels")
+    return labels if isinstance(labels, list) else []
