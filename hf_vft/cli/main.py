@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from hf_vft._version import __version__
 from hf_vft.cli.commands import (
     audit,
     demo,
@@ -27,11 +29,13 @@ from hf_vft.cli.commands import (
     retrain,
     serve,
 )
-from hf_vft.cli.launch import end, let_others_speak
+from hf_vft.cli.launch import end, is_first, let_others_speak
 from hf_vft.errors import VftError
 from hf_vft.utils.full_disk import is_full_disk
 
 INTERRUPTED = 130
+RESUMABLE = ("fit", "retrain", "pretrain")
+"""Commands that have ``--resume``."""
 
 app = typer.Typer(
     name="hf-vft",
@@ -40,6 +44,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hf-vft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Fine-tune vision models in the right stages, and prove what they are worth."""
+
+
 app.command()(fit.fit)
 app.command()(audit.audit)
 app.command()(evaluate.evaluate)
@@ -77,10 +99,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.secho(f"hf-vft: {error}", fg="red", err=True)
         end(1)
     except KeyboardInterrupt:
-        typer.secho(
-            "hf-vft: stopped. What is finished is kept; --resume goes on.", fg="yellow", err=True
-        )
+        _say_stopped(words)
         sys.exit(INTERRUPTED)
+    except SystemExit as leaving:
+        if leaving.code == INTERRUPTED:  # Typer makes this of Ctrl-C
+            _say_stopped(words)
+        raise
     except Exception as error:
         full = is_full_disk(error) and not debug
         let_others_speak(own_mistake=full)
@@ -90,3 +114,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "hf-vft: the disk is full. Make room on it, then run this again.", fg="red", err=True
         )
         end(1)
+
+
+def _say_stopped(words: Sequence[str]) -> None:
+    resumes = bool(words) and words[0] in RESUMABLE
+    again = " What is finished is kept; --resume goes on." if resumes else ""
+    if is_first():
+        typer.secho(f"hf-vft: stopped.{again}", fg="yellow", err=True)

@@ -21,6 +21,7 @@ from hf_vft.inference.forward import EMBEDDINGS, load_answering
 from hf_vft.inference.onnx import open_export
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import Calibration, Prediction, get_task
+from hf_vft.utils.imports import is_available
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ class Predictor:
     Raises:
         RunError: If the run is not finished.
         ModelError: If its model cannot be loaded, or an export in it is that of other weights.
-        MissingDependencyError: If an export is in it, and ONNX Runtime is not installed.
+
+    Attributes:
+        note: Why it answers in another way than the run folder says; mostly empty.
     """
 
     def __init__(self, run: RunDirectory) -> None:
@@ -90,6 +93,7 @@ class Predictor:
         self.answering.to(self.device)
         self.labels = [self.model.config.id2label[i] for i in range(self.model.config.num_labels)]
         self.transform = self.task.plain(self.processor)
+        self.note = ""
         self._run = self._runner()
 
     def decode(self, source: bytes | str | Path | Image.Image) -> Image.Image:
@@ -135,9 +139,15 @@ class Predictor:
 
     def _runner(self) -> Callable[[torch.Tensor], dict[str, np.ndarray]]:
         """ONNX Runtime on a CPU where an export is in the run folder, else torch."""
-        if self.device.type == "cpu" and self.run.onnx_file.is_file():
-            return open_export(self.run)
-        return self._torch
+        if self.device.type != "cpu" or not self.run.onnx_file.is_file():
+            return self._torch
+        if not is_available("onnxruntime"):
+            self.note = (
+                f"{self.run.onnx_file} is not used: ONNX Runtime is not installed "
+                "(pip install 'hf-vft[onnx]'); PyTorch answers in its place."
+            )
+            return self._torch
+        return open_export(self.run)
 
     @torch.inference_mode()
     def _torch(self, pixels: torch.Tensor) -> dict[str, np.ndarray]:

@@ -69,6 +69,8 @@ def evaluate_run(
     """
     display = display or Silent()
     predictor = Predictor(RunDirectory.open(run_path))
+    if predictor.note:
+        display.say(predictor.note)
     recipe = predictor.recipe
     config = _reading(predictor.run, recipe, source, by)
     found = _chosen(predictor, source, config, split, display)

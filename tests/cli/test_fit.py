@@ -55,6 +55,7 @@ def test_json_and_changed_fields(recipe: Path, tmp_path: Path) -> None:
         ([], "data.path: no images were named"),
         (["--resume"], "there is no stopped run to resume"),
         (["2024-11-01"], "There is no '2024-11-01'"),
+        (["x", "--time-budget", "20"], "--time-budget 20: give a unit, such as 20m or 20s"),
     ],
 )
 def test_mistakes_are_one_line(words: list[str], told: str, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``--help`` of every command: there, with an example, and at once."""
 
+import re
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import hf_vft
 from hf_vft.cli.main import app
 from tests.test_package import loaded_after
 
@@ -33,16 +35,30 @@ def test_every_command_explains_itself_with_an_example(words):
     assert "Example:" in result.output
 
 
-@pytest.mark.parametrize("words", [(), *COMMANDS], ids=" ".join)
-def test_help_imports_nothing_heavy(words):
+def test_help_imports_nothing_heavy():
     code = f"""
 from hf_vft.cli.main import main
-try:
-    main({[*words, "--help"]!r})
-except SystemExit as end:
-    assert not end.code
+for words in {[(), *COMMANDS]!r}:
+    try:
+        main([*words, "--help"])
+    except SystemExit as end:
+        assert not end.code
 """
     assert loaded_after(code) == set()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_shows_brackets_as_they_are_written(words):
+    command = typer.main.get_command(app)
+    for word in words:
+        command = command.commands[word]
+    texts = [command.help or "", *(getattr(one, "help", "") or "" for one in command.params)]
+    assert not [text for text in texts if re.search(r"\[[a-z/]", text)]
+
+
+def test_the_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert result.output == f"hf-vft {hf_vft.__version__}\n"
 
 
 def test_the_package_runs_as_a_module():

@@ -178,9 +178,21 @@ def test_the_package_that_is_missing_is_named(
     exported: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hf_vft.utils.imports.is_available", lambda name: name != "onnxruntime")
-    for call in (Predictor, export_onnx):
-        with pytest.raises(MissingDependencyError, match=r"hf-vft\[onnx\]"):
-            call(exported)  # type: ignore[operator]
+    with pytest.raises(MissingDependencyError, match=r"hf-vft\[onnx\]"):
+        export_onnx(exported)
+
+
+def test_without_onnx_runtime_pytorch_answers_and_says_so(
+    exported: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Predictor(exported)
+    monkeypatch.setattr("hf_vft.inference.predictor.is_available", lambda name: False)
+    predictor = Predictor(exported)
+    assert "ONNX Runtime is not installed (pip install 'hf-vft[onnx]')" in predictor.note
+    assert before.note == ""
+    np.testing.assert_allclose(
+        predictor.probabilities(images(2)), before.probabilities(images(2)), atol=1e-3
+    )
 
 
 def test_the_command_tells_how_well_it_agrees(

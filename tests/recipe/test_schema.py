@@ -96,7 +96,7 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
         ("stages.all.name=head", "every stage needs a name of its own"),
         ("data.validation_size=0.9", "leave nothing to train on"),
         ("augment=3", "augment: has to be a section"),
-        ("model.candidates=vit", "model.candidates: has to be a list, [a, b] or 'auto'"),
+        ("model.candidates=5", "model.candidates: has to be a list, [a, b] or 'auto'"),
         ("augment.trivial_augment=maybe", "has to be true or false or 'auto' (got 'maybe')"),
         ("data.path.x=1", "data.path"),
         ("augment.erasing.x=1", "--set augment.erasing.x: augment.erasing is not a section"),
@@ -222,3 +222,10 @@ def test_a_password_in_a_recipe_is_refused_without_being_shown() -> None:
     assert "marker" not in str(caught.value)
     tree["search"] = {"storage": "postgresql://me:${DB_PASSWORD}@host/x"}
     assert "${DB_PASSWORD}" in parse_recipe(tree).to_yaml()
+
+
+def test_one_text_for_a_list_is_a_list_of_one():
+    recipe = load_recipe("staged", ["model.candidates=google/vit", "data.slice_columns=camera"])
+    assert recipe.model.candidates == ["google/vit"]
+    assert recipe.data.slice_columns == ["camera"]
+    assert load_recipe("staged", ["model.candidates=auto"]).model.candidates == "auto"

@@ -11,8 +11,11 @@ import typer
 
 from hf_vft.cli.launch import is_first, launch
 from hf_vft.cli.shortcuts import shortcuts
+from hf_vft.errors import RecipeError
+from hf_vft.utils.cache import default_cache
 
 if TYPE_CHECKING:
+    from hf_vft.recipe.schema import Recipe
     from hf_vft.run import RunDirectory
 
 
@@ -59,19 +62,25 @@ def fit(
         words = _without_option(sys.argv[1:], "--num-processes")
         raise typer.Exit(launch(num_processes, words))
 
+    # What can be wrong without a look at a single image is said before the slow imports.
+    from hf_vft.data.sources.present import check_present
+    from hf_vft.recipe.schema import DEFAULT, load_recipe
+
+    chosen: Recipe | None = None
+    budget = _budget(time_budget)
+    settings = shortcuts(label, model) | ({"data.path": data} if data else {})
+    if not resume or settings or recipe or change or budget:
+        chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])]).replaced(settings)
+    if chosen is not None and chosen.data.path is not None:
+        check_present(chosen.data.path, default_cache() / "data" / "datasets")
+
     from hf_vft.automl.time_budget import process_started
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
     from hf_vft.cli.questions import asking
     from hf_vft.cli.scores import print_scores
-    from hf_vft.recipe.schema import DEFAULT, Recipe, load_recipe
     from hf_vft.workflows.fit import fit as run_fit
 
-    chosen: Recipe | None = None
-    budget = [f"search.time_budget={time_budget}"] if time_budget else []
-    settings = shortcuts(label, model) | ({"data.path": data} if data else {})
-    if not resume or settings or recipe or change or budget:
-        chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])]).replaced(settings)
     quiet_libraries()
     suit_the_device()
 
@@ -82,6 +91,21 @@ def fit(
     run = fitted(None) if chosen is None else asking(chosen, fitted)
     if is_first():
         print_scores(run, as_json=as_json)
+
+
+def _budget(time_budget: str | None) -> list[str]:
+    """As a change of the recipe; a bare number could be seconds or minutes.
+
+    Raises:
+        RecipeError: If it has no unit.
+    """
+    if time_budget is None:
+        return []
+    if time_budget.replace(".", "", 1).isdigit():
+        raise RecipeError(
+            f"--time-budget {time_budget}: give a unit, such as {time_budget}m or {time_budget}s."
+        )
+    return [f"search.time_budget={time_budget}"]
 
 
 def _without_option(words: list[str], option: str) -> list[str]:

@@ -42,6 +42,8 @@ def predict(
         return
     failed = False
     predictor = Predictor(RunDirectory.open(run))
+    if predictor.note:
+        typer.secho(f"hf-vft: {predictor.note}", fg="yellow", err=True)
     for answer in predictor.answer_files(images, top=top, batch_size=batch_size):
         failed = failed or answer.error is not None
         if as_json:

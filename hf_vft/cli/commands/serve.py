@@ -78,6 +78,8 @@ def serve(
         reports=reports,
     )
     tools = ", MCP: gradio_api/mcp" if server.app.mcp_server else ""
+    if server.service.predictor.note:
+        typer.secho(f"hf-vft: {server.service.predictor.note}", fg="yellow", err=True)
     typer.echo(f"Limits: {limits}.")
     typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
     server.wait()

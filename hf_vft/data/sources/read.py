@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -22,6 +21,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered import with_names_of_numbers
 from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.present import KINDS_OF_SOURCE, check_hub_dataset
 from hf_vft.data.sources.split_lists import divided_by_lists
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
@@ -33,9 +33,6 @@ from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import quoted
 
 Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
-
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_KINDS = "a folder, a CSV, JSON Lines, Parquet or TFRecord file, or a zip file"
 
 
 def describe_source(source: Source) -> str:
@@ -74,13 +71,10 @@ def read_source(
             table = _read_folder(Listing.of(path), how)
         elif path.is_file():
             table = _read_file(path, how)
-        elif isinstance(source, str) and _HUB_ID.fullmatch(source):
-            table = _read_stored(load_hub(source, config.subset, cache_dir), how, base=None)
         else:
-            raise DataError(
-                f"There is no {str(source)!r}: give {_KINDS}, or the name of a dataset on the "
-                "Hub (user/name)."
-            )
+            kept = cache_dir / "datasets" if cache_dir else None
+            check_hub_dataset(str(source), kept)
+            table = _read_stored(load_hub(str(source), config.subset, kept), how, base=None)
     if kind is not None and table.kind.name != kind:
         raise DataError(
             f"{describe_source(source)}: {table.kind.reason}, which does not fit the task."
@@ -171,7 +165,7 @@ def _read_file(path: Path, how: How) -> Table:
         return _read_stored(load_parquet(path, how.cache_dir), how, base=path.parent)
     if suffix in (".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"):
         raise DataError(f"{path} is an archive other than a zip: unpack it, and give the folder.")
-    raise DataError(f"{path} is not a source of labelled images: give {_KINDS}.")
+    raise DataError(f"{path} is not a source of labelled images: give {KINDS_OF_SOURCE}.")
 
 
 def _read_stored(stored: Stored, how: How, *, base: Path | None) -> Table:

@@ -142,7 +142,7 @@ def _json(file: Path) -> Any:
 
 def load_hub(repo_id: str, subset: str | None, cache_dir: Path | None) -> Stored:
     """Download a dataset from the Hub."""
-    cache = str(cache_dir / "datasets") if cache_dir else None
+    cache = str(cache_dir) if cache_dir else None
     return _loaded(
         lambda: datasets.load_dataset(repo_id, subset, cache_dir=cache),
         f"{repo_id!r} is no file or folder here and cannot be loaded from the Hub",
