@@ -56,9 +56,9 @@ def check_hub_dataset(name: str, cache_dir: Path | None = None) -> None:
         GatedRepoError,
         HfHubHTTPError,
         HFValidationError,
-        HTTPError,  # type: ignore[attr-defined]
         RepositoryNotFoundError,
     )
+    from huggingface_hub.errors import HTTPError as ClientError  # type: ignore[attr-defined]
 
     try:
         HfApi().dataset_info(name, timeout=TIMEOUT)
@@ -74,7 +74,7 @@ def check_hub_dataset(name: str, cache_dir: Path | None = None) -> None:
         ) from None
     except HfHubHTTPError:
         return  # the Hub answers, if not to this: the download says what is wrong
-    except (HTTPError, OSError) as error:
+    except (ClientError, OSError) as error:
         if _is_cached(name, cache_dir):
             return
         reason = (" ".join(str(error).split()) or type(error).__name__)[:80].rstrip(".")
