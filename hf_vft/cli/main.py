@@ -15,6 +15,7 @@ import typer
 from hf_vft._version import __version__
 from hf_vft.cli.commands import (
     audit,
+    compare,
     demo,
     doctor,
     evaluate,
@@ -66,6 +67,7 @@ app.command()(fit.fit)
 app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
+app.command()(compare.compare)
 app.command()(export.export)
 app.command()(monitor.monitor)
 app.command()(retrain.retrain)

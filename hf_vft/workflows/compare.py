@@ -1,0 +1,285 @@
+"""Two runs on the images that both have held out: which is better, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hf_vft.data.label_types import KINDS
+from hf_vft.errors import RunError, VftError
+from hf_vft.evaluation.box_matching import Boxes, match_all
+from hf_vft.evaluation.detection import weighted_scores
+from hf_vft.evaluation.intervals import Bools, Floats
+from hf_vft.evaluation.paired import (
+    RESAMPLES,
+    Measure,
+    PairedScores,
+    label_measure,
+    marks_measure,
+    paired_scores,
+)
+from hf_vft.evaluation.results import EvalReport
+from hf_vft.outputs import claim
+from hf_vft.reporting.compare_page import Disagreement, comparison_sentence, render_comparison
+from hf_vft.reporting.mistakes import image_of, read_predictions
+from hf_vft.run import RunDirectory, write_json
+from hf_vft.tasks import get_task
+from hf_vft.utils.progress import Display, Silent
+from hf_vft.workflows.steps.read_images import read_images
+
+PAGE = "compare.html"
+NUMBERS = "compare.json"
+_SHOWN = 12
+_BUDGET = 10_000_000
+"""Found boxes times resamples that are worth some seconds; never fewer than `_FEWEST`."""
+
+_FEWEST = 100
+_PLACES = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class ComparedRuns:
+    """Two runs, compared.
+
+    Attributes:
+        first: Name of the first run.
+        second: Name of the second run.
+        scores: Of both, with paired intervals.
+        sentence: The result in words.
+        images: Held-out images that one run alone has right: file, truth, and both answers.
+        page: ``compare.html``, if it was written.
+    """
+
+    first: str
+    second: str
+    scores: PairedScores
+    sentence: str
+    images: pd.DataFrame
+    page: Path | None = None
+
+
+def compare_runs(
+    first: str | Path,
+    second: str | Path,
+    out: str | Path | None = None,
+    *,
+    display: Display | None = None,
+) -> ComparedRuns:
+    """Compare two runs on the test images that both have held out, from what they have recorded.
+
+    Args:
+        first: A run folder.
+        second: Another one, fitted on data that was split alike.
+        out: Folder for ``compare.html`` and ``compare.json``; None writes nothing.
+        display: Where progress is shown.
+
+    Raises:
+        RunError: If a run is not finished, or the tasks, test images or labels differ.
+        OutputError: If ``out`` holds files of these names that hf-vft did not write.
+    """
+    display = display or Silent()
+    runs = [RunDirectory.open(path) for path in (first, second)]
+    names = _names(runs)
+    if out is not None:
+        claim(Path(out), (PAGE, NUMBERS), command="compare")
+    reports = [EvalReport.model_validate(run.read_json(run.metrics_file)) for run in runs]
+    if reports[0].task != reports[1].task:
+        raise RunError(
+            f"{names[0]} is for {reports[0].task}, {names[1]} for {reports[1].task}: only runs of "
+            "one task can be compared."
+        )
+    frames = _aligned(runs, names)
+    sides = [_side(frame, report) for frame, report in zip(frames, reports, strict=True)]
+    differ = sum(a != b for a, b in zip(sides[0].truth, sides[1].truth, strict=True))
+    if differ:
+        raise RunError(
+            f"{differ} of the {len(frames[0])} test images have other labels in {names[1]} than in "
+            f"{names[0]}; fit both runs on the same labels."
+        )
+    boxes = sides[0].boxes + sides[1].boxes
+    groups = frames[0]["group"].tolist() if "group" in frames[0] else None
+    scores = paired_scores(
+        sides[0].measure,
+        sides[1].measure,
+        (sides[0].right, sides[1].right),
+        clusters=groups,
+        parts=_parts(frames[0], sides[0], runs[0]),
+        n_bootstrap=min(RESAMPLES, max(_FEWEST, _BUDGET // max(boxes, 1))),
+    )
+    sentence = comparison_sentence(scores, reports[0].primary, *names)
+    alone = sides[0].right != sides[1].right
+    images = pd.DataFrame(
+        {
+            "file": frames[0]["file"],
+            "truth": [", ".join(one) or "none" for one in sides[0].truth],
+            "first": sides[0].said,
+            "second": sides[1].said,
+            "right": np.where(sides[0].right, "first", "second"),
+        }
+    )[alone].reset_index(drop=True)
+    page = None
+    if out is not None:
+        page = Path(out) / PAGE
+        write_json(
+            Path(out) / NUMBERS,
+            {
+                "first": str(runs[0].path),
+                "second": str(runs[1].path),
+                "sentence": sentence,
+                **scores.model_dump(mode="json"),
+                "images": images.to_dict("records"),
+            },
+        )
+        seen = _seen(runs[0], images, display)
+        render_comparison(
+            page,
+            names=names,
+            scores=scores,
+            sentence=sentence,
+            seen=seen,
+            primary=reports[0].primary,
+            alone=len(images),
+        )
+    return ComparedRuns(names[0], names[1], scores, sentence, images, page)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """What one run says of the images; ``truth`` holds the labels of each, sorted."""
+
+    measure: Measure
+    right: Bools
+    truth: list[tuple[str, ...]]
+    said: list[str]
+    boxes: int = 0
+
+
+def _names(runs: Sequence[RunDirectory]) -> tuple[str, str]:
+    """Short where that tells them apart."""
+    paths = [run.path.resolve() for run in runs]
+    if paths[0] == paths[1]:
+        raise RunError(f"{runs[0].path}: this is one run; name two.")
+    a, b = (path.name for path in paths)
+    return (a, b) if a != b else (str(runs[0].path), str(runs[1].path))
+
+
+def _aligned(runs: Sequence[RunDirectory], names: Sequence[str]) -> list[pd.DataFrame]:
+    """The test predictions of both runs, in one order; images are known by their SHA-256."""
+    frames = []
+    for run in runs:
+        frame = read_predictions(run)
+        frame = frame[frame["split"] == "test"].reset_index(drop=True)
+        splits = pd.read_parquet(run.splits_file)
+        splits = splits[splits["split"] == "test"].reset_index(drop=True)
+        if frame["file"].tolist() != splits["file"].tolist():
+            raise RunError(f"{run.path}: its predictions are not of its test images; fit it again.")
+        digest = splits["sha256"]
+        copy = digest.groupby(digest).cumcount().astype(str)
+        frames.append(frame.set_index(digest + "/" + copy).sort_index())
+    same = frames[0].index.intersection(frames[1].index)
+    if len(same) != len(frames[0]) or len(same) != len(frames[1]):
+        raise RunError(
+            f"{names[0]} was tested on {len(frames[0])} images and {names[1]} on "
+            f"{len(frames[1])}; {len(same)} are the same. A comparison needs the same test images: "
+            "fit both runs on the same data with the same seed and data settings, or give the data "
+            "a split column."
+        )
+    return frames
+
+
+def _side(frame: pd.DataFrame, report: EvalReport) -> _Side:
+    kind = get_task(report.task).kind
+    if kind == "boxes":
+        return _boxes_side(frame, report)
+    if KINDS[kind].exclusive:
+        names = sorted({*report.labels, *frame["label"], *frame["predicted"]})
+        true, said = frame["label"].tolist(), frame["predicted"].tolist()
+        right = (frame["label"] == frame["predicted"]).to_numpy(bool)
+        return _Side(label_measure(true, said, names), right, [(name,) for name in true], said)
+    truth, answers = (_marks(frame[column], report.labels) for column in ("label", "predicted"))
+    said = [", ".join(sorted(names)) or "none" for names in frame["predicted"]]
+    labels = [tuple(sorted(names)) for names in frame["label"]]
+    return _Side(marks_measure(truth, answers), (truth == answers).all(1), labels, said)
+
+
+def _marks(column: pd.Series, labels: Sequence[str]) -> Bools:
+    return np.array([[name in set(names) for name in labels] for names in column], dtype=bool)
+
+
+def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
+    """Right is an image whose boxes were all found at the threshold, and nothing else."""
+    number = {name: i for i, name in enumerate(report.labels)}
+    truths = [_as_boxes(found, number) for found in frame["label"]]
+    found = [_as_boxes(boxes, number) for boxes in frame["predicted"]]
+    limits = [report.thresholds[name] for name in report.labels]
+    matches = match_all(truths, found, len(number))
+    n = len(frame)
+    wrong = np.zeros(n, dtype=np.int64)
+    for one, limit in zip(matches, limits, strict=True):
+        answered = one.score >= limit
+        hits = np.bincount(one.image[answered & one.right[:, 0]], minlength=n)
+        wrong += np.bincount(one.image[answered], minlength=n) - hits + one.true - hits
+
+    def measure(weights: Floats) -> dict[str, Floats]:
+        overall, _ = weighted_scores(matches, weights, limits)
+        return {name: overall[name] for name in ("map50", "map", "f1")}
+
+    said = [
+        ", ".join(
+            sorted(box["label"] for box in boxes if box["score"] >= limits[number[box["label"]]])
+        )
+        or "nothing"
+        for boxes in frame["predicted"]
+    ]
+    labels = [tuple(sorted(box["label"] for box in boxes)) for boxes in frame["label"]]
+    return _Side(measure, wrong == 0, labels, said, sum(len(one.score) for one in matches))
+
+
+def _as_boxes(found: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxes:
+    corners = np.array([[one["box"][p] for p in _PLACES] for one in found], dtype=np.float64)
+    return Boxes(
+        corners.reshape(-1, 4),
+        np.array([number[one["label"]] for one in found], dtype=np.int64),
+        np.array([one.get("score") or 1.0 for one in found], dtype=np.float64),
+    )
+
+
+def _parts(frame: pd.DataFrame, side: _Side, run: RunDirectory) -> dict[tuple[str, str], Bools]:
+    """Images of each class and of each slice."""
+    names = sorted({name for labels in side.truth for name in labels})
+    parts = {("class", name): np.array([name in one for one in side.truth]) for name in names}
+    for column in run.recipe().data.slice_columns:
+        if column in frame:
+            values = frame[column].astype(str)
+            parts |= {(column, v): (values == v).to_numpy() for v in sorted(values.unique())}
+    return parts
+
+
+def _seen(run: RunDirectory, images: pd.DataFrame, display: Display) -> list[Disagreement]:
+    """The first images that one run alone has right; none where the data is gone."""
+    if images.empty:
+        return []
+    recipe = run.recipe()
+    try:
+        kind = get_task(recipe.task).kind
+        data = read_images(recipe.data, seed=recipe.seed, kind=kind, display=display)
+    except VftError as error:
+        display.warn(f"The page shows no images: {error}")
+        return []
+    rows = {file: row for row, file in enumerate(data.splits["test"]["file"])}
+    found: list[Disagreement] = []
+    for side in ("first", "second"):
+        for one in images[images["right"] == side].head(_SHOWN).itertuples():
+            image = image_of(data, "test", rows.get(str(one.file)))
+            if image is not None:
+                found.append(
+                    Disagreement(
+                        image, str(one.file), str(one.truth), str(one.first), str(one.second), side
+                    )
+                )
+    return found
