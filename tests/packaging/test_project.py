@@ -5,10 +5,13 @@ import re
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
+from hf_vft import __version__
 from hf_vft.utils.resources import PACKAGE
 
 ROOT = PACKAGE.parent
@@ -74,8 +77,95 @@ def test_what_is_imported_is_required_by_name(project):
 
 def test_the_targets_of_the_makefile_are_there():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    assert targets >= {"setup", "quickstart", "check", "test", "test-browser", "bench", "clean"}
+    assert targets >= {"setup", "quickstart", "check", "test", "test-browser", "bench", "docs"}
 
 
 def test_ci_can_be_run():
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o111
+
+
+BESIDE_THE_PACKAGE = {
+    "benchmarks": "programs that measure; `make bench`",
+    "families": "every checkpoint through the whole chain; `make test-families`",
+    "packaging": "the files around the package",
+}
+"""Folders of tests/ that stand neither for a folder of the package nor for one of the project."""
+
+BEHAVIOUR = {
+    "data/sources/test_comes_back.py": "what is written by one tool and read again",
+    "data/sources/test_shapes.py": "layouts of data, whichever module reads them",
+    "data/test_fuzz.py": "damaged input of every kind",
+    "data/test_zoo.py": "bad input of every kind, and what is said of it",
+    "hub/test_commands.py": "the commands that speak to the Hub",
+    "hub/test_space.py": "a Space, from the run to the Hub",
+    "models/test_repositories.py": "checkpoints as repositories of the Hub hold them",
+    "monitoring/test_evidently_faults.py": "what Evidently gets wrong",
+    "records/test_durability.py": "a log whose writers are killed",
+    "serving/test_bit_depth.py": "the same answers wherever a run is used",
+    "tasks/test_ranking_scores.py": "what backbones are ranked by, task by task",
+    "workflows/test_circle.py": "from fit to monitor to retrain, and round again",
+}
+"""Test files that begin with no module's name, because what they hold is no single module's."""
+
+
+def folders_of_tests() -> list[Path]:
+    """All folders of tests/ that hold Python, relative to it."""
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("*.py")}
+    return sorted(folders - {Path()})
+
+
+def test_every_folder_of_tests_stands_for_one_of_the_package_or_the_project() -> None:
+    strange = [
+        str(folder)
+        for folder in folders_of_tests()
+        if folder.parts[0] not in BESIDE_THE_PACKAGE
+        and not (PACKAGE / folder).is_dir()
+        and not (ROOT / folder).is_dir()
+    ]
+    assert strange == []
+
+
+def test_every_test_file_begins_with_the_name_of_a_module() -> None:
+    strange = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        name = path.relative_to(ROOT / "tests")
+        home = PACKAGE / name.parent
+        if not home.is_dir():
+            continue
+        stems = {one.stem for one in home.iterdir() if one.suffix == ".py" or one.is_dir()}
+        known = (stems | {"package"} if home == PACKAGE else stems) - {"__init__"}
+        stem = name.stem.removeprefix("test_")
+        if not any(stem == one or stem.startswith(f"{one}_") for one in known):
+            strange.add(name.as_posix())
+    assert strange == set(BEHAVIOUR)
+
+
+def test_the_hooks_before_a_commit_run_the_ruff_of_the_tests(pins) -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    assert [repo["rev"] for repo in hooks["repos"]] == [f"v{pins['ruff']}"]
+
+
+def test_a_report_of_a_fault_asks_for_the_doctor() -> None:
+    forms = [ROOT / ".github" / "ISSUE_TEMPLATE" / name for name in ("fault.yaml", "wish.yaml")]
+    for form in forms:
+        body = yaml.safe_load(form.read_text(encoding="utf-8"))["body"]
+        asked = {one["id"]: one for one in body}
+        assert "hf-vft doctor" in asked["doctor"]["attributes"]["label"]
+    fault = yaml.safe_load(forms[0].read_text(encoding="utf-8"))["body"]
+    required = {one["id"] for one in fault if one.get("validations", {}).get("required")}
+    assert {"command", "doctor"} <= required
+    template = (ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md").read_text(encoding="utf-8")
+    assert "hf-vft doctor" in template
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == __version__
+    assert citation["license"] == "Apache-2.0"
+
+
+def test_commits_that_only_moved_are_left_out_of_blame() -> None:
+    lines = (ROOT / ".git-blame-ignore-revs").read_text(encoding="utf-8").splitlines()
+    commits = [line for line in lines if line and not line.startswith("#")]
+    assert len(commits) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{40}", commit) for commit in commits)
