@@ -27,7 +27,7 @@ def purpose(report: EvalReport) -> str:
     names = [f"*{plain(label)}*" for label in report.labels[:12]]
     more = len(report.labels) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-    what = "Finds" if report.task == "object-detection" else "Tells apart"
+    what = "Finds" if report.task == "object-detection" else "Distinguishes"
     return f"{what} {listed} in images."
 
 

@@ -52,7 +52,7 @@ def build_app(
         analytics_enabled=False,
         delete_cache=(SWEEP, 60 * limits.upload_minutes),
     ) as app:
-        what = "Tells apart" if service.abstention else "Finds"
+        what = "Distinguishes" if service.abstention else "Finds"
         gr.HTML(page.head(name, f"{what} {_listed(service.labels)}."), padding=False)
         # A phone wraps the tabs onto a second row; a menu would hide them.
         with gr.Tabs(overflow_behavior="wrap"):

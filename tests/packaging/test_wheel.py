@@ -1,6 +1,7 @@
 """The wheel holds all that the checkout does, and finds it when installed."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -109,3 +110,14 @@ def test_bundled_folders_are_found_where_it_is_installed(installed, folder):
     found = Path(asked(installed, f"str(bundled({folder!r}))"))
     assert found.is_relative_to(installed)
     assert files_below(found) == files_below(ROOT / folder)
+
+
+def test_the_page_of_a_package_index_has_no_link_that_leads_nowhere(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [one for one in archive.namelist() if one.endswith("/METADATA")]
+        text = archive.read(name).decode()
+    description = text.partition("\n\n")[2]
+    assert description.startswith("# hf-vft")
+    assert "Getting started" in description
+    links = re.findall(r"\]\(([^)]+)\)", description)
+    assert [link for link in links if not link.startswith("https://")] == []
