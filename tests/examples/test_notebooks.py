@@ -19,14 +19,14 @@ QUICK: dict[str, Any] = {
     "training.num_workers": 0,
 }
 TINY: dict[str, dict[str, Any]] = {
-    "own_trainer_script": {"IMAGES": 60, "SIZE": 32, "EPOCHS": 1},
+    "own_trainer_script": {"IMAGES": 240, "SIZE": 32, "EPOCHS": 1},
     "defects_from_folder_to_drift": {
-        "IMAGES": 100,
+        "IMAGES": 240,
         "SIZE": 40,
         "CHANGES": {**QUICK, "probe.folds": 2},
         "STREAM": {"days": 10, "per_day": 12},
     },
-    "detection": {"IMAGES": 60, "SIZE": 32, "EPOCHS": 1, "CHANGES": {**QUICK, "image.size": 64}},
+    "detection": {"IMAGES": 48, "SIZE": 32, "EPOCHS": 1, "CHANGES": {**QUICK, "image.size": 64}},
 }
 """What takes the place of the values in the cell that is tagged ``parameters``."""
 
