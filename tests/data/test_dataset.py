@@ -55,7 +55,7 @@ def test_workers_that_stay_alive_see_the_epoch_change() -> None:
         assert torch.equal(found, read(data))
 
 
-def test_too_large_a_image_is_refused() -> None:
+def test_too_large_an_image_is_refused() -> None:
     data = VisionDataset(image_rows(1), eval_transform(processor()), decoder=Decoder(100))
     with pytest.raises(DataError, match="pixels"):
         data[0]

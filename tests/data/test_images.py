@@ -82,7 +82,7 @@ def test_pixels_are_counted_before_decoding(monkeypatch: pytest.MonkeyPatch) -> 
         decode_image(png_header(20, 30), max_pixels=599)
 
 
-def test_a_image_of_just_the_allowed_size_is_decoded() -> None:
+def test_an_image_of_just_the_allowed_size_is_decoded() -> None:
     assert decode_image(scene(), max_pixels=24 * 16).size == (24, 16)
     with pytest.raises(DataError, match="too many pixels"):
         decode_image(scene(), max_pixels=24 * 16 - 1)

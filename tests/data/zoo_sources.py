@@ -166,7 +166,7 @@ def same_image_in(root: Path, *names: str) -> Path:
     return root
 
 
-def folder_named_like_a_image(root: Path) -> Path:
+def folder_named_like_an_image(root: Path) -> Path:
     folders(root, a=6, b=6)
     (root / "a" / "inner.jpg").mkdir()
     return root
@@ -243,7 +243,7 @@ CASES = [
          .parent.parent, "None of 2 images is usable; the first, a/x.jpg: the file is empty"),
     Case(".DS_Store, Thumbs.db and the like",
          lambda d: (written(d / "a/.DS_Store", b"x"), beside(d, "a/Thumbs.db", b"x"))[1]),
-    Case("folder named x.jpg", folder_named_like_a_image),
+    Case("folder named x.jpg", folder_named_like_an_image),
     Case("folder that links to itself", with_loop),
     Case("image beside the class folders",
          lambda d: (image(1).save(beside(d, "x.png")  / "x.png"), d)[1],

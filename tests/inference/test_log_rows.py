@@ -44,7 +44,7 @@ def shown(count: int, **known: object) -> list[ImageInfo]:
     ]
 
 
-def test_a_image_and_its_answer_become_a_row_of_the_log(
+def test_an_image_and_its_answer_become_a_row_of_the_log(
     predictor: Predictor, tmp_path: Path
 ) -> None:
     log = ProductionLog(tmp_path / "log")
@@ -169,7 +169,7 @@ class TestImageProperties:
         assert grey["saturation"] == 0 < plain["saturation"]
         assert blurred["image_entropy"] < plain["image_entropy"]
 
-    def test_a_image_without_contrast_has_no_sharpness(self) -> None:
+    def test_an_image_without_contrast_has_no_sharpness(self) -> None:
         flat = image_properties(Image.new("RGB", (30, 20), (10, 20, 30)))
         assert flat["sharpness"] is None
         assert flat["contrast"] == flat["image_entropy"] == 0.0

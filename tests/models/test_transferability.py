@@ -45,7 +45,7 @@ def test_evidence_is_that_of_the_bayesian_linear_model(width: int) -> None:
         assert found == pytest.approx(expected)
 
 
-def test_several_classes_of_a_image_are_voted_on_one_by_one() -> None:
+def test_several_classes_of_an_image_are_voted_on_one_by_one() -> None:
     x, y = clouds(4.0)
     marks = np.stack([y == 0, y < 2, np.zeros(90)], axis=1)
     shares = knn_shares(x, marks)

@@ -43,7 +43,7 @@ def data() -> ImageData:
             },
             features=datasets.Features(
                 {
-                    "image": datasets.AuditedImage(decode=False),
+                    "image": datasets.Image(decode=False),
                     "label": datasets.ClassLabel(names=NAMES),
                     "file": datasets.Value("string"),
                 }
@@ -136,7 +136,7 @@ def test_clean_data(tmp_path: Path) -> None:
     assert "the quick audit looks at the images alone" in page
 
 
-def test_a_image_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
+def test_an_image_that_is_gone_is_said_to_be(tmp_path: Path) -> None:
     gone = Outlier(image=named("train/99.png"), kind="dark", words="")
     page = rendered(tmp_path, CLEAN.model_copy(update={"outliers": [gone]}))
     assert "The image is no longer there." in page

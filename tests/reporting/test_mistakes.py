@@ -74,7 +74,7 @@ def test_at_most_so_many(run, data):
     assert [m.file for m in report_mistakes(run, data, 2)] == ["surest.png", "sure.png"]
 
 
-def test_a_image_that_is_gone_makes_room_for_the_next(run, data, tmp_path):
+def test_an_image_that_is_gone_makes_room_for_the_next(run, data, tmp_path):
     (tmp_path / "surest.png").unlink()
     assert [m.file for m in report_mistakes(run, data, 2)] == ["sure.png", "unsure.png"]
 

@@ -17,7 +17,7 @@ def decoded(uri: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(900, 300), (300, 900), (20, 10)])
-def test_a_image_is_inlined_small_with_its_proportions(size):
+def test_an_image_is_inlined_small_with_its_proportions(size):
     image = made.made_image(0, size)
     small = decoded(image_uri(image))
     assert max(small.size) == min(THUMBNAIL, max(size))

@@ -124,7 +124,7 @@ def test_near_duplicates_across_splits(folder: Path, change) -> None:
     assert "data.group_column" in leak.sentence
 
 
-def test_a_images_mirror_image_is_another_image(folder: Path) -> None:
+def test_an_images_mirror_image_is_another_image(folder: Path) -> None:
     Image.open(folder / "train/bolt/05.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
         folder / "test/bolt/again.png"
     )

@@ -163,7 +163,7 @@ def test_images_are_found_by_name_or_table_and_never_outside_of_the_folder(
     assert [Path(path).name for path in frame["path"]] == ["0.png", "third.png"]
 
 
-def test_labels_without_a_image_in_time_are_an_error(tmp_path: Path) -> None:
+def test_labels_without_an_image_in_time_are_an_error(tmp_path: Path) -> None:
     log = log_of_three(tmp_path / "log")
     with pytest.raises(LogError, match="no labels yet"):
         read_recent(log, since=START + timedelta(days=1))
