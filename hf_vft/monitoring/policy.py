@@ -59,9 +59,9 @@ class GroupRules(_Part):
     columns: list[str] = Field(
         default_factory=list, description="Slice columns; empty: those of the run."
     )
-    intersections: bool = True
-    min_rows: Count = 100
-    min_events: Count = 10
+    intersections: bool = Field(True, description="Compare where two columns meet, too.")
+    min_rows: Count = Field(100, description="Fewer rows of a group say insufficient.")
+    min_events: Count = Field(10, description="Fewer errors of a group say insufficient.")
 
 
 class Actions(_Part):
@@ -76,7 +76,7 @@ class Actions(_Part):
 class Policy(_Part):
     """See ``monitoring/policies/`` for those that come with hf-vft."""
 
-    description: str = ""
+    description: str = Field("", description="What it is for.")
     alpha: Share = Field(0.05, description="Allowed chance of any false alarm, after Holm.")
     windows: Windows = Windows()
     effects: dict[str, Annotated[float, Field(ge=0.0)]] = Field(

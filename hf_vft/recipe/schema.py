@@ -28,7 +28,9 @@ from hf_vft.utils.yaml_text import parse_yaml
 class DataConfig(Section):
     """Which images, which columns, and how they are split."""
 
-    path: str | None = None
+    path: str | None = Field(
+        None, description="The images: a folder, a file, a zip, or a dataset's Hub id."
+    )
     subset: str | None = Field(None, description="Configuration name of a Hub dataset.")
     format: str | None = Field(
         None, description="What a folder is read as: folders, table, coco, voc, yolo, ..."
@@ -47,7 +49,7 @@ class DataConfig(Section):
     encoding: str | None = Field(
         None, description="Of text files that are not UTF-8, such as cp1252."
     )
-    image_column: str = "auto"
+    image_column: str = Field("auto", description="The column that names or holds the images.")
     label_column: str = Field(
         "auto", description="A class, a list of classes, or boxes with classes, for each image."
     )
@@ -89,8 +91,12 @@ class DataConfig(Section):
     slice_columns: list[str] = Field(
         default_factory=list, description="Columns that the metrics are also broken down by."
     )
-    validation_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
-    test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    validation_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.2, description="Share of the images, where no validation split is given."
+    )
+    test_size: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.2, description="Share of the images, where no test split is given."
+    )
     max_pixels: PositiveInt = Field(
         100_000_000, description="Larger images are refused (decompression bombs)."
     )
@@ -116,9 +122,9 @@ class ImageConfig(Section):
 class LoraRecipe(Section):
     """Low-rank adapters through peft (Hu et al. 2021)."""
 
-    r: PositiveInt = 8
-    alpha: PositiveFloat = 16.0
-    dropout: Fraction = 0.0
+    r: PositiveInt = Field(8, description="Rank of the adapters.")
+    alpha: PositiveFloat = Field(16.0, description="Adapters are scaled by alpha / r.")
+    dropout: Fraction = Field(0.0, description="Before each adapter.")
     target: list[str] | Auto = Field("auto", description="Module names, or found by structure.")
 
 
@@ -138,25 +144,43 @@ class ModelConfig(Section):
     batch_norm_momentum: Fraction | Auto = Field(
         "auto", description="In the sense of PyTorch; 0 keeps the checkpoint's statistics."
     )
-    lora: LoraRecipe | None = None
+    lora: LoraRecipe | None = Field(None, description="Train low-rank adapters; none by default.")
 
 
 class AugmentConfig(Section):
     """Random changes to training images; ``strength`` fills what is left on auto."""
 
-    strength: Literal["none", "light", "medium", "strong", "auto"] = "auto"
-    horizontal_flip: Fraction | Auto = "auto"
-    vertical_flip: Fraction | Auto = "auto"
-    rotation: Annotated[float, Field(ge=0.0, le=180.0)] | Auto = "auto"
+    strength: Literal["none", "light", "medium", "strong", "auto"] = Field(
+        "auto", description="Preset for every field below that is auto."
+    )
+    horizontal_flip: Fraction | Auto = Field(
+        "auto", description="Probability. Auto: where a probe knows mirrored images as well."
+    )
+    vertical_flip: Fraction | Auto = Field(
+        "auto", description="Probability. Auto: where a probe knows such images as well."
+    )
+    rotation: Annotated[float, Field(ge=0.0, le=180.0)] | Auto = Field(
+        "auto", description="Largest angle, in degrees either way."
+    )
     crop_scale: Fraction | Auto = Field(
         "auto", description="Smallest share of the image's area that a random crop keeps."
     )
-    color_jitter: Fraction | Auto = "auto"
+    color_jitter: Fraction | Auto = Field(
+        "auto", description="Largest change of brightness, contrast and saturation."
+    )
     blur: Fraction | Auto = Field("auto", description="Probability of a Gaussian blur.")
-    trivial_augment: bool | Auto = "auto"
-    erasing: Fraction | Auto = "auto"
-    mixup_alpha: Annotated[float, Field(ge=0.0)] | Auto = "auto"
-    cutmix_alpha: Annotated[float, Field(ge=0.0)] | Auto = "auto"
+    trivial_augment: bool | Auto = Field(
+        "auto", description="TrivialAugment (Müller & Hutter 2021)."
+    )
+    erasing: Fraction | Auto = Field(
+        "auto", description="Probability that a rectangle is erased (Zhong et al. 2020)."
+    )
+    mixup_alpha: Annotated[float, Field(ge=0.0)] | Auto = Field(
+        "auto", description="Beta parameter (Zhang et al. 2018); 0 is off."
+    )
+    cutmix_alpha: Annotated[float, Field(ge=0.0)] | Auto = Field(
+        "auto", description="Beta parameter (Yun et al. 2019); 0 is off."
+    )
 
 
 class LossConfig(Section):
@@ -166,17 +190,29 @@ class LossConfig(Section):
         "auto",
         description="With several labels an image, bce or asymmetric (Ridnik et al. 2021).",
     )
-    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    class_weights: Literal["none", "balanced"] = "none"
-    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.1, description="Probability that is spread over the other classes."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: rare classes weigh more in the loss."
+    )
+    sampling: Literal["shuffled", "balanced"] = Field(
+        "shuffled", description="balanced: every class is drawn equally often; one label an image."
+    )
 
 
 class ProbeConfig(Section):
     """The first head: logistic regression on cached features, fitted to convergence."""
 
-    enabled: bool = True
-    folds: Annotated[int, Field(ge=2)] = 5
-    class_weights: Literal["none", "balanced"] = "balanced"
+    enabled: bool = Field(
+        True, description="Fit the linear probe; without it there is no such baseline."
+    )
+    folds: Annotated[int, Field(ge=2)] = Field(
+        5, description="Of the cross-validation that chooses the penalty."
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "balanced", description="balanced: rare classes weigh more."
+    )
 
 
 Train = Annotated[str, Field(pattern=r"^(head|all|blocks:[1-9]\d*)$")]
@@ -185,9 +221,15 @@ Train = Annotated[str, Field(pattern=r"^(head|all|blocks:[1-9]\d*)$")]
 class StageConfig(Section):
     """One stage: what is trained, for how long, at which rate; one optimizer and one train()."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    train: Train = "all"
-    epochs: Annotated[float, Field(gt=0.0)] = 10
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        description="Names the stage in --set stages.NAME.FIELD and in the report."
+    )
+    train: Train = Field(
+        "all", description="head, all, or blocks:K: the top K blocks and the head."
+    )
+    epochs: Annotated[float, Field(gt=0.0)] = Field(
+        10, description="Passes over the training images, at most."
+    )
     learning_rate: PositiveFloat | Auto = Field(
         1e-4, description="Rate of the backbone's top block."
     )
@@ -195,13 +237,17 @@ class StageConfig(Section):
     layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         1.0, description="Each block below the top trains at this share of the rate above it."
     )
-    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = "cosine"
+    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = Field(
+        "cosine", description="How the rate changes; plateau waits for validation."
+    )
     warmup: Fraction = Field(0.0, description="Share of the steps spent warming up.")
     optimizer: Literal["adamw", "sgd", "auto"] = Field(
         "adamw", description="Auto, also of rate and decay: by what the backbone has learned."
     )
     momentum: Fraction = Field(0.9, description="Of sgd.")
-    weight_decay: Annotated[float, Field(ge=0.0)] | Auto = 0.05
+    weight_decay: Annotated[float, Field(ge=0.0)] | Auto = Field(
+        0.05, description="Not of biases and norms."
+    )
     patience: PositiveInt | None = Field(
         None, description="Epochs without a better validation score before the stage ends."
     )
@@ -227,7 +273,7 @@ class TrainingConfig(Section):
     """What all stages share."""
 
     batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
-    eval_batch_size: PositiveInt | Auto = "auto"
+    eval_batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
     metric: str = Field(
         "auto",
         description="Validation score that chooses the weights: f1_macro with one label a "
@@ -236,11 +282,19 @@ class TrainingConfig(Section):
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Exponential moving average of the weights; 0 is off."
     )
-    max_grad_norm: Annotated[float, Field(ge=0.0)] = 1.0
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    compile: bool = False
-    channels_last: bool | Auto = "auto"
-    num_workers: Annotated[int, Field(ge=0)] | Auto = "auto"
+    max_grad_norm: Annotated[float, Field(ge=0.0)] = Field(
+        1.0, description="Gradients are clipped to this norm; 0 is off."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="Mixed precision; auto takes bf16 where the device is fast at it."
+    )
+    compile: bool = Field(False, description="torch.compile; worth it for long trainings on a GPU.")
+    channels_last: bool | Auto = Field(
+        "auto", description="Memory layout; faster for convolutions on many devices."
+    )
+    num_workers: Annotated[int, Field(ge=0)] | Auto = Field(
+        "auto", description="Processes that decode images."
+    )
     cache_features: bool = Field(True, description="Head stages train on cached features.")
 
 
@@ -280,11 +334,13 @@ def _default_stages() -> tuple[StageConfig, ...]:
 class Recipe(Section):
     """A whole run. See ``recipes/`` for the ones that come with hf-vft."""
 
-    description: str = ""
+    description: str = Field("", description="What it is for; shown by hf-vft recipes.")
     task: Literal[
         "auto", "image-classification", "multi-label-classification", "object-detection"
     ] = Field("auto", description="Auto takes the one that the labels are for.")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        42, description="Of splits, weights and all random changes."
+    )
     data: DataConfig = DataConfig()
     image: ImageConfig = ImageConfig()
     model: ModelConfig = ModelConfig()
@@ -292,7 +348,8 @@ class Recipe(Section):
     loss: LossConfig = LossConfig()
     probe: ProbeConfig = ProbeConfig()
     stages: Annotated[list[StageConfig], Field(min_length=1)] = Field(
-        default_factory=lambda: list(_default_stages())
+        default_factory=lambda: list(_default_stages()),
+        description="In order; by default those of the recipe staged.",
     )
     training: TrainingConfig = TrainingConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
