@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.spaces.browser import CHROMIUM, browser
+
 ROOT = Path(__file__).parents[2]
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=[\"']?([^\"'\s>]+)")
 pytestmark = [
@@ -56,6 +58,24 @@ def test_the_api_is_documented_from_its_docstrings(site: Path) -> None:
     for name in ("api.monitor", "serving.launch.serve", "training.trainer.VisionTrainer"):
         assert f'id="hf_vft.{name}"' in page
     assert "Say whether a model is still right" in page
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+def test_no_page_is_wider_than_its_window_or_asks_another_host(site: Path) -> None:
+    pytest.importorskip("playwright", reason="needs the Python package playwright")
+    asked: list[str] = []
+    with browser() as running:
+        for width in (390, 1400):
+            page = running.new_context(viewport={"width": width, "height": 900}).new_page()
+            page.on("request", lambda request: asked.append(request.url))
+            wide = []
+            for file in sorted(site.rglob("*.html")):
+                page.goto(file.as_uri())
+                if page.evaluate("document.documentElement.scrollWidth") > width:
+                    wide.append(file.relative_to(site).as_posix())
+            assert wide == [], f"at {width} pixels"
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 def docs() -> list[Path]:
