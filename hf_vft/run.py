@@ -13,14 +13,21 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hf_vft.errors import RunError
 from hf_vft.recipe.schema import Recipe, load_recipe
+from hf_vft.utils import reading
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = TypeVar("Kind")
+
+_LONGEST_PATH = 4096
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{32}\.(tmp|old)")
 """How the functions below call what they have not finished."""
 
@@ -126,7 +133,7 @@ def _named(path: Path) -> Path:
         name = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         name = ""
-    if not name or "\n" in name:
+    if not name or "\n" in name or "\0" in name or len(name) > _LONGEST_PATH:
         raise RunError(f"{path}: neither a run folder nor a file that names one.")
     return Path(os.path.normpath(path.absolute().parent / name))
 
@@ -156,7 +163,11 @@ class RunDirectory:
             RunError: If this is not a finished run.
         """
         run = cls(_named(Path(path)))
-        if not run.path.is_dir():
+        try:
+            there = run.path.is_dir()
+        except OSError:  # a name that no file system takes
+            there = False
+        if not there:
             raise RunError(f"{run.path}: no such run folder. `hf-vft fit` makes one.")
         if not (run.model / "config.json").is_file():
             hint = "finish it with --resume" if run.state.is_dir() else "is it a run folder?"
@@ -312,7 +323,20 @@ class RunDirectory:
         Raises:
             RunError: If it is missing or broken.
         """
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise RunError(f"{path}: cannot be read ({error}).") from None
+        return reading.read_json(path)
+
+    def read_as(self, kind: type[Kind], path: Path) -> Kind:
+        """Read one of the run's JSON files as what it has to hold: a model, or a type.
+
+        Raises:
+            RunError: If it is missing or broken, or holds something else.
+        """
+        return reading.read_as(kind, path)
+
+    def read_table(self, path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read one of the run's Parquet files, with these columns or all.
+
+        Raises:
+            RunError: If it is missing or broken, or lacks a column.
+        """
+        return reading.read_table(path, columns)

@@ -14,6 +14,7 @@ from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting.lessons import told
+from hf_vft.reporting.run_files import read_summary
 from hf_vft.reporting.verdict import describe_robustness, metric_name
 from hf_vft.run import RunDirectory
 
@@ -32,7 +33,7 @@ BY_CLASS = {"ap50": "AP50", "ap": "AP", "precision": "precision", "recall": "rec
 
 def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     """The test scores beside the baselines, and where the report is."""
-    report = EvalReport.model_validate(run.read_json(run.metrics_file))
+    report = run.read_as(EvalReport, run.metrics_file)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
@@ -45,7 +46,7 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
         table.add_row(name, *(str(metrics[key]) for key in shown))
     console = Console()
     console.print(table)
-    if not run.read_json(run.summary_file)["pretrained"]:
+    if read_summary(run).get("pretrained") is False:
         probe = "Its linear probe saw random features, so it is no yardstick here."
         console.print(
             "The backbone was trained from scratch, not pre-trained: expect far better scores from "
@@ -60,7 +61,7 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
 def _lessons(run: RunDirectory) -> list[str]:
     if not run.leaderboard_file.is_file():
         return []
-    found = Leaderboard.model_validate(run.read_json(run.leaderboard_file)).lessons
+    found = run.read_as(Leaderboard, run.leaderboard_file).lessons
     return told(found) if found is not None else []
 
 

@@ -42,6 +42,9 @@ __all__ = [
 MAX_PIXELS = 100_000_000
 """Images with more pixels than this are refused before they are decoded."""
 
+_STRIP = 32
+"""Rows that are laid on white at a time."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -158,9 +161,9 @@ class Decoder:
         try:
             if samples is None:
                 plain = image if image.mode != "F" else _from_floats(image)
-                upright, turned = _upright(plain, image)
+                upright, turned = _upright(plain, image, own=data is not None)
                 return Decoded(_to_rgb(upright, profile), pages=pages, orientation=turned)
-            upright, turned = _upright(samples.to_image(self.bit_depth), image)
+            upright, turned = _upright(samples.to_image(self.bit_depth), image, own=True)
             found = self._of_samples(samples, _to_rgb(upright, profile), pages)
             return replace(found, orientation=turned)
         except BROKEN_FILE as error:
@@ -224,17 +227,25 @@ def _unread_file(image: Image.Image) -> bytes | None:
     return data
 
 
-def _upright(pixels: Image.Image, opened: Image.Image) -> tuple[Image.Image, int]:
-    """A copy turned as the EXIF data of the file want it; unreadable EXIF data say nothing.
+def _upright(pixels: Image.Image, opened: Image.Image, *, own: bool) -> tuple[Image.Image, int]:
+    """An image turned as the EXIF data of the file want it; unreadable EXIF data say nothing.
+
+    Args:
+        pixels: What is turned.
+        opened: The file.
+        own: Whether nobody else has ``pixels``: then no copy is made of what is upright, which of
+            a large image would take as much memory again.
 
     Returns:
         The image, and the orientation that was undone, 1 where none was.
     """
     try:
         turned = opened.getexif().get(ExifTags.Base.Orientation, 1)
+        known = isinstance(turned, int) and 1 <= turned <= 8
+        if own and (not known or turned == 1):
+            return pixels._new(pixels.im), 1  # the pixels themselves, no longer as of a file
         if pixels is not opened:
             pixels.getexif()[ExifTags.Base.Orientation] = turned
-        known = isinstance(turned, int) and 1 <= turned <= 8
         return ImageOps.exif_transpose(pixels), turned if known else 1
     except BROKEN_FILE:
         return pixels.copy(), 1
@@ -242,12 +253,22 @@ def _upright(pixels: Image.Image, opened: Image.Image) -> tuple[Image.Image, int
 
 def _to_rgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
     if image.has_transparency_data:
-        overlay = to_srgb(image.convert("RGBA"), profile)
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), overlay).convert("RGB")
+        return _on_white(image, profile)
     if image.mode == "P":
         image = image.convert("RGB")
     image = to_srgb(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """In strips: each step makes an image anew, and a large one would be in memory five times."""
+    shown = Image.new("RGB", image.size)
+    for top in range(0, image.height, _STRIP):
+        strip = image.crop((0, top, image.width, min(top + _STRIP, image.height)))
+        overlay = to_srgb(strip.convert("RGBA"), profile)
+        white = Image.new("RGBA", overlay.size, "white")
+        shown.paste(Image.alpha_composite(white, overlay).convert("RGB"), (0, top))
+    return shown
 
 
 def _from_floats(image: Image.Image) -> Image.Image:

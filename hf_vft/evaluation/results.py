@@ -7,13 +7,17 @@ recall of a class without images, for example.
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from numbers import Real
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _none_if_undefined(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)
+def _none_if_undefined(value: Any) -> Any:
+    """What is no number is left for pydantic to refuse."""
+    if not isinstance(value, Real):
+        return value
+    return float(value) if math.isfinite(value) else None
 
 
 Number = Annotated[float | None, BeforeValidator(_none_if_undefined)]

@@ -120,6 +120,6 @@ def overlay(image: Image.Image, heat: np.ndarray, *, side: int = SIDE) -> Image.
     shown = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)
     warm = Image.fromarray(heat.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     level = np.clip(np.asarray(warm), 0.0, 1.0)[..., None]
-    colours = colormaps[_MAP](0.25 + 0.75 * level[..., 0])[..., :3].astype(np.float32) * 255
+    colours = colormaps[_MAP](0.25 + 0.75 * level[..., 0], bytes=True)[..., :3]
     alpha = STRENGTH * level
     return Image.fromarray((shown * (1 - alpha) + colours * alpha).round().astype(np.uint8))

@@ -22,6 +22,7 @@ from hf_vft.hub.card_merge import merge, sealed
 from hf_vft.hub.card_text import code, plain
 from hf_vft.reporting import verdict
 from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.run_files import read_audit, read_summary
 from hf_vft.run import RunDirectory, write_text
 
 _HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
@@ -65,8 +66,8 @@ def render_card(
     Raises:
         RunError: If a file of the run is missing or broken.
     """
-    report = EvalReport.model_validate(run.read_json(run.metrics_file))
-    summary = run.read_json(run.summary_file)
+    report = run.read_as(EvalReport, run.metrics_file)
+    summary = read_summary(run)
     facts = ReportFacts.from_summary(summary)
     result = report.splits[verdict.judged_split(report)]
     name = title or (repo_id or run.path.resolve().name).split("/")[-1]
@@ -102,7 +103,7 @@ def card_metadata(
     license: str | None = None,
 ) -> dict[str, Any]:
     """The front matter that the Hub reads: filters, the widget, the table of results."""
-    summary = run.read_json(run.summary_file)
+    summary = read_summary(run)
     checkpoint = str(summary.get("checkpoint") or "")
     source = str(run.recipe().data.path or "")
     dataset = source if _is_hub_id(source) else None
@@ -149,8 +150,8 @@ def _tags(run: RunDirectory) -> list[str]:
 
 
 def _findings(run: RunDirectory) -> list[str]:
-    audit = run.read_json(run.audit_file) if run.audit_file.is_file() else {}
-    return [str(finding["sentence"]) for finding in audit.get("findings", [])][:12]
+    audit = read_audit(run) or {"findings": []}
+    return [finding["sentence"] for finding in audit["findings"]][:12]
 
 
 def _is_hub_id(name: str) -> bool:

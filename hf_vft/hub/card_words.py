@@ -79,7 +79,7 @@ def robustness(run: RunDirectory) -> str:
             "How it bears blur, noise or other light was not measured; "
             "`hf-vft evaluate RUN DATA --robustness` does."
         )
-    found = Robustness.model_validate(run.read_json(run.robustness_file))
+    found = run.read_as(Robustness, run.robustness_file)
     rows = [[plain(name), *map(said, scores)] for name, scores in found.disturbed.items()]
     heads = [metric_name(found.metric), *found.severities]
     return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}"
@@ -98,7 +98,7 @@ def speed(run: RunDirectory) -> str:
     )
     if not run.onnx_facts_file.is_file():
         return told
-    facts = OnnxFacts.model_validate(run.read_json(run.onnx_facts_file))
+    facts = run.read_as(OnnxFacts, run.onnx_facts_file)
     return (
         f"{told} `export/` holds it for ONNX Runtime: {facts.latency_ms:.1f} ms where torch took "
         f"{facts.torch_latency_ms:.1f} ms on {facts.threads} CPU thread(s)."
@@ -108,7 +108,7 @@ def speed(run: RunDirectory) -> str:
 def _cost(run: RunDirectory) -> Cost | None:
     if not run.leaderboard_file.is_file():
         return None
-    board = Leaderboard.model_validate(run.read_json(run.leaderboard_file))
+    board = run.read_as(Leaderboard, run.leaderboard_file)
     return next((row.cost for row in board.rows if row.name == board.chosen), None)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from hf_vft.errors import HubError
+from hf_vft.evaluation.leaderboard import Leaderboard
+from hf_vft.reporting.run_files import read_summary
 from hf_vft.run import RunDirectory
 
 MAX_BYTES = 50 << 30
@@ -105,23 +107,23 @@ def _public_recipe(run: RunDirectory) -> bytes:
 
 
 def _public_leaderboard(run: RunDirectory) -> bytes:
-    board: dict[str, Any] = run.read_json(run.leaderboard_file)
-    if isinstance(board.get("asked"), dict):
-        board["asked"].pop("storage", None)
+    board = run.read_as(Leaderboard, run.leaderboard_file).model_dump(mode="json")
+    board["asked"].pop("storage", None)
     return (json.dumps(board, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _public_adapter(run: RunDirectory) -> bytes:
-    config: dict[str, Any] = run.read_json(run.adapter / "adapter_config.json")
+    config = run.read_as(dict[str, Any], run.adapter / "adapter_config.json")
     config["base_model_name_or_path"] = public_name(config.get("base_model_name_or_path"))
     return (json.dumps(config, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _public_summary(run: RunDirectory) -> bytes:
-    summary: dict[str, Any] = run.read_json(run.summary_file)
+    summary = read_summary(run)
     for key in ("source", "checkpoint"):
         summary[key] = public_name(summary.get(key))
-    summary["rejected"] = len(summary.get("rejected") or [])
+    rejected = summary.get("rejected") or []
+    summary["rejected"] = rejected if isinstance(rejected, int) else len(rejected)
     return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
 
 

@@ -254,4 +254,7 @@ def _newest_words(run: RunDirectory, local: str | None, theirs: str | None) -> s
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    except UnicodeDecodeError:
+        raise HubError(f"{path}: is no text; mend or delete it, then push again.") from None

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 from transformers import AutoImageProcessor
 
-from hf_vft.errors import ModelError
+from hf_vft.errors import ModelError, RunError
 from hf_vft.models.structure import head_module
 from hf_vft.tasks.base import Task
+from hf_vft.utils.reading import read_as
 
 EMBEDDINGS = "embeddings"
 
@@ -70,11 +72,47 @@ def load_answering(folder: Path, task: Task, **options: Any) -> tuple[Answering,
         **options: For ``from_pretrained`` of the model.
 
     Raises:
-        ModelError: If it cannot be loaded.
+        ModelError: If it cannot be loaded, or the weights are not those of the whole model.
     """
+    check_shards(folder)
     try:
-        model = task.auto_class.from_pretrained(folder, use_safetensors=True, **options)
-        processor: Any = AutoImageProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: {str(error).splitlines()[0]}") from None
+        model, found = task.auto_class.from_pretrained(
+            folder,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+        processor: Any = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, trust_remote_code=False
+        )
+        pixels = processor(images=Image.new("RGB", (16, 16)), return_tensors="pt")["pixel_values"]
+        if pixels.ndim != 4 or not pixels.is_floating_point():
+            raise ValueError("the image processor gives no images of numbers")
+    except Exception as error:  # noqa: BLE001  # for damaged files the libraries raise anything
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ModelError(f"{folder}: the model cannot be loaded ({reason}).") from None
+    if missing := sorted(found["missing_keys"]):
+        raise ModelError(
+            f"{folder}: {len(missing)} weights are not in model.safetensors ({missing[0]}), and "
+            "would be random numbers; take the folder from where it came once more."
+        )
     return Answering(model, task).eval(), processor
+
+
+def check_shards(folder: Path) -> None:
+    """Refuse an index of weights that leads out of its folder.
+
+    Raises:
+        ModelError: If it does, or cannot be read.
+    """
+    index = folder / "model.safetensors.index.json"
+    if not index.exists():
+        return
+    try:
+        files = read_as(dict[str, Any], index)["weight_map"].values()
+    except (RunError, LookupError, AttributeError):
+        raise ModelError(f"{index}: not an index of weights.") from None
+    for name in files:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise ModelError(f"{index}: {str(name)[:100]!r} is no file beside it.")

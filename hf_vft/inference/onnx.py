@@ -112,7 +112,7 @@ def open_export(run: RunDirectory) -> Callable[[torch.Tensor], Arrays]:
         MissingDependencyError: If ONNX Runtime is not installed.
         ModelError: If it was made from other weights than the run's.
     """
-    facts = OnnxFacts.model_validate(run.read_json(run.onnx_facts_file))
+    facts = run.read_as(OnnxFacts, run.onnx_facts_file)
     if facts.model_hash != run.model_hash():
         raise ModelError(
             f"{run.onnx_file}: was made from other weights than those of {run.model}; run "

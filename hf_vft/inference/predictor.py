@@ -83,7 +83,7 @@ class Predictor:
         self.recipe = run.recipe()
         self.decoder = Decoder.of(self.recipe.data)
         self.task = get_task(self.recipe.task)
-        report = EvalReport.model_validate(run.read_json(run.metrics_file))
+        report = run.read_as(EvalReport, run.metrics_file)
         self.metric = report.primary
         self.temperature = report.temperature
         self.calibration = Calibration.of(report)

@@ -124,12 +124,15 @@ class Reference:
         if not run.profile_file.is_file():
             raise RunError(f"{run.path}: {_why_no_reference(run)}")
         try:
-            profile = Profile.model_validate(run.read_json(run.profile_file))
-            frame = pd.read_parquet(run.reference_file)
+            profile = run.read_as(Profile, run.profile_file)
+            frame = run.read_table(run.reference_file)
             if not run.reference_arrays_file.is_file():
                 return cls(profile, Sample(frame))
             arrays = load_file(run.reference_arrays_file)
             reduction = Reduction(arrays["mean"], arrays["directions"])
+            rows, width = arrays["embeddings"].shape
+            if rows != len(frame) or {len(reduction.mean), len(reduction.directions)} != {width}:
+                raise ValueError("embeddings.safetensors does not fit records.parquet")
             return cls(profile, Sample(frame, arrays["embeddings"]), reduction)
         except (ValidationError, OSError, ValueError, KeyError, SafetensorError) as error:
             reason = str(error).splitlines()[0]

@@ -73,7 +73,7 @@ def _merge(root: Path, partition: Partition, there: Contents) -> int:
     left = len(there.parts)
     if len(small) > 1:
         rows = pa.concat_tables(
-            [read_part(part.path) for part in small], promote_options="permissive"
+            [read_part(part.path, partition.table) for part in small], promote_options="permissive"
         ).sort_by("ts_utc")
         # A journal that still lies there must stay known, or its rows would count again.
         known = {path.stem for path in journals(root)} & there.known

@@ -26,6 +26,7 @@ from hf_vft.records.schema import TABLES, schema_of
 
 Row = dict[str, Any]
 JOURNALS = "journal"
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 _NOTHING = np.empty(0, dtype="<f2")
 
 
@@ -91,26 +92,51 @@ def read_journal(path: Path, tables: Sequence[str] = tuple(TABLES)) -> dict[Part
         FileNotFoundError: If it has become parts meanwhile.
         LogError: If a line in its middle is damaged.
     """
+    known = tuple(f'["{table}",'.encode() for table in TABLES)
     starts = tuple(f'["{table}",'.encode() for table in tables)
     rows: dict[Partition, list[Row]] = {}
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
-            if line.startswith(starts) and line.endswith(b"\n"):
+            if not line.endswith(b"\n"):
+                continue
+            if line.startswith(starts):
                 try:
                     table, row = json.loads(line)
                     rows.setdefault(Partition.of_row(table, row), []).append(row)
-                except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
-                    raise LogError(f"{path}: line {number} is damaged; remove the line.") from None
+                    continue
+                except _DAMAGE:
+                    pass
+            elif line.startswith(known):
+                continue
+            raise LogError(f"{path}: line {number} is damaged; remove the line.")
     return rows
 
 
+def as_part(partition: Partition, rows: Sequence[Row], path: Path) -> pa.Table:
+    """Rows of a journal as a part holds them.
+
+    Raises:
+        LogError: If one is no row of the table.
+    """
+    try:
+        return as_table(partition, rows)
+    except (*_DAMAGE, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise LogError(
+            f"{path}: a line of {partition.table} is damaged ({reason}); remove the line."
+        ) from None
+
+
 def as_table(partition: Partition, rows: Sequence[Row]) -> pa.Table:
-    """Journal rows as a part holds them."""
+    """Stored rows as a part holds them."""
     columns = TABLES[partition.table]
     slices = sorted({name for row in rows for name in row} - set(columns))
     if partition.table != "embeddings":
         return pa.Table.from_pylist(list(rows), schema=schema_of(partition.table, slices))
-    values = [np.frombuffer(base64.b64decode(row["embedding"]), dtype="<f2") for row in rows]
+    values = [
+        np.frombuffer(base64.b64decode(row["embedding"], validate=True), dtype="<f2")
+        for row in rows
+    ]
     ends = np.cumsum([0, *map(len, values)], dtype=np.int32)
     vectors = pa.ListArray.from_arrays(ends, pa.array(np.concatenate([*values, _NOTHING])))
     beside = [{name: row[name] for name in row if name != "embedding"} for row in rows]
@@ -122,7 +148,7 @@ def roll(root: Path, path: Path) -> None:
     """Turn a journal whose lock is held into parts, however far a killed process came with it."""
     for partition, rows in read_journal(path).items():
         if path.stem not in contents(root, partition).known:
-            write_part(root, partition, path.stem, as_table(partition, rows))
+            write_part(root, partition, path.stem, as_part(partition, rows, path))
     path.unlink()
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from hf_vft.errors import LogError
 from hf_vft.records.compaction import Compacted, compact
-from hf_vft.records.journal import as_table, journals, read_journal
+from hf_vft.records.journal import JOURNALS, as_part, as_table, journals, read_journal
 from hf_vft.records.parts import Partition, contents, partitions, read_part
 from hf_vft.records.schema import PREDICTIONS, TABLES, check_identifier, microseconds
 from hf_vft.records.writer import IMAGES, MARKER, ROLL_ROWS, LogWriter
@@ -216,10 +216,11 @@ class ProductionLog:
         for partition in filter(wanted, sorted({*partitions(self.folder, table), *lines})):
             there = contents(self.folder, partition)
             for part in there.parts:
-                yield _between(read_part(part.path, columns), low, high)
+                yield _between(read_part(part.path, table, columns), low, high)
             for name, rows in lines.get(partition, {}).items():
                 if name not in there.known:
-                    piece = as_table(partition, rows).replace_schema_metadata(None)
+                    path = self.folder / JOURNALS / f"{name}.jsonl"
+                    piece = as_part(partition, rows, path).replace_schema_metadata(None)
                     if columns is not None:
                         piece = piece.select([n for n in piece.column_names if n in columns])
                     yield _between(piece, low, high)

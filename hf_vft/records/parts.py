@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hf_vft.errors import LogError
-from hf_vft.records.schema import check_version, schema_of
+from hf_vft.records.schema import check_version, is_hash, schema_of
 
 _REPLACES = b"hf_vft.replaces"
 
@@ -42,9 +42,16 @@ class Partition:
 
     @classmethod
     def of_row(cls, table: str, row: dict[str, Any]) -> Partition:
-        """Where a stored row belongs."""
+        """Where a stored row belongs.
+
+        Raises:
+            ValueError: If it names a model that no folder can be called after.
+        """
         day = datetime.fromtimestamp(row["ts_utc"] / 1e6, UTC).date()
-        return cls(table, row["model_hash"] if table != "labels" else "", day)
+        model = row["model_hash"] if table != "labels" else ""
+        if model and not is_hash(model):
+            raise ValueError("no hash of a model")
+        return cls(table, model, day)
 
     @classmethod
     def of_folder(cls, root: Path, folder: Path) -> Partition:
@@ -141,8 +148,13 @@ def _damaged(path: Path, error: BaseException) -> LogError:
     return LogError(f"{path}: damaged ({lines[0][:200]}); move it away.")
 
 
-def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_part(path: Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A part's rows; columns that it does not have are left out.
+
+    Args:
+        path: Of the part.
+        table: Whose part it is.
+        columns: Only these.
 
     Raises:
         FileNotFoundError: If a compaction has replaced it meanwhile.
@@ -152,7 +164,10 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         with pq.ParquetFile(path) as file:
             if columns is not None:
                 columns = [name for name in file.schema_arrow.names if name in columns]
-            return file.read(columns=columns).replace_schema_metadata(None)
+            rows = file.read(columns=columns).replace_schema_metadata(None)
+        nothing = schema_of(table).remove_metadata().empty_table()
+        pa.concat_tables([nothing, rows.slice(0, 0)], promote_options="permissive")  # of one kind
+        return rows
     except FileNotFoundError:
         raise
     except _DAMAGE as error:

@@ -131,7 +131,7 @@ def check_version(metadata: Mapping[bytes, bytes] | None, where: object) -> None
         raise LogError(f"{where}: not a part of a production log.") from None
     if version > SCHEMA_VERSION:
         raise LogError(
-            f"{where}: written with schema {version}, and this hf-vft reads up to "
+            f"{where}: written with schema {str(version)[:20]}, and this hf-vft reads up to "
             f"{SCHEMA_VERSION}; upgrade hf-vft."
         )
 
@@ -178,6 +178,11 @@ def stored(table: str, row: Mapping[str, Any], slices: Sequence[str] = ()) -> di
         if name in kept and not pattern.fullmatch(kept[name]):
             raise LogError(f"{table}: {name} {kept[name]!r} must match {pattern.pattern}.")
     return kept
+
+
+def is_hash(text: str) -> bool:
+    """Whether this may be a hash of the log, and so part of a folder's name."""
+    return bool(_HASH.fullmatch(text))
 
 
 def check_identifier(text: str) -> None:

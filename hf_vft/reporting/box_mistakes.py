@@ -68,7 +68,7 @@ def report_boxes(
     """
     if data.kind.name != "boxes":
         return {}
-    thresholds = EvalReport.model_validate(run.read_json(run.metrics_file)).thresholds
+    thresholds = run.read_as(EvalReport, run.metrics_file).thresholds
     predictions = read_predictions(run)
     rows = predictions[predictions["split"] == split]
     judged = [_judge(row, thresholds) for row in rows.itertuples()]

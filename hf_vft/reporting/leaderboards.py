@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
-from pydantic import ValidationError
 
-from hf_vft.errors import RunError
 from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
 from hf_vft.reporting.lessons import lesson_parts
 from hf_vft.reporting.plots import PlotPoint, scatter_plot
@@ -17,21 +14,14 @@ from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
 SHOWN_ROWS = 20
 
 
-def leaderboard_parts(content: Mapping[str, Any] | None) -> dict[str, Any]:
+def leaderboard_parts(board: Leaderboard | None) -> dict[str, Any]:
     """What the template shows; ``leaderboard`` is None where nothing was compared.
 
     Args:
-        content: Of ``leaderboard.json``; None where there is none.
-
-    Raises:
-        RunError: If it is no leaderboard.
+        board: None where there is none.
     """
-    if content is None:
+    if board is None:
         return {"leaderboard": None, "pareto": None, **lesson_parts(None)}
-    try:
-        board = Leaderboard.model_validate(content)
-    except ValidationError as error:
-        raise RunError(f"leaderboard.json: {error.error_count()} fields are wrong.") from None
     tried = [row for row in board.rows if row.kind != "model"]
     if not tried:
         return {"leaderboard": None, "pareto": None, **lesson_parts(None)}

@@ -116,14 +116,10 @@ def read_predictions(run: RunDirectory) -> pd.DataFrame:
     Raises:
         RunError: If it cannot be read.
     """
-    try:
-        predictions = pd.read_parquet(run.predictions_file)
-        missing = set(_COLUMNS) - set(predictions)
-        if missing:
-            raise KeyError(f"no column {min(missing)}")
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{run.predictions_file}: cannot be read ({reason}).") from None
+    predictions = run.read_table(run.predictions_file)
+    missing = set(_COLUMNS) - set(predictions)
+    if missing:
+        raise RunError(f"{run.predictions_file}: cannot be read (no column {min(missing)}).")
     return predictions
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from pydantic import ValidationError
 
 from hf_vft._version import __version__
-from hf_vft.errors import RunError
+from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import ClassResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import figures
@@ -26,6 +25,7 @@ from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
 from hf_vft.reporting.pages import image_uri, render_page
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.reporting.pr_plots import pr_plot
+from hf_vft.reporting.run_files import read_audit, read_choices, read_history, read_summary
 from hf_vft.run import RunDirectory, write_text
 
 # Above this a confusion matrix with numbers no longer fits a page.
@@ -105,17 +105,11 @@ def render_report(
         RunError: If ``metrics.json`` is missing, or a file is broken.
     """
     run = RunDirectory(run_path)
-    try:
-        report = EvalReport.model_validate(run.read_json(run.metrics_file))
-    except ValidationError as error:
-        raise RunError(
-            f"{run.metrics_file}: not the scores of a run ({error.error_count()} fields are "
-            "wrong); write it again with `hf-vft evaluate`."
-        ) from None
-    facts = facts or ReportFacts.from_summary(_optional(run, run.summary_file, {}))
-    history = _optional(run, run.history_file, [])
-    audit = _optional(run, run.audit_file, None)
-    findings = audit.get("findings", []) if isinstance(audit, dict) else []
+    report = run.read_as(EvalReport, run.metrics_file)
+    summary = read_summary(run) if run.summary_file.is_file() else {}
+    facts, history = facts or ReportFacts.from_summary(summary), read_history(run)
+    audit = read_audit(run)
+    findings = audit["findings"] if audit else []
     write_text(
         run.report_file,
         render_page(
@@ -123,13 +117,13 @@ def render_report(
             name=run_path.resolve().name,
             version=facts.version or __version__,
             facts=facts,
-            choices=grouped_choices(_optional(run, run.choices_file, [])),
+            choices=grouped_choices(read_choices(run)),
             audit=audit,
             notices=leaks(findings) + notices(report, facts),
             boxes=boxes or {},
             mistakes=[(image_uri(mistake.image), mistake) for mistake in mistakes],
             robustness=_robustness(run),
-            **leaderboard_parts(_optional(run, run.leaderboard_file, None)),
+            **leaderboard_parts(_leaderboard(run)),
             **_verdict_parts(report),
             **_class_parts(report),
             **_score_parts(report),
@@ -139,15 +133,16 @@ def render_report(
     return run.report_file
 
 
-def _optional(run: RunDirectory, path: Path, missing: Any) -> Any:
-    return run.read_json(path) if path.is_file() else missing
+def _leaderboard(run: RunDirectory) -> Leaderboard | None:
+    if not run.leaderboard_file.is_file():
+        return None
+    return run.read_as(Leaderboard, run.leaderboard_file)
 
 
 def _robustness(run: RunDirectory) -> dict[str, Any] | None:
-    found = _optional(run, run.robustness_file, None)
-    if found is None:
+    if not run.robustness_file.is_file():
         return None
-    measured = Robustness.model_validate(found)
+    measured = run.read_as(Robustness, run.robustness_file)
     sentence = words.describe_robustness(measured)
     return {"found": measured, "sentence": sentence, "name": words.metric_name(measured.metric)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hf_vft.errors import RunError
 from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import numbers
@@ -64,8 +65,18 @@ Standing = Literal["clearly", "likely", "unclear", "worse"]
 
 
 def judged_split(report: EvalReport) -> str:
-    """The split that the verdict is about: test, or the last there is."""
-    return "test" if "test" in report.splits else list(report.splits)[-1]
+    """The split that the verdict is about: test, or the last there is.
+
+    Raises:
+        RunError: If its main score is not among the scores of that split.
+    """
+    split = "test" if "test" in report.splits else next(reversed(report.splits), "")
+    if split not in report.splits or report.primary not in report.splits[split].metrics:
+        raise RunError(
+            f"metrics.json: there is no {report.primary[:100]!r} of a test split; write it again "
+            "with `hf-vft evaluate`."
+        )
+    return split
 
 
 def metric_name(name: str) -> str:

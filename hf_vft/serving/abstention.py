@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from hf_vft.errors import RunError
 from hf_vft.run import RunDirectory
 
 TARGET = 0.95
@@ -50,15 +51,18 @@ def abstention(run: RunDirectory, target: float = TARGET) -> Abstention:
     """
     if not run.predictions_file.is_file():
         return Abstention(OTHERWISE)
-    frame = pd.read_parquet(run.predictions_file)
+    frame = run.read_table(run.predictions_file)
     if not {"split", "label", "predicted", "confidence"} <= set(frame.columns):
         return Abstention(OTHERWISE)
     frame = frame[frame["split"] == "validation"].sort_values("confidence", ascending=False)
     if len(frame) < _FEWEST:
         return Abstention(OTHERWISE)
+    confidence = pd.to_numeric(frame["confidence"], errors="coerce")
+    if confidence.isna().any():
+        raise RunError(f"{run.predictions_file}: a confidence in it is no number.")
     right = (frame["label"] == frame["predicted"]).to_numpy(float)
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
     enough = np.flatnonzero(accuracy[_FEWEST - 1 :] >= target) + _FEWEST - 1
     last = int(enough[-1]) if len(enough) else int(accuracy[_FEWEST - 1 :].argmax()) + _FEWEST - 1
-    threshold = float(frame["confidence"].iloc[last])
+    threshold = float(confidence.iloc[last])
     return Abstention(threshold, float(accuracy[last]), (last + 1) / len(frame))

@@ -57,7 +57,7 @@ def _box(found: DetectedObject) -> dict[str, Any]:
 
 
 def boxes_of(answer: dict[str, Any]) -> list[DetectedObject]:
-    """The boxes of what `Served.as_dict` wrote."""
+    """The boxes of what `Answer.as_dict` wrote."""
     return [
         DetectedObject(
             one["label"],

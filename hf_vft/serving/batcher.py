@@ -87,9 +87,8 @@ class RateLimit:
 
     def below(self, caller: str) -> bool:
         """Whether one more would be allowed; nothing is counted."""
-        now = time.monotonic()
         with self._mutex:
-            recent = [moment for moment in self._seen.get(caller, []) if now - moment < 60]
+            recent = self._recent(caller, time.monotonic())
         return not self.per_minute or len(recent) < self.per_minute
 
     def allows(self, caller: str, cost: int = 1) -> bool:
@@ -98,7 +97,7 @@ class RateLimit:
             return True
         now = time.monotonic()
         with self._mutex:
-            recent = [moment for moment in self._seen.get(caller, []) if now - moment < 60]
+            recent = self._recent(caller, now)
             allowed = len(recent) + cost <= self.per_minute
             if allowed:
                 recent += [now] * cost
@@ -106,3 +105,6 @@ class RateLimit:
             if len(self._seen) > 10_000:
                 self._seen = {k: v for k, v in self._seen.items() if v and now - v[-1] < 60}
         return allowed
+
+    def _recent(self, caller: str, now: float) -> list[float]:
+        return [moment for moment in self._seen.get(caller, []) if now - moment < 60]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
+from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.records import ProductionLog, split_names
 from hf_vft.reporting.numbers import percent
 from hf_vft.reporting.verdict import details, headline, judged_split, metric_name
 from hf_vft.run import RunDirectory
 from hf_vft.serving.page import tiles
+from hf_vft.utils.reading import read_as
 
 _OF_A_CLASS = {"f1": "F1", "ap50": "AP50", "average_precision": "Average precision"}
 _OF_A_SLICE = ("accuracy", "f1_micro", "map50", "f1_macro", "f1")
@@ -25,12 +27,21 @@ DAYS = 365
 """Of the log that the history shows."""
 
 _COLUMNS = ("request_id", "ts_utc", "predicted", "confidence", "latency_ms")
-_OF_A_VERDICT = ("action", "headline", "reasons", "todo", "rows")
+
+
+class ToldVerdict(BaseModel):
+    """What is shown of ``verdict.json``, which the monitor writes."""
+
+    action: str
+    headline: str
+    reasons: list[str]
+    todo: list[str]
+    rows: int
 
 
 def verdict_of(run: RunDirectory) -> tuple[EvalReport, str]:
     """The run's scores, and what they say in a few sentences."""
-    report = EvalReport.model_validate(run.read_json(run.metrics_file))
+    report = run.read_as(EvalReport, run.metrics_file)
     return report, " ".join([headline(report), *details(report)])
 
 
@@ -87,7 +98,11 @@ def card_text(run: RunDirectory) -> str:
     """The model card without its front matter and comments."""
     if not run.card_file.is_file():
         return "There is no card in this run; `hf-vft push` writes one."
-    text = re.sub(r"\A---\n.*?\n---\n", "", run.card_file.read_text(encoding="utf-8"), flags=re.S)
+    try:
+        text = run.card_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "The card of this run is no text; delete it, and `hf-vft push` writes one."
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
     return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
 
 
@@ -158,9 +173,8 @@ def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | Non
     found = list(folder.rglob("verdict.json")) if folder.is_dir() else []
     for path in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True):
         try:
-            verdict = json.loads(path.read_text(encoding="utf-8"))
-            verdict = {name: verdict[name] for name in _OF_A_VERDICT}
-        except (OSError, ValueError, KeyError, TypeError):
+            verdict = read_as(ToldVerdict, path).model_dump()
+        except RunError:
             continue  # half written by an older version, or none of ours
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")
         page = path.with_name("monitor.html")

@@ -40,6 +40,9 @@ HUB = "https://huggingface.co"
 """Shows a Space in a frame."""
 
 COMMIT_MINUTES = 5
+LEAVE_SECONDS = 4
+"""So long a server that has finished its requests may take to leave."""
+
 _QUIET = 0.5
 _log = logging.getLogger(__name__)
 
@@ -73,11 +76,16 @@ class Server:
     ) -> None:
         self.close()
 
-    def wait(self) -> None:
+    def wait(self, *, leave: bool = False) -> None:
         """Serve until Ctrl-C, or until the machine stops the process (SIGTERM); then close.
 
         For the main thread, which is where signals arrive. What has been asked by then is
         answered, for as long as `Limits.stop_seconds`; what is asked after it is refused.
+
+        Args:
+            leave: Whether the process ends with the server, as a command does. It is ended where
+                it has not come to its end by itself `LEAVE_SECONDS` later, because a model is
+                still at work: what it has answered is in the log.
         """
 
         def stop(number: int, frame: Any) -> None:
@@ -90,6 +98,8 @@ class Server:
             _log.info("Stopped.")
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is being stopped already
+            if leave and self._sender is None:  # sending the log may take longer, and is worth it
+                _end_process(self.service.limits.stop_seconds + LEAVE_SECONDS)
             self.close()
             signal.signal(signal.SIGTERM, before)
 
@@ -226,7 +236,7 @@ def serve_space(folder: Path) -> None:
         limits=Limits(per_minute=int(os.environ.get(RATE, "120"))),
         proxies=int(os.environ.get(PROXIES, "1")),
         frames=(HUB,),
-    ).wait()
+    ).wait(leave=True)
 
 
 def _path(given: str | Path | None) -> Path | None:
@@ -257,6 +267,18 @@ def _sender(log: Path | None) -> Any:
     except (HTTPError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise HubError(f"{LOG_REPO}={repo}: the log cannot be sent there ({reason}).") from None
+
+
+def _end_process(seconds: float) -> None:
+    """End this process after so long, if it has not ended by then."""
+
+    def end() -> None:
+        upload_folder().remove()
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def read_login(file: Path) -> str:

@@ -43,7 +43,7 @@ class Limits:
     image_megapixels: int = 50
     decoding_mb: int = 640
     batch_images: int = 500
-    images_at_a_time: int = 32
+    images_at_a_time: int = 16
     maps_at_a_time: int = 2
     waiting_requests: int = 1000
     wait_seconds: int = 60

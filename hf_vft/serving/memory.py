@@ -9,11 +9,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hf_vft.data.decoding.dicom import is_dicom
+from hf_vft.data.decoding.files import open_image
+from hf_vft.data.decoding.samples import may_be_deep
 from hf_vft.data.images import image_header
 from hf_vft.errors import DataError
 
-BYTES_A_PIXEL = 12
-"""At the worst moment: the image as it is stored, as RGBA on white, and as RGB."""
+BYTES_A_PIXEL = 13
+"""At the worst moment, measured: the image as stored, upright and on white; or as the model's
+processor takes it beside the image."""
+
+WEBP_BYTES_A_PIXEL = 22
+"""The decoder of WebP keeps the animation's canvas besides."""
+
+DEEP_BYTES_A_PIXEL = 26
+"""More than 8 bits a channel: the high and the low bytes, and numbers made of them."""
 
 BUSY = "the server is busy with other large images: try again in a moment."
 # Parameters of mallopt(3).
@@ -26,7 +36,7 @@ class DecodingMemory:
     """Admits so many bytes at a time, in the order of arrival.
 
     Args:
-        bytes: All together; a single image that would take more is decoded alone.
+        bytes: All together, and of a single image.
         wait: Seconds after which whoever waits is refused.
     """
 
@@ -42,9 +52,14 @@ class DecodingMemory:
         """Within, an image file may be decoded.
 
         Raises:
-            DataError: If there was no room in time.
+            DataError: If there was no room in time, or the image takes more than there is.
         """
-        wanted = min(decoded_bytes(content), self.bytes)
+        wanted = decoded_bytes(content)
+        if wanted > self.bytes:
+            raise DataError(
+                f"the image is too large: to decode it takes {wanted >> 20} MB of memory, and the "
+                f"limit is {self.bytes >> 20}."
+            )
         deadline = time.monotonic() + self._wait
         if not self._turn.acquire(timeout=self._wait):
             raise DataError(BUSY)
@@ -67,15 +82,24 @@ class DecodingMemory:
 
 
 def decoded_bytes(content: bytes) -> int:
-    """What an image takes while it is decoded, by the size that its header announces.
+    """What an image takes while it is decoded, by what its header announces.
 
     What is no image takes nothing: it is refused before it is decoded.
     """
     try:
         _, (width, height) = image_header(content)
-        return width * height * BYTES_A_PIXEL
+        return width * height * _bytes_a_pixel(content)
     except Exception:  # noqa: BLE001  # whatever is wrong with it, the decoder says it in words
         return 0
+
+
+def _bytes_a_pixel(content: bytes) -> int:
+    if is_dicom(content):
+        return DEEP_BYTES_A_PIXEL
+    with open_image(content) as image:
+        if may_be_deep(image):
+            return DEEP_BYTES_A_PIXEL
+        return WEBP_BYTES_A_PIXEL if image.format == "WEBP" else BYTES_A_PIXEL
 
 
 def return_freed_memory() -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -19,7 +19,7 @@ from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
-from hf_vft.explain.overlay import on_image, overlay, reduced, seen_frame
+from hf_vft.explain.overlay import Frame, on_image, overlay, reduced, seen_frame
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
@@ -28,10 +28,12 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
 from hf_vft.serving.answer import Answer
 from hf_vft.serving.batcher import Batcher
+from hf_vft.serving.large_images import model_input
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.memory import DecodingMemory, return_freed_memory
 from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
 
+Used = TypeVar("Used")
 _LONGEST_VALUE = 200
 _SOURCE = "feedback"
 _REMEMBERED = 10_000
@@ -143,32 +145,22 @@ class Service:
         """
         if label:
             self._check_labels([label])
-        predictor, content = self.predictor, self._content(path)
-        with self._decoding.room_for(content):
-            image = self._read(content).image
-            pixels, size = predictor.transform(image), image.size
-            image = reduced(image)  # from here on only what is shown is kept
-            frame = seen_frame(predictor.transform, predictor.processor, size)
-        outputs = predictor.outputs_of([pixels])
-        if self.finds_boxes:
-            found = predictor.answers(outputs, [size])[0].answered
-            shown = [one for one in found if label in (None, "", one.label)]
-            return draw_boxes(image, shown, self.labels, size=size)
-        target = self.labels.index(label) if label else int(outputs.logits[0].argmax())
+        pixels, image, size, seen = self._decoded(self._content(path), self._prepared)
         with self._maps:
-            heat = heat_map(predictor.model, pixels, target)
-        scale = image.width / size[0], image.height / size[1]
-        left, top, right, bottom = frame
-        there = (left * scale[0], top * scale[1], right * scale[0], bottom * scale[1])
-        return overlay(image, on_image(heat, there, image.size))
+            outputs = self.predictor.outputs_of([pixels])
+            if self.finds_boxes:
+                found = self.predictor.answers(outputs, [size])[0].answered
+                shown = [one for one in found if label in (None, "", one.label)]
+                return draw_boxes(image, shown, self.labels, size=size)
+            target = self.labels.index(label) if label else int(outputs.logits[0].argmax())
+            heat = heat_map(self.predictor.model, pixels, target)
+            return overlay(image, on_image(heat, seen, image.size))
 
     def drawn(self, path: str | Path, objects: Sequence[DetectedObject]) -> Image.Image:
         """The image with boxes over it."""
-        content = self._content(path)
-        with self._decoding.room_for(content):
-            image = self._read(content).image
-            size = image.size
-            image = reduced(image)
+        image, size = self._decoded(
+            self._content(path), lambda found: (reduced(found.image), found.image.size)
+        )
         return draw_boxes(image, objects, self.labels, size=size)
 
     def feedback(self, request_id: str, label: str | Sequence[str]) -> None:
@@ -220,12 +212,34 @@ class Service:
     def _asked(self, path: str | Path, slices: Mapping[str, str]) -> _Asked:
         since = time.monotonic()
         content = self._content(path)
-        with self._decoding.room_for(content):
-            found = self._read(content)
-            pixels = self.predictor.transform(found.image)
-            name = Path(path).name[:_LONGEST_VALUE]
+        name = Path(path).name[:_LONGEST_VALUE]
+
+        def asked(found: Decoded) -> _Asked:
             shown = ImageInfo.of(found.image, content, file=name, slices=slices)
-        return _Asked(pixels, shown, since, content if self.keep_images else None, found.note)
+            kept = content if self.keep_images else None
+            return _Asked(self._pixels(found.image), shown, since, kept, found.note)
+
+        return self._decoded(content, asked)
+
+    def _pixels(self, image: Image.Image) -> torch.Tensor:
+        """What the model takes of an image, ``[3, H, W]``."""
+        predictor = self.predictor
+        if self.finds_boxes:
+            return predictor.transform(image)  # which asks the image for its size
+        return model_input(predictor.transform, predictor.processor, image)
+
+    def _decoded(self, content: bytes, use: Callable[[Decoded], Used]) -> Used:
+        """What is needed of an image: it is gone itself before its memory is another's."""
+        with self._decoding.room_for(content):
+            return use(self._read(content))
+
+    def _prepared(self, found: Decoded) -> tuple[torch.Tensor, Image.Image, tuple[int, int], Frame]:
+        """What the model takes, what is shown, the size, and which part of it the model sees."""
+        predictor, whole = self.predictor, found.image
+        pixels, image = self._pixels(whole), reduced(whole)
+        left, top, right, bottom = seen_frame(predictor.transform, predictor.processor, whole.size)
+        x, y = image.width / whole.width, image.height / whole.height
+        return pixels, image, whole.size, (left * x, top * y, right * x, bottom * y)
 
     def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
         """Slice values as the log takes them.

@@ -46,7 +46,7 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
     """
     check_replaceable(out, command="space")
     name = title or run.path.resolve().name
-    task = EvalReport.model_validate(run.read_json(run.metrics_file)).task
+    task = run.read_as(EvalReport, run.metrics_file).task
     require_package("gradio", "serve")
 
     def fill(folder: Path) -> None:

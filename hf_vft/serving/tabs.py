@@ -219,7 +219,7 @@ def _if(shown: Any) -> bool | str:
 def _framed(newest: Path | None) -> str:
     if newest is None:
         return '<div class="vft-card idle">No monitoring report has been written yet.</div>'
-    text = escape(newest.read_text(encoding="utf-8"), quote=True)
+    text = escape(newest.read_text(encoding="utf-8", errors="replace"), quote=True)
     return (
         '<iframe title="The newest monitoring report" sandbox="allow-scripts" '
         f'style="width:100%;height:900px;border:0" srcdoc="{text}"></iframe>'

@@ -17,6 +17,7 @@ from hf_vft.evaluation.robustness import Robustness
 from hf_vft.hub.card import write_card
 from hf_vft.inference.predictor import Predictor
 from hf_vft.recipe.schema import DataConfig, Recipe
+from hf_vft.reporting.run_files import read_choices
 from hf_vft.run import RunDirectory, write_json
 from hf_vft.training.predict import predict_logits
 from hf_vft.training.stages import per_process
@@ -177,7 +178,7 @@ def _reading(
 
     One that was found in the training data may have another name here, or be none.
     """
-    chosen = {choice["name"] for choice in run.read_json(run.choices_file)}
+    chosen = {choice["name"] for choice in read_choices(run)}
     fields = type(recipe.data).model_fields
     undone = {name: field.default for name, field in fields.items() if f"data.{name}" in chosen}
     changes = {"path": str(source), "slice_columns": list(by)}

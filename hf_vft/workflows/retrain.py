@@ -117,7 +117,7 @@ def retrain(
         write_json(after.comparison_file, found.model_dump(mode="json"))
     elif not resume:
         raise RunError(f"{after.path}: there is a run already; choose another --out.")
-    found = Retrained.model_validate(after.read_json(after.comparison_file))
+    found = after.read_as(Retrained, after.comparison_file)
     if found.promoted:
         write_champion(pointer, after.path)
         display.say(f"{pointer} now names {after.path}.")
@@ -163,7 +163,7 @@ def _assembled(
     if plan_file.is_file():
         if not resume:
             raise RunError(f"{after.path}: a retraining was stopped there; add --resume.")
-        return _Plan.model_validate(after.read_json(plan_file))
+        return after.read_as(_Plan, plan_file)
     if after.path.is_dir() and any(
         path not in (after.state, after.data, after.path / MARK) for path in after.path.iterdir()
     ):

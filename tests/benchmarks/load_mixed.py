@@ -1,10 +1,13 @@
 """Mixed requests at the same time: what is lost, what memory and disk they take and give back.
 
-``python -m tests.benchmarks.load_mixed RUN DATA [--requests 2000] [--width 32] [--quiet 60]``
+``python -m tests.benchmarks.load_mixed RUN DATA [--requests 2000] [--width 32] [--quiet 60]
+[--patience 300] [--stop-after SECONDS]``
 
 Of the requests a share is large images (49 megapixels in a small file), heat maps of small and of
 large ones, zip files, and uploads that are broken off in the middle. Each is answered or refused in
-words; each answer has to be in the log once. Exit status: 0 if all of that holds.
+words; each answer has to be in the log once. Of what ends otherwise the client's and the server's
+words are printed. With ``--stop-after`` the server is sent SIGTERM in the middle of it: it has to
+answer or refuse what is asked, and to end within ten seconds. Exit status: 0 if all of that holds.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import io
 import json
 import os
 import random
+import re
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -49,6 +54,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--width", type=int, default=32)
     parser.add_argument("--quiet", type=float, default=60, help="Seconds before the last look.")
+    parser.add_argument("--patience", type=float, default=300, help="Seconds that clients wait.")
+    parser.add_argument("--stop-after", type=float, help="Seconds before SIGTERM, under load.")
     options = parser.parse_args()
     files = sorted(p for p in Path(options.data).rglob("*") if p.suffix in (".jpg", ".png"))
     contents = [path.read_bytes() for path in files[:64]]
@@ -59,50 +66,82 @@ def main() -> int:
         uploads = os.environ["GRADIO_TEMP_DIR"] = str(Path(folder) / "uploads")
         Path(uploads).mkdir()
         log = Path(folder) / "log"
-        server, url = start(options.run, log)
+        told = Path(folder) / "stderr"
+        server, url = start(options.run, log, told)
         try:
             process = psutil.Process(server.pid)
-            asking = Asking(url, contents)
+            asking = Asking(url, contents, options.patience)
             asking.one("small", 0)
             asking.one("map", 1)
             asking.ids.clear()
             before, watch = process.memory_info().rss, Peak(process)
             print(f"at rest {before / 1e6:.0f} MB", flush=True)
             began = time.monotonic()
+            stop = Stop(server, asking)
+            if options.stop_after:
+                threading.Timer(options.stop_after, stop).start()
             with ThreadPoolExecutor(options.width) as pool:
                 outcomes = Counter(pool.map(asking.one, kinds, range(options.requests)))
             seconds = time.monotonic() - began
-            busy = process.memory_info().rss
-            kept = size_of(uploads)
-            time.sleep(options.quiet)
-            after = process.memory_info().rss
+            if not options.stop_after:
+                busy, kept = process.memory_info().rss, size_of(uploads)
+                time.sleep(options.quiet)
+                after = process.memory_info().rss
             logged = Counter(ProductionLog(log).read(columns=["request_id"])["request_id"])
         finally:
-            server.send_signal(signal.SIGTERM)
-            stopped = time.monotonic()
-            server.wait(60)
-            stopped = time.monotonic() - stopped
+            stop()
         left = size_of(uploads)
+        errors = [line for line in told.read_text().splitlines() if "Error" in line]
     for outcome, count in sorted(outcomes.items()):
         print(f"  {count:>5} {outcome}")
+    for problem in asking.problems:
+        print(f"        {problem}")
+    print(f"the server's own errors: {Counter(errors).most_common(5) or 'none'}")
     lost = [name for name in asking.ids if logged[name] != 1]
     print(f"{options.requests} requests, {options.width} at a time, in {seconds:.0f} s; "
           f"{len(asking.ids)} answers, {len(lost)} not in the log exactly once")  # fmt: skip
-    print(f"memory: at rest {before / 1e6:.0f} MB, peak {watch.stop() / 1e6:.0f}, at the end "
-          f"{busy / 1e6:.0f}, {options.quiet:.0f} s later {after / 1e6:.0f} "
-          f"({100 * (after / before - 1):+.0f} %)")  # fmt: skip
-    print(f"uploads: {kept / 1e6:.0f} MB while serving, {left / 1e6:.0f} MB after SIGTERM, "
-          f"which took {stopped:.1f} s")  # fmt: skip
+    print(f"memory: at rest {before / 1e6:.0f} MB, peak {watch.stop() / 1e6:.0f}")
+    if not options.stop_after:
+        print(f"at the end {busy / 1e6:.0f} MB, {options.quiet:.0f} s later {after / 1e6:.0f} "
+              f"({100 * (after / before - 1):+.0f} %); uploads {kept / 1e6:.0f} MB")  # fmt: skip
+    print(f"SIGTERM took {stop.seconds:.1f} s and left {left / 1e6:.0f} MB of uploads")
     failed = sum(n for name, n in outcomes.items() if name.endswith(("lost", "failed")))
-    return 1 if lost or failed else 0
+    return 1 if lost or failed or stop.seconds > 10 else 0
+
+
+class Stop:
+    """Sends SIGTERM once, and waits for the end.
+
+    Attributes:
+        seconds: How long that took.
+    """
+
+    def __init__(self, server: subprocess.Popen[str], asking: Asking) -> None:
+        self._server = server
+        self._asking = asking
+        self._once = threading.Lock()
+        self.seconds = 0.0
+
+    def __call__(self) -> None:
+        with self._once:
+            if self._asking.stopping:
+                return
+            self._asking.stopping = True
+            began = time.monotonic()
+            self._server.send_signal(signal.SIGTERM)
+            self._server.wait(60)
+            self.seconds = time.monotonic() - began
 
 
 class Asking:
     """What clients do; the answers' ids are kept."""
 
-    def __init__(self, url: str, contents: list[bytes]) -> None:
+    def __init__(self, url: str, contents: list[bytes], patience: float) -> None:
         self._url = url
         self._contents = contents
+        self._patience = patience
+        self.problems: list[str] = []
+        self.stopping = False
         self.ids: list[str] = []
         stream = io.BytesIO()
         Image.new("RGB", LARGE, "white").save(stream, "PNG")
@@ -110,12 +149,24 @@ class Asking:
 
     def one(self, kind: str, number: int) -> str:
         """A request; its kind, and how it ended."""
+        began = time.monotonic()
         try:
             return f"{kind}: {self._ask(kind, number)}"
         except httpx.HTTPStatusError as error:
-            refused = error.response.status_code in (413, 429, 503)
-            return f"{kind}: refused" if refused else f"{kind}: failed"
-        except (httpx.HTTPError, OSError):
+            if error.response.status_code in (413, 429, 503):
+                return f"{kind}: refused"
+            self.problems.append(f"{kind}: {error.response.text[:200]}")
+            return f"{kind}: failed"
+        except (httpx.ConnectError, ConnectionRefusedError) as error:
+            if self.stopping:  # nobody listens any more
+                return f"{kind}: refused"
+            self.problems.append(f"{kind}: {error!r}")
+            return f"{kind}: lost"
+        except (httpx.HTTPError, OSError) as error:
+            if self.stopping:
+                return f"{kind}: cut off at the end"
+            seconds = time.monotonic() - began
+            self.problems.append(f"{kind}: {error!r} after {seconds:.0f} s")
             return f"{kind}: lost"
 
     def _ask(self, kind: str, number: int) -> str:
@@ -133,9 +184,13 @@ class Asking:
         return file(upload(self._url, name, content))
 
     def _told(self, endpoint: str, given: Any) -> str:
-        told = raw_call(self._url, endpoint, given, None)
+        told = raw_call(self._url, endpoint, given, None, patience=self._patience)
         if "event: complete" not in told:
-            return "refused" if '"error"' in told and "null" not in told else "failed"
+            [error] = re.findall(r"event: error\ndata: (.*)", told) or ["null"]
+            if '"error"' in told and error != "null":
+                return "refused"
+            self.problems.append(f"{endpoint}: {told[-300:]!r}")
+            return "failed"
         if endpoint != "explain":
             end = told[told.index("event: complete") :]
             [answer] = json.loads(end.split("data: ", 1)[1].splitlines()[0])

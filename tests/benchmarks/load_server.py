@@ -27,12 +27,22 @@ from hf_vft.records import ProductionLog
 REQUESTS = 200
 
 
-def start(run: str, log: Path) -> tuple[subprocess.Popen[str], str]:
-    """The server, and where it is reached."""
-    command = [sys.executable, "-u", "-m", "hf_vft", "serve", run, "--log", str(log)]
-    server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ
-    )
+def start(
+    run: str, log: Path, told: Path | None = None, *options: str
+) -> tuple[subprocess.Popen[str], str]:
+    """The server, and where it is reached.
+
+    Args:
+        run: What is served.
+        log: The production log.
+        told: File that takes what the server says of its errors.
+        options: Of ``hf-vft serve``.
+    """
+    command = [sys.executable, "-u", "-m", "hf_vft", "serve", run, "--log", str(log), *options]
+    with Path(told or os.devnull).open("w") as errors:
+        server = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ
+        )
     assert server.stdout
     for line in server.stdout:
         if found := re.search(r"Serving on (\S+)", line):

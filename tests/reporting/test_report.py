@@ -258,7 +258,7 @@ def test_scores_that_are_missing_or_broken_are_one_line(tmp_path, report):
         render_report(tmp_path, mistakes=())
     run = made.made_run(tmp_path / "run", report)
     put(run, "metrics", {"task": 3})
-    with pytest.raises(RunError, match="not the scores of a run") as caught:
+    with pytest.raises(RunError, match="fields are wrong") as caught:
         render_report(run, mistakes=())
     assert "\n" not in str(caught.value)
 

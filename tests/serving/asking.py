@@ -8,13 +8,19 @@ from typing import Any
 
 import httpx
 
+PATIENCE = 60.0
+"""Seconds that a client waits for each step; httpx by itself gives up after 5."""
+
 META = {"_type": "gradio.FileData"}
 
 
 def upload(url: str, name: str, content: bytes, **headers: str) -> str:
     """Where the server keeps an upload."""
     answer = httpx.post(
-        f"{url}gradio_api/upload", files={"files": (name, content)}, headers=headers
+        f"{url}gradio_api/upload",
+        files={"files": (name, content)},
+        headers=headers,
+        timeout=PATIENCE,
     )
     [kept] = answer.raise_for_status().json()
     return str(kept)
@@ -25,12 +31,14 @@ def file(path: str | Path) -> dict[str, Any]:
     return {"path": str(path), "meta": META}
 
 
-def raw_call(url: str, endpoint: str, *data: Any, **headers: str) -> str:
+def raw_call(
+    url: str, endpoint: str, *data: Any, patience: float = PATIENCE, **headers: str
+) -> str:
     """What the server sends for a call, as it stands on the wire."""
     base = f"{url}gradio_api/call/{endpoint}"
     body = json.dumps({"data": data})  # escapes what is no text
     headers = {"content-type": "application/json", **headers}
-    started = httpx.post(base, content=body, headers=headers, timeout=60)
+    started = httpx.post(base, content=body, headers=headers, timeout=patience)
     if started.status_code != httpx.codes.OK:
         return started.text
-    return httpx.get(f"{base}/{started.json()['event_id']}", headers=headers, timeout=60).text
+    return httpx.get(f"{base}/{started.json()['event_id']}", headers=headers, timeout=patience).text

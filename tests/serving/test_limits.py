@@ -10,7 +10,13 @@ from PIL import Image
 
 from hf_vft.errors import DataError, VftError
 from hf_vft.serving.limits import Limits
-from hf_vft.serving.memory import BYTES_A_PIXEL, DecodingMemory, decoded_bytes
+from hf_vft.serving.memory import (
+    BYTES_A_PIXEL,
+    DEEP_BYTES_A_PIXEL,
+    WEBP_BYTES_A_PIXEL,
+    DecodingMemory,
+    decoded_bytes,
+)
 from hf_vft.serving.uploads import REFUSED, UploadFolder
 from tests.made_images import encoded, made_image
 
@@ -43,13 +49,41 @@ def test_what_an_image_takes_is_told_by_its_header() -> None:
     assert decoded_bytes(b"no image") == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind", "bytes_a_pixel"),
+    [
+        ("RGBA", "PNG", BYTES_A_PIXEL),
+        ("I;16", "PNG", DEEP_BYTES_A_PIXEL),
+        ("I;16", "TIFF", DEEP_BYTES_A_PIXEL),
+        ("F", "TIFF", DEEP_BYTES_A_PIXEL),
+        ("RGB", "PPM", DEEP_BYTES_A_PIXEL),
+        ("RGB", "WEBP", WEBP_BYTES_A_PIXEL),
+        ("RGB", "JPEG", BYTES_A_PIXEL),
+    ],
+)
+def test_what_takes_more_to_decode_is_counted_as_more(
+    mode: str, kind: str, bytes_a_pixel: int
+) -> None:
+    stream = io.BytesIO()
+    Image.new(mode, (20, 10)).save(stream, kind)
+    assert decoded_bytes(stream.getvalue()) == 200 * bytes_a_pixel
+
+
+def test_an_image_that_takes_more_than_there_is_is_refused_by_its_header() -> None:
+    memory = DecodingMemory(decoded_bytes(png(100)), wait=5)
+    with pytest.raises(DataError, match="too large: to decode it"), memory.room_for(png(101)):
+        pass
+    with memory.room_for(png(100)):
+        pass
+
+
 def test_images_of_all_callers_together_take_no_more_than_they_may() -> None:
     memory = DecodingMemory(10 * decoded_bytes(png(100)), wait=5)
     most, now, mutex = 0, 0, threading.Lock()
 
     def decode(side: int) -> None:
         nonlocal most, now
-        wanted = min(decoded_bytes(png(side)), memory.bytes)
+        wanted = decoded_bytes(png(side))
         with memory.room_for(png(side)):
             with mutex:
                 now += wanted
@@ -58,7 +92,7 @@ def test_images_of_all_callers_together_take_no_more_than_they_may() -> None:
             with mutex:
                 now -= wanted
 
-    sides = [100] * 12 + [200] * 6 + [1000] * 3  # the last are larger than all that there is
+    sides = [100] * 12 + [200] * 6 + [316] * 3  # the last take nearly all that there is
     threads = [threading.Thread(target=decode, args=(side,)) for side in sides]
     for thread in threads:
         thread.start()

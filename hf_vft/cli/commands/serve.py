@@ -82,7 +82,7 @@ def serve(
         typer.secho(f"hf-vft: {server.service.predictor.note}", fg="yellow", err=True)
     typer.echo(f"Limits: {limits}.")
     typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
-    server.wait()
+    server.wait(leave=True)
 
 
 def _seconds(duration: str) -> float:

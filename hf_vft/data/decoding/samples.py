@@ -60,6 +60,13 @@ class Samples:
         return image
 
 
+def may_be_deep(image: Image.Image) -> bool:
+    """Whether an image that was opened and not loaded may have more than 8 bits a channel."""
+    tile = next(iter(getattr(image, "tile", ())), None)
+    deep = image.mode.startswith(("I", "F")) or image.format == "PPM"
+    return deep or (tile is not None and ";16" in _raw_mode(tile))
+
+
 def read_samples(image: Image.Image, data: bytes | None) -> Samples | None:
     """The deep samples of an image.
 

@@ -63,7 +63,7 @@ def read_splits(run: RunDirectory) -> dict[str, str]:
     """The split of each of the run's images, by the SHA-256 of its file."""
     if not run.splits_file.is_file():
         return {}
-    frame = pd.read_parquet(run.splits_file, columns=["sha256", "split"])
+    frame = run.read_table(run.splits_file, ["sha256", "split"])
     return dict(zip(frame["sha256"], frame["split"], strict=True))
 
 
