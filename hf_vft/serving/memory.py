@@ -15,7 +15,7 @@ from hf_vft.data.decoding.samples import may_be_deep
 from hf_vft.data.images import image_header
 from hf_vft.errors import DataError
 
-BYTES_A_PIXEL = 13
+BYTES_A_PIXEL = 12
 """At the worst moment, measured: the image as stored, upright and on white; or as the model's
 processor takes it beside the image."""
 
@@ -26,6 +26,9 @@ DEEP_BYTES_A_PIXEL = 26
 """More than 8 bits a channel: the high and the low bytes, and numbers made of them."""
 
 BUSY = "the server is busy with other large images: try again in a moment."
+_FOR_SMALL = 16
+"""Which part of the memory is kept for small images."""
+
 # Parameters of mallopt(3).
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 _MAPPED_FROM = 1 << 20
@@ -35,17 +38,19 @@ _ARENAS = 2
 class DecodingMemory:
     """Admits so many bytes at a time, in the order of arrival.
 
+    A part is kept for small images: they do not wait behind large ones.
+
     Args:
-        bytes: All together, and of a single image.
+        bytes: All together.
         wait: Seconds after which whoever waits is refused.
     """
 
     def __init__(self, bytes: int, *, wait: float) -> None:
         self.bytes = bytes
-        self._wait = wait
-        self._used = 0
-        self._turn = threading.Lock()  # a large image is not overtaken for ever by small ones
-        self._freed = threading.Condition()
+        for_small = bytes // _FOR_SMALL
+        self._small_image = for_small // 4
+        self._small = _Room(for_small, wait)
+        self._large = _Room(bytes - for_small, wait)
 
     @contextmanager
     def room_for(self, content: bytes) -> Iterator[None]:
@@ -55,11 +60,33 @@ class DecodingMemory:
             DataError: If there was no room in time, or the image takes more than there is.
         """
         wanted = decoded_bytes(content)
-        if wanted > self.bytes:
+        room = self._small if wanted <= self._small_image else self._large
+        if wanted > room.bytes:
             raise DataError(
                 f"the image is too large: to decode it takes {wanted >> 20} MB of memory, and the "
-                f"limit is {self.bytes >> 20}."
+                f"limit is {room.bytes >> 20}."
             )
+        with room.taken(wanted):
+            yield
+
+
+class _Room:
+    """So many bytes, and who waits for them."""
+
+    def __init__(self, bytes: int, wait: float) -> None:
+        self.bytes = bytes
+        self._wait = wait
+        self._used = 0
+        self._turn = threading.Lock()  # who wants much is not overtaken for ever
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Within, bytes are somebody's.
+
+        Raises:
+            DataError: If they were not free in time.
+        """
         deadline = time.monotonic() + self._wait
         if not self._turn.acquire(timeout=self._wait):
             raise DataError(BUSY)

@@ -71,9 +71,9 @@ def test_what_takes_more_to_decode_is_counted_as_more(
 
 def test_an_image_that_takes_more_than_there_is_is_refused_by_its_header() -> None:
     memory = DecodingMemory(decoded_bytes(png(100)), wait=5)
-    with pytest.raises(DataError, match="too large: to decode it"), memory.room_for(png(101)):
+    with pytest.raises(DataError, match="too large: to decode it"), memory.room_for(png(100)):
         pass
-    with memory.room_for(png(100)):
+    with memory.room_for(png(90)):
         pass
 
 
@@ -92,7 +92,7 @@ def test_images_of_all_callers_together_take_no_more_than_they_may() -> None:
             with mutex:
                 now -= wanted
 
-    sides = [100] * 12 + [200] * 6 + [316] * 3  # the last take nearly all that there is
+    sides = [100] * 12 + [200] * 6 + [300] * 3  # the last take nearly all that there is
     threads = [threading.Thread(target=decode, args=(side,)) for side in sides]
     for thread in threads:
         thread.start()
@@ -103,10 +103,20 @@ def test_images_of_all_callers_together_take_no_more_than_they_may() -> None:
 
 
 def test_who_waits_too_long_for_memory_is_refused() -> None:
-    memory = DecodingMemory(decoded_bytes(png(100)), wait=0.05)
-    with memory.room_for(png(100)), pytest.raises(DataError, match="busy"), memory.room_for(png(9)):
+    memory = DecodingMemory(2 * decoded_bytes(png(100)), wait=0.05)
+    with (
+        memory.room_for(png(100)),
+        pytest.raises(DataError, match="busy"),
+        memory.room_for(png(95)),
+    ):
         pass
     with memory.room_for(png(100)):
+        pass
+
+
+def test_a_small_image_does_not_wait_for_large_ones() -> None:
+    memory = DecodingMemory(2 * decoded_bytes(png(100)), wait=0.05)
+    with memory.room_for(png(130)), memory.room_for(png(10)):
         pass
 
 
