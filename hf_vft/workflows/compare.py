@@ -87,7 +87,7 @@ def compare_runs(
     names = _names(runs)
     if out is not None:
         claim(Path(out), (PAGE, NUMBERS), command="compare")
-    reports = [EvalReport.model_validate(run.read_json(run.metrics_file)) for run in runs]
+    reports = [run.read_as(EvalReport, run.metrics_file) for run in runs]
     if reports[0].task != reports[1].task:
         raise RunError(
             f"{names[0]} is for {reports[0].task}, {names[1]} for {reports[1].task}: only runs of "
@@ -174,7 +174,7 @@ def _aligned(runs: Sequence[RunDirectory], names: Sequence[str]) -> list[pd.Data
     for run in runs:
         frame = read_predictions(run)
         frame = frame[frame["split"] == "test"].reset_index(drop=True)
-        splits = pd.read_parquet(run.splits_file)
+        splits = run.read_table(run.splits_file, ["split", "file", "sha256"])
         splits = splits[splits["split"] == "test"].reset_index(drop=True)
         if frame["file"].tolist() != splits["file"].tolist():
             raise RunError(f"{run.path}: its predictions are not of its test images; fit it again.")
