@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -48,9 +47,9 @@ def read_as(kind: type[Kind], path: Path) -> Kind:
     Raises:
         RunError: If it is missing or broken, or holds something else.
     """
-    tree = read_json(path)
+    tree, adapter = read_json(path), TypeAdapter(kind)
     try:
-        return _adapter(kind).validate_python(tree)  # type: ignore[no-any-return]
+        return adapter.validate_python(tree)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part)[:40] for part in first["loc"][:6]) or "as a whole"
@@ -98,8 +97,3 @@ def _finite(text: str) -> float:
 
 def _short(text: str) -> int:
     return int(text) if len(text) <= DIGITS else _refuse(text)
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
