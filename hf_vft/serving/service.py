@@ -225,7 +225,8 @@ class Service:
         """What the model takes of an image, ``[3, H, W]``."""
         predictor = self.predictor
         if self.finds_boxes:
-            return predictor.transform(image)  # which asks the image for its size
+            pixels: torch.Tensor = predictor.transform(image)  # which asks for the image's size
+            return pixels
         return model_input(predictor.transform, predictor.processor, image)
 
     def _decoded(self, content: bytes, use: Callable[[Decoded], Used]) -> Used:
