@@ -9,29 +9,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from hf_vft.evaluation.multiplicity import benjamini_hochberg, holm
+from hf_vft.monitoring.explanation import Affected, Cause, Since
 from hf_vft.monitoring.findings import Finding, Level
 from hf_vft.monitoring.policy import Policy
 
-Action = Literal["none", "wait", "label", "retrain"]
+Action = Literal["none", "wait", "label", "retrain", "mend"]
+"""``mend``, which `hf_vft.monitoring.advice` decides, is what is mended outside the model."""
+
 DRIFT = ("input", "prediction", "embedding", "class_mix")
 
 _HEADLINES: dict[Action, str] = {
     "none": "In order: production is what the model was trained for.",
+    "mend": "Something changed: look for the cause.",
     "wait": "No verdict yet: there is too little to go by.",
     "label": "Something changed, and whether it hurts is unknown: label images.",
     "retrain": "The model has become worse: retrain it.",
 }
-_MEASURES = ("labels.accuracy", "labels.f1_image")
+MEASURES = ("labels.accuracy", "labels.f1_image")
 """What measures how right answers are: of one label, and of several or boxes."""
 
 _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera, labelling rule)."
 _EQUALITY = "The model has become worse for some: retrain it."
-_UNHURT = "Something changed, and the labels prove no loss: look for the cause."
-_ONCE = "Something changed, and a loss is measured in one window so far: look for the cause."
-_UNTESTED = "Something changed, and too few labels can be compared with: look for the cause."
 
 
 class Judged(BaseModel):
@@ -57,22 +58,17 @@ class Decision(BaseModel):
     windows: int
     rows: int = Field(description="Of the newest window.")
     judged: list[Judged]
+    since: Since | None = Field(None, description="When it began; None without an alert.")
+    causes: list[Cause] = Field(default_factory=list, description="The likeliest first.")
+    affected: list[Affected] = Field(
+        default_factory=list, description="Groups that are served worse, the worst first."
+    )
 
-    def with_nothing_to_label(self) -> Decision:
-        """What is known and to do where the newest window has all of its labels already."""
-        if self.action != "label":
-            todo = [_MEND, "Otherwise run `hf-vft retrain RUN LOG`; the labels are there."]
-            return self.model_copy(update={"todo": todo})
-        headline = _UNHURT if _measured(self.judged) else _UNTESTED
-        named = [one.finding for one in self.judged if one.finding.section == "labels"]
-        if any(finding.level == "warn" for finding in named):
-            headline = _ONCE
-        todo = [
-            "All images of the newest window are labelled already: look for the cause of the "
-            "change; if it is to stay, `hf-vft retrain RUN LOG` makes it the new reference, "
-            "should the challenger win.",
-        ]
-        return self.model_copy(update={"headline": headline, "todo": todo})
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def actions(self) -> list[str]:
+        """What to do, in the order that fits the cause."""
+        return self.todo
 
     def with_reasons(self, more: Sequence[str]) -> Decision:
         """The same, with something else that has to be known."""
@@ -81,7 +77,7 @@ class Decision(BaseModel):
     @property
     def alert(self) -> bool:
         """Whether someone has to do something."""
-        return self.action in ("label", "retrain")
+        return self.action in ("label", "retrain", "mend")
 
 
 def decide(windows: Sequence[Sequence[Finding]], policy: Policy) -> Decision:
@@ -212,12 +208,13 @@ def _reason(one: Judged) -> str:
 def _quiet(judged: list[Judged]) -> str:
     looked = sum(one.p_holm is not None for one in judged)
     unmeasured = "without labels, as far as confidence can tell"
-    basis = "measured on labels" if _measured(judged) else unmeasured
+    basis = "measured on labels" if measured(judged) else unmeasured
     return f"None of {looked} tests found a change that counts ({basis})."
 
 
-def _measured(judged: list[Judged]) -> bool:
-    return any(one.finding.key in _MEASURES and one.p_holm is not None for one in judged)
+def measured(judged: Sequence[Judged]) -> bool:
+    """Whether labels said how right the answers are."""
+    return any(one.finding.key in MEASURES and one.p_holm is not None for one in judged)
 
 
 def _todo(action: Action, judged: list[Judged]) -> list[str]:

@@ -23,7 +23,7 @@ _CLEAR = "rgba(0, 0, 0, 0)"  # the page is light or dark as the reader likes
 
 
 class Verdict(SingleValueMetric):
-    """0 in order, 1 no verdict yet, 2 label, 3 retrain; what stands first on the page."""
+    """0 in order, 1 no verdict yet, 2 label, 3 retrain, 4 mend; what stands first on the page."""
 
     code: int
     headline: str
@@ -36,7 +36,7 @@ class VerdictCalculation(SingleValueCalculation[Verdict]):
 
     def display_name(self) -> str:
         """For lists of metrics and tests."""
-        return "Verdict (0 in order, 1 wait, 2 label, 3 retrain)"
+        return "Verdict (0 in order, 1 wait, 2 label, 3 retrain, 4 mend)"
 
     def calculate(self, context: Any, current_data: Any, reference_data: Any) -> Any:
         """The value, with its widgets."""

@@ -16,8 +16,10 @@ import pandas as pd
 
 from hf_vft.errors import RunError
 from hf_vft.monitoring.decision import Action, Decision, Judged
+from hf_vft.monitoring.explanation import Stretch
 from hf_vft.monitoring.findings import LEVELS, Finding, Section, shown
 from hf_vft.monitoring.inert import inert
+from hf_vft.monitoring.page import Pair, render_monitor
 from hf_vft.monitoring.report_images import Row
 from hf_vft.run import write_text
 from hf_vft.utils.imports import require_package
@@ -130,15 +132,31 @@ def write_report(
     at: datetime | None = None,
     over_time: pd.DataFrame | None = None,
     images: Sequence[Row] = (),
+    curve: Sequence[Stretch] = (),
+    crops: Sequence[Pair] = (),
+    held_out: pd.DataFrame | None = None,
 ) -> Any:
     """Write ``monitor.html``, ``verdict.json`` and ``snapshot.json`` into ``out``.
+
+    Args:
+        decision: What was found.
+        out: A folder.
+        name: Of the run.
+        at: As for `make_snapshot`: the newest moment of the data.
+        over_time: As for `make_snapshot`.
+        images: As for `make_snapshot`.
+        curve: As for `render_monitor`.
+        crops: As for `render_monitor`.
+        held_out: As for `render_monitor`.
 
     Returns:
         The snapshot.
     """
     snapshot = make_snapshot(decision, name=name, at=at, over_time=over_time, images=images)
     page = inert(snapshot.get_html_str(as_iframe=False))
-    write_text(out / "monitor.html", page.replace("</head>", f"<style>{_STYLE}</style></head>", 1))
+    page = page.replace("</head>", f"<style>{_STYLE}</style></head>", 1)
+    head = render_monitor(decision, page, name=name, curve=curve, crops=crops, held_out=held_out)
+    write_text(out / "monitor.html", head)
     write_text(out / "verdict.json", decision.model_dump_json(indent=2) + "\n")
     write_text(out / "snapshot.json", snapshot.dumps())
     return snapshot
@@ -268,7 +286,7 @@ def _panels(project: Any) -> None:
         return line_plot_panel(title=title, values=values, size="half")
 
     board = project.dashboard
-    board.add_panel(line("Verdict: 0 in order, 1 wait, 2 label, 3 retrain", "verdict"))
+    board.add_panel(line("Verdict: 0 in order, 1 wait, 2 label, 3 retrain, 4 mend", "verdict"))
     board.add_panel(line("Accuracy", *_REALISED, "performance.estimated_accuracy"))
     board.add_panel(line("Drift", "embedding.mmd", "embedding.classifier"))
     board.add_panel(line("Images", "rows"))

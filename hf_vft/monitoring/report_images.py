@@ -18,8 +18,10 @@ Row = tuple[str, list[str]]
 """A title, and images as ``data:`` addresses."""
 
 
-def row_of_images(title: str, paths: Iterable[Path | None], decoder: Decoder) -> Row:
-    """The first `IN_A_ROW` images that are there and can be read."""
+def row_of_images(
+    title: str, paths: Iterable[Path | None], decoder: Decoder, most: int = IN_A_ROW
+) -> Row:
+    """The first ``most`` images that are there and can be read."""
     shown: list[str] = []
     for path in paths:
         if path is None or not path.is_file():
@@ -28,6 +30,6 @@ def row_of_images(title: str, paths: Iterable[Path | None], decoder: Decoder) ->
             shown.append(image_uri(decoder(path)))
         except DataError:
             continue
-        if len(shown) == IN_A_ROW:
+        if len(shown) == most:
             break
     return title, shown

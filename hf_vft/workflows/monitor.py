@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hf_vft.data.images import Decoder
 from hf_vft.errors import HubError
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.active_learning import COLUMNS, images_to_label
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.decision import Decision, decide
-from hf_vft.monitoring.delayed_labels import label_findings, realised_over_time
+from hf_vft.monitoring.delayed_labels import (
+    label_findings,
+    realised_over_time,
+)
 from hf_vft.monitoring.drift import Window, find_drift, read_window, shift_of
 from hf_vft.monitoring.estimate_error import Trust
+from hf_vft.monitoring.explanation import Stretch
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.multilabel_drift import doubt, left_out
 from hf_vft.monitoring.multilabel_performance import (
@@ -33,15 +36,22 @@ from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
-from hf_vft.monitoring.report_images import Row, row_of_images
+from hf_vft.monitoring.report_images import Row
 from hf_vft.outputs import claim
-from hf_vft.records import ProductionLog, join_names
+from hf_vft.records import ProductionLog
 from hf_vft.records.future import future_notes, latest_credible
-from hf_vft.records.vocabulary import Vocabulary, counts_for_something, read_vocabulary
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.spreadsheets import as_cell
 from hf_vft.utils.text import counted
+from hf_vft.workflows.steps.explain_decision import (
+    crops_of,
+    curve_of,
+    explain,
+    rows_of_images,
+    with_change_points,
+)
+from hf_vft.workflows.steps.log_window import of_the_vocabulary, with_labels
 
 TO_LABEL = "label-these.csv"
 UNSAFE_SHIFT = 0.1
@@ -62,6 +72,8 @@ class MonitorResult:
         newest: Rows of the newest window.
         slices: Columns that groups are compared by.
         images: Rows of images to be shown; none unless asked for.
+        curve: Accuracy over data time, measured and estimated; empty for several labels.
+        crops: Of each cause an image at training and one of now, where they are at hand.
     """
 
     decision: Decision
@@ -71,6 +83,8 @@ class MonitorResult:
     newest: pd.DataFrame
     slices: Sequence[str]
     images: Sequence[Row] = ()
+    curve: Sequence[Stretch] = ()
+    crops: Sequence[tuple[str | None, str | None]] = ()
 
 
 def monitor_run(
@@ -110,8 +124,8 @@ def monitor_run(
     reference = Reference.load(run)
     log = _log_of(run_path, log_path, scored, display, time_format)
     latest = latest_credible(until)
-    whole = _with_labels(read_window(log, reference, since, until or latest), log, latest)
-    whole, vocabulary = _of_the_vocabulary(whole, reference)
+    whole = with_labels(read_window(log, reference, since, until or latest), log, latest)
+    whole, vocabulary = of_the_vocabulary(whole, reference)
     windows = list(newest_windows(whole, policy))
     display.start("looking at windows", len(windows) or 1)
     found, unlike = [], pd.DataFrame()
@@ -119,6 +133,10 @@ def monitor_run(
         findings, unlike = look(reference, window, policy, seed)
         found.append(findings)
         display.advance(number + 1, total=len(windows))
+    columns = policy.groups.columns or reference.profile.slice_columns
+    known = whole.sample.frame.dropna(subset=["label"])
+    if found and reference.profile.one_label:
+        found[-1] = with_change_points(found[-1], known)
     decision = decide(found, policy)
     to_label = pd.DataFrame(columns=COLUMNS)
     if decision.alert and policy.actions.ask_for:
@@ -126,8 +144,18 @@ def monitor_run(
         if not reference.profile.one_label:
             frame = frame.assign(margin=_doubt(frame, reference))
         to_label = images_to_label(frame, embeddings, unlike, policy.actions.ask_for)
-        if to_label.empty:
-            decision = decision.with_nothing_to_label()
+    if windows:
+        decision = explain(
+            decision,
+            reference,
+            whole.sample.frame,
+            windows[-1].sample.frame,
+            policy,
+            slices=columns,
+            new_classes=vocabulary.new,
+            to_label=len(to_label),
+            seed=seed,
+        )
     told = [vocabulary.sentence()] if vocabulary.unknown else []
     if whole.repeated:
         told.append(
@@ -135,23 +163,29 @@ def monitor_run(
             "out; each request counts once, as its last row."
         )
     decision = decision.with_reasons([*told, *future_notes(log, latest)])
-    known = whole.sample.frame.dropna(subset=["label"])
     scores = None
     if not reference.profile.one_label:
         scores = image_scores(known, reference.profile.labels)
     newest = windows[-1].sample.frame if windows else whole.sample.frame.iloc[:0]
     shown: Sequence[Row] = ()
+    pairs: list[tuple[str | None, str | None]] = []
     if with_images and windows:
         folder = None if ProductionLog.is_log(log_path) else Path(log_path)
-        shown = _images(run, reference, newest, unlike, log, folder, seed)
+        shown = rows_of_images(run, reference, newest, unlike, log, folder, seed)
+        pairs = [
+            crops_of(cause, run, reference.sample.frame, newest, log, folder)
+            for cause in decision.causes
+        ]
     return MonitorResult(
         decision,
         to_label,
         realised_over_time(known, scores=scores),
         held_out=reference.sample.frame,
         newest=newest,
-        slices=policy.groups.columns or reference.profile.slice_columns,
+        slices=columns,
         images=shown,
+        curve=curve_of(decision, reference, whole.sample.frame),
+        crops=pairs,
     )
 
 
@@ -168,33 +202,6 @@ def _log_of(
     from hf_vft.workflows.score_images import log_of
 
     return log_of(run_path, log_path, scored, display, time_format)
-
-
-def _images(
-    run: RunDirectory,
-    reference: Reference,
-    newest: pd.DataFrame,
-    unlike: pd.DataFrame,
-    log: ProductionLog,
-    folder: Path | None,
-    seed: int,
-) -> list[Row]:
-    """Some of the reference, some of the newest window, and those least like the reference."""
-    from hf_vft.workflows.steps.production_images import image_paths
-
-    data = run.recipe().data
-    ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
-    theirs = newest.sample(frac=1.0, random_state=seed)
-    strangest = newest.iloc[:0]
-    if len(unlike):
-        places = newest.reset_index().set_index("request_id")["index"]
-        strangest = newest.loc[places.reindex(unlike["request_id"])]
-    rows = {
-        "At training": [Path(data.path or "") / name for name in ours["file"].dropna()],
-        "Now": image_paths(theirs, log, folder),
-        "Now, least like training": image_paths(strangest, log, folder),
-    }
-    return [row_of_images(title, paths, Decoder.of(data)) for title, paths in rows.items()]
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
@@ -229,8 +236,17 @@ def report(watched: MonitorResult, out: Path, *, name: str, workspace: Path | No
         OutputError: As for `claim_report`.
     """
     claim_report(out)
+    at = watched.newest["ts_utc"].max().to_pydatetime() if len(watched.newest) else None
     snapshot = write_report(
-        watched.decision, out, name=name, over_time=watched.over_time, images=watched.images
+        watched.decision,
+        out,
+        name=name,
+        at=at,
+        over_time=watched.over_time,
+        images=watched.images,
+        curve=watched.curve,
+        crops=watched.crops,
+        held_out=watched.held_out,
     )
     write_text(out / TO_LABEL, watched.to_label.map(as_cell).to_csv(index=False))
     if workspace is not None:
@@ -323,42 +339,6 @@ def _is_new(findings: Sequence[Finding], alpha: float) -> bool:
         finding.name == "new_content" and p <= alpha
         for finding, p in zip(embedding, corrected, strict=True)
     )
-
-
-def _with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window:
-    """The rows in the order of time, each with its label where one has arrived."""
-    given = log.read_labels(until=latest).set_index("request_id")
-    ids = window.sample.frame["request_id"]
-    frame = window.sample.frame.assign(label=ids.map(given["label"]))
-    if given["boxes"].notna().any():
-        frame["true_boxes"] = ids.map(given["boxes"])
-        named = frame["true_boxes"].map(_names_of, na_action="ignore")
-        frame["label"] = frame["label"].where(frame["label"].notna(), named)
-    order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
-    sample = type(window.sample)(frame, window.sample.embeddings).take(order)
-    return replace(window, sample=sample)
-
-
-def _of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Vocabulary]:
-    """The window without labels that are no class, so that no spelling passes for an error."""
-    frame, several = window.sample.frame, not reference.profile.one_label
-    labels = frame["label"].astype(object).where(frame["label"].notna(), None).tolist()
-    given = [label for label in labels if label is not None]
-    found = read_vocabulary(given, reference.profile.labels, several=several)
-    if not found.unknown:
-        return window, found
-    counts = np.array(counts_for_something(labels, found, several=several))
-    kept = {
-        name: frame[name].astype(object).where(counts, None)
-        for name in ("label", "true_boxes")
-        if name in frame
-    }
-    sample = type(window.sample)(frame.assign(**kept), window.sample.embeddings)
-    return replace(window, sample=sample), found
-
-
-def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:
-    return join_names(str(box["label"]) for box in boxes)
 
 
 def _doubt(frame: pd.DataFrame, reference: Reference) -> pd.Series:

@@ -1,3 +1,4 @@
+import html
 import json
 import socket
 from html.parser import HTMLParser
@@ -44,8 +45,8 @@ def test_nothing_phones_home_and_tracking_is_off(written, monkeypatch):
 
 
 def test_the_page_begins_with_verdict_reasons_and_what_to_do(written):
-    page = (written / "monitor.html").read_text(encoding="utf-8")
-    order = [page.index(text) for text in (DECISION.headline, "Why", "What to do")]
+    page = html.unescape((written / "monitor.html").read_text(encoding="utf-8"))
+    order = [page.index(text) for text in ("<title>test</title>", DECISION.headline, "What to do")]
     order += [page.index(f'"{title}"') for title in TITLES.values()]
     assert order == sorted(order)
     assert DECISION.todo[0] in page
@@ -59,6 +60,7 @@ def test_images_are_shown_where_they_are_asked_for_and_nowhere_else(written, tmp
     page = (tmp_path / "monitor.html").read_text(encoding="utf-8")
     assert image in page
     assert "Now: no image is at hand" in page
+    assert "<img" not in page.partition("<iframe")[0]  # no cause, so no image in the head
 
 
 def test_the_verdict_is_json_for_machines(written):

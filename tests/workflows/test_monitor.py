@@ -93,6 +93,11 @@ def test_darker_images_exit_with_3_name_the_cause_and_what_to_label(
     said = json.loads(capsys.readouterr().out)
     assert said == json.loads((out / "verdict.json").read_text())
     assert said["action"] == "label"
+    assert said["causes"][0]["kind"] == "lamp"
+    assert "check the lamps" in said["headline"]
+    assert said["actions"] == said["todo"]
+    assert said["since"]["at"] is None  # it was so from the first image on
+    assert said["affected"] == []
     assert said["reasons"][0].startswith("input, brightness")
     chosen = pd.read_csv(out / "label-these.csv")
     assert len(chosen) == 60
@@ -108,10 +113,12 @@ def test_measured_loss_is_shown_over_time_and_nothing_is_left_to_label(
     assert status_of("monitor", run, log, "--policy", policy, "--out", out) == 3
     said = capsys.readouterr().out
     assert "The model has become worse" in said
-    assert "the labels are there" in said
+    assert "the labelling rule may have changed" in said
+    assert said.index("Ask whoever labels") < said.index("hf-vft retrain RUN LOG")
     assert pd.read_csv(out / "label-these.csv").empty
     page = (out / "monitor.html").read_text(encoding="utf-8")
     assert "Accuracy over time, measured on labels" in page
+    assert "How right it was over time" in page
     assert "at training" in page
 
 
@@ -177,9 +184,9 @@ def test_without_loss_but_with_all_labels_the_cause_is_looked_for(
 ) -> None:
     log = log_of(tmp_path / "log", labelled=True, brightness=-1.0)
     watched = monitor_run(run, log, load_policy(policy))
-    assert watched.decision.action == "label"
+    assert watched.decision.action == "mend"
     assert watched.to_label.empty
-    assert watched.decision.todo[0].startswith("All images of the newest window are labelled")
+    assert watched.decision.todo[0].startswith("Check the lamps")
     assert "unknown" not in watched.decision.headline
     assert "the labels prove no loss" in watched.decision.headline
     assert len(watched.over_time) == 12

@@ -51,6 +51,7 @@ def monitor(
     from hf_vft.api import monitor as run_monitor
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
+    from hf_vft.monitoring.advice import told
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.records import ProductionLog
     from hf_vft.workflows.monitor import TO_LABEL, act
@@ -78,11 +79,7 @@ def monitor(
     if as_json:
         typer.echo(decision.model_dump_json(indent=2))
     else:
-        typer.echo(decision.headline)
-        for reason in decision.reasons:
-            typer.echo(f"  {reason}")
-        for step in decision.todo:
-            typer.echo(f"> {step}")
+        typer.echo("\n".join(told(decision)))
         if len(result.to_label):
             typer.echo(f"{len(result.to_label)} images to label: {out / TO_LABEL}")
         typer.echo(f"Report: {out / 'monitor.html'}")

@@ -1,0 +1,137 @@
+"""From a decision to what whoever is on call has to know: why, since when, for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hf_vft.data.images import Decoder
+from hf_vft.monitoring.advice import explained
+from hf_vft.monitoring.causes import crops, find_causes
+from hf_vft.monitoring.decision import Decision
+from hf_vft.monitoring.delayed_labels import MIN_ROWS, change_points
+from hf_vft.monitoring.explanation import Affected, Cause, Since, Stretch
+from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.incident import find_affected, find_since, over_time
+from hf_vft.monitoring.policy import Policy
+from hf_vft.monitoring.profile import Reference
+from hf_vft.monitoring.report_images import Row, row_of_images
+from hf_vft.records import ProductionLog
+from hf_vft.run import RunDirectory
+
+_TRIES = 20  # images that may be gone
+
+
+def explain(
+    decision: Decision,
+    reference: Reference,
+    whole: pd.DataFrame,
+    newest: pd.DataFrame,
+    policy: Policy,
+    *,
+    slices: Sequence[str],
+    new_classes: Mapping[str, int],
+    to_label: int,
+    seed: int = 0,
+) -> Decision:
+    """The decision with causes, since when, and whom it concerns.
+
+    Args:
+        decision: Of the findings.
+        reference: Of the run.
+        whole: All comparable rows in the order of time.
+        newest: Rows of the newest window.
+        policy: What counts.
+        slices: Columns of the user's.
+        new_classes: See `hf_vft.records.vocabulary.Vocabulary`.
+        to_label: Images that wait for a label.
+        seed: Of everything random.
+    """
+    before = reference.sample.frame
+    causes = find_causes(
+        decision.judged, before, newest, policy, slices=slices, new_classes=new_classes
+    )
+    since: Since | None = None
+    affected: list[Affected] = []
+    if decision.alert:
+        first = next(one for one in decision.judged if one.finding.level == "alert")
+        everywhere = first.windows == decision.windows
+        since = find_since(causes, whole, everywhere=everywhere, seed=seed)
+        if reference.profile.one_label:
+            affected = find_affected(before, newest, slices)
+    return explained(decision, causes, since, affected, to_label=to_label)
+
+
+def with_change_points(findings: Sequence[Finding], known: pd.DataFrame) -> list[Finding]:
+    """When errors began to change is asked of all labels, not of those of one window."""
+    if len(known) < MIN_ROWS:
+        return list(findings)
+    wrong = (known["predicted"] != known["label"]).to_numpy().astype(np.float64)
+    found = {one.key: one for one in change_points(known, wrong)}
+    return [found.get(one.key, one) for one in findings]
+
+
+def curve_of(decision: Decision, reference: Reference, frame: pd.DataFrame) -> list[Stretch]:
+    """Accuracy over data time; nothing for several labels."""
+    if not reference.profile.one_label:
+        return []
+    refused = any(
+        one.finding.key == "performance.estimated_accuracy" and one.finding.level == "insufficient"
+        for one in decision.judged
+    )
+    begun = decision.since.at if decision.since is not None else None
+    if refused and begun is None and len(frame):
+        begun = frame["ts_utc"].iloc[0].to_pydatetime()
+    return over_time(reference.sample.frame, frame, refused_from=begun if refused else None)
+
+
+def crops_of(
+    cause: Cause,
+    run: RunDirectory,
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    log: ProductionLog,
+    folder: Path | None,
+) -> tuple[str | None, str | None]:
+    """A typical image at training and one of now."""
+    from hf_vft.workflows.steps.production_images import image_paths
+
+    data = run.recipe().data
+    ours, theirs = crops(cause, before, now)
+    sources = (
+        [Path(data.path or "") / name for name in ours["file"].dropna().head(_TRIES)],
+        image_paths(theirs.head(_TRIES), log, folder),
+    )
+    found = [row_of_images("", paths, Decoder.of(data), most=1)[1] for paths in sources]
+    first, second = (one[0] if one else None for one in found)
+    return first, second
+
+
+def rows_of_images(
+    run: RunDirectory,
+    reference: Reference,
+    newest: pd.DataFrame,
+    unlike: pd.DataFrame,
+    log: ProductionLog,
+    folder: Path | None,
+    seed: int,
+) -> list[Row]:
+    """Some of the reference, some of the newest window, and those least like the reference."""
+    from hf_vft.workflows.steps.production_images import image_paths
+
+    data = run.recipe().data
+    ours = reference.sample.frame.sample(frac=1.0, random_state=seed)
+    theirs = newest.sample(frac=1.0, random_state=seed)
+    strangest = newest.iloc[:0]
+    if len(unlike):
+        places = newest.reset_index().set_index("request_id")["index"]
+        strangest = newest.loc[places.reindex(unlike["request_id"])]
+    rows = {
+        "At training": [Path(data.path or "") / name for name in ours["file"].dropna()],
+        "Now": image_paths(theirs, log, folder),
+        "Now, least like training": image_paths(strangest, log, folder),
+    }
+    return [row_of_images(title, paths, Decoder.of(data)) for title, paths in rows.items()]
