@@ -51,6 +51,11 @@ _WORDS = {
 }
 _LOUD = ("alert", "warn")
 
+INVISIBLE = frozenset({"bytes", "format", "image_entropy"})
+"""Columns of which an image shows nothing to the eye."""
+
+_LOOKS = ("brightness", "contrast", "saturation", "sharpness")
+
 
 def find_causes(
     judged: Sequence[Judged],
@@ -300,7 +305,7 @@ def flipped(current: pd.DataFrame) -> tuple[str | None, str | None, float]:
     if wrong.empty:
         return None, None, 0.0
     pairs = wrong.groupby(["predicted", "label"]).size().reset_index(name="n")
-    worst = pairs.loc[pairs["n"].idxmax()]
+    worst = pairs.iloc[int(pairs["n"].to_numpy().argmax())]
     said, meant = str(worst["predicted"]), str(worst["label"])
     return said, meant, float(worst["n"] / max(1, (known["predicted"] == said).sum()))
 
@@ -327,11 +332,13 @@ def signal(cause: Cause, frame: pd.DataFrame) -> pd.Series | None:
     if column is None or column not in frame:
         return None
     if cause.value is not None:
-        hits: pd.Series = (frame[column].astype("string") == cause.value).fillna(False)
-        return hits.astype(float)
+        hits = (frame[column].astype("string") == cause.value).fillna(False)
+        return pd.Series(hits.to_numpy(dtype=np.float64), index=frame.index)
     if pd.api.types.is_numeric_dtype(frame[column]):
-        return frame[column].astype(float)
-    return (frame[column] == frame[column].iloc[-1]).astype(float)
+        numbers: pd.Series = frame[column].astype(float)
+        return numbers
+    same: pd.Series = (frame[column] == frame[column].iloc[-1]).astype(float)
+    return same
 
 
 def _wrong(frame: pd.DataFrame) -> pd.Series:
@@ -360,6 +367,23 @@ def crops(
     if column is not None and column in reference and column in current:
         return _typical(reference, column), _typical(current, column)
     return reference, current
+
+
+def most_alike(
+    before: pd.DataFrame, now: pd.DataFrame, *, without: str | None = None
+) -> tuple[int, int] | None:
+    """Places of the two rows whose images look most alike but for one column; None without rows."""
+    columns = [name for name in _LOOKS if name != without and name in before and name in now]
+    if before.empty or now.empty or not columns:
+        return None
+    ours, theirs = (frame[columns].to_numpy(dtype=np.float64) for frame in (before, now))
+    spread = np.nanstd(np.concatenate([ours, theirs]), axis=0) + 1e-9
+    gaps = np.nansum(((ours[:, None] - theirs[None]) / spread) ** 2, axis=2)
+    if "predicted" in before and "predicted" in now:
+        same = before["predicted"].to_numpy()[:, None] == now["predicted"].to_numpy()[None]
+        gaps = gaps + ~same
+    first, second = np.unravel_index(int(gaps.argmin()), gaps.shape)
+    return int(first), int(second)
 
 
 def _typical(frame: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -165,6 +165,8 @@ def over_time(
             values["estimated"] = float(np.median(estimates))
             trusted = float(np.ptp(estimates)) <= MAX_SPREAD
             trusted = trusted and (refused_from is None or end < refused_from)
+            if "low" in values:  # labels know better
+                trusted = trusted and values["low"] <= values["estimated"] <= values["high"]
         start = part["ts_utc"].iloc[0].to_pydatetime()
         stretches.append(Stretch(start=start, end=end, rows=len(part), trusted=trusted, **values))
     return stretches

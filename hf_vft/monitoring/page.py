@@ -16,6 +16,9 @@ from hf_vft.reporting.pages import render_page
 
 Pair = tuple[str | None, str | None]
 
+_REASONS = 5
+"""Findings that are read at once; what was left out of the comparison is always read."""
+
 _WORDS: dict[Action, tuple[str, str]] = {
     "none": ("in order", "good"),
     "wait": ("no verdict yet", "warn"),
@@ -62,6 +65,8 @@ def render_monitor(
         if points
         else [None, None]
     )
+    left_out = [reason for reason in decision.reasons if "eft out" in reason]
+    found = [reason for reason in decision.reasons if reason not in left_out]
     return render_page(
         "monitor.html",
         name=name,
@@ -75,6 +80,8 @@ def render_monitor(
         narrow_curve=plots[1],
         causes=[(cause, *pair) for cause, pair in zip(decision.causes, pairs, strict=False)],
         no_images=not any(one for pair in crops for one in pair),
+        reasons=[*found[:_REASONS], *left_out],
+        more_reasons=found[_REASONS:],
         statistics=statistics,
     )
 

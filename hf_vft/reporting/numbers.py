@@ -71,3 +71,12 @@ def breakable(name: str) -> Markup:
     """A file name, escaped, that may wrap after its separators rather than anywhere."""
     parts = re.split(r"(?<=[/\\_.-])", name)
     return Markup("<wbr>").join(escape(part) for part in parts if part)
+
+
+def coded(text: str) -> Markup:
+    """A sentence, escaped, in which what stands between backticks is code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 and len(parts) % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )

@@ -15,6 +15,7 @@ from PIL import Image
 
 from hf_vft.reporting.numbers import (
     breakable,
+    coded,
     duration,
     moment,
     percent,
@@ -35,7 +36,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for write in (score, percent, duration, moment, shown, sentence, breakable):
+    for write in (score, percent, duration, moment, shown, sentence, breakable, coded):
         environment.filters[write.__name__] = write
     return environment
 

@@ -54,7 +54,7 @@ footer { opacity: .8; }
 _BARS = 8
 _REASONS = 6
 _NONE = "No label reaches its threshold."
-_KINDS = {"none": "sure", "retrain": "bad"}
+_KINDS = {"none": "sure", "retrain": "bad", "mend": "bad"}
 """By the monitor's decision, how its card looks."""
 
 IDLE = (

@@ -173,7 +173,7 @@ def monitor_run(
         folder = None if ProductionLog.is_log(log_path) else Path(log_path)
         shown = rows_of_images(run, reference, newest, unlike, log, folder, seed)
         pairs = [
-            crops_of(cause, run, reference.sample.frame, newest, log, folder)
+            crops_of(cause, run, reference.sample.frame, newest, unlike, log, folder)
             for cause in decision.causes
         ]
     return MonitorResult(

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hf_vft.monitoring.advice import explained, told
-from hf_vft.monitoring.causes import find_causes
+from hf_vft.monitoring.causes import find_causes, most_alike
 from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.incident import find_affected, find_since, over_time
@@ -137,6 +137,14 @@ def test_the_page_says_it_all_without_colour_and_for_a_screen_reader():
     assert 'aria-label="Accuracy over time.' in page
     assert page.count("data:image/webp;base64,") == 2
     assert "&lt;p&gt;all&lt;/p&gt;" in page  # folded, in a frame of its own
+
+
+def test_images_beside_each_other_differ_in_the_cause_and_little_else():
+    before = rows(3, sharpness=[3.0, 3.0, 3.0], brightness=[0.2, 0.5, 0.9])
+    now = rows(2, sharpness=[2.0, 2.1], brightness=[0.52, 0.7])
+    before["predicted"] = now["predicted"] = "ok"
+    assert most_alike(before, now, without="sharpness") == (1, 0)
+    assert most_alike(before, now.iloc[:0]) is None
 
 
 def test_nothing_found_has_no_cause():

@@ -19,6 +19,14 @@ def test_a_step_is_found_where_it_is_and_its_interval_mostly_holds_it(size):
     assert np.sign(found[0].after - found[0].before) == np.sign(size)
 
 
+def test_views_of_one_part_count_as_one_in_the_interval():
+    held = 0
+    for seed in range(30):
+        found = find_change(np.repeat(stepped(300, 200, 0.8, seed), 2), seed=seed)
+        held += found.low <= 400 <= found.high
+    assert held >= 27
+
+
 def test_a_rare_event_that_becomes_frequent_is_a_change():
     rng = np.random.default_rng(3)
     wrong = np.concatenate([rng.random(500) < 0.05, rng.random(300) < 0.25]).astype(float)

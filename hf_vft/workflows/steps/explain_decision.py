@@ -10,7 +10,7 @@ import pandas as pd
 
 from hf_vft.data.images import Decoder
 from hf_vft.monitoring.advice import explained
-from hf_vft.monitoring.causes import crops, find_causes
+from hf_vft.monitoring.causes import INVISIBLE, crops, find_causes, most_alike
 from hf_vft.monitoring.decision import Decision
 from hf_vft.monitoring.delayed_labels import MIN_ROWS, change_points
 from hf_vft.monitoring.explanation import Affected, Cause, Since, Stretch
@@ -71,7 +71,10 @@ def with_change_points(findings: Sequence[Finding], known: pd.DataFrame) -> list
         return list(findings)
     wrong = (known["predicted"] != known["label"]).to_numpy().astype(np.float64)
     found = {one.key: one for one in change_points(known, wrong)}
-    return [found.get(one.key, one) for one in findings]
+    return [
+        found[one.key].model_copy(update={"rows": one.rows}) if one.key in found else one
+        for one in findings
+    ]
 
 
 def curve_of(decision: Decision, reference: Reference, frame: pd.DataFrame) -> list[Stretch]:
@@ -93,19 +96,42 @@ def crops_of(
     run: RunDirectory,
     before: pd.DataFrame,
     now: pd.DataFrame,
+    unlike: pd.DataFrame,
     log: ProductionLog,
     folder: Path | None,
 ) -> tuple[str | None, str | None]:
-    """A typical image at training and one of now."""
+    """An image at training and one of now that show a cause, else alike; none where none shows it.
+
+    Args:
+        cause: Of the decision.
+        run: Whose data has the first.
+        before: Held-out rows.
+        now: Rows of the newest window.
+        unlike: The requests least like the reference, most unlike first.
+        log: Which may have kept the second.
+        folder: Of images, for a log that was scored from it.
+    """
     from hf_vft.workflows.steps.production_images import image_paths
 
-    data = run.recipe().data
+    if cause.column in INVISIBLE or cause.kind == "class_mix":
+        return None, None
+    if cause.kind == "new_content" and len(unlike):
+        now = now.set_index("request_id", drop=False).loc[unlike["request_id"].head(_TRIES)]
     ours, theirs = crops(cause, before, now)
-    sources = (
-        [Path(data.path or "") / name for name in ours["file"].dropna().head(_TRIES)],
-        image_paths(theirs.head(_TRIES), log, folder),
+    data = run.recipe().data
+    ours = ours.dropna(subset=["file"]).head(_TRIES)
+    theirs = theirs.head(_TRIES)
+    paths = [Path(data.path or "") / name for name in ours["file"]]
+    others = image_paths(theirs, log, folder)
+    here = [n for n, path in enumerate(paths) if path.is_file()]
+    there = [n for n, path in enumerate(others) if path is not None and path.is_file()]
+    best = most_alike(ours.iloc[here], theirs.iloc[there], without=cause.column)
+    if best is not None:
+        here, there = [here[best[0]]], [there[best[1]]]
+    found = (
+        row_of_images("", chosen, Decoder.of(data), most=1)[1]
+        for chosen in ([paths[n] for n in here], [others[n] for n in there])
     )
-    found = [row_of_images("", paths, Decoder.of(data), most=1)[1] for paths in sources]
     first, second = (one[0] if one else None for one in found)
     return first, second
 
