@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 import hf_vft
-from hf_vft.cli.main import app
+from hf_vft.cli.main import app, main
 from tests.test_package import loaded_after
 
 
@@ -70,3 +70,21 @@ def test_the_package_runs_as_a_module():
 
 def test_an_unknown_command_is_a_usage_error():
     assert CliRunner().invoke(app, ["nope"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["fit", "x"], "hf-vft: stopped. What is finished is kept; --resume goes on.\n"),
+        (["recipes"], "hf-vft: stopped.\n"),
+    ],
+)
+def test_ctrl_c_is_answered(words, told, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hf_vft.recipe.schema.load_recipe", interrupt)
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == told
