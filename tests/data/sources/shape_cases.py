@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.data.sources.shapes_columns import BOXES, COLUMNS
 from tests.data.sources.shapes_downloads import DOWNLOADS
 from tests.data.sources.shapes_folders import FOLDERS
 from tests.data.sources.shapes_tables import TABLES
 from tests.data.sources.shapes_tools import TOOLS
 
-SHAPES = [*FOLDERS, *TABLES, *TOOLS, *DOWNLOADS]
+SHAPES = [*FOLDERS, *TABLES, *TOOLS, *DOWNLOADS, *COLUMNS, *BOXES]
