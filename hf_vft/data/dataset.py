@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import datasets
@@ -12,7 +13,8 @@ from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
 from hf_vft.data.images import Decoder
-from hf_vft.data.transforms.images import ImageTransform
+from hf_vft.data.transforms.boxes import TrainBoxTransform
+from hf_vft.data.transforms.images import ImageTransform, Levels, TrainTransform
 from hf_vft.errors import DataError
 
 LABEL_KEYS = ("labels", "label")
@@ -62,27 +64,66 @@ class VisionDataset(Dataset[dict[str, Any]]):
         return len(self.split)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.split[index]
+        row = self._row(index, self.split[index])
+        if isinstance(row["pixel_values"], Levels):
+            row["pixel_values"] = row["pixel_values"].finished()
+        return row
+
+    def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
+        """What a loader gives to the task's collator, which normalises a batch at once."""
+        found = self.split[indices]
+        rows = [
+            {"image": image, "label": label}
+            for image, label in zip(found["image"], found["label"], strict=True)
+        ]
+        return [self._row(index, row) for index, row in zip(indices, rows, strict=True)]
+
+    def _row(self, index: int, row: dict[str, Any]) -> dict[str, Any]:
         source = row["image"]["bytes"] or row["image"]["path"]
+        seed = _seed(self.seed, int(self._epoch), index)
+        if self.disturb is None and self.reads_files:
+            rng = Random(seed)  # noqa: S311 - no secret
+            return self.row_of_file(source, row["label"], rng)
         image = self.decoder(source)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_seed(self.seed, int(self._epoch), index))
+            torch.manual_seed(seed)
             if self.disturb is not None:
                 image = self.disturb(image)
             return self.row(image, row["label"])
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the transform decodes no more of a file than it needs."""
+        return isinstance(self.transform, TrainTransform)
 
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
         """What the model gets of an image and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
 
+    def row_of_file(self, source: bytes | str, label: Any, rng: Random) -> dict[str, Any]:
+        """The same of a file, with changes that are drawn from ``rng``."""
+        transform: Any = self.transform
+        return {"pixel_values": transform.read(source, self.decoder, rng), "labels": label}
+
 
 class DetectionDataset(VisionDataset):
     """One split of images with boxes; the transform is a `BoxTransform`."""
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether the transform decodes no more of a file than it needs."""
+        return isinstance(self.transform, TrainBoxTransform)
 
     def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
         """Pixels and boxes."""
         transform: Any = self.transform
         found: dict[str, Any] = transform.with_boxes(image, label)
+        return found
+
+    def row_of_file(self, source: bytes | str, label: Any, rng: Random) -> dict[str, Any]:
+        """The same of a file, with changes that are drawn from ``rng``."""
+        transform: Any = self.transform
+        found: dict[str, Any] = transform.read(source, self.decoder, rng, label)
         return found
 
 

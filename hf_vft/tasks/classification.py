@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForImageClassification, EvalPrediction
 
 from hf_vft.data.dataset import LABEL_KEYS
+from hf_vft.data.transforms.images import stack_pixels
 from hf_vft.evaluation.calibration import fit_temperature, probabilities
 from hf_vft.evaluation.classification import (
     HEADLINES,
@@ -172,9 +173,10 @@ def stacked(rows: Sequence[Mapping[str, Any]], dtype: torch.dtype) -> dict[str, 
     batch = {
         key: torch.stack([torch.as_tensor(row[key]) for row in rows])
         for key, value in rows[0].items()
-        if key == "pixel_values"
-        or (isinstance(value, torch.Tensor | np.ndarray) and key not in LABEL_KEYS)
+        if isinstance(value, torch.Tensor | np.ndarray) and key not in ("pixel_values", *LABEL_KEYS)
     }
+    if "pixel_values" in rows[0]:
+        batch["pixel_values"] = stack_pixels(rows)
     key = next((key for key in LABEL_KEYS if key in rows[0]), None)
     if key is not None:
         batch["labels"] = torch.stack([torch.as_tensor(row[key], dtype=dtype) for row in rows])

@@ -18,10 +18,12 @@ from transformers import AutoModelForObjectDetection, EvalPrediction
 from hf_vft.data.dataset import DetectionDataset, VisionDataset
 from hf_vft.data.transforms.boxes import (
     BoxTransform,
+    TrainBoxTransform,
     eval_box_transform,
     padded,
     train_box_transform,
 )
+from hf_vft.data.transforms.images import stack_pixels
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.box_matching import Boxes, match_all
 from hf_vft.evaluation.detection import (
@@ -80,13 +82,13 @@ class ObjectDetection(Task):
         """The processor alone."""
         return eval_box_transform(processor)
 
-    def random(self, processor: Any, augment: AugmentConfig) -> BoxTransform:
+    def random(self, processor: Any, augment: AugmentConfig) -> TrainBoxTransform:
         """Random changes to image and boxes, then the processor."""
         return train_box_transform(processor, augment)
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Stack the images, and the boxes padded to the most of one image."""
-        batch = {"pixel_values": torch.stack([row["pixel_values"] for row in rows])}
+        batch = {"pixel_values": stack_pixels(rows)}
         if "labels" in rows[0]:
             batch["labels"] = padded([row["labels"] for row in rows])
         return batch

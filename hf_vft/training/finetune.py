@@ -20,6 +20,7 @@ from torch import nn
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import ImageData
+from hf_vft.data.transforms.images import ONE_PASS
 from hf_vft.errors import ModelError
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import LoadedModel
@@ -222,7 +223,8 @@ class FineTuning:
     def _head_stage(self, stage: StageConfig) -> StageResult:
         """The same training, on what the frozen backbone made of the images."""
         views = min(stage.views, max(1, round(stage.epochs))) if stage.augment else 1
-        change = f"train {self.recipe.augment.model_dump_json()}" if stage.augment else "train"
+        changes = f"{self.recipe.augment.model_dump_json()} {ONE_PASS}"
+        change = f"train {changes}" if stage.augment else "train"
         shown = self.dataset("train", self.random if stage.augment else self.plain)
         train = self._features(shown, change, views=views)
         validation = self._features(self.dataset("validation"), "validation", views=1)

@@ -9,7 +9,7 @@ import zlib
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hf_vft.data.decoding.heif import is_heif, open_heif
 from hf_vft.errors import DataError
@@ -61,6 +61,14 @@ def open_image(source: bytes | str | Path) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError:
         raise DataError(_NOT_AN_IMAGE + _hint(data)) from None
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How a file that was opened is to be turned, 1 to 8; 1 where its EXIF data say nothing."""
+    if not any(name == "exif" or "xmp" in name for name in image.info):
+        return 1  # Pillow would look into neither, but takes its time
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return turned if isinstance(turned, int) and 1 <= turned <= 8 else 1
 
 
 def read_image_bytes(path: str | Path, *, max_bytes: int | None = None) -> bytes:

@@ -1,28 +1,39 @@
 """From a decoded image to what the model sees.
 
-Validation and serving run the checkpoint's own processor and nothing else. Training changes
-the image first (torchvision v2) and then runs the same processor, so resizing, mean and
-standard deviation cannot differ between the two.
+Validation and serving run the checkpoint's own processor and nothing else. Training knows from it
+where pixels go and what becomes of their levels (`hf_vft.data.transforms.framing`), and does the
+same together with its random changes: the file is decoded no larger than needed, resampled once
+into the model's input, and recoloured there as 8-bit levels, which are normalised batch by batch.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
 from PIL import Image
-from torchvision import tv_tensors
 from torchvision.transforms import v2
 
+from hf_vft.data.decoding.reduced import ImageFile
+from hf_vft.data.images import Decoder
+from hf_vft.data.transforms.colour import blurred, recoloured, to_levels
+from hf_vft.data.transforms.draws import Drawn, draw
+from hf_vft.data.transforms.framing import Framing, Normalisation, preparation_of
+from hf_vft.data.transforms.resample import Plan, planned, straight, warped
 from hf_vft.recipe.schema import AugmentConfig
 
 ImageTransform = Callable[[Image.Image], torch.Tensor]
 
-# Random changes cost time in proportion to the pixels: an image much larger than the input
-# is first reduced to this many times the input's side, which the processor cannot tell apart.
+ONE_PASS = 1
+"""Of the random changes below; another number where the same seeds give other pixels."""
+
 HEADROOM = 2
+"""Where a processor has to be called, it gets images whose short side is at most so many times
+the input's: it cannot tell them apart from larger ones."""
 
 STRENGTHS: dict[str, dict[str, float | bool]] = {
     "none": {
@@ -86,36 +97,6 @@ def eval_transform(processor: Any) -> ImageTransform:
     return transform
 
 
-def train_transform(processor: Any, augment: AugmentConfig) -> ImageTransform:
-    """Random changes, then the processor.
-
-    Args:
-        processor: The checkpoint's image processor.
-        augment: Resolved: no field is "auto" any more.
-
-    Returns:
-        A function from an RGB image to ``[C, H, W]``. It draws from torch's global
-        generator only.
-    """
-    change = v2.Compose(changes(augment))
-    process = eval_transform(processor)
-    erase = v2.RandomErasing(p=number(augment.erasing), scale=(0.02, 0.15))
-    side = HEADROOM * max(input_size(processor))
-
-    def transform(image: Image.Image) -> torch.Tensor:
-        if min(image.size) > side:
-            image = v2.functional.resize(image, [side], antialias=True)
-        erased: torch.Tensor = erase(process(change(image)))
-        return erased
-
-    return transform
-
-
-def number(value: float | str) -> float:
-    """A resolved number of the recipe."""
-    return float(value)
-
-
 def input_size(processor: Any) -> tuple[int, int]:
     """Height and width in pixels of what ``processor`` makes of a square image."""
     blank = Image.new("RGB", (64, 64))
@@ -123,86 +104,143 @@ def input_size(processor: Any) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def changes(augment: AugmentConfig) -> list[v2.Transform]:
-    """The random changes of a resolved recipe, for images and for boxes."""
-    found: list[v2.Transform] = [v2.Identity()]
-    if augment.horizontal_flip:
-        found.append(v2.RandomHorizontalFlip(number(augment.horizontal_flip)))
-    if augment.vertical_flip:
-        found.append(v2.RandomVerticalFlip(number(augment.vertical_flip)))
-    if augment.rotation:
-        found.append(RandomTurn(number(augment.rotation)))
-    if number(augment.crop_scale) < 1.0:
-        found.append(RandomAreaCrop(number(augment.crop_scale)))
-    if augment.trivial_augment:
-        found.append(v2.TrivialAugmentWide(interpolation=v2.InterpolationMode.BILINEAR))
-    if augment.color_jitter:
-        jitter = number(augment.color_jitter)
-        found.append(v2.ColorJitter(jitter, jitter, jitter / 2, min(0.5, jitter / 10)))
-    if augment.blur:
-        blur = v2.GaussianBlur(5, sigma=(0.1, 1.5))
-        found.append(v2.RandomApply([blur], p=number(augment.blur)))
-    return found
+@dataclass(frozen=True)
+class Levels:
+    """The input of a model before it is normalised, which is done once a batch.
+
+    Attributes:
+        values: ``uint8 [C, H, W]``.
+        normalise: To what the model sees.
+    """
+
+    values: torch.Tensor
+    normalise: Normalisation
+
+    def finished(self) -> torch.Tensor:
+        """``float32 [C, H, W]``."""
+        return self.normalise(self.values)
 
 
-class RandomTurn(v2.Transform):  # type: ignore[misc]
-    """Turn by a random angle, with the image mirrored at its edges to fill the corners.
+def stack_pixels(rows: Sequence[Mapping[str, Any]]) -> torch.Tensor:
+    """``pixel_values`` of the rows of a dataset as ``[B, C, H, W]``, normalised.
 
-    Empty corners are a pattern that no real image has and that a backbone sees at once: on
-    photographs of surfaces they cost a probe more than any other small change.
+    Images may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
+    """
+    pixels = [row["pixel_values"] for row in rows]
+    if all(isinstance(one, Levels) for one in pixels):
+        normalise: Normalisation = pixels[0].normalise
+        return normalise(torch.stack([one.values for one in pixels]))
+    whole = [one.finished() if isinstance(one, Levels) else torch.as_tensor(one) for one in pixels]
+    return torch.stack(whole)
+
+
+def train_transform(processor: Any, augment: AugmentConfig) -> TrainTransform:
+    """Random changes, framed and normalised as the processor does it.
 
     Args:
-        degrees: Largest angle, to either side.
+        processor: The checkpoint's image processor.
+        augment: Resolved: no field is "auto" any more.
+    """
+    return TrainTransform(processor, augment)
+
+
+class TrainTransform:
+    """From an image, or its file, to what the model sees of it in training.
+
+    Called with an RGB image it gives ``[C, H, W]`` and draws from torch's global generator only.
+
+    Args:
+        processor: The checkpoint's image processor.
+        augment: Resolved.
+        whole: Whether boxes are told in shares of the image, all of which the model has to see;
+            a processor that frames it in another way is then called itself.
     """
 
-    def __init__(self, degrees: float) -> None:
-        super().__init__()
-        self.degrees = degrees
+    def __init__(self, processor: Any, augment: AugmentConfig, *, whole: bool = False) -> None:
+        self.augment = augment
+        found = preparation_of(processor)
+        shows_all = found is not None and found.framing.shows_all
+        self.preparation = found if shows_all or not whole else None
+        self.process = eval_transform(processor)
+        self.shape = input_size(processor)
 
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the angle."""
-        return {"angle": float(torch.empty(1).uniform_(-self.degrees, self.degrees))}
+    def __call__(self, image: Image.Image) -> torch.Tensor:
+        """``float32 [C, H, W]`` of an upright RGB image."""
+        rng = Random(int(torch.randint(0, 2**62, (1,))))  # noqa: S311 - no secret
+        pixels, _ = self.changed(ImageFile.of(image, Decoder()), rng)
+        return pixels.finished() if isinstance(pixels, Levels) else pixels
 
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Turn one input."""
-        size = v2.functional.get_size(inpt)
-        needed = max(size) / 2 * abs(math.sin(math.radians(params["angle"])))
-        margin = min(math.ceil(needed) + 1, min(size) - 1)
-        # Boxes know no mirror; where they end up is the same.
-        mode = "constant" if isinstance(inpt, tv_tensors.BoundingBoxes) else "reflect"
-        padded = self._call_kernel(v2.functional.pad, inpt, [margin], padding_mode=mode)
-        turned = self._call_kernel(
-            v2.functional.rotate,
-            padded,
-            params["angle"],
-            interpolation=v2.InterpolationMode.BILINEAR,
-            fill=127,
-        )
-        return self._call_kernel(v2.functional.center_crop, turned, list(size))
+    def read(
+        self, source: bytes | str | Path | Image.Image, decoder: Decoder, rng: Random
+    ) -> Levels | torch.Tensor:
+        """What the model sees of a file; normalised already where the processor was called.
+
+        Raises:
+            DataError: As by the decoder.
+        """
+        return self.changed(ImageFile.open(source, decoder), rng)[0]
+
+    def changed(self, file: ImageFile, rng: Random) -> tuple[Levels | torch.Tensor, Plan]:
+        """The same of an image that is open, and where its pixels come from."""
+        drawn = draw(self.augment, rng, file.upright_size, self.shape)
+        if self.preparation is None:
+            return self._processed(file, drawn)
+        plan = planned(file, drawn, self.preparation.framing)
+        pixels = file.pixels(plan.reduction)
+        if plan.source.is_straight:
+            whole = straight(pixels, plan, self.preparation.resample)
+            seen = self.preparation.framed(_recoloured(whole, drawn), plan.placed)
+        else:
+            framing = self.preparation.framing
+            levels, top, left = warped(pixels, plan, framing, self.preparation.resample)
+            seen = _recoloured(levels, drawn)
+            if seen.shape[1:] != self.shape:
+                seen = self.preparation.on_margin(seen, top, left)
+        if drawn.erased is not None:
+            # A value of 0 after normalising: the mean colour.
+            seen = _erased(seen, drawn.erased, self.preparation.normalise.levels(0.0))
+        return Levels(seen.contiguous(), self.preparation.normalise), plan
+
+    def _processed(self, file: ImageFile, drawn: Drawn) -> tuple[torch.Tensor, Plan]:
+        """Changed at the size of the file, or less, and then given to the processor."""
+        _, _, width, height = drawn.kept
+        less = min(1.0, HEADROOM * max(self.shape) / min(width, height))
+        framing = Framing(max(1, round(less * height)), max(1, round(less * width)))
+        plan = planned(file, drawn, framing)
+        pixels = file.pixels(plan.reduction)
+        if plan.source.is_straight:
+            seen = straight(pixels, plan, "bilinear")
+        else:
+            seen = warped(pixels, plan, framing, "bilinear")[0]
+        image: Image.Image = v2.functional.to_pil_image(_recoloured(seen, drawn))
+        found = self.process(image)
+        if drawn.erased is not None:
+            found = _erased(found, drawn.erased, (0,) * len(found))
+        return found, plan
 
 
-class RandomAreaCrop(v2.Transform):  # type: ignore[misc]
-    """Cut out a random part that keeps at least ``scale`` of the area, without resizing.
+def _recoloured(levels: torch.Tensor, drawn: Drawn) -> torch.Tensor:
+    """Colour and blur of ``[3, H, W]`` in levels; ``uint8``."""
+    changes = [drawn.colour] if drawn.colour else []
+    if drawn.trivial is not None:
+        if drawn.trivial.is_filter:
+            levels = levels if levels.dtype == torch.uint8 else to_levels(levels)
+            levels = drawn.trivial.filtered(levels)
+        elif drawn.trivial.colour is not None:
+            changes = [drawn.trivial.colour, *changes]
+    if changes:
+        levels = levels.to(torch.float32, memory_format=torch.contiguous_format)
+        levels = recoloured(levels, changes)
+    if drawn.sigma is not None:
+        levels = blurred(levels.to(torch.float32), drawn.sigma)
+    return levels if levels.dtype == torch.uint8 else to_levels(levels)
 
-    As in ``RandomResizedCrop`` (Szegedy et al. 2015), with the aspect ratio of the image
-    varied by up to a quarter; the processor does the resizing.
-    """
 
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """Draw the rectangle."""
-        height, width = v2.functional.get_size(flat_inputs[0])
-        area = float(torch.empty(1).uniform_(self.scale, 1.0))
-        stretch = float(torch.empty(1).uniform_(-1.0, 1.0)) * min(0.22, -0.5 * math.log(area))
-        crop_height = max(1, min(height, round(height * (area**0.5) * math.exp(stretch))))
-        crop_width = max(1, min(width, round(width * (area**0.5) / math.exp(stretch))))
-        top = int(torch.randint(0, height - crop_height + 1, (1,)))
-        left = int(torch.randint(0, width - crop_width + 1, (1,)))
-        return {"top": top, "left": left, "height": crop_height, "width": crop_width}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        """Crop one input."""
-        return self._call_kernel(v2.functional.crop, inpt, **params)
+def _erased(
+    pixels: torch.Tensor, box: tuple[int, int, int, int], value: Sequence[int]
+) -> torch.Tensor:
+    left, top, width, height = box
+    pixels = pixels.clone()
+    fill = torch.tensor(value, dtype=pixels.dtype).view(-1, 1, 1)
+    pixels[:, top : top + height, left : left + width] = fill
+    return pixels

@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torchvision.transforms import v2
 
+from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.boxes import (
-    BoxedImage,
-    RandomChange,
+    Boxes,
     eval_box_transform,
     padded,
     relative_rows,
     train_box_transform,
     visible_part,
 )
-from hf_vft.data.transforms.images import STRENGTHS, RandomAreaCrop, RandomTurn
+from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.recipe.schema import AugmentConfig
-from tests.made_images import processor
+from tests.made_images import encoded, processor
 
 GREY, COLOURS = (120, 120, 120), ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+SIDE = 192
+SQUARE = processor(size={"height": SIDE, "width": SIDE})
 
 
-def painted(boxes: list[tuple[int, int, int, int]], size: tuple[int, int]) -> BoxedImage:
+def painted(boxes: list[tuple[int, int, int, int]], size: tuple[int, int]) -> Image.Image:
     """An image in which every box is a rectangle of its own colour."""
     image = Image.new("RGB", size, GREY)
     for colour, (x, y, w, h) in zip(COLOURS, boxes, strict=False):
         image.paste(colour, (x, y, x + w, y + h))
-    return BoxedImage(image, torch.tensor(boxes).float(), torch.arange(len(boxes)))
+    return image
 
 
-def where(image: Image.Image, number: int) -> tuple[float, float, float, float] | None:
+def where(pixels: torch.Tensor, number: int) -> np.ndarray | None:
     """Left, top, right and bottom of what has the colour of a box."""
-    pixels = np.asarray(image.convert("RGB")).astype(int)
-    near = np.abs(pixels - COLOURS[number]).sum(2) < 150
+    levels = pixels.permute(1, 2, 0).numpy().astype(int)
+    near = np.abs(levels - COLOURS[number]).sum(2) < 190
     rows, columns = np.flatnonzero(near.any(1)), np.flatnonzero(near.any(0))
     if not len(rows):
         return None
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
-sides = st.integers(60, 200)
+def corners(row: torch.Tensor) -> np.ndarray:
+    """Left, top, right and bottom in pixels of the input."""
+    _, x, y, w, h = (SIDE * row).tolist()
+    return np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+
+
+sides = st.integers(60, 400)
 places = st.tuples(st.floats(0, 0.6), st.floats(0, 0.6), st.floats(0.2, 0.4), st.floats(0.2, 0.4))
 
 
@@ -56,33 +65,47 @@ def apart(width: int, height: int, place: tuple[float, ...]) -> list[tuple[int, 
 
 
 CHANGES = {
-    "mirrored": (v2.RandomHorizontalFlip(1.0), 1.0),
-    "upside down": (v2.RandomVerticalFlip(1.0), 1.0),
-    "cropped": (RandomAreaCrop(0.3), 1.5),
-    "scaled": (v2.Identity(), 3.0),
+    "mirrored": {"horizontal_flip": 1.0},
+    "upside down": {"vertical_flip": 1.0},
+    "cropped": {"crop_scale": 0.3},
+    "all of these": {"horizontal_flip": 0.5, "vertical_flip": 0.5, "crop_scale": 0.5},
+    "scaled": {},
+}
+TRANSFORMS = {
+    name: train_box_transform(SQUARE, AugmentConfig(**{**STRENGTHS["none"], **changes}))
+    for name, changes in CHANGES.items()
 }
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 @pytest.mark.parametrize("name", CHANGES)
 @given(sides, sides, places, st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_boxes_go_where_their_pixels_go(
-    name: str, width: int, height: int, place: tuple[float, ...], seed: int
+    name: str, kind: str, width: int, height: int, place: tuple[float, ...], seed: int
 ) -> None:
-    change, slack = CHANGES[name]
-    marked = painted(apart(width, height, place), (width, height))
-    torch.manual_seed(seed)
-    side = 50 if name == "scaled" else 1000
-    after = RandomChange(v2.Compose([change]), side)(marked)
-    assert min(after.image.size) <= side
-    seen = where(after.image, 0)
-    for box in after.boxes:
-        x, y, w, h = box.tolist()
+    boxes = apart(width, height, place)
+    data = encoded(painted(boxes, (width, height)), kind, quality=95)
+    label = {"bbox": [list(box) for box in boxes], "category": [0]}
+    row = TRANSFORMS[name].read(data, Decoder(), Random(seed), label)
+    seen = where(row["pixel_values"].values, 0)
+    pitch = max(SIDE / width, SIDE / height, 1.0)
+    for box in row["labels"]:
         assert seen is not None
-        assert np.abs(np.array([x, y, x + w, y + h]) - seen).max() <= slack
-    if not len(after.boxes) and seen is not None:  # hardly anything of it is left
-        area = (seen[2] - seen[0]) * (seen[3] - seen[1])
-        assert area <= 0.31 * float(marked.boxes[0, 2] * marked.boxes[0, 3]) + width + height
+        assert np.abs(corners(box) - seen).max() <= 1.5 + 0.5 * pitch
+    if not len(row["labels"]) and seen is not None:  # hardly anything of it is left
+        shown = (seen[2] - seen[0]) * (seen[3] - seen[1])
+        assert shown <= SIDE**2 / 4
+
+
+def test_boxes_follow_a_file_that_is_decoded_smaller() -> None:
+    boxes = [(400, 300, 500, 400)]
+    data = encoded(painted(boxes, (1600, 1200)), "JPEG", quality=95)
+    label = {"bbox": [list(box) for box in boxes], "category": [0]}
+    for seed in range(10):
+        row = TRANSFORMS["all of these"].read(data, Decoder(), Random(seed), label)
+        for box in row["labels"]:
+            assert np.abs(corners(box) - where(row["pixel_values"].values, 0)).max() <= 1.5
 
 
 # So far from the edges that all of a turned box stays in the image: of one that is cut, the
@@ -90,35 +113,33 @@ def test_boxes_go_where_their_pixels_go(
 middle = st.tuples(
     st.floats(0.3, 0.4), st.floats(0.3, 0.4), st.floats(0.2, 0.3), st.floats(0.2, 0.3)
 )
+TURN = train_box_transform(SQUARE, AugmentConfig(**{**STRENGTHS["none"], "rotation": 30.0}))
 
 
-@given(st.floats(-30, 30), middle)
+@given(st.integers(0, 1000), middle)
 @settings(max_examples=25, deadline=None)
-def test_turned_boxes_hold_what_they_held(degrees: float, place: tuple[float, ...]) -> None:
+def test_turned_boxes_hold_what_they_held(seed: int, place: tuple[float, ...]) -> None:
     """The upright box around a turned one is as tight as its corners allow."""
-    marked = painted(apart(160, 120, place), (160, 120))
-    turn = RandomTurn(abs(degrees))
-    turn.make_params = lambda _: {"angle": degrees}  # type: ignore[method-assign]
-    after = RandomChange(v2.Compose([turn]), 1000)(marked)
-    seen = where(after.image, 0)
-    assert len(after.boxes) == 1
-    x, y, w, h = after.boxes[0].tolist()
-    assert np.abs(np.array([x, y, x + w, y + h]) - seen).max() <= 1.5
+    boxes = apart(200, 160, place)
+    label = {"bbox": [list(box) for box in boxes], "category": [0]}
+    data = encoded(painted(boxes, (200, 160)))
+    row = TURN.read(data, Decoder(), Random(seed), label)
+    seen = where(row["pixel_values"].values, 0)
+    assert len(row["labels"]) == 1
+    assert seen is not None
+    assert np.abs(corners(row["labels"][0]) - seen).max() <= 2.5
 
 
 def test_what_is_hardly_visible_is_left_out() -> None:
-    image = Image.new("RGB", (100, 100))
     boxes = torch.tensor([[90.0, 10, 20, 20], [96.0, 10, 40, 20], [-30, 10, 10, 10]])
-    kept = visible_part(BoxedImage(image, boxes, torch.tensor([0, 1, 2])))
+    kept = visible_part(Boxes(boxes, torch.tensor([0, 1, 2])), (100, 100))
     assert kept.classes.tolist() == [0]
     assert kept.boxes.tolist() == [[90, 10, 10, 20]]
 
 
 def test_shares_of_the_sides_and_padding() -> None:
-    marked = BoxedImage(
-        Image.new("RGB", (200, 100)), torch.tensor([[20.0, 10, 40, 30]]), torch.ones(1)
-    )
-    rows = relative_rows(marked)
+    marked = Boxes(torch.tensor([[20.0, 10, 40, 30]]), torch.ones(1))
+    rows = relative_rows(marked, (200, 100))
     np.testing.assert_allclose(rows, [[1, 0.2, 0.25, 0.2, 0.3]], rtol=1e-6)
     batch = padded([rows, torch.zeros(0, 5)])
     assert batch.shape == (2, 1, 5)
@@ -129,11 +150,12 @@ def test_shares_of_the_sides_and_padding() -> None:
 @pytest.mark.parametrize("strength", STRENGTHS)
 def test_training_images_keep_valid_boxes(strength: str) -> None:
     transform = train_box_transform(processor(), AugmentConfig(**STRENGTHS[strength]))
-    marked = painted([(10, 10, 30, 20), (50, 40, 20, 30)], (120, 90))
-    label = {"bbox": marked.boxes.tolist(), "category": [4, 2], "size": [120, 90]}
+    boxes = [(10, 10, 30, 20), (50, 40, 20, 30)]
+    image = painted(boxes, (120, 90))
+    label = {"bbox": [list(box) for box in boxes], "category": [4, 2], "size": [120, 90]}
     for seed in range(5):
         torch.manual_seed(seed)
-        rows = transform.with_boxes(marked.image, label)["labels"]
+        rows = transform.with_boxes(image, label)["labels"]
         assert set(rows[:, 0].tolist()) <= {4.0, 2.0}
         low, high = rows[:, 1:3] - rows[:, 3:] / 2, rows[:, 1:3] + rows[:, 3:] / 2
         assert (low >= -1e-5).all()
@@ -142,10 +164,10 @@ def test_training_images_keep_valid_boxes(strength: str) -> None:
 
 
 def test_validation_sees_the_processor_alone() -> None:
-    marked = painted([(10, 10, 30, 20)], (120, 90))
-    label = {"bbox": marked.boxes.tolist(), "category": [1], "size": [120, 90]}
+    image = painted([(10, 10, 30, 20)], (120, 90))
+    label = {"bbox": [[10, 10, 30, 20]], "category": [1], "size": [120, 90]}
     plain = eval_box_transform(processor())
     assert torch.equal(
-        plain.with_boxes(marked.image, label)["pixel_values"],
-        processor()(marked.image, return_tensors="pt")["pixel_values"][0],
+        plain.with_boxes(image, label)["pixel_values"],
+        processor()(image, return_tensors="pt")["pixel_values"][0],
     )

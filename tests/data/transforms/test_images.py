@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import datasets
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from transformers import AutoImageProcessor
+from transformers import (
+    AutoImageProcessor,
+    BitImageProcessor,
+    ConvNextImageProcessor,
+    MobileViTImageProcessor,
+)
 
 from hf_vft.data.dataset import VisionDataset
-from hf_vft.data.images import decode_image
+from hf_vft.data.decoding.reduced import ImageFile
+from hf_vft.data.images import Decoder, decode_image
+from hf_vft.data.transforms import images
+from hf_vft.data.transforms.draws import Drawn
 from hf_vft.data.transforms.images import (
     STRENGTHS,
-    RandomTurn,
+    Levels,
     eval_transform,
     input_size,
     train_transform,
 )
+from hf_vft.errors import DataError
 from hf_vft.inference.predictor import Predictor
 from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.run import RunDirectory
@@ -40,10 +51,10 @@ def sixteen_bits() -> bytes:
     return encoded(Image.fromarray(ramp))
 
 
-def turned() -> bytes:
+def turned(image: Image.Image | None = None) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(made_image(2, (64, 32)), "JPEG", exif=exif, quality=95)
+    return encoded(image or made_image(2, (64, 32)), "JPEG", exif=exif, quality=95)
 
 
 ODD = {
@@ -80,11 +91,115 @@ def test_validation_serving_and_plain_transformers_see_the_same(kind: str, fitte
     assert validation.std() > 0.05
 
 
-def test_without_changes_training_sees_what_validation_sees() -> None:
-    process = processor()
+FRAMINGS = {
+    "squash": processor(),
+    "not square": processor(size={"height": 24, "width": 40}),
+    "bicubic": processor(resample=3),
+    "pad": processor(
+        size={"max_height": 32, "max_width": 32}, do_pad=True, pad_size={"height": 32, "width": 32}
+    ),
+    "shortest edge, then the middle": BitImageProcessor(
+        size={"shortest_edge": 36}, crop_size=32, image_mean=[0.5] * 3, image_std=[0.2, 0.3, 0.4]
+    ),
+    "share of the middle": ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.875),
+}
+FILES = {
+    "small png": lambda: encoded(made_image(3)),
+    "jpeg": lambda: encoded(smooth((301, 200)), "JPEG", quality=95),
+    "jpeg decoded at a quarter": lambda: encoded(smooth((900, 700)), "JPEG", quality=95),
+    "jpeg turned": lambda: turned(smooth((301, 200))),
+    "jpeg grey": lambda: encoded(smooth((301, 200)).convert("L"), "JPEG", quality=95),
+}
+
+
+def smooth(size: tuple[int, int]) -> Image.Image:
+    """Mostly coarse, with some detail, as photographs are."""
+    draw, pixels = np.random.default_rng(5), np.zeros((size[1], size[0], 3))
+    for blocks, share in ((3, 0.6), (8, 0.3), (30, 0.1)):
+        coarse = Image.fromarray(draw.integers(0, 256, (blocks, blocks, 3), dtype=np.uint8))
+        pixels += share * np.asarray(coarse.resize(size, Image.Resampling.BICUBIC))
+    return Image.fromarray(pixels.round().astype(np.uint8))
+
+
+def levels_apart(one: torch.Tensor, other: torch.Tensor, process: Any) -> float:
+    std = torch.tensor(process.image_std).view(-1, 1, 1)
+    return float(((one - other).abs() * std * 255).mean())
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_without_changes_training_sees_what_validation_sees(framing: str, file: str) -> None:
+    """And so it does where pixels are sampled on a grid, as of images that are turned."""
+    process, data = FRAMINGS[framing], FILES[file]()
     still = train_transform(process, AugmentConfig(**{"strength": "none", **NONE}))
-    image = decode_image(encoded(made_image(3)))
-    assert torch.equal(still(image), eval_transform(process)(image))
+    assert still.preparation is not None
+    seen = still.read(data, Decoder(), Random(0))
+    assert isinstance(seen, Levels)
+    assert seen.values.dtype == torch.uint8
+    wanted = eval_transform(process)(decode_image(data))
+    assert levels_apart(seen.finished(), wanted, process) <= 1.5
+    if file == "small png":  # nothing is reduced but by the processor
+        assert levels_apart(seen.finished(), wanted, process) <= 0.5
+    if "jpeg" not in file:
+        return  # white noise loses its finest detail where it is sampled
+    turned_by_nothing = Drawn(decode_image(data).size, degrees=1e-9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "draw", lambda *_: turned_by_nothing)
+        sampled = still.read(data, Decoder(), Random(0))
+    assert isinstance(sampled, Levels)
+    assert levels_apart(sampled.finished(), wanted, process) <= 1.5
+
+
+def test_a_processor_that_no_framing_describes_is_called_itself() -> None:
+    """MobileViT gives blue first."""
+    process = MobileViTImageProcessor(size={"shortest_edge": 32}, crop_size=32)
+    still = train_transform(process, AugmentConfig(**{"strength": "none", **NONE}))
+    assert still.preparation is None
+    image = decode_image(encoded(made_image(3, (32, 32))))
+    torch.testing.assert_close(still(image), eval_transform(process)(image))
+    strong = train_transform(process, AugmentConfig(**STRENGTHS["strong"]))
+    assert strong(image).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_files_are_cropped_and_turned_like_upright_ones(orientation: int) -> None:
+    """The same draws show the same part, whichever way the file stores it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(smooth((160, 96)), "JPEG", exif=exif, quality=95)
+    process = processor()
+    upright = ImageFile.of(decode_image(data), Decoder())
+    for changes in ({"crop_scale": 0.4, "horizontal_flip": 0.5}, {"rotation": 20.0}):
+        transform = train_transform(process, AugmentConfig(**{**NONE, **changes}))
+        for seed in range(3):
+            stored = transform.read(data, Decoder(), Random(seed))
+            plain, _ = transform.changed(upright, Random(seed))
+            # Crops are of whole pixels of what is decoded, here at half the size.
+            assert levels_apart(stored.finished(), plain.finished(), process) <= 4.0
+
+
+def test_the_crop_of_a_reduced_file_is_that_of_the_whole_one() -> None:
+    """The draws do not know at which size a file is decoded."""
+    image = smooth((900, 700))
+    data = encoded(image, "JPEG", quality=95)
+    process = processor()
+    transform = train_transform(process, AugmentConfig(**{**STRENGTHS["light"], "crop_scale": 0.5}))
+    whole = ImageFile.of(decode_image(data), Decoder())
+    for seed in range(5):
+        pixels, plan = transform.changed(ImageFile.open(data, Decoder()), Random(seed))
+        assert plan.reduction > 1
+        assert min(plan.source.steps) >= 1.0  # no fewer pixels than the input has
+        plain, _ = transform.changed(whole, Random(seed))
+        assert levels_apart(pixels.finished(), plain.finished(), process) <= 2.5
+
+
+def test_a_truncated_file_is_refused_as_by_the_decoder() -> None:
+    data = encoded(smooth((301, 200)), "JPEG")
+    transform = train_transform(processor(), AugmentConfig(**NONE))
+    with pytest.raises(DataError, match="truncated"):
+        transform.read(data[: len(data) // 2], Decoder(), Random(0))
+    with pytest.raises(DataError, match="pixels"):
+        transform.read(data, Decoder(max_pixels=100), Random(0))
 
 
 CHANGES = {
@@ -145,18 +260,30 @@ def test_the_size_of_the_input_is_measured() -> None:
     assert input_size(processor(size={"height": 24, "width": 40})) == (24, 40)
 
 
+TURN = AugmentConfig(**{**NONE, "rotation": 20.0})
+
+
 @pytest.mark.parametrize("size", [(64, 64), (90, 50), (33, 71)])
 def test_turning_leaves_no_empty_corners(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, (250, 250, 250))
-    torch.manual_seed(0)
-    for _ in range(20):
-        turned = RandomTurn(15.0)(image)
-        assert turned.size == size
-        assert min(low for low, _ in turned.getextrema()) > 245
+    turn = train_transform(processor(), TURN)
+    for seed in range(20):
+        pixels, _ = turn.changed(ImageFile.of(image, Decoder()), Random(seed))
+        assert isinstance(pixels, Levels)
+        assert int(pixels.values.min()) > 245
 
 
-def test_turning_turns() -> None:
-    line = Image.new("RGB", (65, 65))
-    line.paste((255, 255, 255), (31, 0, 34, 65))
-    torch.manual_seed(0)
-    assert any(np.asarray(RandomTurn(20.0)(line))[5, 31:34].max() < 100 for _ in range(10))
+def test_turning_turns_and_mirrors_at_the_edge() -> None:
+    line = Image.new("RGB", (64, 64))
+    line.paste((255, 255, 255), (30, 0, 34, 64))
+    turn = train_transform(processor(), TURN)
+    angles = []
+    for seed in range(10):
+        pixels, plan = turn.changed(ImageFile.of(line, Decoder()), Random(seed))
+        assert isinstance(pixels, Levels)
+        top = pixels.values[0, 2].float()
+        place = float((top * (torch.arange(32) + 0.5)).sum() / top.sum())
+        # Two and a half rows below the edge, the line is so far from the middle.
+        wanted = 16 + 13.5 * np.tan(np.radians(plan.drawn.degrees)) * -1
+        angles.append(abs(place - wanted))
+    assert max(angles) < 0.6
