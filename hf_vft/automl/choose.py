@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from hf_vft.automl.deliver import deliver
+from hf_vft.automl.first_steps import harmless_rates
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.search import Keep, Search
@@ -68,10 +70,12 @@ def choose_and_train(
     if recipe.search.wanted:
         clock = Clock(recipe.search.time_budget, place.state / "search" / "clock.json", started)
         found = Search(recipe, place, clock, keep, rehearse).run(_backend(recipe))
-        best = found.prepared
+        clock.line = 0.0
+        best, delivered = deliver(found.prepared, found.tuned, place.display, over=clock.over)
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
-        return Trained(recipe, best.loaded, best.tuning, found.tuned, found.choices, found.rows)
+        choices = [*found.choices, *delivered]
+        return Trained(recipe, best.loaded, best.tuning, found.tuned, choices, found.rows)
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
     if (several or recipe.search.bounded) and not place.task.probes:
         raise ModelError(
@@ -84,9 +88,8 @@ def choose_and_train(
         place.display.say(f"{ranking.choice.reason}.")
         prepared = prepare(first.recipe, place, first.checkpoint)
         choices = [ranking.choice, *first.choices[1:]]
-        return _train(prepared, choices, ranking.rows)
-    prepared = prepare(recipe, place)
-    return _train(prepared, prepared.choices, [])
+        return _train(replace(prepared, choices=choices), place, ranking.rows)
+    return _train(prepare(recipe, place), place, [])
 
 
 def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
@@ -98,6 +101,10 @@ def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
     return run_on_ray
 
 
-def _train(prepared: Prepared, choices: list[Choice], rows: list[LeaderboardRow]) -> Trained:
+def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) -> Trained:
+    prepared, gentle = harmless_rates(prepared, place)
     tuned = prepared.tuning.run()
+    prepared, delivered = deliver(prepared, tuned, place.display)
+    decided = {choice.name for choice in gentle}
+    choices = [c for c in prepared.choices if c.name not in decided] + gentle + delivered
     return Trained(prepared.recipe, prepared.loaded, prepared.tuning, tuned, choices, rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import nn
+
 from hf_vft.models.backbones import Checkpoint, embedded
 from hf_vft.recipe.schema import Recipe
 
@@ -47,6 +49,27 @@ def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
             if getattr(stage, field) == "auto"
         ]
     return found
+
+
+DECAY = 0.75
+"""Share of the rate that each block of a transformer passes on below (Bao et al. 2022, BEiT)."""
+
+
+def decays(recipe: Recipe, checkpoint: Checkpoint, model: nn.Module) -> list[tuple[str, Any, str]]:
+    """One rule for each ``layer_decay`` that is on ``auto``: name, value, reason."""
+    value, reason = 1.0, "every block trains at the rate of the stage"
+    if _table(checkpoint)[0] is GENTLE and not _is_convolutional(model):
+        value, reason = DECAY, "the lower blocks of a transformer know what all images share"
+    return [
+        (f"stages.{stage.name}.layer_decay", value, reason)
+        for stage in recipe.stages
+        if stage.layer_decay == "auto"
+    ]
+
+
+def _is_convolutional(model: nn.Module) -> bool:
+    """A transformer has one convolution at most, which cuts the image into patches."""
+    return sum(isinstance(module, nn.Conv2d) for module in model.modules()) > 1
 
 
 def _table(checkpoint: Checkpoint) -> tuple[dict[str, OptimizerDefaults], str]:

@@ -16,6 +16,7 @@ from typing import Any
 from accelerate import PartialState
 from optuna.trial import Trial, TrialState
 
+from hf_vft.automl.deliver import LIMIT, PASSES
 from hf_vft.automl.epoch_time import Pace
 from hf_vft.automl.finish import average, train_on
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
@@ -265,13 +266,13 @@ class Search:
             self.clock.reserve = from_main(
                 lambda: self.clock.now() - began + SAFETY * float(self.clock.budget or 0)
             )
-            if self.recipe.search.soup:
-                began = self.clock.now()
-                self.runner.score(prepared, first.model)
-                most = TASTING * self.clock.budget
-                self.clock.soup = from_main(
-                    lambda: min(most, (1 + MOST) * (self.clock.now() - began))
-                )
+            began = self.clock.now()
+            self.runner.score(prepared, first.model)
+            once = from_main(lambda: self.clock.now() - began)
+            most = TASTING * self.clock.budget
+            self.clock.soup = min(most, (1 + MOST) * once) if self.recipe.search.soup else 0.0
+            held = len(self.place.data.splits["validation"])
+            self.clock.line = min(most / 2, PASSES * once * min(1.0, LIMIT / max(held, 1)))
 
     def _winner(self) -> Turn:
         """The best trial of this run, whether it was finished or paused."""

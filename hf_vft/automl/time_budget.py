@@ -29,6 +29,7 @@ class Clock:
     Attributes:
         reserve: Seconds that the end of the run takes; 0 until it was measured.
         soup: Seconds that averaging the best trials may take before it; 0 once it may begin.
+        line: Seconds that comparing the winner with its probe may take after that; as above.
     """
 
     def __init__(self, budget: float | None, file: Path, started: float) -> None:
@@ -38,6 +39,7 @@ class Clock:
         known = json.loads(file.read_text()) if file.is_file() else {}
         self.reserve = float(known.get("reserve", 0.0))
         self.soup = float(known.get("soup", 0.0))
+        self.line = float(known.get("line", 0.0))
         self._before = float(known.get("spent", 0.0))
 
     def now(self) -> float:
@@ -54,7 +56,7 @@ class Clock:
         """Seconds until what they are reserved for has to begin."""
         if self.budget is None:
             return math.inf
-        return self.budget - self.reserve - self.soup - self.spent
+        return self.budget - self.reserve - self.soup - self.line - self.spent
 
     def over(self) -> bool:
         """Whether nothing may be begun any more; one answer for all processes."""
@@ -62,5 +64,10 @@ class Clock:
 
     def save(self) -> None:
         """Keep what was spent; to be called by one process."""
-        kept = {"spent": self.spent, "reserve": self.reserve, "soup": self.soup}
+        kept = {
+            "spent": self.spent,
+            "reserve": self.reserve,
+            "soup": self.soup,
+            "line": self.line,
+        }
         write_json(self._file, {name: round(seconds, 3) for name, seconds in kept.items()})

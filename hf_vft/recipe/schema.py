@@ -234,8 +234,10 @@ class StageConfig(Section):
         1e-4, description="Rate of the backbone's top block."
     )
     head_learning_rate: PositiveFloat | None = Field(None, description="Default: learning_rate.")
-    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        1.0, description="Each block below the top trains at this share of the rate above it."
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] | Auto = Field(
+        1.0,
+        description="Each block below the top trains at this share of the rate above it. Auto is "
+        "0.75 for transformers that were trained on photographs, and 1 for all others.",
     )
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = Field(
         "cosine", description="How the rate changes; plateau waits for validation."
@@ -281,6 +283,11 @@ class TrainingConfig(Section):
     )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Exponential moving average of the weights; 0 is off."
+    )
+    deliver: Fraction | Auto = Field(
+        "auto",
+        description="Which place on the straight line from the linear probe (0) to the fine-tuned "
+        "weights (1) the run's model has. Auto decides by validation.",
     )
     max_grad_norm: Annotated[float, Field(ge=0.0)] = Field(
         1.0, description="Gradients are clipped to this norm; 0 is off."

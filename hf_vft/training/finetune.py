@@ -28,6 +28,7 @@ from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.lora import add_lora, check_lora
 from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.structure import head_module, last_linear
+from hf_vft.models.weight_line import State, copied
 from hf_vft.recipe.schema import StageConfig
 from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
 from hf_vft.training.stages import StageContext, StageResult, run_stage
@@ -94,6 +95,8 @@ class FineTuning:
         self.probe = probe
         self.features: dict[str, np.ndarray] = {}
         """Of the frozen backbone ``[N, D]``, by split; empty without a probe."""
+        self.start: State | None = None
+        """Weights of the network whose head is the linear probe; None where there is none."""
         self.pretrained = loaded.checkpoint.pretrained
 
     @cached_property
@@ -180,6 +183,7 @@ class FineTuning:
         if self.pretrained and not self.recipe.model.keep_head:
             # Random features soon are other ones, and a head that fits them is in the way.
             fitted.copy_to(last_linear(self.model))
+            self.start = copied(self.model)
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
 
     def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:

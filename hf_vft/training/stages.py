@@ -8,11 +8,13 @@ crash is in its folder.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from accelerate import PartialState
@@ -22,7 +24,7 @@ from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from transformers import PrinterCallback, TrainerCallback, TrainerState
 from transformers.integrations.integration_utils import TensorBoardCallback
-from transformers.trainer_utils import set_seed
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy, SchedulerType, set_seed
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
@@ -168,6 +170,38 @@ def run_stage(
     return result
 
 
+def first_steps(
+    context: StageContext, stage: StageConfig, model: nn.Module, data: SizedDataset, most: int
+) -> None:
+    """Train ``model`` in place as the stage would begin, and keep nothing on disk.
+
+    Args:
+        context: What the stages share.
+        stage: The one that is tried; warm-up as in the whole of it.
+        model: A copy, in one process.
+        data: Training images.
+        most: Steps; no more than an epoch.
+    """
+    with TemporaryDirectory() as folder:
+        args = for_this_process(_arguments(context, stage, Path(folder), images=len(data)))
+        an_epoch = max(1, len(data) // int(context.recipe.training.batch_size))
+        warming = stage.warmup * stage.epochs * an_epoch
+        args.max_steps = min(most, an_epoch)
+        # A schedule falls too little in so few steps to matter.
+        args.lr_scheduler_type = SchedulerType("constant_with_warmup")
+        args.warmup_steps = min(math.ceil(warming), args.max_steps)
+        args.eval_strategy = IntervalStrategy("no")
+        args.save_strategy = SaveStrategy("no")
+        args.logging_strategy = IntervalStrategy("no")
+        args.load_best_model_at_end = False
+        set_seed(context.recipe.seed)
+        trainer = VisionTrainer(model, args, task=context.task, train_dataset=data)
+        trainer.remove_callback(PrinterCallback)
+        with only_new_garbage():
+            trainer.train()
+        release(model)
+
+
 def per_process(batch_size: int | str, processes: int, setting: str = "training.batch_size") -> int:
     """Each process's share of a batch, at least one image.
 
@@ -213,7 +247,7 @@ def _arguments(
         dataloader_drop_last=images >= int(recipe.training.batch_size),
         learning_rate=float(stage.learning_rate),
         head_learning_rate=stage.head_learning_rate,
-        layer_decay=stage.layer_decay,
+        layer_decay=float(stage.layer_decay),
         weight_decay=float(stage.weight_decay),
         lr_scheduler_type=SCHEDULERS.get(stage.scheduler, stage.scheduler),
         lr_scheduler_kwargs=_scheduler_options(stage, metric),

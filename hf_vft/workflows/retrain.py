@@ -234,6 +234,7 @@ def _recipe(before: RunDirectory, after: RunDirectory) -> Recipe:
             **{f"data.{name}": column for name, column in columns.items()},
             "model.candidates": [str(before.model.absolute())],
             "model.keep_head": True,
+            "training.deliver": "auto",
             "search": SearchConfig().model_dump(),
         }
     )

@@ -173,7 +173,7 @@ def hf_vft(table: Path, model: str, folder: Path, options: Any, seed: int) -> di
     }
 
 
-NOTED = ("image.fit", "delivered", "stages.all.learning_rate", "stages.all.warmup")
+NOTED = ("image.fit", "training.deliver", "stages.all.learning_rate", "stages.all.warmup")
 
 
 def _of_the_stage(run: Any, table: Path) -> float:

@@ -1,0 +1,144 @@
+"""The straight line in weight space from where training started to where it ended.
+
+Between the weights of the linear probe and the fine-tuned ones lie networks that often keep more of
+what the backbone knew, above all on disturbed images (WiSE-FT, Wortsman et al. 2022). All weights
+are interpolated, head included; serving costs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from hf_vft.models.transferability import paired_gain
+
+State = dict[str, torch.Tensor]
+
+WRAPPED, SAVED, ORIGINAL = "base_model.model.", ".modules_to_save.default.", ".original_module."
+"""What peft adds to the names of a model that it wraps."""
+
+
+def copied(model: nn.Module) -> State:
+    """Weights and buffers as they are now, on the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+def start_of_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor]) -> State:
+    """The start under the names of the end, which may be those of a model with adapters.
+
+    An adapter begins as nothing: its first factor is that of the end, so that the line scales the
+    product, and its second is zero.
+
+    Args:
+        start: Weights of the plain model.
+        end: Of the same model after training, perhaps wrapped by peft.
+
+    Returns:
+        One tensor for each of the end; a part that the start does not have is that of the end.
+    """
+    found = {}
+    for name, value in end.items():
+        plain = name.removeprefix(WRAPPED).replace(".base_layer.", ".")
+        plain = plain.replace(SAVED, ".").replace(ORIGINAL, ".")
+        if ".lora_B." in name:
+            found[name] = torch.zeros_like(value)
+        else:
+            same = plain in start and start[plain].shape == value.shape
+            found[name] = start[plain].to(value) if same else value
+    return found
+
+
+def on_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], at: float) -> State:
+    """The weights at a place on the line: 0 is the start, 1 the end.
+
+    Counters are those of the end.
+    """
+    return {
+        name: torch.lerp(start[name], value, at) if value.is_floating_point() else value
+        for name, value in end.items()
+    }
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the networks at several places answer on held-out images.
+
+    Attributes:
+        places: On the line ``[K]``, ascending, from 0 to 1.
+        clean: Log loss in nats of each image as it is ``[K, N]``.
+        disturbed: Of each image disturbed ``[K, N]``.
+        right: Whether the answer for the image as it is was right ``[K, N]``.
+        weights: Of the images ``[N]``: each class weighs the same.
+        groups: Number of each image's group ``[N]``.
+        fewest: Images of the class that has the fewest.
+    """
+
+    places: np.ndarray
+    clean: np.ndarray
+    disturbed: np.ndarray
+    right: np.ndarray
+    weights: np.ndarray
+    groups: np.ndarray
+    fewest: int
+
+    @property
+    def losses(self) -> np.ndarray:
+        """Of the image as it is and disturbed, which weigh the same ``[K, N]``."""
+        return (self.clean + self.disturbed) / 2
+
+
+ENOUGH = 20
+"""Held-out images of the rarest class from which on one split decides. With fewer, the place that
+is best on it is best by chance (arXiv 2603.00478), so the places of resamples are averaged."""
+
+RESAMPLES = 200
+
+
+def best_place(evidence: Evidence, seed: int) -> float:
+    """The place of least loss, or with few images the mean of the places of many resamples.
+
+    Args:
+        evidence: On all places.
+        seed: Of the resamples.
+
+    Returns:
+        With enough images one of the places; else a place between them, in steps of a twentieth.
+    """
+    if evidence.fewest >= ENOUGH:
+        return float(evidence.places[_mean(evidence.losses, evidence.weights).argmin()])
+    rng = np.random.default_rng(seed)
+    ids = np.unique(evidence.groups, return_inverse=True)[1]
+    count = int(ids.max()) + 1
+    found = []
+    for _ in range(RESAMPLES):
+        times = np.bincount(rng.integers(count, size=count), minlength=count)[ids]
+        weights = evidence.weights * times
+        if weights.any():
+            found.append(evidence.places[_mean(evidence.losses, weights).argmin()])
+    return round(20 * float(np.mean(found))) / 20
+
+
+def harms(evidence: Evidence, place: float) -> bool:
+    """Whether a place answers fewer of the images right than the probe does, beyond noise.
+
+    Noise is one standard error of the paired difference, each class weighing the same.
+    """
+    at = int(np.argmin(np.abs(evidence.places - place)))
+    differences = evidence.right[at].astype(float) - evidence.right[0]
+    gain, error = paired_gain(differences, evidence.weights, evidence.groups)
+    return gain < 0 and gain < -error
+
+
+def safe_place(evidence: Evidence, place: float) -> float:
+    """The place, or the next one towards the probe that does no harm; the probe never does."""
+    below = [float(p) for p in evidence.places[evidence.places <= place][::-1]]
+    return next((p for p in below if not harms(evidence, p)), 0.0)
+
+
+def _mean(losses: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    mean: np.ndarray = losses @ weights / weights.sum()
+    return mean

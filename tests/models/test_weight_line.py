@@ -1,0 +1,107 @@
+"""The line between probe and fine-tuned weights: its ends, adapters, and which place is taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hf_vft.models.lora import add_lora
+from hf_vft.models.weight_line import (
+    ENOUGH,
+    Evidence,
+    best_place,
+    copied,
+    harms,
+    on_line,
+    safe_place,
+    start_of_line,
+)
+from hf_vft.recipe.schema import LoraRecipe
+from tests.models.tiny import images, tiny_resnet, tiny_vit
+
+PLACES = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+
+
+def test_the_ends_are_the_two_models_and_counters_stay() -> None:
+    start, end = copied(tiny_resnet()), copied(tiny_resnet())
+    for value in end.values():
+        value.add_(1)
+    for at in (0.0, 1.0):
+        found = on_line(start, end, at)
+        for name, value in found.items():
+            wanted = end if at == 1.0 or not value.is_floating_point() else start
+            assert torch.equal(value, wanted[name])
+    middle = on_line(start, end, 0.5)
+    floats = [name for name, value in end.items() if value.is_floating_point()]
+    assert all(torch.allclose(middle[n], (start[n] + end[n]) / 2) for n in floats)
+
+
+def test_with_adapters_the_start_answers_as_the_plain_model_did() -> None:
+    model, pixels = tiny_vit(), images()
+    plain, start = model(pixels).logits.detach(), copied(model)
+    adapted = add_lora(model, LoraRecipe(r=2, target=["q_proj", "v_proj"]))
+    with torch.no_grad():
+        for value in adapted.parameters():
+            if value.requires_grad:
+                value.add_(0.3 * torch.ones_like(value))
+    trained, end = adapted(pixels).logits.detach(), copied(adapted)
+    assert not torch.allclose(trained, plain, atol=1e-3)
+    begin = start_of_line(start, end)
+    adapted.load_state_dict(on_line(begin, end, 0.0))
+    torch.testing.assert_close(adapted(pixels).logits, plain)
+    adapted.load_state_dict(on_line(begin, end, 1.0))
+    torch.testing.assert_close(adapted(pixels).logits, trained)
+
+
+def evidence(means: list[float], count: int, noise: float = 0.0, seed: int = 0) -> Evidence:
+    rng = np.random.default_rng(seed)
+    losses = np.asarray(means)[:, None] + noise * rng.normal(size=(5, count))
+    right = np.ones((5, count), dtype=bool)
+    return Evidence(PLACES, losses, losses, right, np.ones(count), np.arange(count), count // 2)
+
+
+def test_with_enough_images_the_least_loss_decides() -> None:
+    assert best_place(evidence([1.0, 0.6, 0.5, 0.7, 0.9], 4 * ENOUGH), 0) == 0.5
+
+
+def test_disturbed_images_count_as_much_as_others() -> None:
+    seen = evidence([1.0, 0.9, 0.8, 0.7, 0.6], 4 * ENOUGH)
+    worse = np.array([0.0, 0.0, 0.0, 0.5, 1.0])[:, None]
+    assert best_place(replace(seen, disturbed=seen.disturbed + worse), 0) == 0.5
+
+
+def test_with_few_images_a_clear_winner_is_taken_and_noise_is_averaged() -> None:
+    clear = evidence([3.0, 2.5, 2.0, 1.5, 0.2], 20, noise=0.1)
+    assert best_place(clear, 0) == 1.0
+    level = [best_place(evidence([1.0] * 5, 20, noise=1.0, seed=s), 0) for s in range(20)]
+    single = [
+        float(PLACES[evidence([1.0] * 5, 20, noise=1.0, seed=s).losses.mean(1).argmin()])
+        for s in range(20)
+    ]
+    assert np.std(level) < 0.8 * np.std(single)
+    assert np.mean(level) == pytest.approx(0.5, abs=0.15)
+
+
+def wrong_at(place: int, images_wrong: int, count: int = 100) -> Evidence:
+    right = np.ones((5, count), dtype=bool)
+    right[place, :images_wrong] = False
+    return replace(evidence([1.0, 0.9, 0.8, 0.7, 0.6], count), right=right)
+
+
+def test_a_place_that_answers_fewer_right_than_the_probe_is_not_taken() -> None:
+    assert harms(wrong_at(4, 12), 1.0)
+    assert safe_place(wrong_at(4, 12), 1.0) == 0.75
+    assert safe_place(wrong_at(4, 0), 1.0) == 1.0
+    # As many right answers as wrong ones are new: that is noise.
+    seen = wrong_at(4, 12)
+    seen.right[0, 20:33] = False
+    assert safe_place(seen, 1.0) == 1.0
+
+
+def test_where_all_places_do_harm_the_probe_is_left() -> None:
+    seen = wrong_at(1, 12)
+    seen.right[1:, :12] = False
+    assert safe_place(seen, 1.0) == 0.0
