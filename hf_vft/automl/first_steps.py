@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from accelerate import PartialState
 
+from hf_vft.automl.optimizer_defaults import knows_photographs
 from hf_vft.automl.prepare import Prepared, RunContext, stage_context
 from hf_vft.automl.validation_answers import HeldOut
 from hf_vft.models.transferability import paired_gain
@@ -44,19 +46,26 @@ class Step:
     Attributes:
         rate: Of the stage.
         before: Mean log loss of held-out images by the probe.
-        after: By the copy.
+        after: By the copy; None where its answers are no numbers any more.
         error: Standard error of their paired difference.
     """
 
     rate: float
     before: float
-    after: float
+    after: float | None
     error: float
 
     @property
     def harms(self) -> bool:
         """Whether the loss rose by more than noise."""
-        return not self.after <= self.before + self.error
+        return self.after is None or self.after > self.before + self.error
+
+    def __str__(self) -> str:
+        end = "no number" if self.after is None else f"{self.after:.3f}"
+        return (
+            f"at {self.rate:.2g} the first steps took the log loss of held-out images from "
+            f"{self.before:.3f} to {end}"
+        )
 
 
 def harmless_rates(prepared: Prepared, place: RunContext) -> tuple[Prepared, list[Choice]]:
@@ -113,6 +122,9 @@ def _open_stage(prepared: Prepared) -> StageConfig | None:
     # A stage before it moves the head away from the probe.
     if first is None or first is not prepared.recipe.stages[0]:
         return None
+    # Other weights have to move far, and what they lose at first they more than regain.
+    if not knows_photographs(prepared.loaded.checkpoint):
+        return None
     name = f"stages.{first.name}.learning_rate"
     return first if any(c.name == name and c.was == "auto" for c in prepared.choices) else None
 
@@ -129,6 +141,8 @@ def _tried(prepared: Prepared, stage: StageConfig, rate: float, held: HeldOut) -
     after = held.losses(held.answers(prepared, model, disturbed=False))
     gain, error = paired_gain(before - after, held.weights, held.groups)
     mean = float(np.average(before, weights=held.weights))
+    if not math.isfinite(gain):
+        return Step(rate, mean, None, 0.0)
     return Step(rate, mean, mean - gain, error)
 
 
@@ -140,11 +154,7 @@ def _head_rate(stage: StageConfig, rate: float) -> float | None:
 
 def _choice(stage: StageConfig, steps: Sequence[Step]) -> Choice:
     last = steps[-1]
-    told = "; ".join(
-        f"at {step.rate:.2g} the first steps took the log loss of held-out images from "
-        f"{step.before:.3f} to {step.after:.3f}"
-        for step in steps
-    )
+    told = "; ".join(map(str, steps))
     how = (
         "lowered until the first steps do no harm"
         if len(steps) > 1

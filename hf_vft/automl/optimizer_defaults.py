@@ -58,13 +58,18 @@ DECAY = 0.75
 def decays(recipe: Recipe, checkpoint: Checkpoint, model: nn.Module) -> list[tuple[str, Any, str]]:
     """One rule for each ``layer_decay`` that is on ``auto``: name, value, reason."""
     value, reason = 1.0, "every block trains at the rate of the stage"
-    if _table(checkpoint)[0] is GENTLE and not _is_convolutional(model):
+    if knows_photographs(checkpoint) and not _is_convolutional(model):
         value, reason = DECAY, "the lower blocks of a transformer know what all images share"
     return [
         (f"stages.{stage.name}.layer_decay", value, reason)
         for stage in recipe.stages
         if stage.layer_decay == "auto"
     ]
+
+
+def knows_photographs(checkpoint: Checkpoint) -> bool:
+    """Whether training has more to lose than to learn: weights from photographs."""
+    return _table(checkpoint)[0] is GENTLE
 
 
 def _is_convolutional(model: nn.Module) -> bool:

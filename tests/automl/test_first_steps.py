@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,8 @@ def test_a_harmful_one_is_lowered_until_it_is_not_or_the_tries_end() -> None:
 def test_noise_is_no_harm_and_what_is_no_number_is() -> None:
     assert not Step(0.1, 1.0, 1.05, 0.1).harms
     assert Step(0.1, 1.0, 1.15, 0.1).harms
-    assert Step(0.1, 1.0, math.nan, 0.1).harms
+    assert Step(0.1, 1.0, None, 0.1).harms
+    assert "to no number" in str(Step(0.1, 1.0, None, 0.1))
 
 
 @pytest.mark.parametrize(("rate", "tries"), [(1e-6, 1), (3.0, TRIES)])
