@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hf_vft.automl import optimizer_defaults
+from hf_vft.automl import first_steps, optimizer_defaults
 from hf_vft.automl.first_steps import FILE, LOWER, TRIES, Step, lowered
 from hf_vft.automl.optimizer_defaults import DECAY, OptimizerDefaults, decays
 from hf_vft.models.backbones import SCRATCH, Checkpoint
+from hf_vft.models.structure import last_linear
 from hf_vft.recipe.schema import Recipe
 from hf_vft.workflows.fit import fit
 from tests.models.tiny import tiny_convnext, tiny_vit
@@ -40,24 +42,32 @@ def test_noise_is_no_harm_and_what_is_no_number_is() -> None:
     assert "to no number" in str(Step(0.1, 1.0, None, 0.1))
 
 
-@pytest.mark.parametrize(("rate", "tries"), [(1e-6, 1), (3.0, TRIES)])
+def ruined(context: Any, stage: Any, model: Any, *_: Any) -> None:
+    """Steps after which nothing is a number."""
+    last_linear(model).weight.data.fill_(float("nan"))
+
+
+@pytest.mark.parametrize(("steps", "tries"), [(None, 1), (ruined, TRIES)])
 def test_a_run_takes_its_first_steps_on_a_copy_and_says_what_came_of_them(
-    rate: float,
+    steps: Any,
     tries: int,
     images: Path,
     convnext: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    table = {"sgd": OptimizerDefaults(rate, 1e-4)}
+    table = {"sgd": OptimizerDefaults(1e-6, 1e-4)}
     monkeypatch.setattr(optimizer_defaults, "GENTLE", table)
+    if steps is not None:
+        monkeypatch.setattr(first_steps, "first_steps", steps)
     stage = {"name": "all", "train": "all", "epochs": 1, "augment": False}
     auto = dict.fromkeys(("learning_rate", "optimizer", "weight_decay", "layer_decay"), "auto")
     run = fit(small_recipe(images, convnext, stages=[stage | auto]), tmp_path / "run")
     found = {c["name"]: c for c in json.loads(run.choices_file.read_text())}
     said = found["stages.all.learning_rate"]
-    assert said["value"] == pytest.approx(rate * LOWER ** (tries - 1))
+    assert said["value"] == pytest.approx(1e-6 * LOWER ** (tries - 1))
     assert said["reason"].count("the first steps took the log loss of held-out images") == tries
+    assert ("to no number" in said["reason"]) == (steps is not None)
     assert run.recipe().stages[0].learning_rate == said["value"]
     assert run.recipe().unresolved() == []
     assert len(json.loads((run.state / FILE).read_text())) == tries
