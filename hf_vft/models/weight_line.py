@@ -88,7 +88,8 @@ class Evidence:
     @property
     def losses(self) -> np.ndarray:
         """Of the image as it is and disturbed, which weigh the same ``[K, N]``."""
-        return (self.clean + self.disturbed) / 2
+        mean: np.ndarray = (self.clean + self.disturbed) / 2
+        return mean
 
 
 ENOUGH = 20
