@@ -37,7 +37,7 @@ def test_the_functions_of_the_api_load_nothing_heavy_until_they_are_called() -> 
 
 def test_packages_of_similar_names_do_not_hide_a_function() -> None:
     code = (
-        "import hf_vft.evaluation, hf_vft.monitoring, hf_vft.workflows.evaluate, hf_vft.serving\n"
+        "import hf_vft.evaluation, hf_vft.monitoring, hf_vft.serving, hf_vft.hub\n"
         "from hf_vft import evaluate, monitor\n"
         "assert callable(evaluate) and callable(monitor)"
     )

@@ -29,6 +29,7 @@ def make(folder: Path, images: Path, run: Path) -> Path:
     """
     shutil.copytree(images, folder / "line")
     shutil.copytree(run, folder / "run")
+    shutil.copytree(run, folder / "run2")
     write_champion(folder / "champion", folder / "run")
     rows = [json.loads(line) for line in (images / "metadata.jsonl").open()]
     _photos(folder / "photos", images, rows)
