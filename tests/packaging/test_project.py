@@ -98,12 +98,17 @@ BEHAVIOUR = {
     "data/test_zoo.py": "bad input of every kind, and what is said of it",
     "hub/test_commands.py": "the commands that speak to the Hub",
     "hub/test_space.py": "a Space, from the run to the Hub",
+    "inference/test_foreign_runs.py": "run folders that a stranger wrote",
     "models/test_repositories.py": "checkpoints as repositories of the Hub hold them",
     "monitoring/test_evidently_faults.py": "what Evidently gets wrong",
+    "records/test_damaged_log.py": "a log whose files are damaged",
     "records/test_durability.py": "a log whose writers are killed",
     "serving/test_bit_depth.py": "the same answers wherever a run is used",
+    "serving/test_stop.py": "a server that is stopped while it works",
     "tasks/test_ranking_scores.py": "what backbones are ranked by, task by task",
+    "test_kills.py": "what a kill at any moment leaves behind",
     "workflows/test_circle.py": "from fit to monitor to retrain, and round again",
+    "workflows/test_damaged_run.py": "a run folder whose files are damaged",
 }
 """Test files that begin with no module's name, because what they hold is no single module's."""
 
