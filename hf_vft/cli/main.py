@@ -21,6 +21,7 @@ from hf_vft.cli.commands import (
     evaluate,
     export,
     fit,
+    init,
     log,
     monitor,
     predict,
@@ -64,6 +65,7 @@ def options(
 
 
 app.command()(fit.fit)
+app.command()(init.init)
 app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 import typer
@@ -15,7 +16,7 @@ from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting.lessons import told
 from hf_vft.reporting.run_files import read_summary
-from hf_vft.reporting.verdict import describe_robustness, metric_name
+from hf_vft.reporting.verdict import describe_robustness, headline, metric_name, tone
 from hf_vft.run import RunDirectory
 
 SHOWN = {
@@ -54,8 +55,25 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
         )
     for sentence in _lessons(run):
         console.print(sentence)
+    console.print(headline(report), markup=False, highlight=False, soft_wrap=True)
     console.print(f"Report: {run.report_file}", soft_wrap=True)
     console.print(f"Model:  {run.model}", soft_wrap=True)
+    typer.echo(f"Next:   {next_command(run, report)}")
+
+
+def next_command(run: RunDirectory, report: EvalReport) -> str:
+    """What to do after a fit: look at the data where the model is not worth much, else serve it.
+
+    Args:
+        run: Finished.
+        report: Its scores.
+    """
+    source = str(run.recipe().data.path)
+    if tone(report) == "bad":
+        return f"hf-vft audit {shlex.quote(source)}   (finds wrong labels and duplicates)"
+    folder = shlex.quote(str(run.path))
+    table = f"hf-vft predict {folder} IMAGES --out answers.csv"
+    return f"hf-vft serve {folder} --log production-log   (or: {table})"
 
 
 def _lessons(run: RunDirectory) -> list[str]:

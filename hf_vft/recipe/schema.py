@@ -303,6 +303,11 @@ class TrainingConfig(Section):
         "auto", description="Processes that decode images."
     )
     cache_features: bool = Field(True, description="Head stages train on cached features.")
+    report_to: list[Literal["trackio", "wandb", "mlflow"]] = Field(
+        [],
+        description="Trackers that also get losses and scores of each epoch; their packages must "
+        "be installed. TensorBoard's files are always written.",
+    )
 
 
 class EvaluationConfig(Section):

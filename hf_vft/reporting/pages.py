@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,8 @@ from hf_vft.reporting.numbers import (
 
 THUMBNAIL = 160
 
+_SECTION = re.compile(r'<section id="([^"]+)"[^>]*>\s*<h2>(.*?)</h2>', re.DOTALL)
+
 
 @cache
 def _environment() -> Environment:
@@ -44,6 +47,20 @@ def _environment() -> Environment:
 def render_page(template: str, **context: Any) -> str:
     """Fill a template of ``hf_vft/reporting/templates``; everything from outside is escaped."""
     return _environment().get_template(template).render(**context)
+
+
+def with_contents(page: str) -> str:
+    """A page with a list of its sections below the verdict, which is its first section.
+
+    Args:
+        page: HTML of `render_page`; a section is listed by its ``id`` and its ``h2``.
+    """
+    links = "".join(
+        f'<li><a href="#{name}">{title}</a></li>' for name, title in _SECTION.findall(page)
+    )
+    contents = f'<nav class="contents" aria-label="Contents"><ul>{links}</ul></nav>'
+    head, end, rest = page.partition("</section>")
+    return f"{head}{end}\n{contents}{rest}" if links and end else page
 
 
 def image_uri(image: Image.Image, side: int = THUMBNAIL) -> str:

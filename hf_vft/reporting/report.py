@@ -22,7 +22,7 @@ from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.leaderboards import leaderboard_parts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
-from hf_vft.reporting.pages import image_uri, render_page
+from hf_vft.reporting.pages import image_uri, render_page, with_contents
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.reporting.pr_plots import pr_plot
 from hf_vft.reporting.run_files import read_audit, read_choices, read_history, read_summary
@@ -112,22 +112,24 @@ def render_report(
     findings = audit["findings"] if audit else []
     write_text(
         run.report_file,
-        render_page(
-            "report.html",
-            name=run_path.resolve().name,
-            version=facts.version or __version__,
-            facts=facts,
-            choices=grouped_choices(read_choices(run)),
-            audit=audit,
-            notices=leaks(findings) + notices(report, facts),
-            boxes=boxes or {},
-            mistakes=[(image_uri(mistake.image), mistake) for mistake in mistakes],
-            robustness=_robustness(run),
-            **leaderboard_parts(_leaderboard(run)),
-            **_verdict_parts(report),
-            **_class_parts(report),
-            **_score_parts(report),
-            **_curve_parts(history, report.primary),
+        with_contents(
+            render_page(
+                "report.html",
+                name=run_path.resolve().name,
+                version=facts.version or __version__,
+                facts=facts,
+                choices=grouped_choices(read_choices(run)),
+                audit=audit,
+                notices=leaks(findings) + notices(report, facts),
+                boxes=boxes or {},
+                mistakes=[(image_uri(mistake.image), mistake) for mistake in mistakes],
+                robustness=_robustness(run),
+                **leaderboard_parts(_leaderboard(run)),
+                **_verdict_parts(report),
+                **_class_parts(report),
+                **_score_parts(report),
+                **_curve_parts(history, report.primary),
+            )
         ),
     )
     return run.report_file

@@ -279,7 +279,8 @@ def _arguments(
         greater_is_better=not lower_is_better(metric),
         logging_nan_inf_filter=False,
         disable_tqdm=True,
-        report_to=[],
+        report_to=list(recipe.training.report_to),
+        run_name=f"{context.logs.parent.name}/{stage.name}",
     )
 
 

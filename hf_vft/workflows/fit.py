@@ -31,6 +31,7 @@ from hf_vft.run import RunDirectory, remove_leftovers, write_json, write_text
 from hf_vft.tasks import get_task, kind_of, task_for
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.processes import join_processes
+from hf_vft.training.trackers import check_trackers
 from hf_vft.utils.full_disk import is_full_disk
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.finish import Finishing
@@ -72,6 +73,7 @@ def fit(
     with _told_of_a_full_disk(run), _held(run):
         recipe = _settled(recipe, run, resume=resume)
         asked = recipe
+        check_trackers(recipe.training.report_to)
         data = _read(recipe, run, display)
         audit = _audit(recipe, data, display)
         facts = gather_facts(data)

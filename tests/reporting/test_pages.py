@@ -5,7 +5,7 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from hf_vft.reporting.pages import THUMBNAIL, image_uri, render_page
+from hf_vft.reporting.pages import THUMBNAIL, image_uri, render_page, with_contents
 
 from . import made
 
@@ -33,3 +33,17 @@ def test_images_of_any_mode_are_inlined():
 def test_a_template_that_asks_for_what_is_not_there_fails():
     with pytest.raises(UndefinedError):
         render_page("report.html", name="run")
+
+
+def test_the_contents_follow_the_first_section() -> None:
+    page = (
+        '<section id="verdict"><p>Good.</p></section>\n'
+        '<section id="scores">\n  <h2>Scores</h2></section>'
+        '<section id="more" aria-label="x"><h2>More &amp; more</h2></section>'
+    )
+    found = with_contents(page)
+    assert found.index('<nav class="contents"') > found.index("Good.")
+    assert found.index("</nav>") < found.index('<section id="scores">')
+    assert '<a href="#more">More &amp; more</a>' in found
+    assert "#verdict" not in found
+    assert with_contents("<p>no section</p>") == "<p>no section</p>"
