@@ -10,7 +10,7 @@ import pandas as pd
 
 from hf_vft.evaluation.intervals import Ints
 
-COLUMNS = ["request_id", "file", "predicted", "confidence", "why"]
+COLUMNS = ["request_id", "file", "predicted", "confidence", "why", "label"]
 
 
 def images_to_label(
@@ -26,7 +26,8 @@ def images_to_label(
         n: How many, at most.
 
     Returns:
-        request_id, file, predicted, confidence and ``why``: uncertain, drifted or diverse.
+        request_id, file, predicted, confidence, ``why`` (uncertain, drifted or diverse), and
+        ``label``, which is empty: it is filled in by a person.
     """
     open_rows = current[current["label"].isna()] if "label" in current else current
     chosen: dict[int, str] = {}
@@ -42,7 +43,7 @@ def images_to_label(
     spread = _spread(rest, embeddings, n - len(chosen))
     chosen |= dict.fromkeys(spread.tolist(), "diverse")
     found = current.loc[list(chosen)].assign(why=list(chosen.values()))
-    return found.reindex(columns=COLUMNS).head(n).reset_index(drop=True)
+    return found.assign(label=None).reindex(columns=COLUMNS).head(n).reset_index(drop=True)
 
 
 def _spread(rows: Ints, embeddings: npt.NDArray[Any] | None, n: int) -> Ints:

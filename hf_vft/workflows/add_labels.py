@@ -16,6 +16,7 @@ from hf_vft.records.vocabulary import counts_for_something, read_vocabulary
 from hf_vft.run import RunDirectory
 from hf_vft.utils.spreadsheets import from_cell
 from hf_vft.utils.text import counted, few, quoted
+from hf_vft.workflows.steps.labelling_tools import is_tool_export, labels_of_export
 
 ONE_LABEL = "image-classification"
 _WAY_ON = "Correct them, or name new classes with --new-class."
@@ -48,7 +49,8 @@ def add_labels(
 
     Args:
         log_path: A production log.
-        file: Rows whose label is empty are left alone; ``source`` is a column, too.
+        file: Rows whose label is empty are left alone; ``source`` is a column, too. Or an export
+            of Label Studio (JSON) or CVAT (XML); images without an annotation are left alone.
         source: Who labelled, where the file does not say.
         run: Whose classes count; by default the names that the log has as answers and labels.
         new_classes: Names that are meant, though no model has answered them so far.
@@ -62,21 +64,12 @@ def add_labels(
         DataError: If the file cannot be read.
     """
     log, path = ProductionLog.open(log_path), Path(file)
-    columns = read_columns(path)
-    for name in ("request_id", "label"):
-        if name not in columns:
-            raise LogError(f"{path}: there is no column {name!r}.")
-    rows = [
-        {"request_id": str(request), "label": from_cell(str(label).strip()), "source": by or source}
-        for request, label, by in zip(
-            columns["request_id"],
-            columns["label"],
-            columns.get("source", [None] * len(columns["label"])),
-            strict=True,
-        )
-        if label is not None and str(label).strip()
-    ]
-    answers = log.read(columns=["request_id", "predicted", "task"])
+    answers = log.read(columns=["request_id", "predicted", "task", "file", "width", "height"])
+    rows = (
+        [row | {"source": source} for row in labels_of_export(path, answers)]
+        if is_tool_export(path)
+        else _rows(path, source)
+    )
     known = set(answers["request_id"])
     strange = [row["request_id"] for row in rows if row["request_id"] not in known]
     if strange:
@@ -99,6 +92,24 @@ def add_labels(
         named = few([f"{quoted([name])} ({n:,})" for name, n in found.new.items()])
         notes.append(f"Written as classes that the model does not know: {named}.")
     return AddedLabels(len(kept), notes)
+
+
+def _rows(path: Path, source: str) -> list[dict[str, Any]]:
+    """The rows of a table whose label was filled in."""
+    columns = read_columns(path)
+    for name in ("request_id", "label"):
+        if name not in columns:
+            raise LogError(f"{path}: there is no column {name!r}.")
+    return [
+        {"request_id": str(request), "label": from_cell(str(label).strip()), "source": by or source}
+        for request, label, by in zip(
+            columns["request_id"],
+            columns["label"],
+            columns.get("source", [None] * len(columns["label"])),
+            strict=True,
+        )
+        if label is not None and str(label).strip()
+    ]
 
 
 def _once(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:

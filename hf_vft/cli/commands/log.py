@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Add labels to a production log, or compact it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add labels to a production log, export images to label, or compact it.",
+    no_args_is_help=True,
+)
 
 Log = Annotated[Path, typer.Argument(help="A production log.")]
 
@@ -16,7 +19,10 @@ Log = Annotated[Path, typer.Argument(help="A production log.")]
 def label(
     log: Log,
     file: Annotated[
-        Path, typer.Argument(help="CSV or JSON Lines with request_id and label; maybe source.")
+        Path,
+        typer.Argument(
+            help="CSV or JSON Lines with request_id and label; an export of Label Studio, CVAT."
+        ),
     ],
     source: Annotated[
         str, typer.Option(help="Who labelled, where the file does not say.")
@@ -45,6 +51,33 @@ def label(
     for note in added.notes:
         typer.secho(note, fg="yellow", err=True)
     typer.echo(f"{added.written} labels written.")
+
+
+@app.command()
+def export(
+    log: Log,
+    file: Annotated[Path, typer.Argument(help="label-these.csv, or another with request_id.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="label-studio or cvat: whose import format.")
+    ] = "label-studio",
+    prefix: Annotated[
+        str, typer.Option(help="Label Studio: what stands before the name of each image.")
+    ] = "/data/local-files/?d=",
+    run: Annotated[
+        Path | None, typer.Option(help="Label Studio: whose classes are offered.")
+    ] = None,
+) -> None:
+    """Write images to label for Label Studio or CVAT, with the model's answers to correct.
+
+    Bring the tool's export back with `hf-vft log label LOG EXPORT`.
+
+    Example: hf-vft log export log/ monitor/label-these.csv --format label-studio --out tasks.json
+    """
+    from hf_vft.workflows.export_to_label import export_to_label
+
+    for written in export_to_label(log, file, out, kind=kind, prefix=prefix, run=run):
+        typer.echo(f"Written: {written}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,9 @@ def monitor(
         typer.echo("\n".join(told(decision)))
         if len(result.to_label):
             typer.echo(f"{len(result.to_label)} images to label: {out / TO_LABEL}")
+            kept = log if ProductionLog.is_log(log) else out / "log"
+            words = ["hf-vft", "log", "label", str(kept), str(out / TO_LABEL)]
+            typer.echo(f"  fill in its column label, then: {shlex.join(words)}")
         typer.echo(f"Report: {out / 'monitor.html'}")
     act(decision, chosen, name=run.resolve().name)
     if decision.alert and chosen.actions.exit_status:

@@ -27,7 +27,7 @@ def read_cvat(listing: Listing, files: Sequence[str], how: How) -> Table:
         DataError: If a file is one of a video, whose frames have no names, or a number is none.
     """
     shapes = Shapes()
-    drawn = [one for file in files for one in _images(listing, file, shapes)]
+    drawn = [one for file in files for one in cvat_images(listing, file, shapes)]
     return drawn_table(listing, drawn, shapes, how, "CVAT's XML")
 
 
@@ -40,7 +40,8 @@ def _is_cvat(listing: Listing, file: str) -> bool:
     return False
 
 
-def _images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
+def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
+    """What a file says of each image."""
     try:
         root = ElementTree.parse(listing.path(file)).getroot()  # noqa: S314
     except (OSError, ElementTree.ParseError) as error:

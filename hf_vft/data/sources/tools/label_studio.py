@@ -42,11 +42,12 @@ def read_label_studio(listing: Listing, first: str, how: How) -> Table:
     """
     del first
     shapes = Shapes()
-    drawn = _tasks(listing, shapes)
+    drawn = label_studio_tasks(listing, shapes)
     return drawn_table(listing, drawn, shapes, how, "Label Studio's JSON")
 
 
-def _tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+    """What each task of each file says, in their order; boxes in shares of the sides."""
     for file, content in json_files(listing, is_label_studio):
         for task in content:
             given = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]

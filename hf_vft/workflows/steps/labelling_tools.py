@@ -1,0 +1,221 @@
+"""Images of a production log in the import formats of labelling tools, and their exports back.
+
+Label Studio keeps ``request_id`` among the data of a task. CVAT knows an image by its name alone,
+so names have to be unique there.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.tools.cvat import cvat_images
+from hf_vft.data.sources.tools.drawn import Drawn
+from hf_vft.data.sources.tools.label_studio import is_label_studio, label_studio_tasks
+from hf_vft.data.sources.tools.shapes import Shapes
+from hf_vft.errors import LogError
+from hf_vft.records import join_names, split_names
+
+FORMATS = ("label-studio", "cvat")
+LOCAL = "/data/local-files/?d="
+"""Where Label Studio serves files of its own disk."""
+
+_SIDES = ("x", "y", "width", "height")
+
+
+def label_studio_json(rows: pd.DataFrame, *, prefix: str = LOCAL) -> str:
+    """Tasks with the model's answers as predictions, for "Import" of Label Studio.
+
+    Args:
+        rows: Of the log: request_id, file, width, height, task, predicted, confidence, boxes.
+        prefix: Before the name of each image.
+    """
+    tasks = [
+        {
+            "data": {"image": f"{prefix}{row['file']}", "request_id": row["request_id"]},
+            "predictions": [
+                {
+                    "model_version": str(row["model_hash"]),
+                    "score": float(row["confidence"]),
+                    "result": _results(row),
+                }
+            ],
+        }
+        for row in rows.to_dict("records")
+    ]
+    return json.dumps(tasks, indent=2, ensure_ascii=False) + "\n"
+
+
+def label_studio_config(classes: Sequence[str], task: str) -> str:
+    """The labelling interface that these tasks need, to paste into a project's settings."""
+    view = ElementTree.Element("View")
+    ElementTree.SubElement(view, "Image", name="image", value="$image")
+    boxes = task == "object-detection"
+    kind, item = ("RectangleLabels", "Label") if boxes else ("Choices", "Choice")
+    more = {"choice": "multiple"} if task == "multi-label-classification" else {}
+    group = ElementTree.SubElement(view, kind, name="label", toName="image", **more)
+    for name in classes:
+        ElementTree.SubElement(group, item, value=name)
+    ElementTree.indent(view)
+    return ElementTree.tostring(view, encoding="unicode") + "\n"
+
+
+def cvat_xml(rows: pd.DataFrame) -> str:
+    """The model's answers as "CVAT for images 1.1", to upload as annotations of a task.
+
+    Raises:
+        LogError: If two rows have the same name of an image, or one has none.
+    """
+    root = ElementTree.Element("annotations")
+    ElementTree.SubElement(root, "version").text = "1.1"
+    _unique(rows["file"])
+    for number, row in enumerate(rows.to_dict("records")):
+        size = {"width": str(row["width"]), "height": str(row["height"])}
+        image = ElementTree.SubElement(root, "image", id=str(number), name=row["file"], **size)
+        for name in [] if row["task"] == "object-detection" else _labels(row):
+            ElementTree.SubElement(image, "tag", label=name, source="auto")
+        for box in _boxes(row):
+            left, top = float(box["x"]), float(box["y"])
+            right, bottom = left + float(box["width"]), top + float(box["height"])
+            corners = {"xtl": left, "ytl": top, "xbr": right, "ybr": bottom}
+            ElementTree.SubElement(
+                image,
+                "box",
+                label=str(box["label"]),
+                source="auto",
+                occluded="0",
+                z_order="0",
+                **{side: f"{value:.2f}" for side, value in corners.items()},
+            )
+    ElementTree.indent(root)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        + ElementTree.tostring(root, encoding="unicode")
+        + "\n"
+    )
+
+
+def is_tool_export(path: Path) -> bool:
+    """Whether a file is an export of Label Studio (JSON) or CVAT (XML)."""
+    if path.suffix.lower() == ".xml":
+        return True
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        return is_label_studio(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Labels of an export as rows of the log; images without an annotation are left out.
+
+    Args:
+        path: An export of `is_tool_export`.
+        answers: Of the log: request_id, file, width, height, task.
+
+    Raises:
+        LogError: If an image is none of the log's, or its name is that of several.
+        DataError: If the export cannot be read.
+    """
+    boxes = bool((answers["task"] == "object-detection").any())
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(path, folder))
+        listing, shapes = Listing.of(Path(folder)), Shapes()
+        if path.suffix.lower() == ".xml":
+            found = list(cvat_images(listing, copy.name, shapes))
+            given: list[str | None] = [None] * len(found)
+        else:
+            found = list(label_studio_tasks(listing, shapes))
+            tasks = json.loads(path.read_text(encoding="utf-8"))
+            given = [(task.get("data") or {}).get("request_id") for task in tasks]
+    known = answers.set_index("request_id")
+    by_name = answers.groupby("file")["request_id"].agg(list).to_dict()
+    rows = []
+    for one, request in zip(found, given, strict=True):
+        if not (one.objects if boxes else one.tags):
+            continue
+        request = request or _request_of(one, by_name, path)
+        size = known.loc[request, ["width", "height"]] if request in known.index else (1, 1)
+        rows.append({"request_id": request, **_label(one, boxes=boxes, size=tuple(size))})
+    return rows
+
+
+def _request_of(one: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str:
+    for name in (one.image, *one.others):
+        requests = by_name.get(name, [])
+        if len(requests) > 1:
+            raise LogError(
+                f"{path}: {name!r} is the name of {len(requests)} images of the log; label these "
+                "in label-these.csv, or with Label Studio, which keeps request_id."
+            )
+        if requests:
+            return requests[0]
+    raise LogError(f"{path}: there is no image {one.image!r} in the log; nothing was written.")
+
+
+def _label(one: Drawn, *, boxes: bool, size: tuple[float, ...]) -> dict[str, Any]:
+    if not boxes:
+        names = one.tags
+        return {"label": names[0] if len(names) == 1 else join_names(names)}
+    wide, high = size if one.relative else (1.0, 1.0)
+    scale = (wide, high, wide, high)
+    found = [
+        {side: float(v) * float(s) for side, v, s in zip(_SIDES, box, scale, strict=True)}
+        | {"score": None, "label": name}
+        for box, name in one.objects
+    ]
+    return {"label": join_names(name for _, name in one.objects), "boxes": found}
+
+
+def _results(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the model says, as Label Studio has it: in per cent of the image's sides."""
+    common = {"from_name": "label", "to_name": "image"}
+    if row["task"] != "object-detection":
+        labels = _labels(row)
+        return [{**common, "type": "choices", "value": {"choices": labels}}] if labels else []
+    wide, high = float(row["width"]), float(row["height"])
+    shares = {"x": wide, "y": high, "width": wide, "height": high}
+    return [
+        {
+            **common,
+            "type": "rectanglelabels",
+            "original_width": int(wide),
+            "original_height": int(high),
+            "value": {
+                **{side: 100 * float(box[side]) / whole for side, whole in shares.items()},
+                "rotation": 0,
+                "rectanglelabels": [str(box["label"])],
+            },
+        }
+        for box in _boxes(row)
+    ]
+
+
+def _labels(row: Mapping[str, Any]) -> list[str]:
+    one = row["task"] == "image-classification"
+    return [str(row["predicted"])] if one else split_names(str(row["predicted"] or ""))
+
+
+def _boxes(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = row.get("boxes")
+    return list(found) if found is not None and not isinstance(found, float) else []
+
+
+def _unique(names: Iterable[Any]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if not isinstance(name, str) or not name or name in seen:
+            raise LogError(
+                f"CVAT knows images by their names alone, and {name!r} is not the name of one; "
+                "use --format label-studio."
+            )
+        seen.add(name)
