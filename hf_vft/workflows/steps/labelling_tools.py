@@ -49,7 +49,7 @@ def label_studio_json(rows: pd.DataFrame, *, prefix: str = LOCAL) -> str:
                 }
             ],
         }
-        for row in rows.to_dict("records")
+        for row in _rows(rows)
     ]
     return json.dumps(tasks, indent=2, ensure_ascii=False) + "\n"
 
@@ -61,7 +61,7 @@ def label_studio_config(classes: Sequence[str], task: str) -> str:
     boxes = task == "object-detection"
     kind, item = ("RectangleLabels", "Label") if boxes else ("Choices", "Choice")
     more = {"choice": "multiple"} if task == "multi-label-classification" else {}
-    group = ElementTree.SubElement(view, kind, name="label", toName="image", **more)
+    group = ElementTree.SubElement(view, kind, {"name": "label", "toName": "image", **more})
     for name in classes:
         ElementTree.SubElement(group, item, value=name)
     ElementTree.indent(view)
@@ -77,24 +77,23 @@ def cvat_xml(rows: pd.DataFrame) -> str:
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     _unique(rows["file"])
-    for number, row in enumerate(rows.to_dict("records")):
-        size = {"width": str(row["width"]), "height": str(row["height"])}
-        image = ElementTree.SubElement(root, "image", id=str(number), name=row["file"], **size)
+    for number, row in enumerate(_rows(rows)):
+        known = {"name": str(row["file"]), "width": str(row["width"]), "height": str(row["height"])}
+        image = ElementTree.SubElement(root, "image", {"id": str(number), **known})
         for name in [] if row["task"] == "object-detection" else _labels(row):
             ElementTree.SubElement(image, "tag", label=name, source="auto")
         for box in _boxes(row):
             left, top = float(box["x"]), float(box["y"])
             right, bottom = left + float(box["width"]), top + float(box["height"])
             corners = {"xtl": left, "ytl": top, "xbr": right, "ybr": bottom}
-            ElementTree.SubElement(
-                image,
-                "box",
-                label=str(box["label"]),
-                source="auto",
-                occluded="0",
-                z_order="0",
+            drawn = {
+                "label": str(box["label"]),
+                "source": "auto",
+                "occluded": "0",
+                "z_order": "0",
                 **{side: f"{value:.2f}" for side, value in corners.items()},
-            )
+            }
+            ElementTree.SubElement(image, "box", drawn)
     ElementTree.indent(root)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -137,15 +136,22 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
             found = list(label_studio_tasks(listing, shapes))
             tasks = json.loads(path.read_text(encoding="utf-8"))
             given = [(task.get("data") or {}).get("request_id") for task in tasks]
-    known = answers.set_index("request_id")
-    by_name = answers.groupby("file")["request_id"].agg(list).to_dict()
+    sizes = {
+        request_id: (float(wide), float(high))
+        for request_id, wide, high in zip(
+            answers["request_id"], answers["width"], answers["height"], strict=True
+        )
+    }
+    by_name: dict[str, list[str]] = {}
+    for name, request_id in zip(answers["file"], answers["request_id"], strict=True):
+        by_name.setdefault(name, []).append(request_id)
     rows = []
     for one, request in zip(found, given, strict=True):
         if not (one.objects if boxes else one.tags):
             continue
         request = request or _request_of(one, by_name, path)
-        size = known.loc[request, ["width", "height"]] if request in known.index else (1, 1)
-        rows.append({"request_id": request, **_label(one, boxes=boxes, size=tuple(size))})
+        size = sizes.get(request, (1.0, 1.0))  # an unknown request is refused by the caller
+        rows.append({"request_id": request, **_label(one, boxes=boxes, size=size)})
     return rows
 
 
@@ -162,7 +168,7 @@ def _request_of(one: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str
     raise LogError(f"{path}: there is no image {one.image!r} in the log; nothing was written.")
 
 
-def _label(one: Drawn, *, boxes: bool, size: tuple[float, ...]) -> dict[str, Any]:
+def _label(one: Drawn, *, boxes: bool, size: tuple[float, float]) -> dict[str, Any]:
     if not boxes:
         names = one.tags
         return {"label": names[0] if len(names) == 1 else join_names(names)}
@@ -208,6 +214,10 @@ def _labels(row: Mapping[str, Any]) -> list[str]:
 def _boxes(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = row.get("boxes")
     return list(found) if found is not None and not isinstance(found, float) else []
+
+
+def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _unique(names: Iterable[Any]) -> None:
