@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 pytest.importorskip("gradio", reason="needs hf-vft[serve]")
 
-from hf_vft.serving.launch import LEAVE_SECONDS, _end_process
+from hf_vft.serving.launch import LEAVE_SECONDS, _end_process, _leave
 from hf_vft.serving.limits import Limits
 
 
@@ -16,8 +18,14 @@ def _never_ends() -> None:
     time.sleep(60)
 
 
-def test_a_process_that_does_not_come_to_its_end_is_ended() -> None:
-    child = multiprocessing.get_context("fork").Process(target=_never_ends)
+def _leaves() -> None:
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    _leave()
+
+
+@pytest.mark.parametrize("work", [_never_ends, _leaves])
+def test_a_process_that_does_not_come_to_its_end_is_ended(work: Callable[[], None]) -> None:
+    child = multiprocessing.get_context("fork").Process(target=work)
     began = time.monotonic()
     child.start()
     child.join(30)
