@@ -274,7 +274,6 @@ def _sender(log: Path | None) -> Any:
 
 def _end_process(seconds: float) -> None:
     """End this process after so long, if it has not ended by then."""
-
     timer = threading.Timer(seconds, _leave)
     timer.daemon = True
     timer.start()
