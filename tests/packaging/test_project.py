@@ -93,6 +93,7 @@ BESIDE_THE_PACKAGE = {
 
 BEHAVIOUR = {
     "data/sources/test_comes_back.py": "what is written by one tool and read again",
+    "data/sources/test_datumaro_writers.py": "what another tool writes and is read again",
     "data/sources/test_shapes.py": "layouts of data, whichever module reads them",
     "data/test_fuzz.py": "damaged input of every kind",
     "data/test_zoo.py": "bad input of every kind, and what is said of it",

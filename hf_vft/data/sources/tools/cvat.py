@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 from hf_vft.data.boxes import Box, from_corners
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes, round_box
@@ -51,6 +52,8 @@ def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
             f"{file}: CVAT for video, whose frames have no names; export it as CVAT for images, "
             "COCO or YOLO, with the images."
         )
+    told = split_in_words(file.rpartition("/")[2].removesuffix(".xml"))
+    named = told[0] if told is not None else None  # Datumaro writes a file for each subset
     for image in root.iter("image"):
         name = image.get("name", "")
         try:
@@ -64,7 +67,7 @@ def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
             tuple((box, label) for box, label in found if box is not None),
             tuple(one.get("label", "") for one in image if one.tag == "tag"),
             size if all(size) else None,
-            split=image.get("subset"),
+            split=image.get("subset") or named,
         )
 
 
