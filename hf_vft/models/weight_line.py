@@ -124,11 +124,14 @@ def best_place(evidence: Evidence, seed: int) -> float:
 
 
 def harms(evidence: Evidence, place: float) -> bool:
-    """Whether a place answers fewer of the images right than the probe does, beyond noise.
+    """Whether a place has a higher loss than the probe, or fewer right answers beyond noise.
 
     Noise is one standard error of the paired difference, each class weighing the same.
     """
     at = int(np.argmin(np.abs(evidence.places - place)))
+    losses = _mean(evidence.losses, evidence.weights)
+    if losses[at] > losses[0]:
+        return True
     differences = evidence.right[at].astype(float) - evidence.right[0]
     gain, error = paired_gain(differences, evidence.weights, evidence.groups)
     return gain < 0 and gain < -error

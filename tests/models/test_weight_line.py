@@ -105,3 +105,8 @@ def test_where_all_places_do_harm_the_probe_is_left() -> None:
     seen = wrong_at(1, 12)
     seen.right[1:, :12] = False
     assert safe_place(seen, 1.0) == 0.0
+
+
+def test_a_mean_of_places_whose_loss_is_above_that_of_the_probe_is_not_taken() -> None:
+    assert safe_place(evidence([1.0, 1.1, 1.2, 1.1, 1.3], 30), 0.5) == 0.0
+    assert safe_place(evidence([1.0, 0.9, 1.2, 1.1, 1.3], 30), 0.5) == 0.25
