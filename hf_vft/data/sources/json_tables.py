@@ -48,7 +48,7 @@ def _is_table(held: Any) -> bool:
         isinstance(held, list)
         and bool(held)
         and _all(held, (dict,))
-        and any(map(is_image_name, held[0].values()))
+        and sum(map(is_image_name, held[0].values())) == 1  # two are an image and its mask
     )
 
 

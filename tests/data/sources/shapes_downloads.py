@@ -123,6 +123,9 @@ def _unread(name: str, files: dict[str, str | bytes], error: str, tool: str = ""
 
 
 UNREAD = [
+    _unread("nnU-Net", {"dataset.json": json.dumps({"name": "x", "numTraining": 1, "training": [
+        {"image": "./p0.jpg", "label": "./p1.jpg"}]})},
+        "description of segmentation", "Medical Segmentation Decathlon"),
     _unread("Labelbox", {"e.ndjson": json.dumps(
         {"data_row": {"external_id": "p0.jpg"}, "projects": {}})},
         "Labelbox's own NDJSON, which is not read: convert it to COCO", "Labelbox"),
