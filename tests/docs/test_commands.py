@@ -153,6 +153,11 @@ def test_a_command_runs(example: Example, here: Path) -> None:
         shutil.rmtree(here / words[2], ignore_errors=True)
     if "mine.yaml" in words:
         (here / "mine.yaml").write_text(vft("recipes", "staged").stdout)
+    if "monitor/label-these.csv" in words:
+        (here / "monitor").mkdir()
+        shutil.copy(here / "label-these.csv", here / "monitor")
+    if words[0] == "fit" and "recipe.yaml" in words:
+        (here / "recipe.yaml").write_text(load_recipe(DEFAULT, ["data.path=photos"]).to_yaml())
     done = vft(*words, *TINY.get(tuple(words[:2]), []))
     assert done.returncode in FOUND, done.stderr
     assert done.returncode == 0 or words[0] == "monitor"

@@ -45,7 +45,24 @@ def make(folder: Path, images: Path, run: Path) -> Path:
     ids = islice(log.read(columns=["request_id"])["request_id"], 3)
     lines = ["request_id,label", *(f"{one},scratch" for one in ids)]
     (folder / "label-these.csv").write_text("\n".join(lines) + "\n")
+    shutil.copytree(folder / "stream-log", folder / "production-log")
+    (folder / "export.json").write_text(json.dumps([_task_of_label_studio(lines[1])]))
     return folder
+
+
+def _task_of_label_studio(line: str) -> dict[str, Any]:
+    """A task as Label Studio exports it once somebody has answered it."""
+    request_id, label = line.split(",")
+    result = {
+        "from_name": "label",
+        "to_name": "image",
+        "type": "choices",
+        "value": {"choices": [label]},
+    }
+    return {
+        "data": {"image": "/data/local-files/?d=0.png", "request_id": request_id},
+        "annotations": [{"result": [result], "was_cancelled": False}],
+    }
 
 
 def stand_in_for_training(run: Path) -> Any:
