@@ -71,7 +71,11 @@ def choose_and_train(
         clock = Clock(recipe.search.time_budget, place.state / "search" / "clock.json", started)
         found = Search(recipe, place, clock, keep, rehearse).run(_backend(recipe))
         clock.line = 0.0
-        best, delivered = deliver(found.prepared, found.tuned, place.display, over=clock.over)
+        # The trials were compared by the metric that the search was asked for: unless the recipe
+        # names a place on the line, the best of them is the model of the run.
+        best, delivered = found.prepared, list[Choice]()
+        if recipe.training.deliver != "auto":
+            best, delivered = deliver(best, found.tuned, place.display, over=clock.over)
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
         choices = [*found.choices, *delivered]

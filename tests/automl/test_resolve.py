@@ -106,7 +106,8 @@ def test_the_rate_follows_what_the_backbone_has_learned(
     stage = recipe.stages[-1]
     assert (stage.optimizer, stage.learning_rate, stage.weight_decay) == expected
     made = {c.name.rpartition(".")[2] for c in choices if c.name.startswith("stages.all.")}
-    assert made == {"optimizer", "learning_rate", "weight_decay"} - changes.keys()
+    settled = {"optimizer", "learning_rate", "weight_decay", "layer_decay"}
+    assert made == settled - changes.keys()
 
 
 def test_every_embedded_backbone_has_its_rates() -> None:

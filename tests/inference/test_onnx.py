@@ -211,7 +211,7 @@ class TestRoundingErrors:
 
     def answering(self) -> Stub:
         def answer(values: torch.Tensor) -> torch.Tensor:
-            return ((values * (1 / 3) + 1e4) - 1e4) * 100
+            return ((values * (1 / 3) + 1e5) - 1e5) * 100
 
         return Stub(answer)
 

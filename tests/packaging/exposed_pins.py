@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "exposed-packages.md"
 EXPOSED = {
     "Images": {
         "pillow": "every image but the two kinds below",
+        "simplejpeg": "JPEG files at reduced size, in training",
         "pillow-heif": "HEIC, with the extra `heic`",
         "pydicom": "DICOM, with the extra `dicom`",
         "numpy": "their values",

@@ -69,7 +69,7 @@ def test_the_circle_closes(resnet: Path, tmp_path: Path) -> None:
 
     faulty = write_parts(tmp_path / "faulty", 200, day=2, lamp=NEW_LAMP)
     verdict = watched(run, faulty, 3)
-    assert verdict["action"] == "retrain"
+    assert verdict["action"] == "mend"  # another lamp is a cause to look at first
     assert "labels, accuracy" in verdict["reasons"][0]
     alerts = {
         one["finding"]["name"] for one in verdict["judged"] if one["finding"]["level"] == "alert"
