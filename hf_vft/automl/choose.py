@@ -78,6 +78,8 @@ def choose_and_train(
             best, delivered = deliver(best, found.tuned, place.display, over=clock.over)
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
+        if recipe.training.deliver == "auto":
+            recipe = recipe.replaced({"training.deliver": 1.0})
         choices = [*found.choices, *delivered]
         return Trained(recipe, best.loaded, best.tuning, found.tuned, choices, found.rows)
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
