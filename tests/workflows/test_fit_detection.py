@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -105,14 +106,23 @@ def test_plain_transformers_finds_the_same_boxes(
     file = images / table["file"].iloc[0]
     detector = pipeline("object-detection", model=str(run / "model"), device="cpu")
     expected = detector(Image.open(file).convert("RGB"), threshold=0.0)
-    best = max(expected, key=lambda found: found["score"])
     ours = table["predicted"].iloc[0][0]
-    assert ours["label"] == best["label"]
-    assert ours["score"] == pytest.approx(best["score"], abs=1e-3)
     size = size_of(file)
-    for name, corner in best["box"].items():  # whole pixels there, and not cut off at the edge
-        limit = size[0 if name.startswith("x") else 1]
-        assert abs(ours["box"][name] - min(max(corner, 0), limit)) <= 1.01
+
+    def distance(found: dict[str, Any]) -> float:
+        """Largest distance of a side; theirs are whole pixels, and not cut off at the edge."""
+        limits = {name: size[0 if name.startswith("x") else 1] for name in found["box"]}
+        return max(
+            abs(ours["box"][name] - min(max(corner, 0), limits[name]))
+            for name, corner in found["box"].items()
+        )
+
+    assert ours["score"] == pytest.approx(max(found["score"] for found in expected), abs=1e-3)
+    # After so little training several queries have nearly the same score: any of them may lead.
+    level = [
+        found for found in expected if found["score"] == pytest.approx(ours["score"], abs=1e-4)
+    ]
+    assert min(distance(found) for found in level if found["label"] == ours["label"]) <= 1.01
     predict(run, [file], top=1, batch_size=4, as_json=True)
     told = json.loads(capsys.readouterr().out)
     threshold = metrics(run)["thresholds"]
