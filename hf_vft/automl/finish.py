@@ -110,6 +110,7 @@ def average(
     if not better:
         return row, ""
     said = f"averaged with {', '.join(soup.names[1:])} it has {soup.after:.3f}"
+    tuned.averaged = True
     tuned.notes.append(
         f"The weights are the average of {len(soup.names)} trainings; recipe.yaml repeats the "
         "best of them."

@@ -15,7 +15,7 @@ from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting.lessons import told
-from hf_vft.reporting.run_files import read_summary
+from hf_vft.reporting.run_files import FINE_TUNED, read_summary
 from hf_vft.reporting.verdict import describe_robustness, headline, metric_name, tone
 from hf_vft.run import RunDirectory
 
@@ -29,6 +29,7 @@ SHOWN = {
     "f1_macro": "macro F1",
     "f1_samples": "F1 by image",
 }
+DELIVERED = "delivered model"
 BY_CLASS = {"ap50": "AP50", "ap": "AP", "precision": "precision", "recall": "recall", "f1": "F1"}
 
 
@@ -38,7 +39,7 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
         return
-    rows = {"fine-tuned": report.splits["test"].metrics}
+    rows = {DELIVERED: report.splits["test"].metrics}
     rows |= {name.replace("_", " "): splits["test"] for name, splits in report.baselines.items()}
     test = report.splits["test"]
     shown = _there(SHOWN, test.metrics)
@@ -47,7 +48,11 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
         table.add_row(name, *(str(metrics[key]) for key in shown))
     console = Console()
     console.print(table)
-    if read_summary(run).get("pretrained") is False:
+    summary = read_summary(run)
+    weights = summary.get("delivered") or FINE_TUNED
+    if weights != FINE_TUNED:
+        console.print(f"The {DELIVERED} is {weights}.", markup=False, soft_wrap=True)
+    if summary.get("pretrained") is False:
         probe = "Its linear probe saw random features, so it is no yardstick here."
         console.print(
             "The backbone was trained from scratch, not pre-trained: expect far better scores from "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft._version import __version__
-from hf_vft.data.audit.results import Audit, DuplicateSet, Outlier
+from hf_vft.data.audit.results import Audit, DuplicateSet, Outlier, Suspect
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError
 from hf_vft.reporting.audit_plots import count_bar, histogram, size_plot
@@ -69,7 +69,8 @@ def render_audit(
             audit=audit,
             tone=tone(audit),
             headline=headline(audit),
-            suspects=[(album.uri(one.image.file), one) for one in audit.suspects[:_SUSPECTS]],
+            suspects=_suspects(audit, album),
+            wrong=sum(not one.alike for one in audit.suspects),
             sets=[_set(one, album) for one in unexpected[:_SETS]],
             more_sets=len(unexpected) - _SETS,
             expected=len(audit.duplicates) - len(unexpected),
@@ -130,6 +131,40 @@ class _Album:
             return image_uri(self.data.decoder(stored["bytes"] or stored["path"]))
         except DataError:
             return None
+
+
+@dataclass(frozen=True)
+class _ShownSuspects:
+    """Suspected labels of one sort as the page shows them."""
+
+    place: str
+    title: str
+    lead: str
+    images: list[tuple[str | None, Suspect]]
+    more: int
+
+
+_SORTS = (
+    (False, "labels", "Labels that look wrong", "some are hard images with a right label."),
+    (
+        True,
+        "unclear-labels",
+        "Labels between classes that look alike",
+        "the features can hardly tell these classes apart, so most labels may be right.",
+    ),
+)
+
+
+def _suspects(audit: Audit, album: _Album) -> list[_ShownSuspects]:
+    """Those that look wrong apart from those that lie between classes that look alike."""
+    shown = []
+    for alike, place, title, caution in _SORTS:
+        found = [one for one in audit.suspects if one.alike == alike]
+        if found:
+            images = [(album.uri(one.image.file), one) for one in found[:_SUSPECTS]]
+            lead = f"The least likely first. Look at each: {caution}"
+            shown.append(_ShownSuspects(place, title, lead, images, len(found) - len(images)))
+    return shown
 
 
 @dataclass(frozen=True)

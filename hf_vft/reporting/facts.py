@@ -17,6 +17,7 @@ class ReportFacts:
 
     Attributes:
         checkpoint: What was fine-tuned: a Hub id or a folder.
+        delivered: What the weights of the run are, such as the linear probe.
         pretrained: Whether its weights had been trained before.
         parameters: How many the model has.
         lora: Settings of the adapters; empty without any.
@@ -32,6 +33,7 @@ class ReportFacts:
     """
 
     checkpoint: str = ""
+    delivered: str = ""
     pretrained: bool | None = None
     parameters: int | None = None
     lora: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class ReportFacts:
         stages = summary.get("warnings") or {}
         return cls(
             checkpoint=str(summary.get("checkpoint") or ""),
+            delivered=str(summary.get("delivered") or ""),
             pretrained=summary.get("pretrained"),
             parameters=summary.get("parameters"),
             lora=dict(summary.get("lora") or {}),

@@ -53,7 +53,7 @@ def curve_plot(curve: DataCurve, metric: str) -> Markup:
 def _gain(gain: Estimate, name: str) -> str:
     said = f"{signed(gain)} {name} on the same images"
     if gain.low is None or gain.high is None:
-        return f"The linear probe is as good: it answers as the fine-tuned model does ({said})."
+        return f"The linear probe is as good: it answers as the delivered model does ({said})."
     if gain.low > 0:
         return f"Fine-tuning pays: it gained {said} over the linear probe."
     if gain.high < 0:

@@ -239,7 +239,7 @@ def _comparison(report: EvalReport, split: str) -> Markup:
         for name, splits in sorted(report.baselines.items())
         if report.primary in splits.get(split, {})
     ]
-    rows = [("Fine-tuned model", report.splits[split].metrics[report.primary], "a"), *baselines]
+    rows = [("Delivered model", report.splits[split].metrics[report.primary], "a"), *baselines]
     said = "; ".join(f"{name} {estimate}" for name, estimate, _ in rows)
     label = f"{words.metric_name(report.primary)} with 95 % intervals: {said}."
     return interval_plot(rows, label=label)

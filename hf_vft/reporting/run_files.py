@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from hf_vft.run import RunDirectory
 
+FINE_TUNED = "the fine-tuned weights"
+"""``delivered`` in ``run.json`` where the model is what its name promises."""
+
 
 class _Open(BaseModel):
     """Unknown keys are kept: not every reader shows everything."""
@@ -24,6 +27,7 @@ class RunSummary(_Open):
     hf_vft: str | None = None
     finished: str | None = None
     checkpoint: str | None = None
+    delivered: str | None = None
     pretrained: bool | None = None
     parameters: int | None = None
     lora: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ features; the others train the whole model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,12 +43,21 @@ class FineTuned:
         stages: What each brought.
         probe_logits: Of the linear probe, by held-out split; empty without a probe.
         notes: What a person should know.
+        begins_with_probe: Whether the head of the linear probe is what training began with.
+        averaged: Whether the weights are the average of several trainings.
     """
 
     model: nn.Module
     stages: list[StageResult]
     probe_logits: dict[str, np.ndarray] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    begins_with_probe: bool = False
+    averaged: bool = False
+
+    @property
+    def improved(self) -> bool:
+        """Whether a stage was kept; without one the weights are those that training began with."""
+        return self.averaged or any(stage.best is not None for stage in self.stages)
 
     @property
     def epochs(self) -> float:
@@ -120,12 +129,13 @@ class FineTuning:
                     "from cached features; training.cache_features=false has them."
                 )
             stages.append(self._stage(stage))
-        return FineTuned(self.model, stages, logits, notes)
+        begins_with_probe = self.start is not None
+        return FineTuned(self.model, stages, logits, notes, begins_with_probe)
 
     def extend(self, tuned: FineTuned, stage: StageConfig) -> FineTuned:
         """One more stage, from the weights that the others left."""
         stages = [*tuned.stages, self._stage(stage)]
-        return FineTuned(self.model, stages, tuned.probe_logits, tuned.notes)
+        return replace(tuned, stages=stages)
 
     def begin(self, notes: list[str] | None = None) -> dict[str, np.ndarray]:
         """Give the head the weights of the linear probe, and say what that answers, by split.

@@ -156,6 +156,7 @@ def run_stage(
     best = best_record(history, metric)
     if best is None or (stage.keep_if_better and not _improved(start, best, metric)):
         load_model(model, folder / START)
+        context.display.say(_undone(stage.name, start, best, metric))
         best = None
     result = StageResult(
         name=stage.name,
@@ -350,6 +351,16 @@ def _improved(start: dict[str, float], best: Record | None, metric: str) -> bool
         return False
     gain = best[f"eval_{metric}"] - start[f"eval_{metric}"]
     return bool(gain < 0 if lower_is_better(metric) else gain > 0)
+
+
+def _undone(name: str, start: dict[str, float], best: Record | None, metric: str) -> str:
+    if best is None:
+        return f"Stage {name} was undone: no epoch of it was measured on validation."
+    key = f"eval_{metric}"
+    return (
+        f"Stage {name} was undone: {metric} on validation was {start[key]:.3f} before it and "
+        f"{best[key]:.3f} at best in it."
+    )
 
 
 def _finish(result: StageResult, model: nn.Module, folder: Path) -> None:

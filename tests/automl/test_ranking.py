@@ -74,11 +74,11 @@ def test_a_plain_run_has_a_leaderboard_too(fitted: Path, convnext: Path) -> None
     found = board(fitted)
     report = json.loads((fitted / "metrics.json").read_text())
     rows: dict[str, Any] = {row.name: row for row in found.rows}
-    assert set(rows) == {"fine-tuned model", "linear probe"}
+    assert set(rows) == {"delivered model", "linear probe"}
     score = report["splits"]["validation"]["metrics"]["f1_macro"]
-    assert rows["fine-tuned model"].score.model_dump() == score
-    assert rows["fine-tuned model"].cost.parameters > 0
-    assert found.chosen == "fine-tuned model"
+    assert rows["delivered model"].score.model_dump() == score
+    assert rows["delivered model"].cost.parameters > 0
+    assert found.chosen == "delivered model"
 
 
 def test_bounds_name_what_is_broken() -> None:

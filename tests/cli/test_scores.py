@@ -27,3 +27,17 @@ def test_it_ends_with_the_verdict_and_the_next_command(
     assert headline(report) in shown
     assert f"Next:   {said} '" in shown
     assert next_command(run, report) in shown
+
+
+def test_the_table_names_what_was_delivered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    write_text(run.metrics_file, made_report(n_bootstrap=50).model_dump_json())
+    write_text(run.recipe_file, Recipe().replaced({"data.path": "photos"}).to_yaml())
+    write_json(run.summary_file, {"delivered": "the linear probe"})
+    print_scores(run)
+    shown = capsys.readouterr().out
+    assert "The delivered model is the linear probe." in shown
+    assert "delivered model" in shown
+    assert "fine-tuned" not in shown

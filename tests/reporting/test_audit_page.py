@@ -127,6 +127,14 @@ def test_the_page_fetches_nothing_and_escapes_names(tmp_path: Path) -> None:
     assert "<b>" not in page
 
 
+def test_labels_between_lookalikes_stand_apart(tmp_path: Path) -> None:
+    unclear = FULL.suspects[0].model_copy(update={"alike": True})
+    page = rendered(tmp_path, FULL.model_copy(update={"suspects": [unclear]}))
+    assert "Labels between classes that look alike" in page
+    assert "Labels that look wrong" not in page
+    assert "and 1 between classes that look alike" in page
+
+
 def test_clean_data(tmp_path: Path) -> None:
     page = rendered(tmp_path, CLEAN)
     assert "Nothing in these images stands in the way of training." in page

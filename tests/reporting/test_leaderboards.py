@@ -30,7 +30,7 @@ def test_the_front_holds_what_nothing_faster_beats() -> None:
 
 def test_a_run_without_trials_shows_no_leaderboard() -> None:
     assert leaderboard_parts(None)["leaderboard"] is None
-    plain = Leaderboard(metric="f1_macro", rows=[row("fine-tuned model", 0.8, 2, "model")])
+    plain = Leaderboard(metric="f1_macro", rows=[row("delivered model", 0.8, 2, "model")])
     assert leaderboard_parts(plain)["leaderboard"] is None
 
 

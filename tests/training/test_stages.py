@@ -142,6 +142,15 @@ class TestWhatIsKept:
         assert np.array_equal(logits(model), before)
         assert result.history
 
+    def test_which_is_said(self, tmp_path: Path):
+        place = context(tmp_path, training__metric="loss")
+        said: list[str] = []
+        place.display = Silent()
+        place.display.say = said.append  # type: ignore[method-assign]
+        harmful = stage(optimizer="sgd", learning_rate=30.0, epochs=1)
+        run_stage(place, harmful, tiny_convnext(), data(26), data(10))
+        assert said[0].startswith("Stage all was undone: loss on validation was ")
+
     def test_unless_the_recipe_wants_it(self, tmp_path: Path):
         model = tiny_convnext()
         before = logits(model)

@@ -29,6 +29,7 @@ from hf_vft.data.audit.results import (
     AuditedImage,
     AuditFinding,
     Lookalikes,
+    Severity,
     Suspect,
     gravest_first,
 )
@@ -94,8 +95,8 @@ def deep_audit(
     with threadpool_limits(1):
         answers = out_of_fold_answers(points, labels, folds)
         trial = _trial(points, labels, folds, seed)
-    suspects = find_suspects(known, data.labels, answers) if trial.reliable else []
     alike = find_lookalikes(labels, answers.argmax(1), data.labels)
+    suspects = find_suspects(known, data.labels, answers, alike) if trial.reliable else []
     findings = [*_suspect_findings(suspects), *_alike_findings(alike)]
     return audit.model_copy(
         update={
@@ -133,15 +134,23 @@ def out_of_fold_answers(points: np.ndarray, labels: np.ndarray, folds: list[Fold
     return min(tried, key=lambda answers: log_loss(labels, answers, labels=range(classes)))
 
 
-def find_suspects(known: pd.DataFrame, names: Sequence[str], answers: np.ndarray) -> list[Suspect]:
+def find_suspects(
+    known: pd.DataFrame,
+    names: Sequence[str],
+    answers: np.ndarray,
+    alike: Sequence[Lookalikes] = (),
+) -> list[Suspect]:
     """Labels that confident learning doubts, and the probe contradicts clearly.
 
     Args:
         known: ``file``, ``split`` and ``label`` (id) of each image.
         names: Of the classes.
         answers: ``[N, C]``, out of fold.
+        alike: Classes that the probe can hardly tell apart; a label that it contradicts with the
+            other class of such a pair is marked.
     """
     labels = known["label"].to_numpy()
+    pairs = {frozenset((pair.first, pair.second)) for pair in alike}
     doubted, quality = _doubted(labels, answers)
     rows = np.flatnonzero(doubted)
     return [
@@ -152,6 +161,7 @@ def find_suspects(known: pd.DataFrame, names: Sequence[str], answers: np.ndarray
             suggested=names[int(answers[row].argmax())],
             confidence=float(answers[row].max()),
             quality=float(quality[row]),
+            alike=frozenset((names[labels[row]], names[int(answers[row].argmax())])) in pairs,
         )
         for row in rows[np.argsort(quality[rows], kind="stable")].tolist()
     ]
@@ -243,20 +253,34 @@ def _trial(points: np.ndarray, labels: np.ndarray, folds: list[Fold], seed: int)
 
 
 def _suspect_findings(suspects: list[Suspect]) -> list[AuditFinding]:
-    if not suspects:
-        return []
-    worst = suspects[0]
-    looks = "looks" if len(suspects) == 1 else "look"
-    return [
-        AuditFinding(
-            severity="warning",
-            sentence=f"{counted(len(suspects), 'label')} {looks} wrong, e.g. "
-            f"{worst.image.file}: labelled {worst.image.label}, looks like "
-            f"{worst.suggested}.",
-            kind="label_error",
-            files=[suspect.image.file for suspect in suspects],
+    wrong = [suspect for suspect in suspects if not suspect.alike]
+    unclear = [suspect for suspect in suspects if suspect.alike]
+    found = []
+    if wrong:
+        looks = "looks" if len(wrong) == 1 else "look"
+        sentence = f"{counted(len(wrong), 'label')} {looks} wrong, {_example(wrong[0])}."
+        found.append(_suspected("warning", sentence, "label_error", wrong))
+    if unclear:
+        lies = "lies" if len(unclear) == 1 else "lie"
+        sentence = (
+            f"{counted(len(unclear), 'label')} {lies} between classes that look alike and may well "
+            f"be right, {_example(unclear[0])}."
         )
-    ]
+        found.append(_suspected("info", sentence, "label_unclear", unclear))
+    return found
+
+
+def _example(suspect: Suspect) -> str:
+    return (
+        f"e.g. {suspect.image.file}: labelled {suspect.image.label}, looks like {suspect.suggested}"
+    )
+
+
+def _suspected(
+    severity: Severity, sentence: str, kind: str, suspects: list[Suspect]
+) -> AuditFinding:
+    files = [suspect.image.file for suspect in suspects]
+    return AuditFinding(severity=severity, sentence=sentence, kind=kind, files=files)
 
 
 def _alike_findings(alike: list[Lookalikes]) -> list[AuditFinding]:

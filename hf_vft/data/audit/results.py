@@ -93,12 +93,14 @@ class Suspect(AuditPart):
         suggested: The label it looks like.
         confidence: Probability of the suggestion, in [0, 1].
         quality: Probability that the given label is right, in [0, 1].
+        alike: Whether the two classes look alike, so that it may as well be a hard image.
     """
 
     image: AuditedImage
     suggested: str
     confidence: float
     quality: float
+    alike: bool = False
 
 
 class Size(AuditPart):

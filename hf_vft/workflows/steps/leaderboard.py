@@ -15,7 +15,7 @@ from hf_vft.recipe.search import SearchConfig
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 
-KEPT = "fine-tuned model"
+KEPT = "delivered model"
 
 
 def leaderboard(

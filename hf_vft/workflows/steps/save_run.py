@@ -18,6 +18,7 @@ from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import how_to_load, merged
 from hf_vft.recipe.schema import Recipe
+from hf_vft.reporting.run_files import FINE_TUNED
 from hf_vft.run import RunDirectory, write_file, write_folder
 from hf_vft.tasks import Calibration, Task
 from hf_vft.training.finetune import FineTuned
@@ -98,6 +99,18 @@ def sizes_of(values: Sequence[Any]) -> list[tuple[int, int]] | None:
     return [(value["size"][0], value["size"][1]) for value in values]
 
 
+def delivered(recipe: Recipe, tuned: FineTuned) -> str:
+    """What the weights of the run are, in words for people."""
+    if tuned.averaged:
+        return "the average of several fine-tuned models"
+    place = recipe.training.deliver if tuned.begins_with_probe else 1.0
+    if not tuned.improved or place == 0.0:
+        return "the linear probe" if tuned.begins_with_probe else "what training began with"
+    if place in (1.0, "auto"):
+        return FINE_TUNED
+    return f"{place:g} of the way from the linear probe to the fine-tuned weights"
+
+
 def summary(
     recipe: Recipe,
     data: ImageData,
@@ -111,6 +124,7 @@ def summary(
         "hf_vft": __version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "checkpoint": loaded.checkpoint.name,
+        "delivered": delivered(recipe, tuned),
         "pretrained": loaded.checkpoint.pretrained,
         "parameters": sum(p.numel() for p in loaded.model.parameters()),
         "lora": recipe.model.lora.model_dump() if recipe.model.lora else {},

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datasets
 import numpy as np
+import pandas as pd
 import pytest
 
-from hf_vft.data.audit.labels import deep_audit
-from hf_vft.data.audit.results import Audit, AuditedImage, Counts, DuplicateSet
+from hf_vft.data.audit.labels import _suspect_findings, deep_audit, find_suspects
+from hf_vft.data.audit.results import Audit, AuditedImage, Counts, DuplicateSet, Lookalikes
 from hf_vft.data.load import ImageData
 from hf_vft.errors import DataError
 
@@ -131,3 +132,18 @@ def test_features_have_to_be_as_many_as_images() -> None:
     images, features, _ = made()
     with pytest.raises(DataError, match="239 features for 240 images"):
         deep_audit(QUICK, images, features[1:])
+
+
+def test_labels_between_classes_that_look_alike_are_not_called_wrong() -> None:
+    known = pd.DataFrame({"file": list("abcdefgh"), "split": "train", "label": [0, 0, 0, 1] * 2})
+    answers = np.tile([0.9, 0.05, 0.05], (8, 1))
+    answers[known["label"] == 1] = [0.05, 0.9, 0.05]
+    answers[0] = [0.02, 0.97, 0.01]
+    pairs = [Lookalikes(first=NAMES[0], second=NAMES[1], n=5, of=8)]
+    [found] = find_suspects(known, NAMES, answers, pairs)
+    assert found.alike
+    [told] = _suspect_findings([found])
+    assert (told.kind, told.severity) == ("label_unclear", "info")
+    assert "may well be right" in told.sentence
+    [plain] = _suspect_findings(find_suspects(known, NAMES, answers))
+    assert (plain.kind, plain.severity) == ("label_error", "warning")
