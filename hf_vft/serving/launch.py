@@ -19,7 +19,7 @@ from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.connections import IdleConnections
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
-from hf_vft.serving.mcp import take_data
+from hf_vft.serving.mcp import refuse_in_our_words, take_data
 from hf_vft.serving.memory import trim_memory
 from hf_vft.serving.policy import LOOPBACK, AccessPolicy
 from hf_vft.serving.service import Service
@@ -219,6 +219,7 @@ def serve(
         raise VftError(f"port {port}: {error}; choose another --port.") from None
     if app.mcp_server:
         take_data(app, uploads, limits.file_mb * MB)
+        refuse_in_our_words(app)
     return Server(app, service, gate, sender)
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hf_vft.serving.arguments import admitted_file, without_files
-from hf_vft.serving.uploads import DATA, UploadFolder
+from hf_vft.serving.arguments import UNFIT, admitted_file, without_files
+from hf_vft.serving.uploads import DATA, REFUSED, UploadFolder
 
 Position = list[str | int]
+_SCHEMA_ERROR = "Input validation error"
 
 
 def describe_slices(given: Any, columns: Sequence[str]) -> None:
@@ -54,3 +55,43 @@ def take_data(app: Any, uploads: UploadFolder, max_bytes: int) -> None:
         return None if given is None else admitted_file(uploads, given)
 
     app.mcp_server_obj.convert_strings_to_filedata = converted
+
+
+def refuse_in_our_words(app: Any) -> None:
+    """Let tools of a launched app say of arguments that do not fit what the endpoints say of them.
+
+    The protocol's library checks them first, and quotes what it was given.
+
+    Args:
+        app: The running ``gradio.Blocks``.
+    """
+    server = app.mcp_server_obj
+    types, handlers = server.types, server.mcp_server.request_handlers
+    call = handlers[types.CallToolRequest]
+
+    def refusal(text: str) -> Any:
+        content = [types.TextContent(type="text", text=text)]
+        return types.ServerResult(types.CallToolResult(content=content, isError=True))
+
+    async def called(request: Any) -> Any:
+        name, arguments = request.params.name, request.params.arguments or {}
+        if name in server.tool_to_endpoint:
+            for position in server.get_input_schema(name)[1]:
+                given = arguments.get(position[0], "")
+                if not _may_be_files(given, several=len(position) > 1):
+                    return refusal(REFUSED)
+        result = await call(request)
+        return refusal(UNFIT) if _is_of_the_schema(result.root) else result
+
+    handlers[types.CallToolRequest] = called
+
+
+def _may_be_files(given: Any, *, several: bool) -> bool:
+    """Whether a file argument is a text, or where there may be several a list of texts."""
+    listed = given if several and isinstance(given, list) else [given]
+    return all(isinstance(one, str) for one in listed)
+
+
+def _is_of_the_schema(result: Any) -> bool:
+    """Whether a tool was not even called, because its arguments do not fit."""
+    return bool(result.isError) and result.content[0].text.startswith(_SCHEMA_ERROR)

@@ -6,6 +6,7 @@ import ast
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,12 @@ mcp = pytest.importorskip("mcp", reason="needs hf-vft[serve]")
 
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
+from hf_vft.serving.arguments import UNFIT  # noqa: E402
 from hf_vft.serving.launch import Server, serve  # noqa: E402
+from hf_vft.serving.uploads import REFUSED, upload_folder  # noqa: E402
 from tests.made_images import encoded, made_image  # noqa: E402
 from tests.serving import made  # noqa: E402
+from tests.serving.test_arguments import forms  # noqa: E402
 
 pytestmark = pytest.mark.slow
 TOOLS = {"predict", "explain", "predict_batch", "feedback"}
@@ -94,17 +98,38 @@ def test_an_agent_sees_why_and_asks_for_many(server: Server, photo: str) -> None
     assert [bool(row["scores"]) for row in rows] == [True, True]
 
 
-FILE = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
-ADDRESS = "http://127.0.0.1:1/photo.png"
+def test_no_tool_opens_a_path_or_fetches_an_address(server: Server, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(encoded(made_image(0)))
+    calls = [
+        (tool, {name: [form] if name == "files" else form})
+        for form in (*forms(secret).values(), *forms(secret.with_name("missing.png")).values())
+        for tool, name in (("predict", "image"), ("explain", "image"), ("predict_batch", "files"))
+    ]
+
+    async def all_of_them(session: Any) -> list[Any]:
+        return [await session.call_tool(tool, arguments) for tool, arguments in calls]
+
+    for result, call in zip(talk(server, all_of_them), calls, strict=True):
+        assert result.isError, call
+        assert result.content[0].text.endswith(REFUSED), (call, result.content[0].text)
 
 
-@pytest.mark.parametrize("given", ["/etc/passwd", FILE, ADDRESS, "data:image/png;base64,bm9uZQ=="])
-def test_files_of_the_server_and_its_network_cannot_be_asked_for(
-    server: Server, given: object
-) -> None:
+def test_data_that_is_no_image_is_refused_in_words(server: Server) -> None:
+    given = "data:image/png;base64,bm9uZQ=="
     for tool, arguments in (("predict", {"image": given}), ("predict_batch", {"files": [given]})):
-        told = called(server, tool, **arguments)
-        text = told.content[0].text
-        assert told.isError or "error" in text
-        assert "Traceback" not in text
-        assert "root:" not in text
+        text = called(server, tool, **arguments).content[0].text
+        assert "not an image" in text, text
+        assert str(upload_folder().path) not in text
+
+
+def test_arguments_that_do_not_fit_are_refused_in_our_words(server: Server, photo: str) -> None:
+    for tool, arguments in (
+        ("predict", {}),
+        ("predict", {"image": photo, "slices": 7}),
+        ("explain", {"image": photo, "label": [["pit"]]}),
+        ("feedback", {"request_id": 7, "label": "pit"}),
+    ):
+        result = called(server, tool, **arguments)
+        assert result.isError
+        assert result.content[0].text == UNFIT
