@@ -74,6 +74,7 @@ def evaluate(
     by: Sequence[str] = (),
     split: str | None = None,
     robustness: bool = False,
+    changes: Mapping[str, Any] | None = None,
     display: Display | None = None,
 ) -> EvaluationResult:
     """Score a run on labelled images, with intervals.
@@ -86,6 +87,8 @@ def evaluate(
             among them, else as the data says; all images by default.
         robustness: Also score disturbed images; ``robustness.json`` and the card of the run then
             have these scores.
+        changes: Fields of the recipe's data part, where ``data`` is to be read otherwise than the
+            run's images: ``{"data.label_column": "diagnosis"}``.
         display: Where progress is shown; nowhere by default.
 
     Raises:
@@ -93,7 +96,9 @@ def evaluate(
     """
     from hf_vft.workflows.evaluate import evaluate_run
 
-    return evaluate_run(run, data, by=by, split=split, robustness=robustness, display=display)
+    return evaluate_run(
+        run, data, by=by, split=split, robustness=robustness, changes=changes, display=display
+    )
 
 
 def audit(

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 
 from hf_vft.errors import AmbiguousSourceError
 from hf_vft.recipe.edit import parse_change
-from hf_vft.recipe.schema import Recipe
 
 Result = TypeVar("Result")
 _MOST_QUESTIONS = 5
 
 
-def asking(recipe: Recipe, work: Callable[[Recipe], Result]) -> Result:
+def asking(work: Callable[[dict[str, Any]], Result]) -> Result:
     """Do the work; where the data could be read in several ways, ask which and do it again.
 
     Args:
-        recipe: To work with.
-        work: What is done with it.
+        work: What is done, with the answers so far: dotted names of the recipe to values.
 
     Raises:
         AmbiguousSourceError: Without a terminal.
     """
+    answers: dict[str, Any] = {}
     for _ in range(_MOST_QUESTIONS):
         try:
-            return work(recipe)
+            return work(answers)
         except AmbiguousSourceError as error:
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             setting = choose(error)
             typer.echo(f"--set {setting}", err=True)
-            recipe = recipe.replaced(dict([parse_change(setting)]))
-    return work(recipe)
+            answers |= dict([parse_change(setting)])
+    return work(answers)
 
 
 def choose(error: AmbiguousSourceError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from accelerate import PartialState
 
 from hf_vft.data.load import LabelledImages
 from hf_vft.data.sources.read import describe_source
-from hf_vft.errors import MissingColumnError
+from hf_vft.errors import MissingColumnError, RecipeError
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.hub.card import write_card
@@ -25,6 +25,9 @@ from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.read_images import read_labelled
 from hf_vft.workflows.steps.robustness import measure_robustness
 from hf_vft.workflows.steps.save_run import read_splits
+
+_SETTLED = {"data.bit_depth", "data.path"}
+"""Fields of the recipe's data part that other images do not decide."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def evaluate_run(
     by: Sequence[str] = (),
     split: str | None = None,
     robustness: bool = False,
+    changes: Mapping[str, Any] | None = None,
     display: Display | None = None,
 ) -> EvaluationResult:
     """Measure a run's model on labelled images.
@@ -63,6 +67,8 @@ def evaluate_run(
             all images by default.
         robustness: Measure disturbed images as well; ``robustness.json`` and the model card of
             the run then tell.
+        changes: Fields of the recipe's data part, dotted name to value, where the source is to be
+            read otherwise than the run's images were.
         display: Where progress is shown.
 
     Raises:
@@ -73,7 +79,7 @@ def evaluate_run(
     if predictor.note:
         display.say(predictor.note)
     recipe = predictor.recipe
-    config = _reading(predictor.run, recipe, source, by)
+    config = _reading(predictor.run, recipe, source, by, changes or {})
     found = _chosen(predictor, source, config, split, display)
     display.say(f"Measuring {len(found.images)} images.")
     logits, _ = predict_logits(
@@ -172,17 +178,32 @@ def _read(
 
 
 def _reading(
-    run: RunDirectory, recipe: Recipe, source: str | Path, by: Sequence[str]
+    run: RunDirectory,
+    recipe: Recipe,
+    source: str | Path,
+    by: Sequence[str],
+    asked: Mapping[str, Any],
 ) -> DataConfig:
     """How to read other images: a column that a person named is meant here too.
 
     One that was found in the training data may have another name here, or be none.
+
+    Raises:
+        RecipeError: If something is asked for that the model has settled.
     """
+    for name in asked:
+        if not name.startswith("data.") or name in _SETTLED:
+            raise RecipeError(
+                f"--set {name}: here only how the images and labels are found can be set; "
+                "the rest is as the run has it."
+            )
     chosen = {choice["name"] for choice in read_choices(run)}
     fields = type(recipe.data).model_fields
-    undone = {name: field.default for name, field in fields.items() if f"data.{name}" in chosen}
+    free = chosen - _SETTLED  # values mean what they meant in training, whatever decided it
+    undone = {name: field.default for name, field in fields.items() if f"data.{name}" in free}
     changes = {"path": str(source), "slice_columns": list(by)}
-    return recipe.data.model_copy(update=undone | changes)
+    data = recipe.data.model_copy(update=undone | changes)
+    return recipe.model_copy(update={"data": data}).replaced(asked).data
 
 
 def _groups(found: LabelledImages) -> Sequence[Any] | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import typer
 
 from hf_vft.cli import questions
 from hf_vft.errors import AmbiguousSourceError
-from hf_vft.recipe.schema import Recipe
 
 ERROR = AmbiguousSourceError(
     "x.csv: which? Choose with …",
@@ -15,15 +16,15 @@ ERROR = AmbiguousSourceError(
 )
 
 
-def work(recipe: Recipe) -> str:
-    if recipe.data.label_column == "auto":
+def work(answers: dict[str, Any]) -> str:
+    if not answers:
         raise ERROR
-    return recipe.data.label_column
+    return str(answers["data.label_column"])
 
 
 def test_without_a_terminal_the_error_stands() -> None:
     with pytest.raises(AmbiguousSourceError):
-        questions.asking(Recipe(), work)
+        questions.asking(work)
 
 
 def test_at_a_terminal_the_answer_is_set_and_the_work_done_again(
@@ -33,7 +34,7 @@ def test_at_a_terminal_the_answer_is_set_and_the_work_done_again(
     monkeypatch.setattr(typer, "prompt", lambda *args, **kwargs: next(answers))
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    assert questions.asking(Recipe(), work) == "folder"
+    assert questions.asking(work) == "folder"
     told = capsys.readouterr().err
     assert "[1] 2 classes (data.label_column=soil)" in told
     assert "--set data.label_column=folder" in told

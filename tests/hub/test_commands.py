@@ -122,6 +122,7 @@ def test_images_are_pushed_and_read_again_with_the_same_splits_and_labels(
     done: Done, images: Path
 ) -> None:
     assert done.found["push-data"][0] == 0, done.found["push-data"][2]
+    assert done.found["push-data"][2].startswith("Read as ")
     assert done.found["same"]
     assert done.found["sizes"] == {"train": 69, "validation": 22, "test": 24}
     repo = done.hub.repo("maker/images", "dataset")

@@ -4,15 +4,19 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from hf_vft.cli.main import app
 from hf_vft.data.transforms.disturbances import DISTURBANCES
-from hf_vft.errors import DataError
+from hf_vft.errors import AmbiguousSourceError, DataError, RecipeError
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.run import RunDirectory
 from hf_vft.utils.progress import Silent
 from hf_vft.workflows.evaluate import evaluate_run
+from tests.data.deep_images import png
 from tests.runs import metrics, vft
 
 
@@ -73,6 +77,41 @@ def test_command(fitted: Path, images: Path) -> None:
     shown = vft("evaluate", fitted, images)
     assert "macro F1" in shown.stdout
     assert "By class" in shown.stdout
+
+
+def test_images_that_could_be_read_in_two_ways_are_read_as_is_said(
+    fitted: Path, images: Path, tmp_path: Path
+) -> None:
+    rows = ["image;finding;alloy"]
+    for number, file in enumerate(sorted(images.rglob("*.jpg"))[:4]):
+        shutil.copy(file, tmp_path / file.name)
+        rows.append(f"{file.name};{'ok' if number % 2 else 'scratch'};{'b' if number > 1 else 'a'}")
+    (tmp_path / "list.csv").write_text("\n".join(rows))
+    with pytest.raises(AmbiguousSourceError, match=r"data\.label_column=finding"):
+        evaluate_run(fitted, tmp_path)
+    runner = CliRunner()
+    done = runner.invoke(app, ["evaluate", str(fitted), str(tmp_path), "--label", "finding"])
+    assert done.exit_code == 0, done.stderr
+    assert "4 images (95 % interval)" in done.stdout
+    assert evaluate_run(fitted, tmp_path, changes={"data.label_column": "finding"}).result.n == 4
+
+
+def test_what_the_model_has_settled_cannot_be_set(fitted: Path, images: Path) -> None:
+    for name in ("data.bit_depth", "seed"):
+        with pytest.raises(RecipeError, match=name):
+            evaluate_run(fitted, images, changes={name: 12})
+
+
+def test_deep_values_mean_what_they_meant_in_training(fitted: Path, tmp_path: Path) -> None:
+    run = RunDirectory(shutil.copytree(fitted, tmp_path / "run"))
+    run.recipe_file.write_text(run.recipe().replaced({"data.bit_depth": 12}).to_yaml())
+    choice = {"name": "data.bit_depth", "was": "auto", "value": 12, "reason": "found"}
+    run.choices_file.write_text(json.dumps([*json.loads(run.choices_file.read_text()), choice]))
+    bright = tmp_path / "held-out" / "ok" / "bright.png"
+    bright.parent.mkdir(parents=True)
+    bright.write_bytes(png(np.full((40, 40), 5000, dtype=np.uint16)))
+    found = evaluate_run(run.path, tmp_path / "held-out")
+    assert "Values above the 4,095 of data.bit_depth=12" in " ".join(found.images.notes)
 
 
 class Told(Silent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,7 +59,7 @@ def audit(
     chosen = load_recipe(recipe, change or [])
     chosen = chosen.replaced({"data.path": data, **shortcuts(label, model)})
     if dry_run:
-        print_preview(asking(chosen, _previewed), as_json=as_json)
+        print_preview(asking(lambda answers: _previewed(chosen.replaced(answers))), as_json=as_json)
         return
 
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
@@ -67,11 +67,11 @@ def audit(
 
     quiet_libraries()
 
-    def audited(settled: Recipe) -> Audited:
+    def audited(answers: dict[str, Any]) -> Audited:
         with ConsoleDisplay() as display:
-            return audit_data(settled, out, labels=not quick, display=display)
+            return audit_data(chosen.replaced(answers), out, labels=not quick, display=display)
 
-    done = asking(chosen, audited)
+    done = asking(audited)
     if as_json:
         typer.echo(done.audit.model_dump_json(indent=2))
         return

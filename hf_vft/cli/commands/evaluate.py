@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hf_vft.cli.shortcuts import shortcuts
+
+if TYPE_CHECKING:
+    from hf_vft.workflows.evaluate import EvaluationResult
 
 
 def evaluate(
@@ -25,6 +30,13 @@ def evaluate(
         bool,
         typer.Option("--robustness", help="Also with noise, blur, other light, a coarser camera."),
     ] = False,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=C", help="Read DATA otherwise: a field of data."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column that holds the labels: data.label_column.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Score a run on labelled images, with intervals, by slices if you like.
@@ -33,15 +45,28 @@ def evaluate(
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device
+    from hf_vft.cli.questions import asking
     from hf_vft.cli.scores import print_robustness, print_split
+    from hf_vft.recipe.edit import parse_change
     from hf_vft.workflows.evaluate import evaluate_run
 
+    changes = dict(map(parse_change, change or [])) | shortcuts(label)
     quiet_libraries()
     suit_the_device()
-    with ConsoleDisplay() as display:
-        measured = evaluate_run(
-            run, data, by=by or [], split=split, robustness=robustness, display=display
-        )
+
+    def measure(answers: dict[str, Any]) -> EvaluationResult:
+        with ConsoleDisplay() as display:
+            return evaluate_run(
+                run,
+                data,
+                by=by or [],
+                split=split,
+                robustness=robustness,
+                changes=changes | answers,
+                display=display,
+            )
+
+    measured = asking(measure)
     if as_json:
         found = measured.result.model_dump(mode="json")
         if measured.robustness is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -84,11 +84,12 @@ def fit(
     quiet_libraries()
     suit_the_device()
 
-    def fitted(settled: Recipe | None) -> RunDirectory:
+    def fitted(answers: dict[str, Any]) -> RunDirectory:
+        settled = None if chosen is None else chosen.replaced(answers)
         with ConsoleDisplay() as display:
             return run_fit(settled, out, resume=resume, display=display, started=process_started())
 
-    run = fitted(None) if chosen is None else asking(chosen, fitted)
+    run = asking(fitted)
     if is_first():
         print_scores(run, as_json=as_json)
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from hf_vft.cli.shortcuts import shortcuts
+
+if TYPE_CHECKING:
+    from hf_vft.data.load import ImageData
 
 
 def push(
@@ -66,30 +71,29 @@ def push_data(
         list[str] | None,
         typer.Option("--set", metavar="A.B=C", help="Change a field of the recipe's data part."),
     ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column that holds the labels: data.label_column.")
+    ] = None,
 ) -> None:
     """Publish images as a dataset on the Hub, checked and divided as `hf-vft fit` does.
 
     Example: hf-vft push-data photos/ me/defect-photos --private
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
-    from hf_vft.data.load import load_data
+    from hf_vft.cli.questions import asking
     from hf_vft.hub.client import check_may_write, hub_api
     from hf_vft.hub.datasets import push_dataset
     from hf_vft.recipe.schema import load_recipe
-    from hf_vft.utils.cache import default_cache
-    from hf_vft.workflows.steps.read_images import tell_reading
+    from hf_vft.workflows.steps.read_images import read_images
 
     quiet_libraries()
     check_may_write(hub_api(), repo_id)
-    recipe = load_recipe("staged", [f"data.path={data}", *(change or [])])
-    with ConsoleDisplay() as display:
-        display.start("checking images", 1)
-        images = load_data(
-            data,
-            recipe.data,
-            seed=recipe.seed,
-            cache_dir=default_cache() / "data",
-            progress=lambda done, total: display.advance(done, total=total),
-            on_read=lambda reading, notes: tell_reading(reading, notes, display),
-        )
+    chosen = load_recipe("staged", change or []).replaced({"data.path": data, **shortcuts(label)})
+
+    def read(answers: dict[str, Any]) -> ImageData:
+        recipe = chosen.replaced(answers)
+        with ConsoleDisplay() as display:
+            return read_images(recipe.data, seed=recipe.seed, kind=None, display=display)
+
+    images = asking(read)
     typer.echo(push_dataset(images, repo_id, private=private))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from hf_vft.cli.main import app
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.progress import Silent
@@ -59,6 +64,32 @@ def test_classes_that_a_model_does_not_know(tmp_path: Path) -> None:
     )
     assert any("'cow'" in line for line in display.lines)
     assert display.lines[0].startswith("Read as class folders: 2 classes (cat, cow)")
+
+
+@pytest.mark.parametrize("command", ["fit", "audit", "evaluate", "monitor"])
+def test_every_command_begins_with_it(
+    command: str, fitted: Path, images: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few"
+    for number, file in enumerate(sorted(images.rglob("*.jpg"))[:5]):
+        target = few / ("ok" if number % 4 else "scratch") / file.name  # one scratch: no run of it
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    words = {
+        "fit": ["fit", few, "--out", tmp_path / "run"],
+        "audit": ["audit", images, "--quick", "--out", tmp_path / "audit"],
+        "evaluate": ["evaluate", fitted, few],
+        "monitor": ["monitor", fitted, few, "--out", tmp_path / "monitor"],
+    }
+    done = CliRunner().invoke(app, [str(word) for word in words[command]])
+    assert done.stderr.startswith("Read as "), done.stderr
+
+
+def test_a_run_keeps_it(fitted: Path) -> None:
+    choices = json.loads((fitted / "choices.json").read_text())
+    said = next(choice["reason"] for choice in choices if choice["name"] == "data.path")
+    assert said.startswith("Read as the table metadata.jsonl: ")
+    assert said in html.unescape((fitted / "report.html").read_text(encoding="utf-8"))
 
 
 def test_nothing_is_said_twice(tmp_path: Path) -> None:
