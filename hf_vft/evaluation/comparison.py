@@ -1,8 +1,6 @@
-"""Two models on the same images: which is better, and by how much at least.
+"""A challenger against the champion on the same images: is it better, and by how much at least.
 
-Both answer every image, so what makes an image hard cancels. The interval of the difference
-is that of the paired bootstrap (Efron & Tibshirani 1993), over groups where images come in
-groups; beside it stands McNemar's exact test of who alone is right how often.
+Both answer every image, so what makes an image hard cancels; see `hf_vft.evaluation.paired`.
 """
 
 from __future__ import annotations
@@ -10,37 +8,29 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
-from scipy.stats import binomtest
+from pydantic import Field
 
-from hf_vft.evaluation.counts import count_scores
-from hf_vft.evaluation.intervals import (
-    Floats,
-    Ints,
-    flawless_low,
-    percentile_interval,
-    resamples,
-    units_of,
-)
+from hf_vft.evaluation.paired import PairedScore, label_measure, paired_scores
 from hf_vft.evaluation.results import Estimate
+from hf_vft.utils.frozen import Frozen
 
-METRICS = ("accuracy", "f1_macro")
 RESAMPLES = 2000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Paired(_Part):
+class Paired(Frozen):
     """One score of two models on the same images."""
 
     champion: float
     challenger: float
     difference: Estimate = Field(description="Challenger minus champion.")
 
+    @classmethod
+    def of(cls, score: PairedScore) -> Paired:
+        """The champion is the first of the two."""
+        return cls(champion=score.first, challenger=score.second, difference=score.difference)
 
-class Comparison(_Part):
+
+class Comparison(Frozen):
     """Challenger against champion on one set of images."""
 
     n: int = Field(description="Images.")
@@ -87,55 +77,21 @@ def compare(
         seed: Of the resamples.
     """
     names = sorted({*labels, *champion, *challenger})
-    number = {name: i for i, name in enumerate(names)}
-    true, old, new = (
-        np.array([number[name] for name in column], dtype=np.int64)
-        for column in (labels, champion, challenger)
+    truth = np.asarray(labels)
+    found = paired_scores(
+        label_measure(labels, champion, names),
+        label_measure(labels, challenger, names),
+        (truth == np.asarray(champion), truth == np.asarray(challenger)),
+        clusters=clusters,
+        n_bootstrap=n_bootstrap,
+        seed=seed,
     )
-    units = units_of(len(true), clusters)
-
-    def both(weights: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        return _scores(true, old, len(names), weights), _scores(true, new, len(names), weights)
-
-    values = both(np.ones((len(true), 1)))
-    draws = [both(weights) for weights in resamples(units, n_bootstrap, seed)]
-    n_units = int(units.max()) + 1
-    paired = {
-        name: _paired(
-            float(values[0][name][0]),
-            float(values[1][name][0]),
-            np.concatenate([ours[name] - theirs[name] for theirs, ours in draws]),
-            n_units,
-        )
-        for name in METRICS
-    }
-    only_old = int(((old == true) & (new != true)).sum())
-    only_new = int(((new == true) & (old != true)).sum())
-    torn = only_old + only_new
     return Comparison(
-        n=len(true),
-        units=n_units,
-        only_champion=only_old,
-        only_challenger=only_new,
-        p_value=float(binomtest(only_new, torn).pvalue) if torn else 1.0,
-        **paired,
-    )
-
-
-def _scores(true: Ints, said: Ints, classes: int, weights: Floats) -> dict[str, Floats]:
-    overall, _ = count_scores(true, said, classes, weights)
-    return {name: overall[name] for name in METRICS}
-
-
-def _paired(champion: float, challenger: float, draws: Floats, units: int) -> Paired:
-    value = challenger - champion
-    low, high = (float(end) for end in percentile_interval(draws))
-    if np.isnan(low):
-        # The models agree everywhere; how far apart they can be still, the exact bound says.
-        room = 1.0 - flawless_low(units)
-        low, high = max(-1.0, value - room), min(1.0, value + room)
-    return Paired(
-        champion=champion,
-        challenger=challenger,
-        difference=Estimate(value=value, low=low, high=high),
+        n=found.n,
+        units=found.units,
+        accuracy=Paired.of(found.scores["accuracy"]),
+        f1_macro=Paired.of(found.scores["f1_macro"]),
+        only_champion=found.only_first,
+        only_challenger=found.only_second,
+        p_value=found.p_value,
     )

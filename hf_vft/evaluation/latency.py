@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from hf_vft.errors import RecipeError
+from hf_vft.utils.frozen import Frozen
 
 WARM_UP = 3
 MOST_RUNS = 50
@@ -23,10 +24,8 @@ ENOUGH_SECONDS = 1.0
 """Time that measuring a latency may take once it has a few runs."""
 
 
-class Cost(BaseModel):
+class Cost(Frozen):
     """What answering for one image costs on one device."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: str
     side: int = Field(description="Of the square input in pixels.")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.search_insights import Lessons
+from hf_vft.utils.frozen import Frozen
 
 State = Literal["finished", "stopped", "failed", "left out", "running"]
 """``stopped``: the best weights so far are kept; ``left out``: not tried, ``reason`` says why."""
 
 
-class LeaderboardRow(BaseModel):
+class LeaderboardRow(Frozen):
     """One line: a backbone that was ranked, a trial, their soup, or the model that was kept."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Unique in the leaderboard.")
     kind: Literal["probe", "trial", "soup", "model"]
@@ -43,10 +42,8 @@ class LeaderboardRow(BaseModel):
     reason: str = ""
 
 
-class Leaderboard(BaseModel):
+class Leaderboard(Frozen):
     """All rows, the best first."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
     device: str = ""

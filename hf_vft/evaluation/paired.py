@@ -1,6 +1,8 @@
 """Two models on the same images, for any task: scores side by side and what they differ in.
 
-The interval of a difference is that of the paired bootstrap, as in `hf_vft.evaluation.comparison`.
+Both answer every image, so what makes an image hard cancels. The interval of a difference is that
+of the paired bootstrap (Efron & Tibshirani 1993), over groups where images come in groups; beside
+it stands McNemar's exact test of who alone is right how often.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.stats import binomtest
 
 from hf_vft.evaluation.counts import count_scores, macro, ratio
@@ -21,6 +23,7 @@ from hf_vft.evaluation.intervals import (
     units_of,
 )
 from hf_vft.evaluation.results import Estimate
+from hf_vft.utils.frozen import Frozen
 
 RESAMPLES = 1000
 
@@ -28,11 +31,7 @@ Measure = Callable[[Floats], dict[str, Floats]]
 """Weights ``[N, B]`` to scores, ``[B]`` each."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PairedScore(_Part):
+class PairedScore(Frozen):
     """One score of two models."""
 
     first: float
@@ -48,7 +47,7 @@ class PartScore(PairedScore):
     n: int
 
 
-class PairedScores(_Part):
+class PairedScores(Frozen):
     """Two models on one set of images."""
 
     n: int = Field(description="Images.")

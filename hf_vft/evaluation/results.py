@@ -10,7 +10,9 @@ import math
 from numbers import Real
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from hf_vft.utils.frozen import Frozen
 
 
 def _none_if_undefined(value: Any) -> Any:
@@ -23,11 +25,7 @@ def _none_if_undefined(value: Any) -> Any:
 Number = Annotated[float | None, BeforeValidator(_none_if_undefined)]
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Estimate(_Result):
+class Estimate(Frozen):
     """A value with its 95 % bootstrap interval."""
 
     value: Number
@@ -42,7 +40,7 @@ class Estimate(_Result):
         return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
-class ClassResult(_Result):
+class ClassResult(Frozen):
     """One class against the rest."""
 
     support: int = Field(description="Images of the class in the split.")
@@ -51,7 +49,7 @@ class ClassResult(_Result):
     )
 
 
-class Bin(_Result):
+class Bin(Frozen):
     """One bar of a reliability diagram: the images whose confidence is in (low, high]."""
 
     low: float
@@ -61,14 +59,14 @@ class Bin(_Result):
     accuracy: Number = Field(description="Share that is right; None in an empty bin.")
 
 
-class SliceResult(_Result):
+class SliceResult(Frozen):
     """The images that share one value of a column."""
 
     n: int
     metrics: dict[str, Estimate] = Field(description="A few of those of the split.")
 
 
-class Point(_Result):
+class Point(Frozen):
     """One point of a curve of precision over recall."""
 
     recall: float
@@ -76,7 +74,7 @@ class Point(_Result):
     score: float = Field(description="The lowest score that is answered here.")
 
 
-class GroupResult(_Result):
+class GroupResult(Frozen):
     """How the model does on one group: a slice, or where two slices meet.
 
     A group that is too small says so and nothing else: every score is None or empty.
@@ -94,7 +92,7 @@ class GroupResult(_Result):
     )
 
 
-class Gap(_Result):
+class Gap(Frozen):
     """One group against all others of its column, in one rate."""
 
     column: str = Field(description="Two names joined by × where it is an intersection.")
@@ -118,7 +116,7 @@ class Gap(_Result):
         return ", ".join(f"{column} = {value}" for column, value in parts)
 
 
-class BiasResult(_Result):
+class BiasResult(Frozen):
     """Groups beside each other; without labels only what is answered and how surely."""
 
     labelled: bool
@@ -130,7 +128,7 @@ class BiasResult(_Result):
     )
 
 
-class SplitResult(_Result):
+class SplitResult(Frozen):
     """One split, measured."""
 
     n: int
@@ -155,7 +153,7 @@ class SplitResult(_Result):
     bias: BiasResult | None = Field(None, description="None without slices.")
 
 
-class EvalReport(_Result):
+class EvalReport(Frozen):
     """All of ``metrics.json``: the model on each split, and the baselines beside it."""
 
     task: str

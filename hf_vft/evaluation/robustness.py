@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hf_vft.evaluation.results import Estimate
+from hf_vft.utils.frozen import Frozen
 
 
-class Robustness(BaseModel):
+class Robustness(Frozen):
     """A score on images as they are, and on the same ones with noise, blur and the like."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str
     source: str = Field(description="Which images.")

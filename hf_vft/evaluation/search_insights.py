@@ -9,36 +9,33 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hf_vft.evaluation.counts import count_scores
 from hf_vft.evaluation.intervals import Floats, Ints, percentile_interval, resamples, units_of
 from hf_vft.evaluation.ranking_metrics import ClassRanking
 from hf_vft.evaluation.results import Estimate
+from hf_vft.utils.frozen import Frozen
 
 ALIKE = 0.65
 """Classes whose AUROC against each other is below this, for sure, look alike."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CurvePoint(_Part):
+class CurvePoint(Frozen):
     """The score of a probe of a part of the training images."""
 
     images: int
     score: Estimate = Field(description="Mean over several draws of the part.")
 
 
-class DataCurve(_Part):
+class DataCurve(Frozen):
     """Score over training images, measured."""
 
     points: list[CurvePoint]
     doubling: Estimate = Field(description="Score of all images minus that of half of them.")
 
 
-class ClassPair(_Part):
+class ClassPair(Frozen):
     """How well two classes are told apart: AUROC of one against the other, 0.5 is guessing."""
 
     classes: tuple[str, str]
@@ -53,7 +50,7 @@ class ClassPair(_Part):
         return fails and (self.model.value is None or self.model.value < ALIKE)
 
 
-class Lessons(_Part):
+class Lessons(Frozen):
     """What came of a search, besides a model."""
 
     metric: str

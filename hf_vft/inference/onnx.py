@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 
 from hf_vft.data.demo.images import DemoConfig, generate
@@ -31,6 +31,7 @@ from hf_vft.inference.forward import Answering, load_answering
 from hf_vft.inference.symbolic_len import symbolic_len
 from hf_vft.run import RunDirectory, remove_leftovers_of, write_folder, write_json
 from hf_vft.tasks import get_task
+from hf_vft.utils.frozen import Frozen
 from hf_vft.utils.imports import require_package
 
 Arrays = dict[str, np.ndarray]
@@ -48,10 +49,8 @@ _ONE_FILE = 1 << 30
 """Bytes of weights from which on they lie beside the graph: protobuf ends at 2 GB."""
 
 
-class OnnxFacts(BaseModel):
+class OnnxFacts(Frozen):
     """What is known of an export."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     model_hash: str = Field(description="Of the weights it was made from.")
     difference: float = Field(description="Largest to torch; see `TOLERANCE`.")

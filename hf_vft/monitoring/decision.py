@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import Field, computed_field
 
 from hf_vft.evaluation.multiplicity import benjamini_hochberg, holm
 from hf_vft.monitoring.explanation import Affected, Cause, Since
 from hf_vft.monitoring.findings import Finding, Level
 from hf_vft.monitoring.policy import Policy
+from hf_vft.utils.frozen import Frozen
 
 Action = Literal["none", "wait", "label", "retrain", "mend"]
 """``mend``, which `hf_vft.monitoring.advice` decides, is what is mended outside the model."""
@@ -35,10 +36,8 @@ _MEND = "Find and mend the cause if it is outside the model (lamp, lens, camera,
 _EQUALITY = "The model has become worse for some: retrain it."
 
 
-class Judged(BaseModel):
+class Judged(Frozen):
     """A finding of the newest window, with what the others say."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     finding: Finding
     p_holm: float | None = Field(description="Corrected for all that could page.")
@@ -46,10 +45,8 @@ class Judged(BaseModel):
     windows: int = Field(description="Windows in which it holds.")
 
 
-class Decision(BaseModel):
+class Decision(Frozen):
     """What is known, and what to do."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     action: Action
     headline: str

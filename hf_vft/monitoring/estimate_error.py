@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from hf_vft.utils.frozen import Frozen
 
 MAX_ERROR = 0.05
 """Standard deviation of an estimate from which on it is of no use."""
@@ -21,10 +22,8 @@ MAX_ERROR = 0.05
 LEAST_KINDS = 4
 
 
-class StressTest(BaseModel):
+class StressTest(Frozen):
     """Held-out images, disturbed: what was estimated of them, and what was true."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
     severity: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from hf_vft.utils.frozen import Frozen
 
 Kind = Literal[
     "lens", "lamp", "camera", "new_class", "new_content", "class_mix", "label_rule", "group",
@@ -15,10 +17,8 @@ OUTSIDE: frozenset[Kind] = frozenset({"lens", "lamp", "camera"})
 """Causes that are mended where the images are taken: a model that learns them learns a fault."""
 
 
-class Cause(BaseModel):
+class Cause(Frozen):
     """Something that may lie behind a change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind
     sentence: str = Field(description="In plain words, with figures.")
@@ -28,10 +28,8 @@ class Cause(BaseModel):
     weight: float = Field(description="How far it stands out; only the order means something.")
 
 
-class Since(BaseModel):
+class Since(Frozen):
     """When a change began, in data time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: datetime | None = Field(description="The likeliest moment; None where none stands out.")
     earliest: datetime | None = Field(None, description="Lower end of the 95 % interval.")
@@ -40,10 +38,8 @@ class Since(BaseModel):
     sentence: str
 
 
-class Affected(BaseModel):
+class Affected(Frozen):
     """A group whose answers have become worse."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     column: str
     value: str
@@ -55,10 +51,8 @@ class Affected(BaseModel):
     of: str = Field(description="What is compared: accuracy, or mean confidence without labels.")
 
 
-class Stretch(BaseModel):
+class Stretch(Frozen):
     """A point of the curve: so many images in the order of time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     start: datetime
     end: datetime

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hf_vft.evaluation.multiplicity import benjamini_hochberg, holm
 from hf_vft.evaluation.results import Number
+from hf_vft.utils.frozen import Frozen
 
 __all__ = [
     "LEVELS",
@@ -36,10 +37,8 @@ LEVELS: tuple[Level, ...] = ("ok", "info", "insufficient", "warn", "alert")
 """From harmless to bad."""
 
 
-class Finding(BaseModel):
+class Finding(Frozen):
     """One check. Numbers that are not finite become None, so that it is valid JSON."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     section: Section
     name: str = Field(

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import datasets
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import image_bytes
@@ -28,6 +28,7 @@ from hf_vft.recipe.search import SearchConfig
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_champion, write_json
 from hf_vft.tasks import get_task
+from hf_vft.utils.frozen import Frozen
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.text import quoted
 from hf_vft.workflows.fit import fit
@@ -48,10 +49,8 @@ _PLAN = "retraining.json"
 _BATCH = 32
 
 
-class Retrained(BaseModel):
+class Retrained(Frozen):
     """``comparison.json``: what was learned, how it compares, and what became of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     promoted: bool
     headline: str

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from hf_vft.utils.frozen import Frozen
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
-class AuditPart(BaseModel):
-    """A part of the audit; unknown keys are refused, so that no reader misses one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AuditFinding(AuditPart):
+class AuditFinding(Frozen):
     """One thing that a person should know.
 
     Attributes:
@@ -29,10 +25,10 @@ class AuditFinding(AuditPart):
     severity: Severity
     sentence: str
     kind: str
-    files: list[str] = []
+    files: list[str] = Field(default_factory=list)
 
 
-class AuditedImage(AuditPart):
+class AuditedImage(Frozen):
     """An image by the name shown to people."""
 
     file: str
@@ -40,7 +36,7 @@ class AuditedImage(AuditPart):
     label: str
 
 
-class DuplicateSet(AuditPart):
+class DuplicateSet(Frozen):
     """Images that show the same.
 
     Attributes:
@@ -55,7 +51,7 @@ class DuplicateSet(AuditPart):
     expected: bool = False
 
 
-class Outlier(AuditPart):
+class Outlier(Frozen):
     """An image unlike the others.
 
     Attributes:
@@ -69,7 +65,7 @@ class Outlier(AuditPart):
     words: str
 
 
-class Lookalikes(AuditPart):
+class Lookalikes(Frozen):
     """Two classes that a linear probe takes for each other.
 
     Attributes:
@@ -85,7 +81,7 @@ class Lookalikes(AuditPart):
     of: int
 
 
-class Suspect(AuditPart):
+class Suspect(Frozen):
     """A label that is probably wrong (confident learning, Northcutt et al. 2021).
 
     Attributes:
@@ -103,7 +99,7 @@ class Suspect(AuditPart):
     alike: bool = False
 
 
-class Size(AuditPart):
+class Size(Frozen):
     """How many images are so many pixels wide and high."""
 
     width: int
@@ -111,7 +107,7 @@ class Size(AuditPart):
     images: int
 
 
-class Spread(AuditPart):
+class Spread(Frozen):
     """How a property is spread over the images.
 
     Attributes:
@@ -125,7 +121,7 @@ class Spread(AuditPart):
     counts: list[int]
 
 
-class Counts(AuditPart):
+class Counts(Frozen):
     """How many images there are.
 
     Attributes:
@@ -139,7 +135,7 @@ class Counts(AuditPart):
     classes: dict[str, dict[str, int]]
 
 
-class Audit(AuditPart):
+class Audit(Frozen):
     """Everything that was found.
 
     Attributes:
@@ -161,14 +157,14 @@ class Audit(AuditPart):
     fingerprint: str
     counts: Counts
     findings: list[AuditFinding]
-    sizes: list[Size] = []
-    spreads: list[Spread] = []
-    duplicates: list[DuplicateSet] = []
-    outliers: list[Outlier] = []
-    lookalikes: list[Lookalikes] = []
-    suspects: list[Suspect] = []
+    sizes: list[Size] = Field(default_factory=list)
+    spreads: list[Spread] = Field(default_factory=list)
+    duplicates: list[DuplicateSet] = Field(default_factory=list)
+    outliers: list[Outlier] = Field(default_factory=list)
+    lookalikes: list[Lookalikes] = Field(default_factory=list)
+    suspects: list[Suspect] = Field(default_factory=list)
     labels_note: str = "Labels were not checked: the quick audit looks at the images alone."
-    notes: list[str] = []
+    notes: list[str] = Field(default_factory=list)
 
 
 def gravest_first(findings: list[AuditFinding]) -> list[AuditFinding]:
