@@ -16,6 +16,7 @@ from accelerate.utils import broadcast_object_list
 from PIL import Image, ImageOps
 
 from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.groups import groups_of
 from hf_vft.data.transforms.images import STRENGTHS, ImageTransform
 from hf_vft.models.probe import transfer_losses
 from hf_vft.recipe.schema import Choice, Recipe
@@ -89,7 +90,7 @@ def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
         plain,
         changed,
         np.asarray(split["label"]),
-        groups=split["group"] if "group" in split.column_names else None,
+        groups=groups_of(split),
         seed=tuning.recipe.seed,
     )
     # One process's word, so that no two train differently.

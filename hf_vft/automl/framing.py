@@ -19,6 +19,7 @@ from scipy.special import log_softmax
 from scipy.stats import norm
 
 from hf_vft.automl.environment import Facts
+from hf_vft.data.groups import groups_of
 from hf_vft.errors import ModelError
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.processors import Fit, reframe, settings_text
@@ -154,7 +155,7 @@ def _judged(tuned: Mapping[Fit, FineTuning], first: Fit, facts: Facts) -> tuple[
         )
         for fit, one in tuned.items()
     }
-    groups = split["group"] if "group" in split.column_names else None
+    groups = groups_of(split)
     answer = judge(
         features,
         np.asarray(split["label"]),

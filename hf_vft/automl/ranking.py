@@ -29,6 +29,7 @@ from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.recipe.search import SearchConfig
 from hf_vft.run import write_json
 from hf_vft.training.processes import from_main
+from hf_vft.utils.grouping import number_groups
 
 TOO_SLOW = "features and one epoch"
 BACKWARD = 3.0
@@ -284,7 +285,7 @@ def _opinion(
 ) -> _Opinion:
     table, task = place.data.splits["train"], place.task
     labels, marks = table["label"], place.data.members("train") > 0
-    groups = np.asarray(table["group"]) if "group" in table.column_names else None
+    groups = place.data.groups("train")
     shared: dict[str, Any] = {"metric": recipe.training.metric, "seed": recipe.seed}
     rows, logits = _timed(
         parts,
@@ -294,7 +295,7 @@ def _opinion(
             labels,
             num_classes=marks.shape[1],
             folds=recipe.probe.folds,
-            groups=groups.tolist() if groups is not None else None,
+            groups=groups,
             balanced=recipe.probe.class_weights == "balanced",
             seed=recipe.seed,
         ),
@@ -305,10 +306,11 @@ def _opinion(
             logits,
             [labels[row] for row in rows.tolist()],
             n_bootstrap=recipe.evaluation.bootstrap,
-            clusters=groups[rows].tolist() if groups is not None else None,
+            clusters=[groups[row] for row in rows.tolist()] if groups is not None else None,
             **shared,
         )
-    shares = _timed(parts, "knn", lambda: knn_shares(features, marks, groups=groups))
+    numbered = None if groups is None else number_groups(groups)
+    shares = _timed(parts, "knn", lambda: knn_shares(features, marks, groups=numbered))
     # As logits: a class is answered where at least half of the neighbours have it.
     knn = task.ranking_score(shares - 0.5, labels, n_bootstrap=0, **shared).value
     log_me = _timed(parts, "log_me", lambda: log_maximum_evidence(features, marks))

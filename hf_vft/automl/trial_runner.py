@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from accelerate import PartialState
 from torch import nn
 
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
@@ -26,13 +25,12 @@ from hf_vft.automl.trial_callbacks import (
     why_failed,
 )
 from hf_vft.errors import ModelError, RecipeError
-from hf_vft.evaluation.classification import evaluate_logits
 from hf_vft.evaluation.results import Estimate
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.recipe.schema import load_recipe
+from hf_vft.tasks import Calibration
 from hf_vft.training.finetune import FineTuned
-from hf_vft.training.predict import predict_logits
-from hf_vft.training.stages import per_process
+from hf_vft.training.predict import predict_split, score_split
 from hf_vft.utils.progress import Silent
 
 FAILURES = (ModelError, RecipeError, RuntimeError, MemoryError, FloatingPointError)
@@ -146,22 +144,20 @@ class Runner:
         self._probes[key] = prepared.tuning.probe
 
     def score(self, prepared: Prepared, model: nn.Module) -> float:
-        """Of a model as it is, on validation; not a number where there is none."""
+        """Validation score of the current weights; NaN if undefined."""
         value = self._measured(prepared, model, 0).value
         return math.nan if value is None else value
 
     def _measured(self, prepared: Prepared, model: nn.Module, n_bootstrap: int) -> Estimate:
-        recipe, table = prepared.recipe, self.place.data.splits["validation"]
-        size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
-        data = prepared.tuning.dataset("validation")
-        logits, labels = predict_logits(model, data, self.place.task, batch_size=size)
-        metrics = evaluate_logits(
-            logits,
-            labels,
-            self.place.data.labels,
+        recipe, data, task = prepared.recipe, self.place.data, self.place.task
+        metrics = score_split(
+            predict_split(model, prepared.tuning.dataset("validation"), task, recipe),
+            data.splits["validation"],
+            data.labels,
+            task,
+            recipe,
+            calibration=Calibration(),
             n_bootstrap=n_bootstrap,
-            seed=recipe.seed,
-            clusters=table["group"] if "group" in table.column_names else None,
         ).metrics
         return metrics["log_loss" if self.metric == "loss" else self.metric]
 

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from PIL import Image
 from scipy.special import expit, log_expit, log_softmax
 
 from hf_vft.automl.prepare import Prepared
+from hf_vft.data.groups import groups_of
 from hf_vft.data.transforms.disturbances import DISTURBANCES
 from hf_vft.data.transforms.images import input_size
 from hf_vft.training.finetune import FineTuning
-from hf_vft.training.predict import predict_logits
-from hf_vft.training.stages import per_process
+from hf_vft.training.predict import predict_split
 from hf_vft.utils.grouping import number_groups
 
 
@@ -46,7 +45,7 @@ class HeldOut:
         if len(table) > limit:
             rows = np.sort(np.random.default_rng(tuning.recipe.seed).permutation(rows)[:limit])
             table = table.select(rows)
-        known = table["group"] if "group" in table.column_names else None
+        known = groups_of(table)
         groups = np.arange(len(rows)) if known is None else number_groups(known)
         marks = tuning.data.members("validation")[rows] > 0
         return cls(table, rows, marks, groups, tuning.data.kind.exclusive)
@@ -68,7 +67,6 @@ class HeldOut:
     def answers(self, prepared: Prepared, model: Any, *, disturbed: bool) -> np.ndarray:
         """Logits ``[N, C]``, each image as it is or disturbed; all processes work on it."""
         tuning, recipe = prepared.tuning, prepared.recipe
-        size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
         side = max(input_size(prepared.loaded.processor))
         data = tuning.context.task.dataset(
             self.table,
@@ -77,9 +75,7 @@ class HeldOut:
             decoder=tuning.data.decoder,
             disturb=RandomDisturbance(side) if disturbed else None,
         )
-        workers, task = int(recipe.training.num_workers), tuning.context.task
-        logits, _ = predict_logits(model, data, task, batch_size=size, num_workers=workers)
-        return np.asarray(logits)
+        return np.asarray(predict_split(model, data, tuning.context.task, recipe))
 
     def scale(self, logits: np.ndarray) -> float:
         """One over the temperature that fits: what a run delivers is calibrated afterwards."""

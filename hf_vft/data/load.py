@@ -15,6 +15,7 @@ from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
 from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.damaged import damage_in_a_line
+from hf_vft.data.groups import groups_of
 from hf_vft.data.images import Decoder
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.labels import class_order
@@ -85,6 +86,10 @@ class ImageData:
     def members(self, split: str) -> np.ndarray:
         """How often each image of a split holds each class, ``int [N, C]``."""
         return self.kind.members(self.splits[split]["label"], len(self.labels))
+
+    def groups(self, split: str) -> list[Any] | None:
+        """The group of each image of a split; None where the data names none."""
+        return groups_of(self.splits[split])
 
 
 @dataclass(frozen=True)

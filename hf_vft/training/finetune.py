@@ -170,7 +170,6 @@ class FineTuning:
         features = self.features = {
             split: self.probe_features(self.dataset(split), split) for split in self.data.splits
         }
-        groups = self.data.splits["train"]
         probe: list[LinearProbe | None] = [self.probe]
         if self.probe is None and PartialState().is_main_process:
             self.context.display.say("Fitting the linear probe to convergence.")
@@ -179,7 +178,7 @@ class FineTuning:
                 labels,
                 num_classes=len(self.data.labels),
                 folds=config.folds,
-                groups=groups["group"] if "group" in groups.column_names else None,
+                groups=self.data.groups("train"),
                 balanced=config.class_weights == "balanced",
                 seed=self.recipe.seed,
             )

@@ -19,8 +19,7 @@ from hf_vft.inference.predictor import Predictor
 from hf_vft.recipe.schema import DataConfig, Recipe
 from hf_vft.reporting.run_files import read_choices
 from hf_vft.run import RunDirectory, write_json
-from hf_vft.training.predict import predict_logits
-from hf_vft.training.stages import per_process
+from hf_vft.training.predict import predict_split, score_split
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.read_images import read_labelled
 from hf_vft.workflows.steps.robustness import measure_robustness
@@ -82,26 +81,16 @@ def evaluate_run(
     config = _reading(predictor.run, recipe, source, by, changes or {})
     found = _chosen(predictor, source, config, split, display)
     display.say(f"Measuring {len(found.images)} images.")
-    logits, _ = predict_logits(
-        predictor.model,
-        predictor.task.dataset(
-            found.images,
-            predictor.task.plain(predictor.processor),
-            decoder=predictor.decoder,
-        ),
-        predictor.task,
-        batch_size=per_process(recipe.training.eval_batch_size, PartialState().num_processes),
-        num_workers=int(recipe.training.num_workers),
-    )
-    result = predictor.task.evaluate(
-        logits,
-        found.images["label"],
+    task = predictor.task
+    images = task.dataset(found.images, task.plain(predictor.processor), decoder=predictor.decoder)
+    result = score_split(
+        predict_split(predictor.model, images, task, recipe),
+        found.images,
         predictor.labels,
+        task,
+        recipe,
         calibration=predictor.calibration,
-        n_bootstrap=recipe.evaluation.bootstrap,
-        seed=recipe.seed,
-        clusters=_groups(found),
-        slices={name: found.images[name] for name in by},
+        slices=by,
     )
     robust = _robustness(predictor, source, found, display) if robustness else None
     return EvaluationResult(result, predictor.labels, found, robust)
@@ -204,11 +193,3 @@ def _reading(
     changes = {"path": str(source), "slice_columns": list(by)}
     data = recipe.data.model_copy(update=undone | changes)
     return recipe.model_copy(update={"data": data}).replaced(asked).data
-
-
-def _groups(found: LabelledImages) -> Sequence[Any] | None:
-    """What the images of one part share, where the source says so: intervals need it."""
-    if "group" not in found.images.column_names:
-        return None
-    groups: Sequence[Any] = found.images["group"]
-    return groups

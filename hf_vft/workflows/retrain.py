@@ -274,15 +274,17 @@ def _compared(
 ) -> Retrained:
     test = data.splits["test"]
     truth = np.array([data.labels[number] for number in test["label"]])
-    groups = np.array(test["group"] if "group" in test.column_names else [None] * len(test))
+    groups = data.groups("test") or [None] * len(test)
     origins = np.array(test[ORIGIN])
     display.start("champion against challenger", 2 * len(test))
     said = [_answers(Predictor(run), test, display, n) for n, run in enumerate((before, after))]
     found = {}
     for origin in (NEW, OLD):
-        rows = np.flatnonzero(origins == origin)
+        rows = np.flatnonzero(origins == origin).tolist()
         champion, challenger = (answers[rows].tolist() for answers in said)
-        found[origin] = compare(truth[rows].tolist(), champion, challenger, groups[rows].tolist())
+        found[origin] = compare(
+            truth[rows].tolist(), champion, challenger, [groups[row] for row in rows]
+        )
     promoted, headline, reasons = judge(found[NEW], found[OLD], tolerance)
     return Retrained(
         promoted=promoted,

@@ -19,7 +19,7 @@ from hf_vft.errors import RecipeError
 from hf_vft.recipe.schema import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
 from hf_vft.training.args import VisionTrainingArguments
-from hf_vft.training.predict import predict_logits
+from hf_vft.training.predict import predict_split
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage
 from hf_vft.utils.progress import Silent
@@ -73,7 +73,8 @@ def run(
 
 
 def logits(model: nn.Module) -> np.ndarray:
-    return predict_logits(model, data(10), ImageClassification(), batch_size=4)[0]
+    recipe = Recipe.model_validate({"training": {"eval_batch_size": 4, "num_workers": 0}})
+    return np.asarray(predict_split(model, data(10), ImageClassification(), recipe))
 
 
 @pytest.mark.parametrize(

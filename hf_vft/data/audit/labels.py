@@ -183,7 +183,7 @@ def find_lookalikes(
 
 def _known(split: str, data: ImageData) -> pd.DataFrame:
     table = data.splits[split]
-    groups = table["group"] if "group" in table.column_names else None
+    groups = data.groups(split)
     return pd.DataFrame(
         {"file": table["file"], "split": split, "label": table["label"], "group": groups}
     )

@@ -123,7 +123,7 @@ def _described(data: ImageData) -> pd.DataFrame:
     for split, table in data.splits.items():
         frame = pd.DataFrame({"file": table["file"], "split": split})
         frame["label"] = data.kind.texts(table["label"], data.labels)
-        frame["group"] = table["group"] if "group" in table.column_names else None
+        frame["group"] = data.groups(split)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from accelerate import PartialState
 
 from hf_vft.data.load import ImageData
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.recipe.schema import Recipe
 from hf_vft.tasks import Calibration, Task
 from hf_vft.training.finetune import FineTuned, FineTuning
-from hf_vft.training.predict import predict_logits
-from hf_vft.training.stages import per_process
+from hf_vft.training.predict import predict_split, score_split
 
 HELD_OUT = ("validation", "test")
 Logits = Mapping[str, Any]
@@ -22,19 +19,9 @@ Logits = Mapping[str, Any]
 
 def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, Any]:
     """What the model answers on every held-out split; all processes work on it."""
-    recipe = tuning.recipe
-    batch_size = per_process(
-        recipe.training.eval_batch_size, PartialState().num_processes, "training.eval_batch_size"
-    )
+    task, recipe = tuning.context.task, tuning.recipe
     return {
-        split: predict_logits(
-            tuned.model,
-            tuning.dataset(split),
-            tuning.context.task,
-            batch_size=batch_size,
-            num_workers=int(recipe.training.num_workers),
-        )[0]
-        for split in HELD_OUT
+        split: predict_split(tuned.model, tuning.dataset(split), task, recipe) for split in HELD_OUT
     }
 
 
@@ -52,15 +39,14 @@ def prove(
 
     def measure(scores: Logits, calibration: Calibration) -> dict[str, SplitResult]:
         return {
-            split: task.evaluate(
+            split: score_split(
                 scores[split],
-                data.splits[split]["label"],
+                data.splits[split],
                 data.labels,
+                task,
+                recipe,
                 calibration=calibration,
-                n_bootstrap=recipe.evaluation.bootstrap,
-                seed=recipe.seed,
-                clusters=_clusters(data, split),
-                slices={name: data.splits[split][name] for name in recipe.data.slice_columns},
+                slices=recipe.data.slice_columns,
             )
             for split in scores
         }
@@ -94,9 +80,3 @@ def _without_looking(data: ImageData, task: Task) -> dict[str, dict[str, Any]]:
         for name, outputs in task.baselines(train, len(data.splits[split]), classes).items():
             found.setdefault(name, {})[split] = outputs
     return found
-
-
-def _clusters(data: ImageData, split: str) -> Sequence[Any] | None:
-    table = data.splits[split]
-    groups: Sequence[Any] | None = table["group"] if "group" in table.column_names else None
-    return groups

@@ -49,7 +49,7 @@ def lessons(
         np.asarray(table["label"]),
         len(data.labels),
         report.primary,
-        clusters=_groups(table),
+        clusters=data.groups(SPLIT),
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
     )
@@ -58,7 +58,7 @@ def lessons(
         np.asarray(train["label"]),
         features[SPLIT],
         penalty=probe.penalty,
-        groups=_groups(train),
+        groups=data.groups("train"),
         balanced=recipe.probe.class_weights == "balanced",
         seed=recipe.seed,
     )
@@ -69,7 +69,9 @@ def lessons(
         curve=data_curve(held, said),
         pairs=[
             _pair(pair, logits, features["train"], data, probe.penalty, recipe.seed)
-            for pair in _confused(report, known_classes(np.asarray(train["label"]), _groups(train)))
+            for pair in _confused(
+                report, known_classes(np.asarray(train["label"]), data.groups("train"))
+            )
         ],
     )
 
@@ -99,7 +101,7 @@ def _pair(
     seed: int,
 ) -> ClassPair:
     train = data.splits["train"]
-    labels, groups = np.asarray(train["label"]), _groups(train)
+    labels, groups = np.asarray(train["label"]), data.groups("train")
     rows, scores = pair_scores(features, labels, pair, penalty=penalty, groups=groups, seed=seed)
     # Images and groups of different splits are different ones.
     held = [
@@ -109,7 +111,7 @@ def _pair(
         if label in pair
     ]
     answers = np.array([logits[s][row][pair[1]] - logits[s][row][pair[0]] for s, row, _ in held])
-    columns = {split: _groups(data.splits[split]) for split in HELD_OUT}
+    columns = {split: data.groups(split) for split in HELD_OUT}
     return ClassPair(
         classes=(data.labels[pair[0]], data.labels[pair[1]]),
         n=int(np.isin(labels, pair).sum()),
@@ -130,7 +132,3 @@ def _pair(
 
 def _cluster(groups: Sequence[Any] | None, split: str, row: int) -> tuple[str, Any] | None:
     return None if groups is None or groups[row] is None else (split, groups[row])
-
-
-def _groups(table: Any) -> Sequence[Any] | None:
-    return list(table["group"]) if "group" in table.column_names else None

@@ -243,9 +243,9 @@ def _newest(times: pd.Series, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.
 
 def _held_out_groups(old: ImageData, known_splits: dict[str, str]) -> set[str]:
     held: set[str] = set()
-    for split, table in old.splits.items():
-        if "group" in table.column_names:
-            pairs = zip(table["group"], old.hashes[split], strict=True)
+    for split in old.splits:
+        if (groups := old.groups(split)) is not None:
+            pairs = zip(groups, old.hashes[split], strict=True)
             held |= {str(g) for g, h in pairs if known_splits.get(h, split) != "train"}
     return held
 

@@ -55,8 +55,8 @@ def save_images(
         rows_of[split].append(new.select((recent["split"] == split).to_numpy().nonzero()[0]))
     for given, table in old.splits.items():
         frame = pd.DataFrame({name: table[name] for name in _there(table, group, slices)})
-        if group is not None and "group" in table.column_names:
-            frame[group] = table["group"]
+        if group is not None and (groups := old.groups(given)) is not None:
+            frame[group] = groups
         names = [old.labels[number] for number in table["label"]]
         known = _table(table.select_columns(["image"]), frame, names, labels, OLD, beside)
         splits = [known_splits.get(one, "train") for one in old.hashes[given]]

@@ -8,7 +8,6 @@ from typing import Any
 
 import datasets
 import numpy as np
-from accelerate import PartialState
 from PIL import Image
 
 from hf_vft.data.images import Decoder
@@ -18,8 +17,7 @@ from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.recipe.schema import Recipe
 from hf_vft.tasks import Calibration, Task
-from hf_vft.training.predict import predict_logits
-from hf_vft.training.stages import per_process
+from hf_vft.training.predict import predict_split, score_split
 from hf_vft.utils.progress import Display
 
 MOST = 500
@@ -58,8 +56,6 @@ def measure_robustness(
     if len(images) > MOST:
         chosen = np.random.default_rng(recipe.seed).choice(len(images), MOST, replace=False)
         images = images.select(np.sort(chosen))
-    groups = images["group"] if "group" in images.column_names else None
-    batch_size = per_process(recipe.training.eval_batch_size, PartialState().num_processes)
 
     def scored(disturb: Callable[[Image.Image], Image.Image] | None) -> Estimate:
         data = task.dataset(
@@ -69,21 +65,14 @@ def measure_robustness(
             decoder=Decoder.of(recipe.data),
             disturb=disturb,
         )
-        outputs, _ = predict_logits(
-            model,
-            data,
-            task,
-            batch_size=batch_size,
-            num_workers=int(recipe.training.num_workers),
-        )
-        result = task.evaluate(
-            outputs,
-            images["label"],
+        result = score_split(
+            predict_split(model, data, task, recipe),
+            images,
             names,
+            task,
+            recipe,
             calibration=calibration,
             n_bootstrap=min(_RESAMPLES, recipe.evaluation.bootstrap),
-            seed=recipe.seed,
-            clusters=groups,
         )
         return result.metrics[metric]
 
