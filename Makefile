@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 quickstart: $(STAMP)  ## Generate images, fine-tune on them, write the report.
 	rm -rf $(QUICK)
-	$(BIN)/hf-vft demo images $(QUICK)/images --contrast 2
+	$(BIN)/hf-vft demo images $(QUICK)/images
 	$(BIN)/hf-vft fit $(QUICK)/images --recipe quickstart --out $(QUICK)/run
 
 check: $(STAMP)  ## Style, types and layers.

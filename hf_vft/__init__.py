@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
     from hf_vft.workflows.answer_images import answer_images
+    from hf_vft.workflows.choose_threshold import choose_threshold
     from hf_vft.workflows.compare import compare_runs
     from hf_vft.workflows.retrain import retrain
     from hf_vft.workflows.score_images import observe
@@ -42,6 +43,7 @@ __all__ = [
     "__version__",
     "answer_images",
     "audit",
+    "choose_threshold",
     "compare_runs",
     "evaluate",
     "fit",
@@ -68,6 +70,7 @@ _MODULES = {
     "VisionTrainingArguments": "hf_vft.training.args",
     "answer_images": "hf_vft.workflows.answer_images",
     "audit": "hf_vft.api",
+    "choose_threshold": "hf_vft.workflows.choose_threshold",
     "compare_runs": "hf_vft.workflows.compare",
     "evaluate": "hf_vft.api",
     "fit": "hf_vft.api",

@@ -30,6 +30,7 @@ from hf_vft.cli.commands import (
     recipes,
     retrain,
     serve,
+    threshold,
 )
 from hf_vft.cli.launch import end, is_first, let_others_speak
 from hf_vft.errors import VftError
@@ -70,6 +71,7 @@ app.command()(audit.audit)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)
+app.command()(threshold.threshold)
 app.command()(export.export)
 app.command()(monitor.monitor)
 app.command()(retrain.retrain)

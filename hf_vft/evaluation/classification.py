@@ -10,17 +10,21 @@ import numpy.typing as npt
 from hf_vft.errors import DataError, ModelError
 from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
 from hf_vft.evaluation.counts import confusion, count_scores, macro
+from hf_vft.evaluation.curves import precision_recall
 from hf_vft.evaluation.estimates import Scores, estimate_scores
 from hf_vft.evaluation.fairness import measure_bias
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings
-from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult
+from hf_vft.evaluation.results import ClassResult, Estimate, Point, SliceResult, SplitResult
 
 # Additions spent on resampling AUROC and average precision (a few seconds on one core).
 # Larger splits get fewer resamples for these two, never fewer than 100.
 _RANKING_BUDGET = 4_000_000_000
 
 HEADLINES = ("accuracy", "balanced_accuracy", "f1_macro", "f1_weighted")
+_MOST_CURVES = 20
+"""Classes up to which curves are kept: nobody reads more, and a thousand would be megabytes."""
+
 _SLICE_METRICS = ("accuracy", "f1_macro")
 
 
@@ -101,6 +105,7 @@ def evaluate_logits(
         confusion=confusion(ids, predicted, len(names)).tolist(),
         reliability=reliability_bins(probs, ids),
         reliability_calibrated=reliability_bins(calibrated, ids),
+        curves=_curves(calibrated, ids, names) if len(names) <= _MOST_CURVES else {},
         slices={
             column: _slices(ids, predicted, len(names), values, units, n_bootstrap, seed)
             for column, values in (slices or {}).items()
@@ -116,6 +121,17 @@ def evaluate_logits(
         if slices
         else None,
     )
+
+
+def _curves(probs: Floats, ids: Ints, names: Sequence[str]) -> dict[str, list[Point]]:
+    """One class against the rest."""
+    found = {}
+    for c, name in enumerate(names):
+        there = ids == c
+        found[name] = precision_recall(
+            probs[:, c], there, int(there.sum()), negatives=int((~there).sum())
+        )
+    return found
 
 
 def class_scores(

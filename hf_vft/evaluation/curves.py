@@ -1,4 +1,4 @@
-"""Precision over recall, thinned for a page."""
+"""Precision over recall, and recall over false alarms (ROC), thinned for a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ MOST_POINTS = 80
 
 
 def precision_recall(
-    scores: npt.ArrayLike, right: npt.ArrayLike, total: int, threshold: float | None = None
+    scores: npt.ArrayLike,
+    right: npt.ArrayLike,
+    total: int,
+    threshold: float | None = None,
+    *,
+    negatives: int | None = None,
 ) -> list[Point]:
     """The curve from the surest answer to the least sure.
 
@@ -20,9 +25,12 @@ def precision_recall(
         right: Whether each is right ``[N]``.
         total: How much there is to be found.
         threshold: On the scores; the point where it cuts the curve is among those that are kept.
+        negatives: How much there is that must not be found; None where that cannot be counted, as
+            with boxes.
 
     Returns:
-        At most 81 points, evenly spread over the recall; none where there is nothing to find.
+        At most 81 points, evenly spread over the recall, and with ``negatives`` as many over the
+        false alarms; none where there is nothing to find.
     """
     values = np.asarray(scores, dtype=np.float64)
     if not total or not len(values):
@@ -32,11 +40,23 @@ def precision_recall(
     # Equal scores are answered together.
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
     recall, precision = hits[ends] / total, hits[ends] / (ends + 1)
-    wanted = np.linspace(recall[0], recall[-1], MOST_POINTS)
-    spread = np.clip(np.searchsorted(recall, wanted), 0, len(ends) - 1)
+    false = (ends + 1 - hits[ends]) / negatives if negatives else None
     reached = 0 if threshold is None else int((ranked[ends] >= threshold).sum())
-    kept = np.union1d(spread, [reached - 1] if reached else [])
+    kept = np.union1d(_spread(recall), [reached - 1] if reached else [])
+    if false is not None:
+        kept = np.union1d(kept, _spread(false))
     return [
-        Point(recall=recall[i], precision=precision[i], score=ranked[ends[i]])
+        Point(
+            recall=recall[i],
+            precision=precision[i],
+            false_positive_rate=None if false is None else false[i],
+            score=ranked[ends[i]],
+        )
         for i in kept.astype(int)
     ]
+
+
+def _spread(rising: np.ndarray) -> np.ndarray:
+    """Places that are evenly spread over what they reach."""
+    wanted = np.linspace(rising[0], rising[-1], MOST_POINTS)
+    return np.clip(np.searchsorted(rising, wanted), 0, len(rising) - 1)

@@ -117,7 +117,11 @@ def evaluate_multilabel(
         reliability_calibrated=_reliability(calibrated, marks),
         curves={
             name: precision_recall(
-                calibrated[:, c], marks[:, c], int(marks[:, c].sum()), thresholds[c]
+                calibrated[:, c],
+                marks[:, c],
+                int(marks[:, c].sum()),
+                thresholds[c],
+                negatives=int((1 - marks[:, c]).sum()),
             )
             for c, name in enumerate(names)
         },

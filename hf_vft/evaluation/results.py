@@ -67,10 +67,13 @@ class SliceResult(Frozen):
 
 
 class Point(Frozen):
-    """One point of a curve of precision over recall."""
+    """One point of a curve of precision over recall, and of recall over false alarms (ROC)."""
 
     recall: float
     precision: float
+    false_positive_rate: Number = Field(
+        None, description="Share of what is not of the class that is claimed; None for boxes."
+    )
     score: float = Field(description="The lowest score that is answered here.")
 
 
@@ -145,7 +148,9 @@ class SplitResult(Frozen):
         default_factory=list, description="After dividing by the temperature."
     )
     curves: dict[str, list[Point]] = Field(
-        default_factory=dict, description="Precision over recall by class; empty for one class."
+        default_factory=dict,
+        description="Precision and false alarms over recall by class, one class against the rest; "
+        "empty where there are more than 20 classes and one label an image.",
     )
     slices: dict[str, dict[str, SliceResult]] = Field(
         default_factory=dict, description="Column, then value."

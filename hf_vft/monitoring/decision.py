@@ -29,6 +29,8 @@ _HEADLINES: dict[Action, str] = {
     "label": "Something changed, and whether it hurts is unknown: label images.",
     "retrain": "The model has become worse: retrain it.",
 }
+_ONCE = "No alert yet: something changed in the newest window, and one is not enough to say so."
+
 MEASURES = ("labels.accuracy", "labels.f1_image")
 """What measures how right answers are: of one label, and of several or boxes."""
 
@@ -82,7 +84,8 @@ def decide(windows: Sequence[Sequence[Finding]], policy: Policy) -> Decision:
 
     A finding holds in a window if its p-value, corrected by Holm for all that could page there,
     is at most ``policy.alpha`` and its effect is large enough. It pages if it holds in
-    ``policy.windows.needed`` windows, the newest or the one before among them.
+    ``policy.windows.needed`` windows, the newest or the one before among them. A loss that labels
+    measure beyond doubt pages from the newest window alone: nobody waits for more of it.
 
     Args:
         windows: Findings of each window, the newest last; none if there were too few rows.
@@ -98,7 +101,9 @@ def decide(windows: Sequence[Sequence[Finding]], policy: Policy) -> Decision:
     judged = []
     for finding, p, q in zip(newest, corrected, q_values, strict=True):
         count = sum(finding.key in held for held in holds)
-        level = _level(finding, count, needed, now=finding.key in holds[-1], policy=policy)
+        sure = _is_sure(finding, p, policy)
+        now = finding.key in holds[-1]
+        level = _level(finding, count, 1 if sure else needed, now=now, policy=policy)
         judged.append(
             Judged(
                 finding=finding.judged(level),
@@ -145,6 +150,12 @@ def _large(finding: Finding, policy: Policy) -> bool:
     return abs(finding.effect) >= (_least(finding, policy) or 0.0)
 
 
+def _is_sure(finding: Finding, p_holm: float | None, policy: Policy) -> bool:
+    """Whether labels of one window leave no doubt that answers have become worse."""
+    measured_loss = finding.section == "labels" and finding.key in policy.harm
+    return measured_loss and p_holm is not None and p_holm <= policy.windows.sure
+
+
 def _level(finding: Finding, count: int, needed: int, *, now: bool, policy: Policy) -> Level:
     if finding.level == "insufficient":
         return "insufficient"
@@ -168,6 +179,8 @@ def _decided(judged: list[Judged], windows: int, policy: Policy) -> Decision:
     )
     reasons = [_reason(one) for one in [*harms, *drifts]]
     once = [one for one in judged if one.finding.level == "warn"]
+    if once and action == "none":
+        headline = _ONCE
     reasons += [f"Seen in one window only: {_reason(one)}" for one in once]
     if not reasons:
         reasons = [_quiet(judged)]

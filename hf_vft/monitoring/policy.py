@@ -43,6 +43,11 @@ class Windows(_Part):
 
     count: Count = Field(3, description="Windows, of equal numbers of rows, up to the newest row.")
     needed: Count = Field(2, description="In so many of them a finding has to hold to page.")
+    sure: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.001,
+        description="A loss that labels measure pages from the newest window alone where its "
+        "p-value, after Holm, is at most this; 0 turns that off.",
+    )
     rows: Count = Field(500, description="Rows of a window; fewer where the log has fewer.")
     least: Count = Field(100, description="Fewer rows are no window, and give no verdict.")
 

@@ -278,8 +278,8 @@ class TrainingConfig(Section):
     eval_batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
     metric: str = Field(
         "auto",
-        description="Validation score that chooses the weights: f1_macro with one label a "
-        "image, map with several, map50 with boxes.",
+        description="Validation score that chooses the weights. On auto f1_macro where images "
+        "have one label, map where they have several, map50 where they have boxes.",
     )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Exponential moving average of the weights; 0 is off."

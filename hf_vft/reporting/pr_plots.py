@@ -1,4 +1,4 @@
-"""Curves of precision over recall, one small plot for each class."""
+"""Curves of precision over recall and of recall over false alarms (ROC), small, by class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pr_plot(points: Sequence[Point], threshold: float | None, *, label: str) -> 
         threshold: On the scores; None draws no dot.
         label: What a screen reader says.
     """
-    parts = [_grid()]
+    parts = [_grid("recall · precision upwards")]
     if points:
         line = Markup(" ").join(_place(p.recall, p.precision) for p in points)
         start = _place(points[0].recall, points[0].precision)
@@ -39,11 +39,42 @@ def pr_plot(points: Sequence[Point], threshold: float | None, *, label: str) -> 
     ).format(_WIDTH, _HEIGHT, label, Markup("").join(parts))
 
 
-def _place(recall: float, precision: float) -> Markup:
-    return Markup("{:.1f},{:.1f}").format(_LEFT + _SIDE * recall, _TOP + _SIDE * (1.0 - precision))
+def roc_plot(points: Sequence[Point], threshold: float | None, *, label: str) -> Markup | None:
+    """Recall over the share of false alarms, beside the diagonal of chance; None for boxes.
+
+    Args:
+        points: From `hf_vft.evaluation.curves.precision_recall`.
+        threshold: On the scores; None draws no dot.
+        label: What a screen reader says.
+    """
+    known = [(p, p.false_positive_rate) for p in points if p.false_positive_rate is not None]
+    if not known:
+        return None
+    places = [_place(0.0, 0.0), *(_place(rate, p.recall) for p, rate in known), _place(1.0, 1.0)]
+    parts = [
+        _grid("false alarms · recall upwards"),
+        Markup('<polyline class="line c dashed" points="{} {}"/>').format(places[0], places[-1]),
+        Markup('<polyline class="line a" points="{}"/>').format(Markup(" ").join(places)),
+    ]
+    chosen = [(p, rate) for p, rate in known if threshold is not None and p.score >= threshold]
+    if chosen:
+        point, rate = chosen[-1]
+        parts.append(
+            Markup(
+                '<circle class="fill-b" cx="{}" cy="{}" r="5"><title>at the threshold {:.2f}: '
+                "recall {:.2f}, false alarms {:.2f}</title></circle>"
+            ).format(*_place(rate, point.recall).split(","), threshold, point.recall, rate)
+        )
+    return Markup(
+        '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>'
+    ).format(_WIDTH, _HEIGHT, label, Markup("").join(parts))
 
 
-def _grid() -> Markup:
+def _place(across: float, up: float) -> Markup:
+    return Markup("{:.1f},{:.1f}").format(_LEFT + _SIDE * across, _TOP + _SIDE * (1.0 - up))
+
+
+def _grid(axes: str) -> Markup:
     base, right = _TOP + _SIDE, _LEFT + _SIDE
     parts = [
         Markup(
@@ -58,8 +89,6 @@ def _grid() -> Markup:
     ]  # fmt: skip
     middle = _LEFT + _SIDE / 2
     parts.append(
-        Markup('<text x="{}" y="{}" text-anchor="middle">recall · precision upwards</text>').format(
-            middle, base + 35
-        )
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(middle, base + 35, axes)
     )
     return Markup("").join(parts)

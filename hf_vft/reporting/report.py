@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from hf_vft._version import __version__
 from hf_vft.evaluation.leaderboard import Leaderboard
-from hf_vft.evaluation.results import ClassResult, EvalReport, SplitResult
+from hf_vft.evaluation.results import ClassResult, Estimate, EvalReport, Point, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import figures
 from hf_vft.reporting import verdict as words
@@ -24,7 +24,7 @@ from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
 from hf_vft.reporting.pages import image_uri, render_page, with_contents
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
-from hf_vft.reporting.pr_plots import pr_plot
+from hf_vft.reporting.pr_plots import pr_plot, roc_plot
 from hf_vft.reporting.run_files import read_audit, read_choices, read_history, read_summary
 from hf_vft.run import RunDirectory, write_text
 
@@ -182,8 +182,8 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         "few_images": FEW_IMAGES,
         "has_confusion": bool(result.confusion),
         "curves": [
-            (name, pr_plot(points, report.thresholds.get(name), label=f"Curve of {name}."))
-            for name, points in list(result.curves.items())[:_SHOWN_CLASSES]
+            (name, *_plots(name, points, report.thresholds.get(name), found.metrics))
+            for name, points, found in _with_curves(result)
         ],
         "confusion": result.confusion if n <= _TABLE_CLASSES else None,
         "confusion_map": heat_map(
@@ -196,6 +196,24 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         "pairs": pairs[: _SHOWN_PAIRS if n <= _MAP_CLASSES else _MANY_PAIRS],
         "n_mistakes": sum(pair.n for pair in pairs),
     }
+
+
+def _with_curves(result: SplitResult) -> list[tuple[str, list[Point], ClassResult]]:
+    curves = list(result.curves.items())[:_SHOWN_CLASSES]
+    return [(name, points, result.per_class[name]) for name, points in curves]
+
+
+def _plots(
+    name: str, points: Sequence[Point], threshold: float | None, metrics: Mapping[str, Estimate]
+) -> tuple[Markup, Markup | None, Estimate | None, Estimate | None]:
+    """Both curves, and the areas below them."""
+    area, precision = metrics.get("auroc"), metrics.get("average_precision", metrics.get("ap50"))
+    return (
+        pr_plot(points, threshold, label=f"Precision over recall of {name}: {precision}."),
+        roc_plot(points, threshold, label=f"ROC curve of {name}: {area}."),
+        precision,
+        area,
+    )
 
 
 def _score_parts(report: EvalReport) -> dict[str, Any]:

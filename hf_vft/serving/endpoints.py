@@ -9,6 +9,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ class Endpoints:
             given = [_text(one) for one in label] if several else _text(label)
             self._service.feedback(_text(request_id), given)
         told = given if isinstance(given, str) else ", ".join(given)
-        return f"Thank you: kept as {escape(told or 'none of the labels')}."
+        return f"Thank you: kept as {told or 'none of the labels'}."
 
     def drawn(
         self, image: str, answer: Any, threshold: float | None, only: str, request: Any = None
@@ -149,10 +150,19 @@ class Endpoints:
             self._count(request, cost)
             yield
         except (DataError, ModelError) as error:
-            raise self._gr.Error(escape(str(error)), print_exception=False) from None
+            raise self._gr.Error(self._told(error), print_exception=False) from None
         except Exception:  # noqa: BLE001  # told in our log, in no words of a library to callers
             _log.exception("A request failed.")
             raise self._gr.Error(FAILED, print_exception=False) from None
+
+    def _told(self, error: Exception) -> str:
+        """What is wrong, without where things lie on this machine."""
+        text, log = str(error), self._service.log
+        folders = [self._uploads.path, self._service.run.path, *([log.folder] if log else [])]
+        parents = {str(path.parent) for folder in folders for path in (folder, folder.resolve())}
+        for parent in sorted(parents - {".", "/"}, key=len, reverse=True):
+            text = text.replace(f"{parent}/", "")
+        return text
 
     def _count(self, request: Any, cost: int) -> None:
         caller = self._gate.caller(getattr(request, "headers", {}))
@@ -189,6 +199,23 @@ class Endpoints:
                 else:
                     found.append((file.name, file))
         return found
+
+
+def for_page(gr: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    """An endpoint as the page calls it: what it says in words is safe to show as HTML.
+
+    Programs are told the same without escapes: they show it in their own way.
+    """
+
+    @wraps(call)
+    def escaped(*given: Any) -> Any:
+        try:
+            found = call(*given)
+        except gr.Error as error:
+            raise gr.Error(escape(error.message), print_exception=False) from None
+        return escape(found) if isinstance(found, str) else found
+
+    return escaped
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving import figures, page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
+from hf_vft.serving.endpoints import for_page
 from hf_vft.serving.inputs import HIDDEN, example_inputs, image_input, slice_inputs
 from hf_vft.serving.mcp import describe_files
 from hf_vft.serving.service import Service
@@ -34,6 +35,7 @@ FRESH = 5.0
 def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
     """One image: the answer, why, and what a person says of it."""
     several = service.abstention is None
+    shown_calls = {name: for_page(gr, call) for name, call in calls.items()}
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             image = image_input(gr)
@@ -74,10 +76,10 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
 
     def answered(path: str | None, given: Any, request: Any) -> dict[str, Any] | None:
         """Nothing for an image that was taken away, which is an input too."""
-        return calls["predict"](path, given, request) if path else None
+        return shown_calls["predict"](path, given, request) if path else None
 
     def explained(path: str | None, target: str, request: Any) -> Any:
-        return calls["explain"](path, target, request) if path else None
+        return shown_calls["explain"](path, target, request) if path else None
 
     def show(found: dict[str, Any] | None) -> tuple[Any, ...]:
         found = found or {}
@@ -96,8 +98,9 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     ) -> tuple[Any, str]:
         """Other boxes of the same answer; the model is not asked again."""
         least = None if abs(threshold - start) < 1e-9 else threshold
-        drawn_image = calls["drawn"](path, found, least, only, request) if path and found else None
-        return drawn_image, page.answer_card(found, least)
+        there = bool(path and found)
+        image = shown_calls["drawn"](path, found, least, only, request) if there else None
+        return image, page.answer_card(found, least)
 
     for call in (answered, explained, redraw):  # Gradio tells who asks for it by its type
         call.__annotations__["request"] = gr.Request
@@ -109,6 +112,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
         api_name="predict",
     )
     endpoint.click(calls["explain"], [image, label], heat, api_name="explain")
+    endpoint.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
     draw: Callable[..., Any]
     if service.finds_boxes:
         draw, given, drawn = redraw, [image, answer, slider, label], [heat, card]
@@ -127,7 +131,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
         .success(lambda found: gr.Image(visible=_if(found)), answer, heat, **HIDDEN)
         .success(draw, given, drawn, **HIDDEN)
     )
-    send.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
+    send.click(shown_calls["feedback"], [number, truth], thanks, **HIDDEN)
 
 
 def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
@@ -154,9 +158,12 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
         folder = Path(tempfile.mkdtemp(dir=sheet.GRADIO_CACHE))
         return lines, gr.File(value=_csv(folder / "answers.csv", columns, lines), visible=True)
 
-    start.click(
-        calls["predict_batch"], [files, slices], rows, api_name="predict_batch", concurrency_limit=4
-    ).success(show, rows, [table, sheet], **HIDDEN)
+    asked: dict[str, Any] = {"inputs": [files, slices], "outputs": rows, "concurrency_limit": 4}
+    endpoint = gr.Button(visible=False)
+    endpoint.click(calls["predict_batch"], api_name="predict_batch", **asked)
+    start.click(for_page(gr, calls["predict_batch"]), **asked, **HIDDEN).success(
+        show, rows, [table, sheet], **HIDDEN
+    )
 
 
 def model_tab(gr: Any, run: RunDirectory) -> None:

@@ -29,6 +29,7 @@ PARSED = {
     "space": "needs a Hub",
     "pretrain": "takes as long as it is told to",
     "serve": "runs until it is stopped; served in test_programs.py",
+    "threshold": "needs more images; run in tests/workflows/test_choose_threshold.py",
     "retrain": "trains; run in tests/workflows/test_retrain.py",
 }
 """Commands that are only parsed, and why."""

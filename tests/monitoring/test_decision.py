@@ -122,3 +122,22 @@ def test_one_threshold_can_be_changed_and_the_others_stay(tmp_path):
     policy = load_policy(file)
     assert policy.harm["labels.accuracy"] == 0.2
     assert policy.harm["bias.new_gap"] == Policy().harm["bias.new_gap"]
+
+
+def test_a_loss_that_labels_measure_beyond_doubt_does_not_wait_for_a_second_window():
+    quiet = [NOTHING, loss(0.5, -0.01, "labels.accuracy")]
+    found = decide([quiet, quiet, [NOTHING, loss(1e-9, -0.17, "labels.accuracy")]], Policy())
+    assert found.action == "retrain"
+    likely = decide([quiet, quiet, [NOTHING, loss(0.01, -0.17, "labels.accuracy")]], Policy())
+    assert likely.action == "none"
+    estimated = decide([[NOTHING, AS_EVER], [NOTHING, AS_EVER], [NOTHING, WORSE]], Policy())
+    assert estimated.action == "none"
+    patient = Policy(windows={"sure": 0.0})  # type: ignore[arg-type]
+    waits = decide([quiet, quiet, [NOTHING, loss(1e-9, -0.17, "labels.accuracy")]], patient)
+    assert waits.action == "none"
+
+
+def test_what_one_window_shows_is_not_called_in_order():
+    once = decide([[NOTHING], [NOTHING], [STRONG]], Policy())
+    assert once.headline.startswith("No alert yet: something changed in the newest window")
+    assert decide([[NOTHING]] * 3, Policy()).headline.startswith("In order")

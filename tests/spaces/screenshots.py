@@ -4,7 +4,7 @@ At phone, tablet and desktop width, light and dark, to be looked at; without OUT
 documentation shows are written to ``docs/``. Only ever of generated images. REPORTS is what the
 monitor wrote of a generated stream:
 
-    hf-vft demo production STREAM --fault lighting --day 4 --days 10 --per-day 60 --contrast 2
+    hf-vft demo production STREAM --fault lighting --day 4 --days 10 --per-day 60
     hf-vft monitor RUN STREAM --out REPORTS
 """
 

@@ -28,8 +28,14 @@ class FaultChoice(StrEnum):
 
 
 Out = Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")]
+CONTRAST = 2.0
+"""Of both commands: a stream of other images than those of training would look like a fault."""
+
 Size = Annotated[int, typer.Option(min=32, help="Side of the images in pixels.")]
-Contrast = Annotated[float, typer.Option(help="Of the defects: 1 is hard, 2 easy.")]
+Contrast = Annotated[
+    float,
+    typer.Option(help="Of the defects, the same for training and production: 1 is hard, 2 easy."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same images.")]
 
 
@@ -39,7 +45,7 @@ def images(
     n: Annotated[int, typer.Option("--n", min=1, help="How many images.")] = 1500,
     size: Size = 96,
     seed: Seed = 0,
-    contrast: Contrast = 1.0,
+    contrast: Contrast = CONTRAST,
 ) -> None:
     """Write labelled images to train on: sound parts and five rare, faint defects.
 
@@ -61,11 +67,12 @@ def production(
     per_day: Annotated[int, typer.Option(min=1, help="Images a day.")] = 100,
     size: Size = 96,
     seed: Seed = 0,
-    contrast: Contrast = 1.0,
+    contrast: Contrast = CONTRAST,
 ) -> None:
     """Write what the line makes after training: images by day, the truth in labels.csv.
 
-    Give the size, seed and contrast of the training images. The parts are new ones in any case.
+    Give the size, seed and contrast of the training images where those were not left at their
+    defaults. The parts are new ones in any case.
 
     Example: hf-vft demo production stream --fault lighting --day 7
     """

@@ -39,6 +39,10 @@ def fit(
         str | None,
         typer.Option(help="The backbone, a Hub id or a folder: model.candidates."),
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="The score to choose the weights by, such as accuracy: training.metric."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The run folder.")] = Path("run"),
     time_budget: Annotated[
         str | None,
@@ -56,7 +60,7 @@ def fit(
 
     Example: hf-vft fit photos/ --time-budget 20m --set search.max_latency_ms=30
 
-    Example: hf-vft fit photos/ --label diagnosis --model my/vit --set data.group_column=part
+    Example: hf-vft fit photos/ --label diagnosis --model my/vit --metric balanced_accuracy
     """
     if num_processes > 1 and "LOCAL_RANK" not in os.environ:
         words = _without_option(sys.argv[1:], "--num-processes")
@@ -68,7 +72,7 @@ def fit(
 
     chosen: Recipe | None = None
     budget = _budget(time_budget)
-    settings = shortcuts(label, model) | ({"data.path": data} if data else {})
+    settings = shortcuts(label, model, metric) | ({"data.path": data} if data else {})
     if not resume or settings or recipe or change or budget:
         chosen = load_recipe(recipe or DEFAULT, [*budget, *(change or [])]).replaced(settings)
     if chosen is not None and chosen.data.path is not None:

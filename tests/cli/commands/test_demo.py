@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import inspect
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from hf_vft.cli.commands.demo import FaultChoice, app
+from hf_vft.cli.commands.demo import FaultChoice, app, images, production
 from hf_vft.data.demo.production import FAULTS
 
 
@@ -58,3 +59,10 @@ def test_a_fault_after_the_end_is_refused(tmp_path: Path) -> None:
 
 def test_every_fault_can_be_chosen() -> None:
     assert [choice.value for choice in FaultChoice] == list(FAULTS)
+
+
+def test_training_and_production_have_the_same_defaults() -> None:
+    """A stream of other contrast than the training images would lose accuracy without a fault."""
+    first, second = (inspect.signature(command).parameters for command in (images, production))
+    for name in ("size", "seed", "contrast"):
+        assert first[name].default == second[name].default

@@ -37,12 +37,14 @@ def test_results_go_to_standard_output_and_progress_to_standard_error(
 def test_json_and_changed_fields(recipe: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["--set", "stages.all.epochs=2", "--set", "loss.class_weights=balanced"]
+    words += ["--metric", "accuracy"]
     done = vft("fit", "--recipe", recipe, "--out", out, "--json", *words)
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["splits"]) == {"validation", "test"}
     used = load_recipe(out / "recipe.yaml")
     assert used.stages[1].epochs == 2
     assert used.loss.class_weights == "balanced"
+    assert used.training.metric == "accuracy"
 
 
 @pytest.mark.parametrize(

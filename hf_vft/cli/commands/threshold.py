@@ -1,0 +1,62 @@
+"""``hf-vft threshold``: from which score of a class on an alarm is cheapest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from hf_vft.evaluation.costs import CostChoice
+
+
+def threshold(
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    label: Annotated[str, typer.Option(help="The class whose alarm it is, such as a defect.")],
+    miss: Annotated[float, typer.Option(help="Cost of an image of the class without an alarm.")],
+    false_alarm: Annotated[
+        float, typer.Option(help="Cost of an alarm for another image, in the same unit.")
+    ] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Choose the score from which on a class is to raise an alarm, by what errors cost.
+
+    It is chosen on the validation images of the run and judged on its test images, as the run
+    recorded them: no model is loaded.
+
+    Example: hf-vft threshold run/ --label crack --miss 20 --false-alarm 1
+    """
+    from hf_vft.workflows.choose_threshold import choose_threshold
+
+    found = choose_threshold(run, label, miss=miss, false_alarm=false_alarm)
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _print(found)
+
+
+def _print(found: CostChoice) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"Alarm for {found.label}: {found.n} test images, {found.support} of the class"
+    )
+    for name in ("alarm", "misses", "false alarms", "cost of 100", "saved of 100"):
+        table.add_column(name)
+    for name, rule in found.rules.items():
+        saved = "" if rule.saves is None else str(rule.saves)
+        table.add_row(name, str(rule.misses), str(rule.false_alarms), str(rule.cost), saved)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Threshold for {found.label}: {found.threshold:.4g} ({found.reason}).",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    saves = found.rules["threshold"].saves
+    if saves is None or saves.low is None or saves.low <= 0:
+        console.print(
+            "These test images do not show that it is cheaper than the model's own answers.",
+            soft_wrap=True,
+        )
