@@ -64,6 +64,8 @@ def converted() -> bool:
     return found.getpixel((0, 0))[0] > 210  # type: ignore[index]
 
 
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+ANNEX = b"/annex/objects/SHA256E-s1--00.jpg\n"
 ROWS: dict[str, Callable[[], bool]] = {
     "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, PPM, JPEG 2000, ICO, QOI of 8 bits a channel": (
         every_format
@@ -98,9 +100,16 @@ ROWS: dict[str, Callable[[], bool]] = {
         np.kron(RAMP, np.ones((4, 4), np.uint8)),
         within=16,
     ),
-    "PDF, SVG, EPS, web pages": lambda: all(
+    "raw photographs: DNG, NEF, CR2, ARW": lambda: all(
+        refused(tiff(np.stack([DEEP] * 3, axis=-1), extra=tags), "a raw photograph")
+        for tags in ({254: 1, 330: 8}, {50706: 1})
+    ),
+    "TIFF of more channels than RGB and transparency": lambda: refused(
+        tiff(np.stack([DEEP] * 5, axis=-1)), "with many channels"
+    ),
+    "PDF, SVG, EPS, web pages, pointers of Git LFS or git-annex": lambda: all(
         refused(data, "not an image")
-        for data in (b"%PDF-1.7\n", b"<svg/>", encoded(GREY, "EPS"), b"<html>")
+        for data in (b"%PDF-1.7\n", b"<svg/>", encoded(GREY, "EPS"), b"<html>", LFS, ANNEX)
     ),
 }
 

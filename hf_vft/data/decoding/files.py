@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hf_vft.data.decoding.heif import is_heif, open_heif
+from hf_vft.data.decoding.tiff import is_raw_photo
 from hf_vft.errors import DataError
 
 MAX_FILE_BYTES = 1 << 30
@@ -58,9 +59,12 @@ def open_image(source: bytes | str | Path) -> Image.Image:
     if is_heif(data):
         return open_heif(data)
     try:
-        return Image.open(io.BytesIO(data), formats=_formats())
+        image = Image.open(io.BytesIO(data), formats=_formats())
     except UnidentifiedImageError:
         raise DataError(_NOT_AN_IMAGE + _hint(data)) from None
+    if is_raw_photo(image, data):
+        raise DataError("a raw photograph of a camera; develop it into TIFF, PNG or JPEG")
+    return image
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -118,7 +122,16 @@ def _hint(data: bytes) -> str:
         return " (an SVG drawing)"
     if head.startswith((b"<!doctype html", b"<html")):
         return " (a web page)"
+    if is_pointer(data):
+        return " (a pointer of Git LFS or git-annex: fetch the file itself)"
+    if head.startswith((b"ii*\0", b"mm\0*")):
+        return " (a TIFF of another kind, such as one with many channels; write three of them)"
     return ""
+
+
+def is_pointer(data: bytes) -> bool:
+    """Whether a file only names the content that Git LFS or git-annex keep elsewhere."""
+    return data.startswith((b"version https://git-lfs", b"/annex/objects/"))
 
 
 def one_line(error: BaseException) -> str:

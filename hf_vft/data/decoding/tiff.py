@@ -13,6 +13,7 @@ from hf_vft.errors import DataError
 
 _PHOTOMETRIC, _PLANAR, _SAMPLES = 262, 284, 277
 _MAX_SAMPLE_VALUE, _S_MAX_SAMPLE_VALUE = 281, 341
+_SUBFILE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 _PLANE_TAGS = (256, 257, 259, 266, 278, 317, 322, 323, 339)
 """Width, length, compression, fill order, rows a strip, predictor, tile sizes, sample format."""
 _PIECES = (273, 279, 324, 325)
@@ -24,6 +25,15 @@ def is_planar(image: TiffImagePlugin.TiffImageFile) -> bool:
     tags = image.tag_v2
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))
     return bool(tags.get(_PLANAR) == 2 and len(bits) > 1 and max(bits) == 16)
+
+
+def is_raw_photo(image: Image.Image, data: bytes) -> bool:
+    """Whether a camera wrote it raw (DNG, NEF, ARW, CR2): a TIFF that begins with a preview."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    tags = image.tag_v2
+    preview = tags.get(_SUBFILE) == 1 and _SUB_IFDS in tags
+    return bool(preview or _DNG_VERSION in tags or data[8:10] == b"CR")
 
 
 def plane_files(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Iterator[Image.Image]:

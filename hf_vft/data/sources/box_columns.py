@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,7 +79,7 @@ def box_columns_of(facts: Mapping[str, ColumnFacts], label: str | None) -> BoxCo
 
 def box_corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]] | None:
     """The order of four numbers, and the columns that hold them; None where there are none."""
-    numbers = {_bare(f.name): name for name, f in facts.items() if f.is_number or not f.counts}
+    numbers = {_bare(f.name): name for name, f in facts.items() if _may_be_corner(f)}
     for order, wanted in _ORDERS:
         if all(name in numbers for name in wanted):
             return order, tuple(numbers[name] for name in wanted)
@@ -87,6 +88,19 @@ def box_corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]]
         if fact.plain in _TEXTS and lists and all(one and len(one) == 4 for one in lists):
             return "", (name,)
     return None
+
+
+def _may_be_corner(fact: ColumnFacts) -> bool:
+    """Whether a column holds numbers, with a point or a comma before the decimals, or nothing."""
+    return fact.is_number or all(_decimal(value) is not None for value in fact.counts)
+
+
+def _decimal(value: object) -> float | None:
+    """The number that a value is, as 12.5 or 12,5; None where it is none."""
+    try:
+        return float(re.sub(r"^(\s*-?\d+),(\d+\s*)$", r"\1.\2", str(value)))
+    except ValueError:
+        return None
 
 
 def _bare(name: str) -> str:
@@ -170,10 +184,10 @@ def _boxes(rows: datasets.Dataset, columns: BoxColumns, config: DataConfig) -> l
 def _box(four: Sequence[Any], order: str, row: int) -> Box | None:
     if all(value is None or str(value).strip() == "" for value in four):
         return None
-    try:
-        a, b, c, d = (math.nan if value is None else float(value) for value in four)
-    except ValueError:
-        raise DataError(f"Row {row}: {quoted(four)} are not four numbers of a box.") from None
+    numbers = [math.nan if value is None else _decimal(value) for value in four]
+    if None in numbers:
+        raise DataError(f"Row {row}: {quoted(four)} are not four numbers of a box.")
+    a, b, c, d = (number for number in numbers if number is not None)
     if all(math.isnan(value) for value in (a, b, c, d)):
         return None
     if order == "xyxy":

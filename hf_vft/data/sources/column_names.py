@@ -9,8 +9,13 @@ IMAGE_NAMES = frozenset({
     "imagefile", "imgpath", "imagefilename", "imagefilepath", "imgfile", "imgname", "imagename",
     "imgfilename", "filenames", "images", "fname", "picturepath", "photopath", "fullpath",
     "relativepath", "relpath", "imagelocation", "jpg",
+    "bild", "bilddatei", "bildname", "datei", "dateiname", "dateipfad", "fichier", "nomfichier",
+    "imagen", "archivo", "fichero", "immagine", "imagem", "arquivo", "ficheiro", "afbeelding",
+    "bestand", "bestandsnaam", "zdjęcie", "plik", "файл", "изображение", "имяфайла",
+    "文件", "文件名", "图片", "图像", "檔名", "圖片", "ファイル", "ファイル名", "画像", "画像名",
+    "파일", "파일명", "이미지",
 })  # fmt: skip
-"""Columns that name or hold the image."""
+"""Columns that name or hold the image, in the languages in which people keep their tables."""
 
 ID_NAMES = frozenset({
     "id", "imageid", "idcode", "imgid", "isicid", "imageindex", "patientid", "pictureid",
@@ -22,6 +27,9 @@ ID_NAMES = frozenset({
 
 LABEL_NAMES = frozenset({
     "label", "labels", "class", "classname", "target", "category", "tags",
+    "klasse", "kategorie", "classe", "catégorie", "categorie", "étiquette", "etiquette", "clase",
+    "categoría", "categoria", "etiqueta", "etichetta", "rótulo", "klasa", "etykieta", "класс",
+    "метка", "标签", "类别", "標籤", "類別", "ラベル", "クラス", "라벨", "클래스",
 })  # fmt: skip
 """Columns that hold the labels, taken without further evidence."""
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import posixpath
+import re
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from hf_vft.data.sources.levels import FolderRow, Walk, through_levels
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_part, is_unit
+from hf_vft.data.sources.names import is_container, is_part, is_unit, split_in_words
 from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
-from hf_vft.data.sources.same_images import refuse_folds, refuse_variants
+from hf_vft.data.sources.same_images import refuse_copies, refuse_folds, refuse_variants
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import counted, few
 
+_WORD_AND_NUMBER = re.compile(r"([^\W\d]*[^\W\d_])[ ._(-]*\d")
 _REPEATS = 0.5
 """From this share of inner names under several outer folders on, the inner ones are classes."""
 
@@ -78,7 +81,11 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
         walk = through_levels(aside, listing, strict=True)
     refuse_folds(walk, listing)
     refuse_variants(walk, listing)
+    if config.leave_out is None:
+        refuse_copies(walk, listing)
     level, reason = _class_level(walk, listing, aside, config)
+    if config.leave_out is None and config.split_column == "auto":
+        _refuse_lone_split(walk, level, listing)
     return _planned(walk, level, reason, listing, aside)
 
 
@@ -104,7 +111,7 @@ def _class_level(
     """Which of the named levels holds the classes, counted from 0, and why in a sentence."""
     depth = len(walk.numbers)
     if not depth:
-        raise refuse(listing.name, _no_classes(walk, aside))
+        raise refuse(listing.name, _no_classes(walk, aside) + _told_by_names(listing))
     if config.class_level is not None:
         if config.class_level not in walk.numbers:
             levels = ", ".join(map(str, walk.numbers))
@@ -113,9 +120,11 @@ def _class_level(
                 f"data.class_level: no level {config.class_level}; there are {levels}.",
             )
         return walk.numbers.index(config.class_level), ""
-    level = 0
+    level, initials = 0, False
     for inner in range(1, depth):
-        share = 1.0 if _are_units(walk.rows, inner - 1) else _repeats(walk.rows, inner)
+        initials = _are_initials(walk.rows, inner - 1)
+        wraps = initials or _are_units(walk.rows, inner - 1)
+        share = 1.0 if wraps else _repeats(walk.rows, inner)
         if share >= _REPEATS:
             level = inner
         elif share > 0:
@@ -126,7 +135,15 @@ def _class_level(
             )
     if depth == 1:
         return 0, ""
+    if 0 < level < depth - 1 and _are_kinds(walk.rows, level + 1):
+        raise ask(
+            listing.name,
+            "folders lie in three levels, and each of the inner two could name the classes.",
+            [_option(walk, level), _option(walk, level + 1)],
+        )
     outer, inner_names = _examples(walk.rows, 0), _examples(walk.rows, depth - 1)
+    if initials and level == depth - 1:
+        return level, f"Folders of first letters ({outer}) hold others ({inner_names})"
     why = "the inner names repeat" if level else "the inner names do not repeat like classes"
     return level, f"Folders lie within folders ({outer} over {inner_names}), and {why}"
 
@@ -157,6 +174,51 @@ def _are_units(rows: Sequence[FolderRow], level: int) -> bool:
     outer = {row.names[level] for row in rows if len(row.names) > level + 1}
     inner = {row.names[level + 1] for row in rows if len(row.names) > level + 1}
     return len(inner) > 1 and all(map(is_unit, outer)) and not any(map(is_unit, inner))
+
+
+def _refuse_lone_split(walk: Walk, level: int, listing: Listing) -> None:
+    """Stop where one of the folders around the classes is called like a split, and none train."""
+    if not level or walk.split_names:
+        return
+    classes: dict[str, set[str]] = defaultdict(set)
+    for row in walk.rows:
+        if len(row.names) > level:
+            classes[row.names[level - 1]].add(row.names[level])
+    told = {name: split_in_words(name) for name in classes}
+    lone = sorted(name for name, found in told.items() if found and found[0] != "train")
+    if len(lone) != 1 or len(classes) != 2 or any(f and f[0] == "train" for f in told.values()):
+        return
+    [other] = set(classes) - set(lone)
+    if len(classes[lone[0]] & classes[other]) < 2:
+        return
+    raise ask(
+        listing.name,
+        f"{lone[0]} is called like images that are held out, but {other} not like those to learn "
+        "from; rename them train and test, or do without the division.",
+        [
+            Option(f"{other} alone", f"data.leave_out=[{lone[0]}]"),
+            Option("both together, divided anew", "data.split_column=none"),
+        ],
+    )
+
+
+def _are_initials(rows: Sequence[FolderRow], level: int) -> bool:
+    """Whether a level only sorts the next one by its first letter: ``a/abbey``, ``b/beach``."""
+    pairs = {tuple(row.names[level : level + 2]) for row in rows if len(row.names) > level + 1}
+    return len(pairs) > 1 and all(
+        len(outer) == 1 and inner[:1].casefold() == outer.casefold() for outer, inner in pairs
+    )
+
+
+def _are_kinds(rows: Sequence[FolderRow], level: int) -> bool:
+    """Whether the names of a level are words, several in most outer folders, and no numbers."""
+    below: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in rows:
+        if len(row.names) > level and row.names[level]:
+            below[tuple(row.names[:level])].add(row.names[level])
+    names = set().union(*below.values())
+    words = [name for name in names if not any(map(str.isdigit, name))]
+    return len(names) > 1 and len(words) == len(names) and not any(map(is_part, names))
 
 
 def _are_numbered(names: Collection[str]) -> bool:
@@ -196,6 +258,21 @@ def _no_classes(walk: Walk, aside: SetAside) -> str:
             "per class in each, or a table that names the images."
         )
     return "it holds no images in class folders (one folder per class)."
+
+
+def _told_by_names(listing: Listing) -> str:
+    """A hint where images are called ``cat.0.jpg`` and ``dog_1.jpg``; empty where they are not."""
+    stems = [posixpath.splitext(posixpath.basename(image))[0] for image in listing.images]
+    found = [match[1].casefold() for stem in stems if (match := _WORD_AND_NUMBER.match(stem))]
+    counts = Counter(found)
+    repeated = sorted(word for word, number in counts.items() if number > 2)
+    several = len(repeated) > 1 and not any(map(is_container, repeated))
+    if not several or sum(counts[word] for word in repeated) * 2 < len(stems):
+        return ""
+    return (
+        f" The images are called {few(repeated, 3)} with a number: if these are the classes, write "
+        "a labels.csv with the columns file_name and label."
+    )
 
 
 def _planned(walk: Walk, level: int, reason: str, listing: Listing, aside: SetAside) -> FolderPlan:

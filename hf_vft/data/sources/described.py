@@ -70,24 +70,29 @@ def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> T
     refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
     try:
         plan = decide_folders(listing, how.config)
-        several = len({place.label for place in plan.places}) > 1
-        named = tables is not None and tables.unlabelled
-        if several or not (named or unread(listing)):
+        if len({place.label for place in plan.places}) > 1:
+            return read_class_folders(listing, plan)
+        error = _without_labels(tables, listing)
+        if error is None:
             return read_class_folders(listing, plan)
     except AmbiguousSourceError:
         raise
     except DataError:
-        if how.config.format is not None:
+        error = _without_labels(tables, listing) if how.config.format is None else None
+        if error is None:
             raise
-        if unread(listing) is None and not (tables is not None and tables.unlabelled):
-            raise
-    if unread(listing) is None and tables is not None:
-        raise _without_labels(tables, listing)
-    raise DataError(f"{listing.name}: {unread(listing)}")
+    raise error
 
 
-def _without_labels(tables: FolderTables, listing: Listing) -> DataError:
-    """The refusal of a folder whose only hope is a table without known labels."""
+def _without_labels(tables: FolderTables | None, listing: Listing) -> DataError | None:
+    """The refusal of a folder whose only hope is what is not read; None without such a hope."""
+    other = unread(listing)
+    if other is not None:
+        return DataError(f"{listing.name}: {other}")
+    if tables is None:
+        return None
+    if not tables.unlabelled:
+        return DataError(f"{listing.name}: {tables.unreadable[0]}") if tables.unreadable else None
     table = max(tables.unlabelled, key=lambda one: one.content.rows)
     others = [name for name in table.content.columns if name != table.image]
     return DataError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from hf_vft.data.sources.box_columns import box_corners
@@ -17,6 +19,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.plan import LeftOut, Option, ask
+from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.sources.tabular import Given, table_in
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
 from hf_vft.errors import AmbiguousSourceError, DataError
@@ -25,6 +28,7 @@ from hf_vft.utils.text import quoted
 METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
 _MOST_TABLES = 60
 _SAMPLE = 40
+_TABLES = (".csv", ".tsv")
 _ARE_FILES = 0.5
 
 
@@ -57,11 +61,13 @@ class FolderTables:
         tables: One, or one for each split.
         left_out: Others that name images.
         unlabelled: Those in which no column is known to hold labels.
+        unreadable: Why files that are called like tables could not be read.
     """
 
     tables: tuple[FolderTable, ...]
     left_out: tuple[LeftOut, ...] = ()
     unlabelled: tuple[FolderTable, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def certain(self) -> bool:
@@ -85,7 +91,7 @@ def metadata_files(listing: Listing) -> list[str]:
 
 
 def find_tables(listing: Listing, how: How) -> FolderTables | None:
-    """The tables of a folder that name its images; None where there are none.
+    """The tables of a folder that name its images; None where there are none, nor any damaged.
 
     Raises:
         AmbiguousSourceError: If several tables could be meant.
@@ -93,19 +99,38 @@ def find_tables(listing: Listing, how: How) -> FolderTables | None:
     """
     files, asked = _candidates(listing, how)
     found: list[FolderTable] = []
+    unreadable: list[str] = []
     for file in files:
-        table = _opened(listing, file, how, asked=asked)
+        try:
+            content = _content(listing, file, how)
+        except DataError as error:
+            if asked:
+                raise
+            unreadable += [str(error)] if file.casefold().endswith(_TABLES) else []
+            continue
+        table = _opened(content, listing, file, how, asked=asked)
         if table is not None:
             found.append(table)
     if not found:
-        return None
+        return FolderTables((), unreadable=tuple(unreadable)) if unreadable else None
     return _chosen(_judged_together(found, how), listing, asked=asked)
+
+
+def _is_called(file: str, wanted: str) -> bool:
+    """Whether a path or its last part is as wanted, or fits it as a pattern."""
+    names = (file, posixpath.basename(file))
+    return wanted in names or any(fnmatchcase(name, wanted) for name in names)
+
+
+def _content(listing: Listing, file: str, how: How) -> FileTable:
+    read = read_file_table(listing.path(file), how.config.encoding, shown=file)
+    return with_class_names(read, posixpath.basename(file), lambda: listing)
 
 
 def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
     if how.config.table is not None:
         wanted = how.config.table
-        files = [f for f in listing.files if f == wanted or posixpath.basename(f) == wanted]
+        files = [f for f in listing.files if _is_called(f, wanted)]
         if not files:
             raise DataError(f"data.table: there is no {wanted!r} in {listing.name}.")
         return files, True
@@ -121,15 +146,10 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
     return files[:_MOST_TABLES], False
 
 
-def _opened(listing: Listing, file: str, how: How, *, asked: bool) -> FolderTable | None:
+def _opened(
+    content: FileTable, listing: Listing, file: str, how: How, *, asked: bool
+) -> FolderTable | None:
     """A file as a table of images; None where it is something else."""
-    try:
-        read = read_file_table(listing.path(file), how.config.encoding, shown=file)
-        content = with_class_names(read, posixpath.basename(file), lambda: listing)
-    except DataError:
-        if asked:
-            raise
-        return None
     facts = gather(to_rows(content.columns))
     finder = finder_for(listing, file, how)
 
@@ -212,7 +232,7 @@ def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> F
         LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest
     )
     if not labelled:
-        return FolderTables((), left_out, tuple(rest))
+        return FolderTables((), left_out, tuple(t for t in rest if not _is_sample(t.file)))
     if len(labelled) == 1:
         table = labelled[0]
         return FolderTables((table,), left_out)
@@ -224,11 +244,29 @@ def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> F
     raise ask(
         listing.name,
         f"{len(labelled)} tables name its images.",
-        [
-            Option(f"{table.content.rows:,} rows", f"data.table={table.file}")
-            for table in labelled[:6]
-        ],
+        _table_options(labelled),
     )
+
+
+def _table_options(tables: Sequence[FolderTable]) -> list[Option]:
+    """Each table, or each group of them that differ in the name of a split alone."""
+    groups: dict[str, list[FolderTable]] = defaultdict(list)
+    for table in tables:
+        groups[_without_split(table.file)].append(table)
+    if len(groups) == len(tables):
+        groups = {table.file: [table] for table in tables}
+    return [
+        Option(f"{sum(table.content.rows for table in group):,} rows", f"data.table={name}")
+        for name, group in list(groups.items())[:6]
+    ]
+
+
+def _without_split(file: str) -> str:
+    """``images_family_*.txt`` for ``images_family_train.txt``."""
+    folder, name = posixpath.split(file)
+    parts = re.split(r"([^\W_]+)", name)
+    starred = ["*" if canonical_split(part) else part for part in parts]
+    return posixpath.join(folder, re.sub(r"\*[_-]\*", "*", "".join(starred)))
 
 
 def _is_sample(file: str) -> bool:

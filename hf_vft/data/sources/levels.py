@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,9 @@ class Walk:
 
 
 def _row(folder: str, images: int) -> FolderRow:
-    return FolderRow(folder, images, tuple(folder.split("/")) if folder else ())
+    """Names are in one spelling of accents, which disks of a Mac and others differ in."""
+    parts = unicodedata.normalize("NFC", folder).split("/") if folder else ()
+    return FolderRow(folder, images, tuple(parts))
 
 
 def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:

@@ -35,14 +35,24 @@ def list_columns(text: str, file: str) -> dict[str, list[Any]]:
         if lines and all(found):
             labels = [one[label].strip() for one in found if one]
             if len(set(labels)) == len(labels) > 2 and all(map(str.isdecimal, labels)):
-                break  # numbers of the images, as CUB has them
+                raise _no_list(file)  # numbers of the images, as CUB has them
             if all(map(_holds_box, labels)):
                 raise DataError(
                     f"{file} lists boxes after the names of images, which is not read: convert it "
                     "to COCO, Pascal VOC or YOLO."
                 )
             return {"image": [one[image].strip() for one in found if one], "label": labels}
-    raise DataError(f"{file} is no list of images with labels.")
+    pairs = [line.replace("\t", " ").split(" ", 1) for line in lines]
+    if len(lines) > 2 and all(len(pair) == 2 for pair in pairs):
+        names = [pair[0].rstrip(",;") for pair in pairs]
+        counting = {name.isdecimal() and int(name) - at for at, name in enumerate(names)}
+        if len(set(names)) == len(names) and not counting <= {0, 1}:  # names without their ending
+            return {"image": names, "label": [pair[1].strip() for pair in pairs]}
+    raise _no_list(file)
+
+
+def _no_list(file: str) -> DataError:
+    return DataError(f"{file} is no list of images with labels.")
 
 
 def _holds_box(label: str) -> bool:

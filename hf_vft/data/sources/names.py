@@ -58,6 +58,11 @@ _DATE = re.compile(
     r"(?:19|20)\d\d[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?(?:0[1-9]|[12]\d|3[01]))?(?:[-_ T]\d{2,6})?"
     r"|(?:0?[1-9]|[12]\d|3[01])[-_.](?:0?[1-9]|1[0-2])[-_.](?:19|20)?\d\d"
 )
+_COPY = re.compile(
+    r"(?:copy of|kopie von|copie de|copia de|copia di) (?P<of>.+)"
+    r"|(?P<base>.+?)(?: \(\d+\)|[ _-]+(?:copy|kopie|copie|copia|backup|副本)(?: ?\(?\d+\)?)?)",
+    re.IGNORECASE,
+)
 _SHORT_SPLITS = {"tr": "train", "trn": "train", "ts": "test", "tst": "test", "trainval": "train"}
 
 
@@ -116,6 +121,12 @@ def is_unit(name: str) -> bool:
 def is_variant(name: str) -> bool:
     """Whether a folder is called as copies of the same images in another form are."""
     return name.casefold() in _VARIANTS
+
+
+def copied_from(name: str) -> str | None:
+    """``cat`` for ``cat - Copy``, ``cat (2)`` or ``Kopie von cat``; None where no copy is meant."""
+    found = _COPY.fullmatch(name)
+    return (found["of"] or found["base"]) if found else None
 
 
 def is_unlabelled_beside(name: str, other: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -139,12 +141,17 @@ class Reading:
         return f"splits {', '.join(f'{name} {n:,}' for name, n in self.counts)}{source}"
 
 
+def _typed(setting: str) -> str:
+    """As it is typed in a shell; brackets need no quotes in most of them."""
+    return shlex.quote(setting) if re.search(r"[^\w=.,\[\]/:*+@%-]", setting) else setting
+
+
 def ask(source: object, question: str, options: list[Option]) -> AmbiguousSourceError:
     """The refusal of a source that could be read in several ways; names the setting for each."""
     if len(options) == 1:
-        ways = f"--set {options[0].setting} ({options[0].title})"
+        ways = f"--set {_typed(options[0].setting)} ({options[0].title})"
     else:
-        listed = [f"--set {option.setting} ({option.title})" for option in options]
+        listed = [f"--set {_typed(option.setting)} ({option.title})" for option in options]
         ways = f"{', '.join(listed[:-1])} or {listed[-1]}"
     return AmbiguousSourceError(
         f"{source}: {question} Choose with {ways}.",

@@ -21,6 +21,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered import with_names_of_numbers
 from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.pointers import refuse_pointers
 from hf_vft.data.sources.present import KINDS_OF_SOURCE, check_hub_dataset
 from hf_vft.data.sources.split_lists import divided_by_lists
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
@@ -97,6 +98,7 @@ def _described(table: Table) -> Table:
 
 def _read_folder(whole: Listing, how: How) -> Table:
     listing = unwrapped(whole)
+    refuse_pointers(listing)
     table = _read_listing(listing, how)
     if table.splits is None and how.config.split_column in ("auto", FROM_SOURCE):
         return divided_by_lists(table, listing)

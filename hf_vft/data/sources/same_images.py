@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from hf_vft.data.sources.levels import FolderRow, Walk
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_variant
+from hf_vft.data.sources.names import copied_from, is_variant
 from hf_vft.data.sources.plan import Option, ask
+from hf_vft.utils.text import few
 
 _MOSTLY = 0.5
 _Image = tuple[str, ...]
@@ -60,6 +61,27 @@ def refuse_variants(walk: Walk, listing: Listing) -> None:
                 listing.name,
                 f"{' and '.join(variants[:3])} hold the same images in other forms.",
                 _leaving_one(variants),
+            )
+
+
+def refuse_copies(walk: Walk, listing: Listing) -> None:
+    """Stop where a folder is called like a copy of the one beside it: ``cat - Copy``, ``cat (2)``.
+
+    Raises:
+        AmbiguousSourceError: With the setting that leaves the copies out.
+    """
+    for level in range(len(walk.numbers)):
+        names = {row.names[level] for row in walk.rows if len(row.names) > level}
+        copies = sorted(name for name in names if copied_from(name) in names)
+        if copies:
+            raise ask(
+                listing.name,
+                f"{few(copies, 3)} {'is' if len(copies) == 1 else 'are'} called like a copy of "
+                f"{copied_from(copies[0])}.",
+                [
+                    Option("without copies", f"data.leave_out=[{','.join(copies)}]"),
+                    Option("classes of their own", "data.leave_out=[]"),
+                ],
             )
 
 

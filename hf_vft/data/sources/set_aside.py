@@ -23,6 +23,12 @@ from hf_vft.data.sources.table import canonical_split
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import counted, few
 
+_NEVER_IMAGES = frozenset({
+    ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".md", ".html", ".url", ".lnk",
+    ".xmp", ".aae", ".thm", ".mov", ".mp4", ".avi", ".3gp", ".mp3", ".wav", ".m4a",
+})  # fmt: skip
+"""Endings of files that lie among images without ever being meant for one."""
+
 MASKS_OR_ANNOTATIONS = "masks or annotations"
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIFF", b"P5", b"P6")
 
@@ -69,7 +75,11 @@ def set_aside(listing: Listing, config: DataConfig) -> SetAside:
             f"Not used, because they are masks of other images: {counted(len(masks), 'file')}, "
             f"e.g. {min(masks)}; set data.leave_out=[] to take them for images."
         )
-    return _counted(listing, masks | _sidecars(listing), set(folders), left_out, notes)
+    beside, strays = _sidecars(listing)
+    if strays:
+        example = posixpath.basename(min(strays))
+        left_out.append(LeftOut(f"files such as {example}", "no images", len(strays), "file"))
+    return _counted(listing, masks | beside | strays, set(folders), left_out, notes)
 
 
 def left_out_by(file: str, patterns: Iterable[str]) -> bool:
@@ -180,14 +190,27 @@ def _masks_beside(listing: Listing) -> frozenset[str]:
     return frozenset(found)
 
 
-def _sidecars(listing: Listing) -> frozenset[str]:
-    """Files beside an image that have its name and another ending: captions, annotations."""
-    found: set[str] = set()
+def _sidecars(listing: Listing) -> tuple[frozenset[str], frozenset[str]]:
+    """Files in class folders that are not meant for images.
+
+    Returns:
+        Those with the name of an image and another ending, such as captions and annotations; and
+        other texts and videos, such as those that telephones and Google Takeout leave.
+    """
+    beside: set[str] = set()
+    strays: set[str] = set()
     for files in listing.by_folder.values():
-        stems = {posixpath.splitext(file)[0] for file in files if has_image_suffix(file)}
-        others = (file for file in files if not has_image_suffix(file))
-        found.update(file for file in others if posixpath.splitext(file)[0] in stems)
-    return frozenset(found)
+        images = set(filter(has_image_suffix, files))
+        stems = {posixpath.splitext(file)[0] for file in images}
+        for file in files if images else ():
+            stem, suffix = posixpath.splitext(file)
+            if file in images:
+                continue
+            if stem in stems:
+                beside.add(file)
+            elif suffix.casefold() in _NEVER_IMAGES and posixpath.dirname(file):
+                strays.add(file)
+    return frozenset(beside), frozenset(strays)
 
 
 def _counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,11 +15,22 @@ from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.plan import Reading
 
 SPLIT_NAMES = {
-    "train": ("train", "training"),
-    "validation": ("validation", "val", "valid", "dev", "development"),
-    "test": ("test", "testing", "eval", "evaluation"),
-}
-"""The three splits, in their order, and what people call them."""
+    "train": (
+        "train", "training", "trainingsdaten", "entrenamiento", "entrainement", "entraînement",
+        "apprentissage", "treino", "treinamento", "addestramento", "обучение", "训练", "训练集",
+        "訓練", "学習", "학습", "훈련",
+    ),
+    "validation": (
+        "validation", "val", "valid", "dev", "development", "validierung", "validación",
+        "validacion", "validação", "validacao", "validazione", "валидация", "验证", "验证集",
+        "検証", "검증",
+    ),
+    "test": (
+        "test", "testing", "eval", "evaluation", "testdaten", "prueba", "pruebas", "teste",
+        "testes", "тест", "测试", "测试集", "テスト", "테스트",
+    ),
+}  # fmt: skip
+"""The three splits, in their order, and what people call them, in several languages."""
 
 _FIELDS = ["bytes", "path"]
 _CANONICAL = {alias: name for name, aliases in SPLIT_NAMES.items() for alias in aliases}
@@ -77,7 +89,7 @@ class Table:
 
 def canonical_split(name: object) -> str | None:
     """``train``, ``validation`` or ``test`` for any usual name of it, else None."""
-    return _CANONICAL.get(str(name).strip().casefold())
+    return _CANONICAL.get(unicodedata.normalize("NFC", str(name)).strip().casefold())
 
 
 def image_rows(paths: Sequence[str | Path]) -> datasets.Dataset:

@@ -20,6 +20,7 @@ from hf_vft.data.sources.listing import has_image_suffix
 from hf_vft.errors import DataError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+_MOST_TITLES, _HEAD = 20, 4000
 _SKU = ("image", "x1", "y1", "x2", "y2", "class", "width", "height")
 _MAKESENSE = ("class", "x", "y", "width", "height", "image", "", "")
 _RETINANET = ("image", "x1", "y1", "x2", "y2", "class")
@@ -78,6 +79,7 @@ def read_file_table(file: Path, encoding: str | None = None, shown: str | None =
         found = FileTable(_parse_json(read.text, file, name))
     if not found.rows:
         raise DataError(f"{name} has no rows.")
+    _refuse_instructions(found.columns, name)
     note = guess_note(name, read)
     return FileTable(found.columns, (*found.notes, *([note] if note else [])))
 
@@ -106,19 +108,21 @@ def _parse_csv(text: str, file: str) -> FileTable:
     if header.strip().casefold().startswith("sep="):  # Excel's own line
         text, header = rest, rest.partition("\n")[0]
     delimiter = max(",;\t|", key=header.count)
+    if delimiter not in header:  # a title above the header
+        delimiter = max(",;\t|", key=text[:_HEAD].count)
     # Lines end as files' lines do: a U+2028 within a label is none.
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
-        names = [name.strip() for name in next(reader, [])]
-        records = [(reader.line_num, record) for record in reader if record]
+        records = [(reader.line_num, record) for record in reader if any(map(str.strip, record))]
     except csv.Error as error:
         raise DataError(f"{file}, line {reader.line_num}: {error}.") from None
-    notes: tuple[str, ...] = ()
+    records, notes = _without_title(records, file)
+    names = [name.strip() for name in records.pop(0)[1]] if records else []
     if any(has_image_suffix(name) for name in names):
         records = [(1, names), *records]
         names = _names_without_header(names)
-        notes = (
+        notes += (
             f"{file} seems to have no header: its first line names an image, so its columns are "
             f"taken for {', '.join(filter(None, names))}.",
         )
@@ -133,6 +137,28 @@ def _parse_csv(text: str, file: str) -> FileTable:
         if name
     }
     return FileTable(columns, notes)
+
+
+def _refuse_instructions(columns: dict[str, list[Any]], file: str) -> None:
+    """Stop at what a vision language model is told and answers; its answers are no classes."""
+    chats = [name for name in ("conversations", "messages") if name in columns]
+    if chats or {"prefix", "suffix"} <= set(columns):
+        raise DataError(
+            f"{file} holds instructions for a vision language model, which are not read: write a "
+            "table with the name and the label of each image, or export COCO or YOLO from the tool."
+        )
+
+
+def _without_title(
+    records: list[tuple[int, list[str]]], file: str
+) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
+    """The lines from the header on: above it, a spreadsheet may have a title in a single cell."""
+    filled = [sum(1 for value in record if value.strip()) for _, record in records[:_MOST_TITLES]]
+    above = next((at for at, number in enumerate(filled) if number > 1), 0)
+    if not above or any(has_image_suffix(value) for value in records[above][1]):
+        return records, ()
+    note = f"{file} has its header in line {records[above][0]}; what stands above is not read."
+    return records[above:], (note,)
 
 
 def _names_without_header(first: Sequence[str]) -> list[str]:

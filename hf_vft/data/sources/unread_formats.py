@@ -13,6 +13,11 @@ from hf_vft.data.sources.listing import Listing
 _BOX_EXPORTS = "export COCO, Pascal VOC or YOLO from the tool"
 _NO_MASKS = "classes or boxes are learned, no masks"
 _AS_IMAGES = "write the images into one folder for each class, or list them in a table"
+_NO_MOT = "export COCO, Pascal VOC or YOLO from the tool; tracks are not learned"
+VOLUMES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
+SLIDES = (".svs", ".ndpi", ".mrxs", ".scn", ".vms", ".bif")
+MICROSCOPES = (".czi", ".lif", ".nd2", ".oib", ".oif", ".lsm", ".vsi")
+RAW_PHOTOS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw")
 _MOST_BYTES = 64 << 20
 _HEAD = 2000
 
@@ -144,6 +149,16 @@ def is_number(word: str) -> bool:
     return True
 
 
+def _holds_pixels(header: str) -> bool:
+    names = {name.strip().strip('"') for name in header.split(",")}
+    return "pixels" in names or {"pixel0", "pixel1"} <= names or {"1x1", "1x2"} <= names
+
+
+def _is_visdrone(words: list[str]) -> bool:
+    values = "".join(words).rstrip(",").split(",")
+    return len(values) == 8 and all(map(is_number, values))
+
+
 UNREAD: tuple[UnreadFormat, ...] = (
     UnreadFormat(
         "VoTT's own JSON", first_json(".json", _is_vott), "export Pascal VOC, CSV or TFRecord"
@@ -184,6 +199,21 @@ UNREAD: tuple[UnreadFormat, ...] = (
         first_csv(lambda header: "encodedpixels" in header or "rle" in header.split(",")),
         f"{_NO_MASKS}; for a column of classes set data.label_column",
     ),
+    UnreadFormat("a table of pixel values", first_csv(_holds_pixels), _AS_IMAGES),
+    UnreadFormat("MOTChallenge's list of boxes", first_named("gt/gt.txt"), _NO_MOT),
+    UnreadFormat("an annotation of VisDrone", first_text(_is_visdrone)),
+    UnreadFormat(
+        "CrowdHuman's list of boxes", first_named(".odgt"), "convert it to COCO, Pascal VOC or YOLO"
+    ),
+    UnreadFormat(
+        "a list of instructions for a vision language model",
+        lambda listing: (
+            first_record(".jsonl", {"prefix", "suffix"})(listing)
+            or first_record(".jsonl", {"messages"})(listing)
+            or first_json(".json", _has_keys("conversations"))(listing)
+        ),
+        "write a table with the name and the label of each image, or export COCO or YOLO",
+    ),
     UnreadFormat("a spreadsheet", first_named(".xlsx", ".xls", ".ods"), "save it as CSV"),
     UnreadFormat(
         "an archive",
@@ -192,6 +222,21 @@ UNREAD: tuple[UnreadFormat, ...] = (
     ),
     UnreadFormat(
         "a video", first_named(".mp4", ".avi", ".mov", ".mkv"), "extract its frames first"
+    ),
+    UnreadFormat("a volume", first_named(*VOLUMES), f"write its slices as images; {_AS_IMAGES}"),
+    UnreadFormat(
+        "a slide scan", first_named(*SLIDES), "cut it into tiles of PNG or JPEG, one folder a class"
+    ),
+    UnreadFormat(
+        "a microscope's own file", first_named(*MICROSCOPES), f"export TIFF or PNG; {_AS_IMAGES}"
+    ),
+    UnreadFormat(
+        "a raw photograph", first_named(*RAW_PHOTOS), "develop it into TIFF, PNG or JPEG first"
+    ),
+    UnreadFormat(
+        "a map of shapes",
+        first_named(".geojson", ".shp", ".kml"),
+        "cut the images into tiles, and write COCO, or one folder for each class",
     ),
     UnreadFormat("a file of NumPy arrays", first_named(".npy", ".npz"), _AS_IMAGES),
     UnreadFormat("a file of arrays (HDF5)", first_named(".h5", ".hdf5"), _AS_IMAGES),
