@@ -109,7 +109,9 @@ def marked_table(
         raise DataError(f"{listing.name} holds annotations, but they name no image.")
     twice = next((a.file for a, b in pairwise(rows) if a.file == b.file), None)
     if twice is not None:
-        raise DataError(f"{twice} is annotated twice: keep one.")
+        raise DataError(
+            f"{twice} is annotated twice: leave one of the files out with data.leave_out."
+        )
     splits = [row.split for row in rows if row.split is not None]
     if splits and len(splits) < len(rows):
         without = next(row.file for row in rows if row.split is None)

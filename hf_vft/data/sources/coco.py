@@ -16,7 +16,7 @@ from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
-from hf_vft.data.sources.plan import LeftOut, Reading
+from hf_vft.data.sources.plan import LeftOut, Option, Reading, ask
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.shapes import around
 from hf_vft.errors import DataError
@@ -113,6 +113,7 @@ class _Read:
     names: dict[str, None] = field(default_factory=dict)
     crowds: int = 0
     strays: int = 0
+    files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.missing = Missing(self.listing)
@@ -143,6 +144,16 @@ class _Read:
             if match.file is None:
                 self.missing.add(file, name)
                 continue
+            other = self.files.setdefault(match.file, file)
+            if other != file:
+                raise ask(
+                    self.listing.name,
+                    f"{other} and {file} annotate the same images.",
+                    [
+                        Option(f"{other} alone", f"data.leave_out=[{file}]"),
+                        Option(f"{file} alone", f"data.leave_out=[{other}]"),
+                    ],
+                )
             label = self._label(labels, image)
             self.marked.append(AnnotatedImage(match.file, label, split if divided else None))
         self.strays += sum(map(len, found.values()))

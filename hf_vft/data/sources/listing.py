@@ -8,7 +8,8 @@ import unicodedata
 import urllib.parse
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -86,6 +87,11 @@ class Listing:
             files = tuple(f.removeprefix(prefix) for f in self.files if f.startswith(prefix))
             self._below[folder] = Listing(self.root / folder, files, (), self.shown)
         return self._below[folder]
+
+    def without(self, patterns: Sequence[str]) -> tuple[Listing, int]:
+        """What no pattern fits, and how many files one does: they, a folder, or the path to it."""
+        kept = tuple(file for file in self.files if not _fits(file, patterns))
+        return replace(self, files=kept, _below={}), len(self.files) - len(kept)
 
     @cached_property
     def images(self) -> list[str]:
@@ -188,6 +194,12 @@ class Listing:
 def has_image_suffix(name: str) -> bool:
     """Whether a name ends like that of an image."""
     return posixpath.splitext(name)[1].casefold() in IMAGE_SUFFIXES
+
+
+def _fits(file: str, patterns: Sequence[str]) -> bool:
+    parts = file.split("/")
+    paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(fnmatch(text, pattern.rstrip("/")) for pattern in patterns for text in parts + paths)
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,7 @@ from hf_vft.data.sources.formats import format_names, recognised
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered import with_names_of_numbers
-from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.plan import Guess, LeftOut
 from hf_vft.data.sources.pointers import refuse_pointers
 from hf_vft.data.sources.present import KINDS_OF_SOURCE, check_hub_dataset
 from hf_vft.data.sources.split_lists import divided_by_lists
@@ -99,6 +99,21 @@ def _described(table: Table) -> Table:
 def _read_folder(whole: Listing, how: How) -> Table:
     listing = unwrapped(whole)
     refuse_pointers(listing)
+    if how.config.leave_out:
+        kept, gone = listing.without(how.config.leave_out)
+        return _with_left_out(_read_divided(kept, how), gone)
+    return _read_divided(listing, how)
+
+
+def _with_left_out(table: Table, number: int) -> Table:
+    if not number or table.reading is None:
+        return table
+    gone = LeftOut("data.leave_out", "as asked", number, "file")
+    reading = replace(table.reading, left_out=(gone, *table.reading.left_out))
+    return replace(table, reading=reading)
+
+
+def _read_divided(listing: Listing, how: How) -> Table:
     table = _read_listing(listing, how)
     if table.splits is None and how.config.split_column in ("auto", FROM_SOURCE):
         return divided_by_lists(table, listing)

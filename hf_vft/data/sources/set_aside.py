@@ -6,7 +6,6 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatch
 
 from hf_vft.data.sources.listing import Listing, has_image_suffix
 from hf_vft.data.sources.names import (
@@ -56,11 +55,9 @@ class SetAside:
 
 
 def set_aside(listing: Listing, config: DataConfig) -> SetAside:
-    """Leave out what ``data.leave_out`` says; by itself masks, annotations and copies."""
-    if config.leave_out is not None:
-        skipped = frozenset(f for f in listing.files if left_out_by(f, config.leave_out))
-        gone = LeftOut("data.leave_out", "as asked", len(skipped), "file")
-        return _counted(listing, skipped, set(), [gone] if skipped else [], [])
+    """Leave out masks, annotations and copies, where ``data.leave_out`` says nothing."""
+    if config.leave_out is not None:  # what is asked for is gone from the listing already
+        return _counted(listing, frozenset(), set(), [], [])
     left_out: list[LeftOut] = []
     notes: list[str] = []
     tree = _children(listing.by_folder)
@@ -80,13 +77,6 @@ def set_aside(listing: Listing, config: DataConfig) -> SetAside:
         example = posixpath.basename(min(strays))
         left_out.append(LeftOut(f"files such as {example}", "no images", len(strays), "file"))
     return _counted(listing, masks | beside | strays, set(folders), left_out, notes)
-
-
-def left_out_by(file: str, patterns: Iterable[str]) -> bool:
-    """Whether a pattern fits a file, one of its folders, or the path to either."""
-    parts = file.split("/")
-    paths = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
-    return any(fnmatch(text, pattern.rstrip("/")) for pattern in patterns for text in parts + paths)
 
 
 def _children(by_folder: Iterable[str]) -> dict[str, list[str]]:

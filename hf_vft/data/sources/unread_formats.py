@@ -129,6 +129,11 @@ def _has_keys(*keys: str) -> Callable[[Any], bool]:
     return fits
 
 
+def _is_captions(content: Any) -> bool:
+    given = content.get("annotations") if isinstance(content, dict) else None
+    return isinstance(given, list) and _has_keys("caption", "image_id")(given)
+
+
 def _is_vott(content: Any) -> bool:
     return _has_keys("asset", "regions")(content) or _has_keys("assets", "tags")(content)
 
@@ -170,6 +175,11 @@ UNREAD: tuple[UnreadFormat, ...] = (
     ),
     UnreadFormat(
         "SuperAnnotate's own JSON", first_json(".json", _has_keys("metadata", "instances"))
+    ),
+    UnreadFormat(
+        "a list of captions",
+        first_json(".json", _is_captions),
+        "take the file instances_*.json of the same images, or write a table of labels",
     ),
     UnreadFormat(
         "a description of segmentation (nnU-Net, MONAI)",

@@ -184,10 +184,41 @@ BOXES = [
             {"image": f"/data/upload/1/im{n}.jpg", "label": [
                 {"x": 12.5, "y": 25, "width": 50, "height": 50, "rectanglelabels": ["a"]}]}
             for n in range(6)]),
-    }, error="export COCO, Pascal VOC or YOLO", tool="Label Studio JSON_MIN"),
+    }, labels=("a",), what="boxes", first=("im0.jpg", ((2, 3, 8, 6), "a")),
+        tool="Label Studio JSON_MIN"),
     Shape("tables of boxes", "Label Studio's CSV", {
         "im{0..5}.jpg": IMAGE, "ls.csv": lines("image,id,label", *(
-            f'/data/upload/1/im{n}.jpg,{n},"[{{""x"":1,""rectanglelabels"":[""a""]}}]"'
-            for n in range(6))),
-    }, error="holds lists of objects, which are no labels", tool="Label Studio CSV"),
+            f'/data/upload/1/im{n}.jpg,{n},"[{{""x"":12.5,""y"":25,""width"":50,""height"":50,'
+            f'""rotation"":0,""rectanglelabels"":[""{"ab"[n % 2]}""]}}]"' for n in range(6))),
+    }, labels=("a", "b"), what="boxes", first=("im0.jpg", ((2, 3, 8, 6), "a")),
+        tool="Label Studio CSV"),
+    Shape("tables of boxes", "objects that nothing is known of", {
+        "im{0..5}.jpg": IMAGE, "l.json": json.dumps([
+            {"image": f"im{n}.jpg", "label": [{"where": "left", "what": "a"}]} for n in range(6)]),
+    }, error="holds lists of objects, which are no labels"),
+    Shape("COCO", "two versions of the same annotations", {
+        "images/im{0..5}.jpg": IMAGE, **{f"v{k}.json": json.dumps({
+            "images": [{"id": n, "file_name": f"im{n}.jpg"} for n in range(6)],
+            "annotations": [{"image_id": n, "category_id": n % 2, "bbox": [2, 3, 8, 6]}
+                            for n in range(6)],
+            "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]}) for k in (1, 2)},
+    }, error="--set data.leave_out=[v2.json] (v1.json alone)"),
+    Shape("COCO", "one of two versions", {
+        "images/im{0..5}.jpg": IMAGE, **{f"v{k}.json": json.dumps({
+            "images": [{"id": n, "file_name": f"im{n}.jpg"} for n in range(6)],
+            "annotations": [{"image_id": n, "category_id": n % k, "bbox": [2, 3, 8, 6]}
+                            for n in range(6)],
+            "categories": [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}]}) for k in (1, 2)},
+    }, config={"leave_out": ["v1*"]}, what="boxes", labels=("a", "b"),
+        says=("data.leave_out (1 file: as asked)",)),
+    Shape("formats that are not read", "captions", {
+        "{0..5}.jpg": IMAGE, "captions.json": json.dumps({
+            "images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(6)],
+            "annotations": [{"id": n, "image_id": n, "caption": "a cat"} for n in range(6)]}),
+    }, error="captions.json is a list of captions", tool="cocodataset.org"),
+    Shape("formats of tools", "LabelMe with the images inside of it", {
+        "{0..3}.json": lambda n: json.dumps({
+            "shapes": [{"label": "a", "points": [[1, 1], [5, 5]], "shape_type": "rectangle"}],
+            "imagePath": f"{n}.jpg", "imageData": "/9j/4AAQ"}),
+    }, error="write the images out with labelme_export_json", tool="LabelMe"),
 ]

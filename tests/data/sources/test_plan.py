@@ -88,5 +88,6 @@ def test_two_plausible_levels_are_asked_about() -> None:
 def test_nothing_is_left_out_where_the_recipe_says_so() -> None:
     files = [f"{c}/{n}{end}.png" for c in "ab" for n in range(3) for end in ("", "_mask")]
     assert decide_folders(listing(*files), DataConfig(leave_out=[])).skipped == frozenset()
-    asked = decide_folders(listing(*files, "c/1.png", "c/2.png"), DataConfig(leave_out=["c"]))
-    assert {place.label for place in asked.places} == {"a", "b"}
+    kept, gone = listing(*files, "c/1.png", "c/2.png").without(["c"])
+    assert gone == 2
+    assert {place.label for place in decide_folders(kept, DataConfig()).places} == {"a", "b"}

@@ -62,8 +62,8 @@ def drawn_table(
     given = list(drawn)
     boxes = how.kind == "boxes" or (how.kind is None and any(one.objects for one in given))
     if not boxes and not any(one.tags for one in given):
-        unused = ", ".join(f"{kind}: {n:,}" for kind, n in shapes.unused.items())
-        why = f"no class is given ({unused}): give one in the tool" if unused else ""
+        counts = ", ".join(f"{kind}: {n:,}" for kind, n in shapes.unused.items())
+        why = f"nothing in it has an area and a class ({counts})" if counts else ""
         raise DataError(f"{listing.name}: read as {title}, but {why or 'nothing is marked in it'}.")
     missing, marked = Missing(listing), []
     for one in given:

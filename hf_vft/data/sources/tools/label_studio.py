@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from hf_vft.data.boxes import Box
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.textfiles import read_csv_records
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
 from hf_vft.data.sources.tools.shapes import Shapes, round_box
-from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.data.sources.unread_formats import first_file, first_json, read_json
 from hf_vft.errors import DataError
 
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the names of uploaded files."""
+
+_MARKS = tuple(f"{kind}labels" for kind in ("rectangle", "polygon", "ellipse", "brush", "keypoint"))
 
 
 def is_label_studio(content: Any) -> bool:
@@ -27,9 +32,13 @@ def is_label_studio(content: Any) -> bool:
 
 
 def label_studio_files(listing: Listing, how: How) -> str | None:
-    """The first file of the format."""
+    """The first file of the format, or of its shorter forms JSON_MIN and CSV where they mark."""
     del how
-    return first_json(".json", is_label_studio)(listing)
+    return (
+        first_json(".json", is_label_studio)(listing)
+        or first_json(".json", _is_short)(listing)
+        or first_file(".csv", lambda file: _is_short(_csv_rows(file)))(listing)
+    )
 
 
 def read_label_studio(listing: Listing, first: str, how: How) -> Table:
@@ -40,10 +49,11 @@ def read_label_studio(listing: Listing, first: str, how: How) -> Table:
     Raises:
         DataError: If a result lacks its numbers, or a task names no image.
     """
-    del first
     shapes = Shapes()
-    drawn = label_studio_tasks(listing, shapes)
-    return drawn_table(listing, drawn, shapes, how, "Label Studio's JSON")
+    whole = is_label_studio(read_json(listing.path(first)))
+    drawn = label_studio_tasks(listing, shapes) if whole else _short_tasks(listing, shapes)
+    title = "Label Studio's JSON" if whole else "Label Studio's short export"
+    return drawn_table(listing, drawn, shapes, how, title)
 
 
 def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
@@ -54,23 +64,69 @@ def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             if len(given) > 1:
                 shapes.unused["earlier annotation of an image"] += len(given) - 1
             results = given[-1].get("result", []) if given else []
-            name = _image(task.get("data") or {}, file)
-            objects: list[tuple[Box, str]] = []
-            tags: list[str] = []
-            for one in results:
-                value = one.get("value") or {}
-                try:
-                    box = _box(one, value, shapes)
-                except (KeyError, TypeError, ValueError):
-                    raise DataError(f"{file}: a result of {name!r} lacks numbers.") from None
-                if box is not None:
-                    objects += [(box, str(label)) for label in value.get(one["type"], ())]
-                tags += [str(label) for label in value.get("choices", ())]
-            last = name.rpartition("/")[2]
-            plain = _UPLOADED.sub("", last)
-            yield Drawn(
-                file, name, tuple(objects), tuple(tags), relative=True, others=(last, plain)
-            )
+            yield _task(file, task.get("data") or {}, results, shapes)
+
+
+def _task(file: str, data: Any, results: Any, shapes: Shapes) -> Drawn:
+    name = _image(data, file)
+    objects: list[tuple[Box, str]] = []
+    tags: list[str] = []
+    for one in results:
+        value = one.get("value") or {}
+        try:
+            box = _box(one, value, shapes)
+        except (KeyError, TypeError, ValueError):
+            raise DataError(f"{file}: a result of {name!r} lacks numbers.") from None
+        if box is not None:
+            objects += [(box, str(label)) for label in value.get(one["type"], ())]
+        tags += [str(label) for label in value.get("choices", ())]
+    last = name.rpartition("/")[2]
+    others = (last, _UPLOADED.sub("", last))
+    return Drawn(file, name, tuple(objects), tuple(tags), relative=True, others=others)
+
+
+def _short_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
+    """What each row of the shorter forms says."""
+    tables = list(json_files(listing, _is_short))
+    tables += [(file, _csv_rows(listing.path(file))) for file in listing.ending(".csv")]
+    for file, rows in tables:
+        if _is_short(rows):
+            for row in rows:
+                yield _task(file, row, _short_results(row), shapes)
+
+
+def _is_short(rows: Any) -> bool:
+    """Whether rows are those of JSON_MIN or CSV, and one of them marks an area."""
+    return isinstance(rows, list) and any(map(_short_results, rows[:50]))
+
+
+def _csv_rows(file: Path) -> list[dict[str, str]]:
+    try:
+        header, *rows = read_csv_records(file) or [[]]
+    except DataError:
+        return []
+    return [dict(zip(header, row, strict=False)) for row in rows]
+
+
+def _short_results(row: Any) -> list[dict[str, Any]]:
+    """What a row marks, as the whole JSON has it."""
+    found = []
+    for value in row.values() if isinstance(row, dict) else ():
+        for one in _objects(value):
+            kind = next((key for key in one if key in _MARKS), None)
+            if kind is not None:
+                found.append({**one, "type": kind, "value": one})
+    return found
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, which a CSV holds as text."""
+    if isinstance(value, str) and value.startswith("[{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return []
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _image(data: Any, file: str) -> str:

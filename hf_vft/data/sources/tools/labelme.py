@@ -18,7 +18,8 @@ from hf_vft.data.sources.tools.drawn import (
     objects_of,
 )
 from hf_vft.data.sources.tools.shapes import Shapes, around, round_box
-from hf_vft.data.sources.unread_formats import first_json
+from hf_vft.data.sources.unread_formats import first_json, read_json
+from hf_vft.errors import DataError
 
 _AREAS = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation")
 _WITHOUT_AREA = ("point", "points", "line", "linestrip")
@@ -39,9 +40,14 @@ def read_labelme(listing: Listing, first: str, how: How) -> Table:
     """Read every file of the format; flags that are set are classes of the image.
 
     Raises:
-        DataError: If a shape is not made of points.
+        DataError: If a shape is not made of points, or the images are in the files alone.
     """
-    del first
+    content = read_json(listing.path(first))
+    if not listing.images and content is not None and content.get("imageData"):
+        raise DataError(
+            f"{listing.name}: there is no image beside {first}; its imageData holds it: write the "
+            "images out with labelme_export_json, or put them there."
+        )
     shapes = Shapes()
     return drawn_table(listing, _images(listing, shapes), shapes, how, "LabelMe")
 
