@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import pyarrow as pa
@@ -47,6 +48,7 @@ def damage_in_a_line(read: Callable[P, R]) -> Callable[P, R]:
             if is_full_disk(error):
                 raise  # of unpacking, or of the cache; the data may be sound
             text = " ".join(str(error).split())[:200] or type(error).__name__
-            raise DataError(f"The data is damaged, or not what it seems to be: {text}") from error
+            what = args[0] if args and isinstance(args[0], str | Path) else "the data"
+            raise DataError(f"{what}: damaged, or not what it seems to be ({text}).") from error
 
     return told

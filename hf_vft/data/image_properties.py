@@ -16,8 +16,8 @@ SIDE = 256
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """An RGB copy of at most ``SIDE`` pixels a side."""
-    small = image.copy()
+    """An RGB image of at most ``SIDE`` pixels a side."""
+    small = image._new(image.im)  # the same pixels: of a large image a copy takes much memory
     small.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
     return small
 

@@ -246,7 +246,10 @@ def _upright(pixels: Image.Image, opened: Image.Image, *, own: bool) -> tuple[Im
             return pixels._new(pixels.im), 1  # the pixels themselves, no longer as of a file
         if pixels is not opened:
             pixels.getexif()[ExifTags.Base.Orientation] = turned
-        return ImageOps.exif_transpose(pixels), turned if known else 1
+        upright = ImageOps.exif_transpose(pixels)
+        if own:
+            pixels.close()  # or a large image is in memory twice until the answer
+        return upright, turned if known else 1
     except BROKEN_FILE:
         return pixels.copy(), 1
 

@@ -92,6 +92,8 @@ def launch_options(
             primary_hue="indigo", neutral_hue="slate", font=["system-ui", "sans-serif"]
         ),
         "css": page.CSS,
+        # Of each Gradio keeps 80 kB, by itself of ten thousand: every call of a program is one.
+        "state_session_capacity": policy.limits.sessions,
         "max_file_size": policy.limits.upload_mb * MB,
         "auth": login,
         "mcp_server": login is None,

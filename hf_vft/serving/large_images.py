@@ -24,11 +24,13 @@ def model_input(
     Args:
         transform: Hands on to the processor what it is given.
         processor: Of the model.
-        image: RGB.
+        image: RGB. A large one is used up: its memory is free before the processor takes more.
     """
     if image.width * image.height < LARGE or not isinstance(processor, TorchvisionBackend):
         return transform(image)
-    return transform(channels_first(image))
+    pixels = channels_first(image)
+    image.close()
+    return transform(pixels)
 
 
 def channels_first(image: Image.Image) -> torch.Tensor:

@@ -20,7 +20,7 @@ from hf_vft.serving.connections import IdleConnections
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.mcp import refuse_in_our_words, take_data
-from hf_vft.serving.memory import trim_memory
+from hf_vft.serving.memory import return_freed_memory, trim_memory
 from hf_vft.serving.policy import LOOPBACK, AccessPolicy
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import upload_folder
@@ -185,6 +185,7 @@ def serve(
     """
     login = _login(auth or os.environ.get(AUTH))
     log, examples, reports = (_path(given) for given in (log, examples, reports))
+    return_freed_memory()  # before there are threads, which else have stores of their own
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Who asks is told by the gate; the server would believe whoever connects from this machine.
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")

@@ -28,6 +28,7 @@ class Limits:
         images_at_a_time: Requests that are worked on at a time.
         maps_at_a_time: Heat maps that are computed at a time.
         waiting_requests: Requests that may wait their turn.
+        sessions: Pages and programs whose state is remembered, those that asked last.
         wait_seconds: So long an image waits for memory before it is refused.
         idle_seconds: So long a request may stop in the middle before it is dropped.
         per_minute: Images of one caller a minute, and as many uploads; 0 is no limit.
@@ -41,11 +42,12 @@ class Limits:
     upload_minutes: int = 60
     request_mb: int = 16
     image_megapixels: int = 50
-    decoding_mb: int = 640
+    decoding_mb: int = 560
     batch_images: int = 500
     images_at_a_time: int = 16
     maps_at_a_time: int = 2
     waiting_requests: int = 1000
+    sessions: int = 500
     wait_seconds: int = 60
     idle_seconds: int = 30
     per_minute: int = 0

@@ -9,21 +9,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
+
 from hf_vft.data.decoding.dicom import is_dicom
 from hf_vft.data.decoding.files import open_image
 from hf_vft.data.decoding.samples import may_be_deep
 from hf_vft.data.images import image_header
 from hf_vft.errors import DataError
 
-BYTES_A_PIXEL = 12
-"""At the worst moment, measured: the image as stored, upright and on white; or as the model's
-processor takes it beside the image."""
+BYTES_A_PIXEL = 9
+"""At the worst moment, measured: the image as stored beside what is upright or on white, or as the
+model's processor takes it and torchvision's copy of that."""
 
-WEBP_BYTES_A_PIXEL = 22
+WEBP_BYTES_A_PIXEL = 17
 """The decoder of WebP keeps the animation's canvas besides."""
 
-DEEP_BYTES_A_PIXEL = 26
-"""More than 8 bits a channel: the high and the low bytes, and numbers made of them."""
+GREY_DEEP_BYTES_A_PIXEL = 20
+"""More than 8 bits, one channel: the values as they are, and 8-bit ones made of them."""
+
+DEEP_BYTES_A_PIXEL = 32
+"""More than 8 bits, several channels: the high and the low bytes, and numbers made of them."""
 
 BUSY = "the server is busy with other large images: try again in a moment."
 _FOR_SMALL = 16
@@ -124,6 +129,8 @@ def _bytes_a_pixel(content: bytes) -> int:
     if is_dicom(content):
         return DEEP_BYTES_A_PIXEL
     with open_image(content) as image:
+        if image.mode.startswith(("I", "F")):
+            return GREY_DEEP_BYTES_A_PIXEL
         if may_be_deep(image):
             return DEEP_BYTES_A_PIXEL
         return WEBP_BYTES_A_PIXEL if image.format == "WEBP" else BYTES_A_PIXEL
@@ -133,12 +140,13 @@ def return_freed_memory() -> bool:
     """Let what large images took go back to the system as soon as it is freed.
 
     By default glibc learns from the first large block that is freed to keep those up to 32 MB,
-    and keeps a store for each of many threads: a server that once had many large images stays as
-    large as it was then.
+    and keeps a store for each of many threads, and pyarrow keeps what its tables took: a server
+    that once had many large images stays as large as it was then.
 
     Returns:
         Whether the C library understood.
     """
+    pa.set_memory_pool(pa.system_memory_pool())
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt

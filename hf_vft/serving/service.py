@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from hf_vft.data.images import Decoded, read_image_bytes
+from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError, LogError
 from hf_vft.explain.boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
@@ -30,7 +31,7 @@ from hf_vft.serving.answer import Answer
 from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.large_images import model_input
 from hf_vft.serving.limits import MB, Limits
-from hf_vft.serving.memory import DecodingMemory, return_freed_memory
+from hf_vft.serving.memory import DecodingMemory
 from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
 
 Used = TypeVar("Used")
@@ -99,7 +100,6 @@ class Service:
         self._recorder = Recorder(self.predictor, sample=embeddings)
         self._decoding = DecodingMemory(limits.decoding_mb * MB, wait=limits.wait_seconds)
         self._maps = BoundedSemaphore(limits.maps_at_a_time)
-        return_freed_memory()
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
         self._batcher: Batcher[_Asked, Answer] = Batcher(self._answer)
@@ -222,12 +222,9 @@ class Service:
         return self._decoded(content, asked)
 
     def _pixels(self, image: Image.Image) -> torch.Tensor:
-        """What the model takes of an image, ``[3, H, W]``."""
-        predictor = self.predictor
-        if self.finds_boxes:
-            pixels: torch.Tensor = predictor.transform(image)  # which asks for the image's size
-            return pixels
-        return model_input(predictor.transform, predictor.processor, image)
+        """What the model takes of an image, ``[3, H, W]``; a large image is used up."""
+        processor = self.predictor.processor
+        return model_input(eval_transform(processor), processor, image)
 
     def _decoded(self, content: bytes, use: Callable[[Decoded], Used]) -> Used:
         """What is needed of an image: it is gone itself before its memory is another's."""
@@ -237,10 +234,10 @@ class Service:
     def _prepared(self, found: Decoded) -> tuple[torch.Tensor, Image.Image, tuple[int, int], Frame]:
         """What the model takes, what is shown, the size, and which part of it the model sees."""
         predictor, whole = self.predictor, found.image
-        pixels, image = self._pixels(whole), reduced(whole)
-        left, top, right, bottom = seen_frame(predictor.transform, predictor.processor, whole.size)
-        x, y = image.width / whole.width, image.height / whole.height
-        return pixels, image, whole.size, (left * x, top * y, right * x, bottom * y)
+        size, image = whole.size, reduced(whole)
+        left, top, right, bottom = seen_frame(predictor.transform, predictor.processor, size)
+        x, y = image.width / size[0], image.height / size[1]
+        return self._pixels(whole), image, size, (left * x, top * y, right * x, bottom * y)
 
     def _checked(self, slices: Mapping[str, Any] | None) -> dict[str, str]:
         """Slice values as the log takes them.

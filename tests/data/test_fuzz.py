@@ -141,3 +141,15 @@ def test_files_with_damaged_insides_end_in_one_line_too(cut: float, junk: bytes,
         damaged[start : start + len(junk)] = junk
         path.write_bytes(bytes(damaged))
         read(path, Path(folder) / "cache")
+
+
+@pytest.mark.parametrize("what", ["1" + "0" * 400, "[" * DEEP + "]" * DEEP])
+def test_what_cannot_be_read_is_said_of_its_file(what: str, tmp_path: Path) -> None:
+    [name, *_] = images(tmp_path / "images")
+    box = f'{{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, {what}, 9]}}'
+    (tmp_path / "instances.json").write_text(
+        f'{{"images": [{{"id": 1, "file_name": "{name}"}}], '
+        f'"categories": [{{"id": 1, "name": "pit"}}], "annotations": [{box}]}}'
+    )
+    with pytest.raises(VftError, match=r"^instances\.json: "):
+        load_data(tmp_path, DataConfig(), seed=0)

@@ -125,6 +125,13 @@ def test_files_of_the_server_cannot_be_asked_for(served: Any, fitted: Path) -> N
     assert httpx.get(f"{base}/file={secret}").status_code in (403, 404)
 
 
+def test_no_more_callers_are_remembered_than_may_be(served: Any) -> None:
+    sessions = served.app.state_holder
+    for number in range(Limits().sessions + 20):
+        assert sessions[f"caller {number}"]
+    assert len(sessions.session_data) == Limits().sessions
+
+
 def test_names_of_files_are_never_paths(served: Any, client: Any, images: Path) -> None:
     base, content = f"{served.url}gradio_api", next(images.rglob("*.jpg")).read_bytes()
     for name in ("../../etc/cron.d/x.jpg", "/etc/x.jpg", "a\\..\\b.jpg", "<img src=x>.jpg"):

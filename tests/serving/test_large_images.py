@@ -25,7 +25,8 @@ def test_channels_come_first_and_every_pixel_is_its_own() -> None:
 def test_the_model_is_given_the_same_to_the_bit(kind: str, size: tuple[int, int]) -> None:
     processor = getattr(transformers, kind)(do_convert_rgb=True)
     transform, image = eval_transform(processor), noise(*size)
-    assert torch.equal(model_input(transform, processor, image), transform(image))
+    expected = transform(image)
+    assert torch.equal(model_input(transform, processor, image), expected)
 
 
 def test_a_large_image_goes_another_way() -> None:
@@ -33,9 +34,11 @@ def test_a_large_image_goes_another_way() -> None:
 
     def transform(image: object) -> torch.Tensor:
         given.append(image)
+        with pytest.raises(ValueError, match="closed image"):  # its memory is free by now
+            large.getpixel((0, 0))
         return torch.zeros(3, 1, 1)
 
-    processor = transformers.ViTImageProcessor()
-    model_input(transform, processor, noise(1000, LARGE // 1000))
+    processor, large = transformers.ViTImageProcessor(), noise(1000, LARGE // 1000)
+    model_input(transform, processor, large)
     model_input(transform, processor, noise(10, 10))
     assert [type(one) for one in given] == [torch.Tensor, Image.Image]

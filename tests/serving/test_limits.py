@@ -13,6 +13,7 @@ from hf_vft.serving.limits import Limits
 from hf_vft.serving.memory import (
     BYTES_A_PIXEL,
     DEEP_BYTES_A_PIXEL,
+    GREY_DEEP_BYTES_A_PIXEL,
     WEBP_BYTES_A_PIXEL,
     DecodingMemory,
     decoded_bytes,
@@ -53,9 +54,9 @@ def test_what_an_image_takes_is_told_by_its_header() -> None:
     ("mode", "kind", "bytes_a_pixel"),
     [
         ("RGBA", "PNG", BYTES_A_PIXEL),
-        ("I;16", "PNG", DEEP_BYTES_A_PIXEL),
-        ("I;16", "TIFF", DEEP_BYTES_A_PIXEL),
-        ("F", "TIFF", DEEP_BYTES_A_PIXEL),
+        ("I;16", "PNG", GREY_DEEP_BYTES_A_PIXEL),
+        ("I;16", "TIFF", GREY_DEEP_BYTES_A_PIXEL),
+        ("F", "TIFF", GREY_DEEP_BYTES_A_PIXEL),
         ("RGB", "PPM", DEEP_BYTES_A_PIXEL),
         ("RGB", "WEBP", WEBP_BYTES_A_PIXEL),
         ("RGB", "JPEG", BYTES_A_PIXEL),

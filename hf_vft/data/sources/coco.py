@@ -18,6 +18,7 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.plan import LeftOut, Option, Reading, ask
 from hf_vft.data.sources.table import Table
+from hf_vft.data.sources.textfiles import TOO_DEEP
 from hf_vft.data.sources.tools.shapes import around
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted
@@ -43,6 +44,8 @@ def load_coco(file: Path) -> Any | None:
         content = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError):
         return None
+    except RecursionError:
+        raise DataError(f"{file.name}: {TOO_DEEP}.") from None
     whole = isinstance(content, dict) and all(isinstance(content.get(k), list) for k in _KEYS)
     return content if whole else None
 
@@ -265,7 +268,7 @@ def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, s
         return _around_outline(annotation, file), name
     try:
         x, y, w, h = (math.nan if side is None else float(side) for side in annotation["bbox"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise DataError(
             f"{posixpath.basename(file)}: annotation {annotation.get('id')} has no bbox of four "
             "numbers."

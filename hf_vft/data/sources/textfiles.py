@@ -21,6 +21,7 @@ from hf_vft.errors import DataError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
 _MOST_TITLES, _HEAD = 20, 4000
+TOO_DEEP = "lists in lists, too many for the reader of JSON"
 _SKU = ("image", "x1", "y1", "x2", "y2", "class", "width", "height")
 _MAKESENSE = ("class", "x", "y", "width", "height", "image", "", "")
 _RETINANET = ("image", "x1", "y1", "x2", "y2", "class")
@@ -222,6 +223,8 @@ def _json(text: str, where: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise DataError(f"{where}: not JSON ({error}).") from None
+    except RecursionError:
+        raise DataError(f"{where}: {TOO_DEEP}.") from None
 
 
 def _array(values: list[Any]) -> pa.Array:
