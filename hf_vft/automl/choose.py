@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from hf_vft.automl.deliver import deliver
-from hf_vft.automl.first_steps import harmless_rates
+from hf_vft.automl.first_steps import harmless_start
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import rank
 from hf_vft.automl.search import Keep, Search
@@ -108,7 +108,7 @@ def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
 
 
 def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) -> Trained:
-    prepared, gentle = harmless_rates(prepared, place)
+    prepared, gentle = harmless_start(prepared, place)
     tuned = prepared.tuning.run()
     prepared, delivered = deliver(prepared, tuned, place.display)
     decided = {choice.name for choice in gentle}

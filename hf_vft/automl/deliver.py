@@ -61,7 +61,7 @@ def deliver(
     """
     asked, tuning = prepared.recipe.training.deliver, prepared.tuning
     start, end = tuning.start, copied(tuned.model)
-    obstacle = _obstacle(tuning, tuned)
+    obstacle, scores = _obstacle(tuning, tuned), ""
     if obstacle or start is None:
         place, reason = 1.0, obstacle
     elif _is_undone(start, end):
@@ -70,7 +70,7 @@ def deliver(
     else:
         begin = start_of_line(start, end)
         if asked == "auto":
-            place, reason = _decided(prepared, tuned, begin, end, over)
+            place, reason, scores = _decided(prepared, tuned, begin, end, over)
         else:
             place, reason = float(asked), "the recipe says so"
         tuned.model.load_state_dict(on_line(begin, end, place))
@@ -80,7 +80,8 @@ def deliver(
     if asked != "auto":
         return prepared, []
     recipe = prepared.recipe.replaced({FIELD: place})
-    return replace(prepared, recipe=recipe), [Choice(FIELD, "auto", place, reason)]
+    whole = f"{reason}; {scores}" if scores else reason
+    return replace(prepared, recipe=recipe), [Choice(FIELD, "auto", place, whole)]
 
 
 def _name(place: float) -> str:
@@ -108,11 +109,11 @@ def _decided(
     begin: State,
     end: State,
     over: Callable[[], bool],
-) -> tuple[float, str]:
-    """Place and reason."""
+) -> tuple[float, str, str]:
+    """Place, reason and scores."""
     seed, held = prepared.recipe.seed, HeldOut.of(prepared.tuning, LIMIT)
     if len(held.rows) < 2:
-        return 1.0, "there are no held-out images to compare it with the probe on"
+        return 1.0, "there are no held-out images to compare it with the probe on", ""
     seen: dict[float, tuple[np.ndarray, np.ndarray]] = {}
 
     def look(place: float) -> None:
@@ -124,54 +125,55 @@ def _decided(
 
     for place in PLACES:
         if over():
-            return 1.0, "there was no time left to compare it with the probe"
+            return 1.0, "there was no time left to compare it with the probe", ""
         look(place)
     place = from_first(lambda: best_place(_evidence(held, seen), seed))
     if place not in seen:
         look(place)
     evidence = _evidence(held, seen)
     chosen = from_first(lambda: safe_place(evidence, place))
-    return chosen, _reason(evidence, chosen, place)
+    return chosen, _reason(evidence, chosen, place), _scores(evidence, chosen)
 
 
 def _reason(evidence: Evidence, chosen: float, best: float) -> str:
-    weights = evidence.weights / evidence.weights.sum()
+    count = len(evidence.weights)
+    if chosen != best:
+        return f"{_name(best)} answered {count} validation images worse than the probe"
+    if evidence.fewest >= ENOUGH:
+        return f"it answered {count} validation images best"
+    return (
+        f"it does best on average over resamples of {count} validation images, since "
+        f"{evidence.fewest} of the rarest class are too few to choose on once"
+    )
+
+
+def _scores(evidence: Evidence, chosen: float) -> str:
+    """Of the probe, of what is delivered, and of the fine-tuned weights."""
+    share = evidence.weights / evidence.weights.sum()
 
     def told(place: float) -> str:
-        at = int(np.argmin(np.abs(evidence.places - place)))
-        clean, disturbed = evidence.clean[at] @ weights, evidence.disturbed[at] @ weights
-        return f"{clean:.3f} and {disturbed:.3f}, {evidence.right[at] @ weights:.1%} right"
+        at = evidence.at(place)
+        merit, loss = evidence.merits[at] @ share, evidence.losses[at] @ share
+        # With several labels the merit is the negative loss.
+        right = f"{merit:.1%} right, " if merit >= 0 else ""
+        return f"{_name(place)} {right}log loss {loss:.3f}"
 
-    how = (
-        f"least log loss on {len(weights)} validation images"
-        if evidence.fewest >= ENOUGH
-        else f"best on average over resamples of {len(weights)} validation images, too few (of one "
-        f"class {evidence.fewest}) to choose on once"
-    )
-    if chosen != best:
-        how += f", but {best:g} answers fewer right than the probe"
-    places = dict.fromkeys((0.0, chosen, 1.0))
-    scores = "; ".join(f"at {place:g}: {told(place)}" for place in places)
-    return f"{how} (log loss as they are and disturbed; {scores})"
+    scores = "; ".join(map(told, dict.fromkeys((0.0, chosen, 1.0))))
+    return f"validation images as they are and disturbed, each class weighing the same: {scores}"
 
 
 def _evidence(held: HeldOut, seen: Mapping[float, tuple[np.ndarray, np.ndarray]]) -> Evidence:
     """Of the answers at each place, for images as they are and disturbed."""
     places = sorted(seen)
-    scales = [held.scale(seen[place][0]) for place in places]
-    losses = [
-        [held.losses(seen[place][k], scale) for place, scale in zip(places, scales, strict=True)]
-        for k in (0, 1)
-    ]
-    return Evidence(
-        np.asarray(places),
-        np.asarray(losses[0]),
-        np.asarray(losses[1]),
-        np.asarray([held.right(seen[place][0]) for place in places]),
-        held.weights,
-        held.groups,
-        held.fewest,
+    # Images as they are set the temperature, as in the calibration of what is delivered.
+    scales = {place: held.scale(seen[place][0]) for place in places}
+    losses = np.asarray(
+        [np.mean([held.losses(one, scales[p]) for one in seen[p]], axis=0) for p in places]
     )
+    merits = -losses
+    if held.exclusive:
+        merits = np.asarray([np.mean([held.right(one) for one in seen[p]], axis=0) for p in places])
+    return Evidence(np.asarray(places), merits, losses, held.weights, held.groups, held.fewest)
 
 
 def from_first(work: Callable[[], float]) -> float:

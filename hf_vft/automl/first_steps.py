@@ -1,9 +1,10 @@
-"""Rates that do no harm: the first steps of training are taken on a copy, and looked at.
+"""A start that does no harm: the first steps of training are taken on a copy, and looked at.
 
-A converged head fits the backbone that it was fitted to. Steps that are too long lose what it
-knows before training regains it, and on little data it may never be regained. So where the recipe
-leaves the rate open, the copy takes the first steps at it; if held-out images are then known worse
-than by the probe, the rate is lowered.
+A converged head fits the backbone that it was fitted to. Steps that are too long at first lose what
+it knows before training regains it. So where the recipe leaves the start open, the copy takes the
+first steps; if held-out images are then less well known than by the probe, the warm-up is made
+longer. The rate itself is lowered only where the answers are no numbers any more: a lower rate is
+still lower when the first steps are long past, and learns less to the end.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from hf_vft.recipe.schema import Choice, StageConfig
 from hf_vft.run import write_json
 from hf_vft.training.finetune import FineTuning
 from hf_vft.training.stages import first_steps
-from hf_vft.utils.progress import Display
 
 FILE = "first_steps.json"
 STEPS = 20
@@ -34,23 +34,30 @@ STEPS = 20
 IMAGES = 128
 """Held-out images that are looked at."""
 
+LONGER = 0.3
+"""Share of the steps that a longer warm-up takes."""
+
 LOWER = 1 / 3
-TRIES = 3
-"""Rates that are tried; the last is taken as it is."""
+"""Share of the rate that is left after answers that are no numbers."""
+
+CREDIBLE = 2.0
+"""Standard errors by which the loss has to rise."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What the first steps at one rate did.
+    """What the first steps did.
 
     Attributes:
-        rate: Of the stage.
+        rate: Learning rate of the stage.
+        warmup: Share of its steps.
         before: Mean log loss of held-out images by the probe.
         after: By the copy; None where its answers are no numbers any more.
         error: Standard error of their paired difference.
     """
 
     rate: float
+    warmup: float
     before: float
     after: float | None
     error: float
@@ -58,25 +65,25 @@ class Step:
     @property
     def harms(self) -> bool:
         """Whether the loss rose by more than noise."""
-        return self.after is None or self.after > self.before + self.error
+        return self.after is None or self.after > self.before + CREDIBLE * self.error
 
     def __str__(self) -> str:
         end = "no number" if self.after is None else f"{self.after:.3f}"
         return (
-            f"at {self.rate:.2g} the first steps took the log loss of held-out images from "
-            f"{self.before:.3f} to {end}"
+            f"with a rate of {self.rate:.2g} and a warm-up of {self.warmup:g} they took the log "
+            f"loss of held-out images from {self.before:.3f} to {end}"
         )
 
 
-def harmless_rates(prepared: Prepared, place: RunContext) -> tuple[Prepared, list[Choice]]:
-    """Lower the rate of the first stage that trains the backbone, where its first steps do harm.
+def harmless_start(prepared: Prepared, place: RunContext) -> tuple[Prepared, list[Choice]]:
+    """Make the warm-up of the first stage longer where its first steps do harm.
 
     Args:
-        prepared: As it would be trained. A rate that the recipe gave is left alone.
+        prepared: As it would be trained. What the recipe gave is left alone.
         place: What all trainings of the run share.
 
     Returns:
-        The same with another rate, and the choice; or as it was.
+        The same with another start, and the choices; or as it was.
     """
     stage = _open_stage(prepared)
     tuning = prepared.tuning
@@ -93,31 +100,33 @@ def harmless_rates(prepared: Prepared, place: RunContext) -> tuple[Prepared, lis
         held = HeldOut.of(tuning, IMAGES)
         if len(held.rows) < 2:
             return prepared, []
-        steps = lowered(
-            float(stage.learning_rate), lambda rate: _tried(prepared, stage, rate, held)
+        steps = starts(
+            float(stage.learning_rate),
+            float(stage.warmup),
+            lambda rate, warmup: _tried(prepared, stage, rate, warmup, held),
         )
         write_json(file, [vars(step) for step in steps])
-    choice = _choice(stage, steps)
-    _tell(choice, steps, place.display)
-    recipe = prepared.recipe.replaced({choice.name: choice.value})
+    choices = _choices(stage, steps)
+    if len(steps) > 1:
+        place.display.say(_told(steps) + ".")
+    recipe = prepared.recipe.replaced({choice.name: choice.value for choice in choices})
     again = FineTuning(stage_context(recipe, place), prepared.loaded, place.data, tuning.probe)
     again.start = tuning.start
-    return replace(prepared, recipe=recipe, tuning=again), [choice]
+    return replace(prepared, recipe=recipe, tuning=again), choices
 
 
-def lowered(rate: float, look: Callable[[float], Step]) -> list[Step]:
-    """What came of each rate that was tried, until one does no harm."""
-    steps: list[Step] = []
-    for _ in range(TRIES):
-        steps.append(look(rate))
-        if not steps[-1].harms:
-            break
-        rate = rate * LOWER
+def starts(rate: float, warmup: float, look: Callable[[float, float], Step]) -> list[Step]:
+    """What came of each start that was tried; the last is taken."""
+    steps = [look(rate, warmup)]
+    if steps[-1].harms and warmup < LONGER:
+        steps.append(look(rate, LONGER))
+    if steps[-1].after is None:
+        steps.append(look(rate * LOWER, max(warmup, LONGER)))
     return steps
 
 
 def _open_stage(prepared: Prepared) -> StageConfig | None:
-    """The first stage that trains more than the head, if its rate was left open."""
+    """The first stage that trains more than the head, if its rate and warm-up were left open."""
     first = next((stage for stage in prepared.recipe.stages if stage.train != "head"), None)
     # A stage before it moves the head away from the probe.
     if first is None or first is not prepared.recipe.stages[0]:
@@ -125,16 +134,26 @@ def _open_stage(prepared: Prepared) -> StageConfig | None:
     # Other weights have to move far, and what they lose at first they more than regain.
     if not knows_photographs(prepared.loaded.checkpoint):
         return None
-    name = f"stages.{first.name}.learning_rate"
-    return first if any(c.name == name and c.was == "auto" for c in prepared.choices) else None
+    opened = {choice.name for choice in prepared.choices if choice.was == "auto"}
+    return first if opened.issuperset(_fields(first)) else None
 
 
-def _tried(prepared: Prepared, stage: StageConfig, rate: float, held: HeldOut) -> Step:
+def _fields(stage: StageConfig) -> tuple[str, str]:
+    return f"stages.{stage.name}.learning_rate", f"stages.{stage.name}.warmup"
+
+
+def _tried(
+    prepared: Prepared, stage: StageConfig, rate: float, warmup: float, held: HeldOut
+) -> Step:
     tuning = prepared.tuning
     model = copy.deepcopy(tuning.model)
     before = held.losses(held.answers(prepared, model, disturbed=False))
     tried = stage.model_copy(
-        update={"learning_rate": rate, "head_learning_rate": _head_rate(stage, rate)}
+        update={
+            "learning_rate": rate,
+            "head_learning_rate": _head_rate(stage, rate),
+            "warmup": warmup,
+        }
     )
     train = tuning.dataset("train", tuning.random if stage.augment else tuning.plain)
     first_steps(tuning.context, tried, model, train, STEPS)
@@ -142,8 +161,8 @@ def _tried(prepared: Prepared, stage: StageConfig, rate: float, held: HeldOut) -
     gain, error = paired_gain(before - after, held.weights, held.groups)
     mean = float(np.average(before, weights=held.weights))
     if not math.isfinite(gain):
-        return Step(rate, mean, None, 0.0)
-    return Step(rate, mean, mean - gain, error)
+        return Step(rate, warmup, mean, None, 0.0)
+    return Step(rate, warmup, mean, mean - gain, error)
 
 
 def _head_rate(stage: StageConfig, rate: float) -> float | None:
@@ -152,19 +171,17 @@ def _head_rate(stage: StageConfig, rate: float) -> float | None:
     return stage.head_learning_rate * rate / float(stage.learning_rate)
 
 
-def _choice(stage: StageConfig, steps: Sequence[Step]) -> Choice:
-    last = steps[-1]
-    told = "; ".join(map(str, steps))
-    how = (
-        "lowered until the first steps do no harm"
-        if len(steps) > 1
-        else "its first steps do no harm"
-    )
-    if last.harms:
-        how = f"the lowest of {len(steps)} rates, of which none is without harm at first"
-    return Choice(f"stages.{stage.name}.learning_rate", "auto", last.rate, f"{how}: {told}")
+def _choices(stage: StageConfig, steps: Sequence[Step]) -> list[Choice]:
+    """Of the rate and of the warm-up."""
+    last, told = steps[-1], _told(steps)
+    return [
+        Choice(name, "auto", value, told)
+        for name, value in zip(_fields(stage), (last.rate, last.warmup), strict=True)
+    ]
 
 
-def _tell(choice: Choice, steps: Sequence[Step], display: Display) -> None:
-    if len(steps) > 1:
-        display.say(f"{choice.name}={choice.value:.2g}: {choice.reason}.")
+def _told(steps: Sequence[Step]) -> str:
+    told = f"The first steps were tried on a copy: {'; '.join(map(str, steps))}"
+    if len(steps) == 1:
+        return told
+    return f"{told}; the last of these is taken"

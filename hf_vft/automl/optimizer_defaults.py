@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from hf_vft.models.backbones import Checkpoint, embedded
-from hf_vft.recipe.schema import Recipe
+from hf_vft.recipe.schema import UNWARMED, Recipe
 
 
 class OptimizerDefaults(NamedTuple):
@@ -65,6 +65,22 @@ def decays(recipe: Recipe, checkpoint: Checkpoint, model: nn.Module) -> list[tup
         for stage in recipe.stages
         if stage.layer_decay == "auto"
     ]
+
+
+WARMUP = 0.1
+"""Share of the steps."""
+
+
+def warmups(recipe: Recipe) -> list[tuple[str, Any, str]]:
+    """One rule for each ``warmup`` that is on ``auto``: name, value, reason."""
+    found: list[tuple[str, Any, str]] = []
+    for stage in recipe.stages:
+        value, reason = WARMUP, "short steps first: the moments of the optimizer are still noise"
+        if stage.scheduler in UNWARMED:
+            value, reason = 0.0, f"the scheduler {stage.scheduler} has no warm-up"
+        if stage.warmup == "auto":
+            found.append((f"stages.{stage.name}.warmup", value, reason))
+    return found
 
 
 def knows_photographs(checkpoint: Checkpoint) -> bool:

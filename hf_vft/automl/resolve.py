@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from hf_vft.automl.environment import Facts
-from hf_vft.automl.optimizer_defaults import decays, rates
+from hf_vft.automl.optimizer_defaults import decays, rates, warmups
 from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.lora import short_targets, uncalled_layers
@@ -69,7 +69,7 @@ def resolve_for_model(
     """Decide what depends on the kind of model, and on what it has learned, as well."""
     choices: list[Choice] = []
     rules = [*_computing(facts, model), *_adapters(recipe, model), *rates(recipe, checkpoint)]
-    rules += decays(recipe, checkpoint, model)
+    rules += [*decays(recipe, checkpoint, model), *warmups(recipe)]
     for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made

@@ -67,29 +67,28 @@ def on_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], 
 class Evidence:
     """What the networks at several places answer on held-out images.
 
+    Each figure is the mean over an image as it is and disturbed.
+
     Attributes:
         places: On the line ``[K]``, ascending, from 0 to 1.
-        clean: Log loss in nats of each image as it is ``[K, N]``.
-        disturbed: Of each image disturbed ``[K, N]``.
-        right: Whether the answer for the image as it is was right ``[K, N]``.
+        merits: How good the answers for each image are, more is better ``[K, N]``: the share that
+            is right, or the negative log loss where an image has several labels.
+        losses: Log loss in nats ``[K, N]``; decides between places of the same merit.
         weights: Of the images ``[N]``: each class weighs the same.
         groups: Number of each image's group ``[N]``.
         fewest: Images of the class that has the fewest.
     """
 
     places: np.ndarray
-    clean: np.ndarray
-    disturbed: np.ndarray
-    right: np.ndarray
+    merits: np.ndarray
+    losses: np.ndarray
     weights: np.ndarray
     groups: np.ndarray
     fewest: int
 
-    @property
-    def losses(self) -> np.ndarray:
-        """Of the image as it is and disturbed, which weigh the same ``[K, N]``."""
-        mean: np.ndarray = (self.clean + self.disturbed) / 2
-        return mean
+    def at(self, place: float) -> int:
+        """The number of the nearest place that was looked at."""
+        return int(np.argmin(np.abs(self.places - place)))
 
 
 ENOUGH = 20
@@ -100,7 +99,7 @@ RESAMPLES = 200
 
 
 def best_place(evidence: Evidence, seed: int) -> float:
-    """The place of least loss, or with few images the mean of the places of many resamples.
+    """The place of the best answers, or with few images the mean of the places of many resamples.
 
     Args:
         evidence: On all places.
@@ -110,7 +109,7 @@ def best_place(evidence: Evidence, seed: int) -> float:
         With enough images one of the places; else a place between them, in steps of a twentieth.
     """
     if evidence.fewest >= ENOUGH:
-        return float(evidence.places[_mean(evidence.losses, evidence.weights).argmin()])
+        return _best(evidence, evidence.weights)
     rng = np.random.default_rng(seed)
     ids = np.unique(evidence.groups, return_inverse=True)[1]
     count = int(ids.max()) + 1
@@ -119,20 +118,23 @@ def best_place(evidence: Evidence, seed: int) -> float:
         times = np.bincount(rng.integers(count, size=count), minlength=count)[ids]
         weights = evidence.weights * times
         if weights.any():
-            found.append(evidence.places[_mean(evidence.losses, weights).argmin()])
+            found.append(_best(evidence, weights))
     return round(20 * float(np.mean(found))) / 20
 
 
+def _best(evidence: Evidence, weights: np.ndarray) -> float:
+    share = weights / weights.sum()
+    # Rounded, since sums of equal merits differ in their last digits.
+    merits, losses = np.round(evidence.merits @ share, 9), evidence.losses @ share
+    return float(evidence.places[np.lexsort((losses, -merits))[0]])
+
+
 def harms(evidence: Evidence, place: float) -> bool:
-    """Whether a place has a higher loss than the probe, or fewer right answers beyond noise.
+    """Whether the answers at a place are worse than the probe's beyond noise.
 
     Noise is one standard error of the paired difference, each class weighing the same.
     """
-    at = int(np.argmin(np.abs(evidence.places - place)))
-    losses = _mean(evidence.losses, evidence.weights)
-    if losses[at] > losses[0]:
-        return True
-    differences = evidence.right[at].astype(float) - evidence.right[0]
+    differences = evidence.merits[evidence.at(place)] - evidence.merits[0]
     gain, error = paired_gain(differences, evidence.weights, evidence.groups)
     return gain < 0 and gain < -error
 
@@ -141,8 +143,3 @@ def safe_place(evidence: Evidence, place: float) -> float:
     """The place, or the next one towards the probe that does no harm; the probe never does."""
     below = [float(p) for p in evidence.places[evidence.places <= place][::-1]]
     return next((p for p in below if not harms(evidence, p)), 0.0)
-
-
-def _mean(losses: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    mean: np.ndarray = losses @ weights / weights.sum()
-    return mean

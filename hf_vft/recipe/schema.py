@@ -215,6 +215,9 @@ class ProbeConfig(Section):
     )
 
 
+UNWARMED = ("plateau", "constant")
+"""Schedulers that begin at the full rate."""
+
 Train = Annotated[str, Field(pattern=r"^(head|all|blocks:[1-9]\d*)$")]
 
 
@@ -242,7 +245,11 @@ class StageConfig(Section):
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup", "plateau"] = Field(
         "cosine", description="How the rate changes; plateau waits for validation."
     )
-    warmup: Fraction = Field(0.0, description="Share of the steps spent warming up.")
+    warmup: Fraction | Auto = Field(
+        0.0,
+        description="Share of the steps spent warming up. Auto is 0.1, and 0.3 where the first "
+        "steps make held-out images less well known.",
+    )
     optimizer: Literal["adamw", "sgd", "auto"] = Field(
         "adamw", description="Auto, also of rate and decay: by what the backbone has learned."
     )
@@ -263,7 +270,7 @@ class StageConfig(Section):
 
     @model_validator(mode="after")
     def _warms_up(self) -> StageConfig:
-        if self.warmup and self.scheduler in ("plateau", "constant"):
+        if self.warmup not in (0.0, "auto") and self.scheduler in UNWARMED:
             raise ValueError(
                 f"the scheduler {self.scheduler} does not warm up: leave warmup out, or take "
                 "constant_with_warmup, linear or cosine"

@@ -186,11 +186,11 @@ def first_steps(
     with TemporaryDirectory() as folder:
         args = for_this_process(_arguments(context, stage, Path(folder), images=len(data)))
         an_epoch = max(1, len(data) // int(context.recipe.training.batch_size))
-        warming = stage.warmup * stage.epochs * an_epoch
+        warming = float(stage.warmup) * stage.epochs * an_epoch
         args.max_steps = min(most, an_epoch)
         # A schedule falls too little in so few steps to matter.
         args.lr_scheduler_type = SchedulerType("constant_with_warmup")
-        args.warmup_steps = min(math.ceil(warming), args.max_steps)
+        args.warmup_steps = math.ceil(warming)
         args.eval_strategy = IntervalStrategy("no")
         args.save_strategy = SaveStrategy("no")
         args.logging_strategy = IntervalStrategy("no")
@@ -252,7 +252,7 @@ def _arguments(
         weight_decay=float(stage.weight_decay),
         lr_scheduler_type=SCHEDULERS.get(stage.scheduler, stage.scheduler),
         lr_scheduler_kwargs=_scheduler_options(stage, metric),
-        warmup_steps=stage.warmup,
+        warmup_steps=float(stage.warmup),
         optim={"adamw": "adamw_torch_fused", "sgd": "sgd"}[stage.optimizer],
         optim_args=f"momentum={stage.momentum}" if stage.optimizer == "sgd" else None,
         max_grad_norm=recipe.training.max_grad_norm,
