@@ -20,7 +20,7 @@ def pr_plot(points: Sequence[Point], threshold: float | None, *, label: str) -> 
         threshold: On the scores; None draws no dot.
         label: What a screen reader says.
     """
-    parts = [_grid("recall · precision upwards")]
+    parts = [_grid("recall · precision ↑")]
     if points:
         line = Markup(" ").join(_place(p.recall, p.precision) for p in points)
         start = _place(points[0].recall, points[0].precision)
@@ -52,7 +52,7 @@ def roc_plot(points: Sequence[Point], threshold: float | None, *, label: str) ->
         return None
     places = [_place(0.0, 0.0), *(_place(rate, p.recall) for p, rate in known), _place(1.0, 1.0)]
     parts = [
-        _grid("false alarms · recall upwards"),
+        _grid("false alarms · recall ↑"),
         Markup('<polyline class="line c dashed" points="{} {}"/>').format(places[0], places[-1]),
         Markup('<polyline class="line a" points="{}"/>').format(Markup(" ").join(places)),
     ]

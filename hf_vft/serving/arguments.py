@@ -12,7 +12,10 @@ from typing import Any
 from hf_vft.errors import DataError
 from hf_vft.serving.uploads import REFUSED, UploadFolder, as_file
 
-UNFIT = "an argument is not what this endpoint takes; ?view=api says what that is."
+UNFIT = (
+    "an argument is not what this endpoint takes; 'Use via API' at the foot of the page says what "
+    "that is."
+)
 
 
 def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:

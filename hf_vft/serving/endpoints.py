@@ -17,7 +17,7 @@ from typing import Any
 from hf_vft.data.sources.archives import count_images, unpack
 from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError, ModelError
-from hf_vft.serving.answer import boxes_of, over
+from hf_vft.serving.answer import Answer, boxes_of, over
 from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB
@@ -25,6 +25,7 @@ from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import UploadFolder
 
 FAILED = "the server could not do that; its own log says why."
+NO_IMAGE = "no image by its name, so it was left out."
 _log = logging.getLogger(__name__)
 
 
@@ -104,18 +105,18 @@ class Endpoints:
             request: Who asks.
 
         Returns:
-            A row an image: file, and the fields of /predict, or error.
+            A row a file: file, and the fields of /predict, or error.
         """
         with (
             self._asked(request, 0),
             tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch,
         ):
             found = self._images(files, Path(scratch), request)
-            answers = self._service.predict_many([path for _, path in found], slices)
+            images = [path for _, path in found if path is not None]
+            answers = iter(self._service.predict_many(images, slices))
             return [
-                {"file": name}
-                | ({"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict())
-                for (name, _), answer in zip(found, answers, strict=True)
+                {"file": name} | (_row(next(answers)) if path else {"error": NO_IMAGE})
+                for name, path in found
             ]
 
     def feedback(self, request_id: str, label: Any, request: Any = None) -> str:
@@ -176,8 +177,11 @@ class Endpoints:
 
     def _images(
         self, files: Sequence[str] | None, scratch: Path, request: Any
-    ) -> list[tuple[str, Path]]:
-        """Name and path of every image; zip files are unpacked once their images are counted."""
+    ) -> list[tuple[str, Path | None]]:
+        """Name and path of every file, None for what is no image in a zip.
+
+        Zip files are unpacked once their images are counted.
+        """
         given = [self._uploads.admitted(file) for file in files or []]
         most = self._limits.batch_images
         zips = {file for file in given if file.suffix.lower() == ".zip"}
@@ -188,17 +192,23 @@ class Endpoints:
             if expected > most:
                 raise DataError(f"{expected:,} images are too many; the limit is {most}.")
             self._count(request, expected)
-            found: list[tuple[str, Path]] = []
+            found: list[tuple[str, Path | None]] = []
             for file in given:
                 if file in zips:
                     folder = unpack(
                         file, scratch, max_bytes=self._limits.upload_mb * MB, max_files=4 * most
                     )
-                    inside = [path for path in visible_files(folder) if is_image_name(path)]
-                    found += [(str(path.relative_to(folder)), path) for path in inside]
+                    found += [
+                        (str(path.relative_to(folder)), path if is_image_name(path) else None)
+                        for path in visible_files(folder)
+                    ]
                 else:
                     found.append((file.name, file))
         return found
+
+
+def _row(answer: Answer | DataError) -> dict[str, Any]:
+    return {"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict()
 
 
 def for_page(gr: Any, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from hf_vft.errors import RunError
-from hf_vft.evaluation.results import EvalReport
+from hf_vft.evaluation.results import Estimate, EvalReport
 from hf_vft.records import ProductionLog, split_names
 from hf_vft.reporting.numbers import percent
 from hf_vft.reporting.verdict import details, headline, judged_split, metric_name
@@ -45,44 +46,45 @@ def verdict_of(run: RunDirectory) -> tuple[EvalReport, str]:
     return report, " ".join([headline(report), *details(report)])
 
 
-def score_table(report: EvalReport) -> pd.DataFrame:
-    """Every overall score of the judged split with its interval."""
-    split = judged_split(report)
-    rows = [
-        {"Score": metric_name(name), "Value": value.value, "From": value.low, "To": value.high}
-        for name, value in report.splits[split].metrics.items()
-    ]
-    return pd.DataFrame(rows).round(3)
+@dataclass(frozen=True)
+class Bars:
+    """One score of several classes or slices.
+
+    Attributes:
+        metric: What it is called; empty where nothing was measured.
+        rows: Name and score.
+    """
+
+    metric: str
+    rows: list[tuple[str, Estimate]]
 
 
-def class_scores(report: EvalReport) -> pd.DataFrame:
-    """A score of each class, for a plot: ``class`` and ``score``; its name is in ``attrs``."""
+def scores(report: EvalReport) -> list[tuple[str, Estimate]]:
+    """Every overall score of the judged split, with its interval."""
+    found = report.splits[judged_split(report)].metrics
+    return [(metric_name(name), value) for name, value in found.items()]
+
+
+def class_scores(report: EvalReport) -> Bars:
+    """A score of each class."""
     found = report.splits[judged_split(report)].per_class
     metric = next((m for m in _OF_A_CLASS if any(m in one.metrics for one in found.values())), "")
-    rows = [
-        {"class": name, "score": one.metrics[metric].value or 0.0}
-        for name, one in found.items()
-        if metric in one.metrics
-    ]
-    frame = pd.DataFrame(rows, columns=["class", "score"])
-    frame.attrs["metric"] = _OF_A_CLASS.get(metric, "")
-    return frame
+    rows = [(name, one.metrics[metric]) for name, one in found.items() if metric in one.metrics]
+    return Bars(_OF_A_CLASS.get(metric, ""), rows)
 
 
-def slice_scores(report: EvalReport) -> pd.DataFrame:
-    """A score by slice, for a plot: ``slice`` and ``score``; its name is in ``attrs``."""
+def slice_scores(report: EvalReport) -> Bars:
+    """A score by slice."""
     slices = report.splits[judged_split(report)].slices
     every = [found.metrics for values in slices.values() for found in values.values()]
     metric = next((m for m in _OF_A_SLICE if any(m in metrics for metrics in every)), "")
     rows = [
-        {"slice": f"{column}: {value}", "score": found.metrics[metric].value or 0.0}
+        (f"{column}: {value}", found.metrics[metric])
         for column, values in slices.items()
         for value, found in values.items()
         if metric in found.metrics
     ]
-    frame = pd.DataFrame(rows, columns=["slice", "score"])
-    frame.attrs["metric"] = metric_name(metric)
-    return frame
+    return Bars(metric_name(metric), rows)
 
 
 def slice_values(report: EvalReport) -> dict[str, list[str]]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from hf_vft.reporting.numbers import percent
+from hf_vft.evaluation.results import Estimate
+from hf_vft.reporting.numbers import percent, score
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.tasks import DetectedObject
 
 CSS = """
-.gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
+/* One width for every tab, whatever is on it; the scroll bar has its room from the start. */
+html { scrollbar-gutter: stable; }
+.gradio-container { width: 100% !important; max-width: 1080px !important;
+  margin: 0 auto !important; }
+.gradio-container .tabs, .gradio-container .tabitem { width: 100%; }
+.gradio-container { --color-accent: var(--primary-600); }
+.dark .gradio-container, .gradio-container.dark { --color-accent: var(--primary-300); }
 .vft-head { padding: 10px 2px 2px; }
 .vft-head h1 { font-size: 1.6rem; margin: 0 0 4px; letter-spacing: -.01em; }
 .vft-head p { color: var(--body-text-color-subdued); margin: 0; max-width: 72ch; }
@@ -42,11 +50,32 @@ CSS = """
   padding: 12px 14px; }
 .vft-tile strong { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .vft-tile span { color: var(--body-text-color-subdued); font-size: .85rem; }
+.vft-scores { margin: 0; }
+.vft-scores h3 { font-size: 1rem; margin: 0 0 8px; }
+.vft-score { display: grid; grid-template-columns: minmax(5rem, 30%) 1fr 8.6rem; gap: 10px;
+  align-items: center; margin: 7px 0; font-size: .92rem; }
+.vft-score span:first-child { overflow-wrap: anywhere; }
+.vft-score span:last-child, .vft-table td, .vft-table th + th { text-align: right;
+  white-space: nowrap; font-variant-numeric: tabular-nums; }
+.vft-score i { display: block; position: relative; height: 11px; border-radius: 5px;
+  background: var(--border-color-primary); }
+.vft-score b { display: block; height: 100%; border-radius: 5px; background: var(--color-accent); }
+.vft-score u { position: absolute; top: 1px; height: 9px; text-decoration: none;
+  border: solid var(--body-text-color); border-width: 0 2px;
+  background: linear-gradient(var(--body-text-color), var(--body-text-color)) center / 100% 2px
+  no-repeat; }
+.vft-table { width: 100%; max-width: 560px; border-collapse: collapse; font-size: .92rem; }
+.vft-table th, .vft-table td { padding: 5px 8px; border: 0 solid var(--border-color-primary)
+  !important; border-bottom-width: 1px !important; }
+.vft-table th { font-weight: 500; text-align: left; }
+.vft-table thead th { font-weight: 600; color: var(--body-text-color-subdued); }
 #rows th, #rows td { min-width: 6.6rem; overflow-wrap: normal; word-break: normal; }
-footer { opacity: .8; }
 /* On a phone: all four tabs on one line, and tables that scroll by themselves, not the page. */
 @media (max-width: 480px) {
-  #rows, #scores { max-width: calc(100vw - 64px); overflow-x: auto; }
+  .vft-tiles { grid-template-columns: 1fr 1fr; }
+  .vft-score { grid-template-columns: minmax(4.2rem, 26%) 1fr; }
+  .vft-score span:last-child { grid-column: 1 / -1; margin-top: -8px; }
+  #rows { max-width: calc(100vw - 64px); overflow-x: auto; }
   .tab-container button[role=tab] { padding: 0 7px; }
 }
 """
@@ -119,6 +148,40 @@ def _bar(label: str, score: float) -> str:
         f'<div class="vft-bar"><span title="{name}">{name}</span>'
         f'<i aria-hidden="true"><b style="width:{100 * score:.1f}%"></b></i>'
         f"<span>{100 * score:.1f} %</span></div>"
+    )
+
+
+def score_bars(title: str, rows: Iterable[tuple[str, Estimate]]) -> str:
+    """Bars from 0 to 1 with their intervals, the numbers beside them."""
+    drawn = "".join(_score_bar(escape(name), estimate) for name, estimate in rows)
+    return f'<div class="vft-scores"><h3>{escape(title)}</h3>{drawn}</div>'
+
+
+def _score_bar(name: str, found: Estimate) -> str:
+    """``name`` is HTML already."""
+    whisker = ""
+    if found.low is not None and found.high is not None:
+        left, width = 100 * found.low, 100 * (found.high - found.low)
+        whisker = f'<u style="left:{left:.1f}%;width:{width:.1f}%"></u>'
+    return (
+        f'<div class="vft-score"><span title="{name}">{name}</span><i aria-hidden="true">'
+        f'<b style="width:{100 * (found.value or 0.0):.1f}%"></b>{whisker}</i>'
+        f"<span>{found}</span></div>"
+    )
+
+
+def score_table(rows: Iterable[tuple[str, Estimate]]) -> str:
+    """Scores with the ends of their intervals, numbers below numbers."""
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{score(value)}</td>" for value in (found.value, found.low, found.high))
+        + "</tr>"
+        for name, found in rows
+    )
+    return (
+        '<table class="vft-table"><thead><tr><th scope="col">Score</th><th scope="col">Value</th>'
+        '<th scope="col">From</th><th scope="col">To</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table>"
     )
 
 

@@ -185,7 +185,7 @@ class Service:
                 for text in named
                 for name in ([text] if text in self.labels else split_names(text))
             ]
-        elif len(named) != 1:
+        elif len(named) != 1 or not named[0]:
             raise DataError("one label is needed: the one that is right.")
         self._check_labels(named)
         told = join_names(named) if several else named[0]

@@ -42,20 +42,22 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             start = _lowest(service)
             slider = gr.Slider(
                 FLOOR, 1.0, start, step=0.01, label="Boxes from a score of", elem_id="threshold",
-                visible=service.finds_boxes,
+                visible=HIDE,
             )  # fmt: skip
             label = gr.Dropdown(
                 ["", *service.labels],
                 value="",
-                label="Only boxes of" if service.finds_boxes else "Heat map for",
+                label="Only boxes of" if service.finds_boxes else "Explain another class",
                 info="Empty: all." if service.finds_boxes else "Empty: the answer.",
+                elem_id="explain",
+                visible=HIDE,
             )
             slices = slice_inputs(gr, service)
             example_inputs(gr, image, examples)
         with gr.Column(scale=6, min_width=300):
             card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
-                label="What was found" if service.finds_boxes else "Why: what speaks for it",
+                label="What was found" if service.finds_boxes else "Why this answer",
                 interactive=False,
                 alt_text="The image with boxes over it"
                 if service.finds_boxes
@@ -67,9 +69,13 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             )
             with gr.Group(visible=HIDE) as ask:
                 choose = gr.CheckboxGroup if several else gr.Radio
-                question = "What is in the image?" if several else "Right or wrong? It is …"
+                question = (
+                    "What is in the image? Nothing ticked: none of these"
+                    if several
+                    else ("Right or wrong? It is …")
+                )
                 truth = choose(service.labels, label=question, elem_id="truth")
-                send = gr.Button("Send feedback", variant="secondary", elem_id="send")
+                send = gr.Button("Send feedback", variant="primary", elem_id="send")
                 thanks = gr.Markdown("", elem_id="thanks")
     answer = gr.JSON(visible=False, label="answer")
     number = gr.Textbox(visible=False, label="request_id")
@@ -83,14 +89,14 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
 
     def show(found: dict[str, Any] | None) -> tuple[Any, ...]:
         found = found or {}
-        said = [o.label for o in over(boxes_of(found), None)] or found.get("labels", [])
         return (
             page.answer_card(found),
             found.get("request_id", ""),
             gr.Group(visible=_if(found and service.log is not None)),
-            choose(value=list(dict.fromkeys(said)) if several else found.get("label")),
+            choose(value=[] if several else None),
             "",
-            gr.Slider(value=start),
+            gr.Slider(value=start, visible=_if(found and service.finds_boxes)),
+            gr.Dropdown(value="", visible=_if(found)),
         )
 
     def redraw(
@@ -127,7 +133,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     # Its input is told of before an image that is taken away is gone; of examples there is none.
     (
         image.change(answered, [image, slices], answer, **HIDDEN)
-        .success(show, answer, [card, number, ask, truth, thanks, slider], **HIDDEN)
+        .success(show, answer, [card, number, ask, truth, thanks, slider, label], **HIDDEN)
         .success(lambda found: gr.Image(visible=_if(found)), answer, heat, **HIDDEN)
         .success(draw, given, drawn, **HIDDEN)
     )
@@ -170,26 +176,20 @@ def model_tab(gr: Any, run: RunDirectory) -> None:
     """What the model is worth, and its card."""
     report, sentences = figures.verdict_of(run)
     gr.Markdown(escape(sentences, quote=False))
+    shown = ((figures.class_scores(report), "class"), (figures.slice_scores(report), "slice"))
     with gr.Row():
-        for frame, x, of in (
-            (figures.class_scores(report), "class", "by class"),
-            (figures.slice_scores(report), "slice", "by slice"),
-        ):
-            if len(frame):
-                gr.BarPlot(
-                    frame, x=x, y="score", y_lim=[0, 1], title=f"{frame.attrs['metric']} {of}",
-                    height=280, x_title="", y_title="", x_label_angle=-30,
-                )  # fmt: skip
-    gr.Dataframe(
-        figures.score_table(report), label="Scores with 95 % intervals", interactive=False,
-        elem_id="scores",
-    )  # fmt: skip
+        for found, of in shown:
+            if found.rows:
+                title = f"{found.metric} by {of} (95 % interval)"
+                with gr.Column(min_width=300):
+                    gr.HTML(page.score_bars(title, found.rows), padding=False)
+    gr.HTML(page.score_table(figures.scores(report)), elem_id="scores", padding=False)
     with gr.Accordion("Model card", open=False):
         gr.Markdown(figures.card_text(run))
 
 
-def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
-    """What the monitor decided last, and what was served so far."""
+def monitoring_tab(gr: Any, app: Any, tab: Any, service: Service, reports: Path) -> None:
+    """What the monitor decided last, and what was served so far; looked up when it is opened."""
     verdict = gr.HTML(elem_id="verdict", padding=False)
     tiles = gr.HTML(elem_id="figures", padding=False)
     history = gr.LinePlot(
@@ -197,7 +197,6 @@ def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
         height=260, x_title="", y_title="", visible=HIDE,
     )  # fmt: skip
     with gr.Row():
-        refresh = gr.Button("Refresh", size="sm", elem_id="refresh")
         whole = gr.Button("Show the whole report", size="sm", elem_id="whole")
     frame = gr.HTML(elem_id="report", padding=False)
     threshold = service.abstention.threshold if service.abstention else None
@@ -212,7 +211,7 @@ def monitoring_tab(gr: Any, app: Any, service: Service, reports: Path) -> None:
         plot = gr.LinePlot(value=lines, visible=_if(over_time))
         return page.verdict_card(found, written), tiles_now, plot
 
-    for event in (refresh.click, gr.Timer(REFRESH).tick, app.load):
+    for event in (tab.select, gr.Timer(REFRESH).tick, app.load):
         event(show, None, [verdict, tiles, history], **HIDDEN)
     # A page of megabytes is sent to who asks for it, and once.
     whole.click(lambda: _framed(figures.newest_verdict(reports)[2]), None, frame, **HIDDEN)

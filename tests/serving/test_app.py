@@ -93,12 +93,13 @@ def test_many_files_and_a_zip_with_a_broken_one(client: Any, images: Path, tmp_p
         for file in files[:3]:
             archive.write(file, file.name)
         archive.writestr("broken<b>.jpg", b"no image")
+        archive.writestr("notes.txt", b"no image either")
     rows = client.predict(
         [gradio_client.handle_file(str(tmp_path / "some.zip")), *some(images, 1)],
         api_name="/predict_batch",
     )
-    assert len(rows) == 5
-    assert [row["file"] for row in rows if "error" in row] == ["broken<b>.jpg"]
+    assert len(rows) == 6
+    assert [row["file"] for row in rows if "error" in row] == ["broken<b>.jpg", "notes.txt"]
 
 
 @pytest.mark.parametrize(

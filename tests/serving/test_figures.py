@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_vft.evaluation.results import EvalReport
+from hf_vft.evaluation.results import Estimate, EvalReport
 from hf_vft.records import ProductionLog
 from hf_vft.serving import figures, page
 from tests.serving import made
@@ -85,7 +85,19 @@ def test_classes_and_slices_are_plotted_for_every_task(
 ) -> None:
     run = make(tmp_path / "run")  # type: ignore[operator]
     report = EvalReport.model_validate(run.read_json(run.metrics_file))
-    assert list(figures.class_scores(report)["class"]) == made.LABELS
-    assert len(figures.slice_scores(report)) == 2
-    assert figures.slice_scores(report).attrs["metric"]
+    assert [name for name, _ in figures.class_scores(report).rows] == made.LABELS
+    assert len(figures.slice_scores(report).rows) == 2
+    assert figures.slice_scores(report).metric
     assert figures.slice_values(report) == {"camera": ["side", "top"]}
+
+
+def test_bars_show_their_intervals_and_a_score_without_one_has_none() -> None:
+    rows = [("<i>pit</i>", Estimate(value=0.5, low=0.4, high=0.7)), ("ok", Estimate(value=1.0))]
+    shown = page.score_bars("F1 by class", rows)
+    assert '<u style="left:40.0%;width:30.0%"></u>' in shown
+    assert shown.count("<u ") == 1
+    assert "0.50 (0.40–0.70)" in shown
+    assert "<i>pit" not in shown
+    table = page.score_table(rows)
+    assert "<td>0.50</td><td>0.40</td><td>0.70</td>" in table
+    assert "<td>–</td>" in table

@@ -21,6 +21,45 @@ OPTIONS = [
 SLOW = 30_000
 """Milliseconds that anything may take on a busy machine."""
 
+WIDTH = "document.querySelector('.tabs').getBoundingClientRect().width"
+
+LOW_CONTRAST = """() => {
+    const parts = (c) => { const m = c.match(/[\\d.]+/g).map(Number);
+        return [m[0], m[1], m[2], m[3] === undefined ? 1 : m[3]]; };
+    const linear = (v) => v / 255 <= 0.03928
+        ? v / 255 / 12.92 : Math.pow((v / 255 + 0.055) / 1.055, 2.4);
+    const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    const over = (a, b) => [0, 1, 2].map((i) => a[i] * a[3] + b[i] * (1 - a[3]));
+    const behind = (element) => {
+        const layers = [];
+        for (let e = element; e; e = e.parentElement) {
+            const colour = parts(getComputedStyle(e).backgroundColor);
+            if (colour[3] > 0) layers.push(colour);
+            if (colour[3] >= 1) break;
+        }
+        return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
+    };
+    const found = new Set();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const text = walker.currentNode.textContent.trim();
+        const element = walker.currentNode.parentElement;
+        if (!text || element.closest("script, style, noscript, svg")) continue;
+        const box = element.getBoundingClientRect();
+        if (box.width < 2 || box.height < 2 || !element.checkVisibility()) continue;
+        const style = getComputedStyle(element);
+        const ground = behind(element);
+        const pair = [over(parts(style.color), ground), ground].map(light);
+        const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        const size = parseFloat(style.fontSize);
+        const large = size >= 24 || (size >= 18.66 && parseInt(style.fontWeight) >= 700);
+        if (ratio < (large ? 3 : 4.5) - 0.005)
+            found.add(`${text.slice(0, 40)} ${ratio.toFixed(2)}`);
+    }
+    return [...found];
+}"""
+"""What has less contrast than WCAG's AA asks for: the words, and how much they have."""
+
 
 @contextmanager
 def browser() -> Iterator[Any]:

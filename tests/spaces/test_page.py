@@ -11,7 +11,7 @@ import pytest
 
 from tests.serving import made
 from tests.serving.test_figures import verdict
-from tests.spaces.browser import CHROMIUM, answered, ask, browser, opened
+from tests.spaces.browser import CHROMIUM, LOW_CONTRAST, WIDTH, answered, ask, browser, opened
 
 pytest.importorskip("playwright", reason="needs the Python package playwright")
 pytest.importorskip("gradio", reason="needs hf-vft[serve]")
@@ -58,8 +58,7 @@ def test_a_visitor_asks_sees_why_and_corrects(chromium: Any, served: Any, images
     page.locator("#send").click()
     page.locator("#thanks").get_by_text(f"kept as {truth}").wait_for()
     assert truth in set(service.log.read_labels()["label"])
-    page.get_by_role("tab", name="Monitoring").click()
-    page.locator("#refresh").click()
+    page.get_by_role("tab", name="Monitoring").click()  # is up to date without a button
     page.locator("#figures").get_by_text("answers logged").wait_for()
     page.locator("#verdict").get_by_text("Now retrain.").wait_for()
     page.locator("#whole").click()
@@ -143,4 +142,26 @@ def test_nothing_sticks_out_on_a_phone(
     ask(page, some(images, 1)[0])
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator("#heat img").get_attribute("alt")
+    page.context.close()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_tab_has_one_width_and_words_that_can_be_read(
+    chromium: Any, served: Any, images: Path, dark: bool
+) -> None:
+    page = opened(chromium, served.url, dark=dark)
+    assert page.title().endswith("· hf-vft")
+    page.locator("#explain").wait_for(state="hidden")
+    widths = [page.evaluate(WIDTH)]
+    assert page.evaluate(LOW_CONTRAST) == []
+    ask(page, some(images, 1)[0])
+    page.locator("#explain").wait_for()
+    assert page.locator("#truth input:checked").count() == 0
+    assert page.evaluate(LOW_CONTRAST) == []
+    for name in ("Batch", "Model", "Monitoring"):
+        page.get_by_role("tab", name=name).click()
+        page.wait_for_timeout(500)
+        widths.append(page.evaluate(WIDTH))
+        assert page.evaluate(LOW_CONTRAST) == []
+    assert len(set(widths)) == 1
     page.context.close()

@@ -51,7 +51,7 @@ def report(run: RunDirectory) -> str:
 
 def serve(run: RunDirectory) -> Any:
     evaluated, _ = figures.verdict_of(run)
-    figures.score_table(evaluated), figures.class_scores(evaluated), figures.slice_scores(evaluated)
+    figures.scores(evaluated), figures.class_scores(evaluated), figures.slice_scores(evaluated)
     figures.slice_values(evaluated), figures.card_text(run)
     figures.newest_verdict(run.path / "monitoring")
 

@@ -81,7 +81,7 @@ def serve(
     if server.service.predictor.note:
         typer.secho(f"hf-vft: {server.service.predictor.note}", fg="yellow", err=True)
     typer.echo(f"Limits: {limits}.")
-    typer.echo(f"Serving on {server.url} (API: ?view=api{tools}); Ctrl-C stops.")
+    typer.echo(f"Serving on {server.url} (API at the foot of the page{tools}); Ctrl-C stops.")
     server.wait(leave=True)
 
 
