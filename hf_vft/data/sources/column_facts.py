@@ -17,8 +17,16 @@ from hf_vft.data.sources.column_names import plain_name
 _MANY = 2000
 """Columns with more different values than this are described by some of them."""
 
-TRUE = frozenset({"1", "true", "yes", "y", "t", "x"})
-FALSE = frozenset({"0", "false", "no", "n", "f", ""})
+TRUE = frozenset({
+    "1", "true", "yes", "y", "t", "x", "wahr", "ja", "vrai", "oui", "sí", "verdadero", "sim",
+    "verdadeiro", "vero", "да", "истина", "是", "はい",
+})  # fmt: skip
+FALSE = frozenset({
+    "0", "false", "no", "n", "f", "", "falsch", "nein", "faux", "non", "falso", "não", "нет",
+    "ложь", "否", "いいえ",
+})  # fmt: skip
+"""How tables mark images, in the languages that spreadsheets write."""
+
 NEGATIVE = "-1"
 
 

@@ -253,9 +253,10 @@ def _no_classes(walk: Walk, aside: SetAside) -> str:
             "these are the classes."
         )
     if walk.split_names:
+        said = "is a split, but holds" if len(walk.split_names) == 1 else "are splits, but hold"
         return (
-            f"{few(walk.split_names, 4)} are splits, but hold no class folders: give one folder "
-            "per class in each, or a table that names the images."
+            f"{few(walk.split_names, 4)} {said} no class folders: give one folder per class in "
+            "each, or a table that names the images."
         )
     return "it holds no images in class folders (one folder per class)."
 

@@ -19,7 +19,7 @@ from hf_vft.data.sources.folder_tables import (
 from hf_vft.data.sources.formats import unread
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_mask_name
+from hf_vft.data.sources.names import is_mask_name, is_unit
 from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.plan import LeftOut, Option, ask
 from hf_vft.data.sources.table import Table
@@ -50,7 +50,8 @@ def read_described(listing: Listing, how: How) -> Table:
     plan = None
     if form is None and how.config.table is None and not metadata_files(listing):
         plan = _plan_or_none(listing, how)
-    if plan is None or len({place.label for place in plan.places}) < 2:
+    classes = {place.label for place in plan.places} if plan is not None else set()
+    if plan is None or len(classes) < 2 or all(map(is_unit, classes)):
         return _with_unnamed(rows_to_table(given_of(tables, listing, how), how), listing)
     return _one_of_both(listing, tables, plan, how)
 
@@ -71,7 +72,8 @@ def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> T
     try:
         plan = decide_folders(listing, how.config)
         if len({place.label for place in plan.places}) > 1:
-            return read_class_folders(listing, plan)
+            found = read_class_folders(listing, plan)
+            return replace(found, notes=[*found.notes, *_unlabelled_notes(tables)])
         error = _without_labels(tables, listing)
         if error is None:
             return read_class_folders(listing, plan)
@@ -82,6 +84,20 @@ def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> T
         if error is None:
             raise
     raise error
+
+
+def _unlabelled_notes(tables: FolderTables | None) -> list[str]:
+    """That tables are about the images as well, where no column of them is known for labels."""
+    if tables is None or not tables.unlabelled:
+        return []
+    table = max(tables.unlabelled, key=lambda one: one.content.rows)
+    others = [name for name in table.content.columns if name != table.image]
+    if not others:
+        return []
+    return [
+        f"Not used: {table.file}, which names images, too; if it holds their labels, set "
+        f"data.label_column to one of {quoted(others)}."
+    ]
 
 
 def _without_labels(tables: FolderTables | None, listing: Listing) -> DataError | None:

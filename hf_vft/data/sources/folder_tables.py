@@ -12,7 +12,7 @@ from typing import Any
 
 from hf_vft.data.sources.box_columns import box_corners
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
-from hf_vft.data.sources.column_names import LABEL_NAMES
+from hf_vft.data.sources.column_names import IMAGE_NAMES, LABEL_NAMES
 from hf_vft.data.sources.decide_columns import ImageColumn, decide_columns, image_column
 from hf_vft.data.sources.finder import Finder
 from hf_vft.data.sources.how import How
@@ -61,7 +61,7 @@ class FolderTables:
         tables: One, or one for each split.
         left_out: Others that name images.
         unlabelled: Those in which no column is known to hold labels.
-        unreadable: Why files that are called like tables could not be read.
+        unreadable: Why files that are called like tables could not be read, or do not help.
     """
 
     tables: tuple[FolderTable, ...]
@@ -109,7 +109,9 @@ def find_tables(listing: Listing, how: How) -> FolderTables | None:
             unreadable += [str(error)] if file.casefold().endswith(_TABLES) else []
             continue
         table = _opened(content, listing, file, how, asked=asked)
-        if table is not None:
+        if isinstance(table, str):
+            unreadable.append(table)
+        elif table is not None:
             found.append(table)
     if not found:
         return FolderTables((), unreadable=tuple(unreadable)) if unreadable else None
@@ -148,8 +150,8 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
 
 def _opened(
     content: FileTable, listing: Listing, file: str, how: How, *, asked: bool
-) -> FolderTable | None:
-    """A file as a table of images; None where it is something else."""
+) -> FolderTable | str | None:
+    """A file as a table of images; None where it is something else, or why it is none of these."""
     facts = gather(to_rows(content.columns))
     finder = finder_for(listing, file, how)
 
@@ -163,13 +165,22 @@ def _opened(
             raise
         return None
     if not asked and share(image.name) < _ARE_FILES:
-        return None
+        usual = facts[image.name].plain in IMAGE_NAMES and not _is_sample(file)
+        return _none_there(file, facts[image.name]) if usual and content.rows > 1 else None
     usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
     usual = usual or box_corners(facts) is not None
     labelled = usual or how.config.label_column != "auto" or _holds_labels(facts, image, how, file)
     folder, name = posixpath.split(file)
     split = split_of_path(folder.split("/")) or split_of_path([posixpath.splitext(name)[0]])
     return FolderTable(file, content, image.name, split, labelled, usual)
+
+
+def _none_there(file: str, images: ColumnFacts) -> str:
+    first = next(iter(images.counts), "")
+    return (
+        f"{file} seems to name images in column {images.name!r}, but {first!r} and most others are "
+        "not here: put them below this folder, under these names."
+    )
 
 
 def _holds_labels(

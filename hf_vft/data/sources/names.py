@@ -14,7 +14,7 @@ CONTAINERS = frozenset({
     "jpeg", "jpegs", "jpg", "jpgs", "png", "pngs", "data", "dataset", "datasets", "obj", "rgb",
     "original", "originals", "raw", "resized", "cropped", "crops", "processed", "preprocessed",
     "augmented", "input", "inputs", "frames", "upload", "uploads", "media", "files", "all",
-    "leftimg8bit",
+    "leftimgbit",
 })  # fmt: skip
 """Words for folders that only hold images, and say nothing about them."""
 

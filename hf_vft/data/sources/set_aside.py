@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hf_vft.data.sources.listing import Listing, has_image_suffix
 from hf_vft.data.sources.names import (
+    MASKS,
     THUMBNAILS,
     is_container,
     is_mask_name,
@@ -95,7 +96,10 @@ def _mask_folders(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str
     found: dict[str, str] = {}
     for outer, names in tree.items():
         for name in names:
-            if is_mask_name(name) and any(_partners(name, other) for other in names):
+            if is_mask_name(name) and (
+                any(_partners(name, other) for other in names)
+                or _named_after(name, names, outer, listing)
+            ):
                 found[posixpath.join(outer, name)] = MASKS_OR_ANNOTATIONS
             if any(is_unlabelled_beside(name, other) for other in names):
                 found[posixpath.join(outer, name)] = "without labels"
@@ -126,6 +130,15 @@ def _image_stems(listing: Listing, folder: str) -> set[str]:
     return {posixpath.splitext(posixpath.basename(file))[0] for file in files}
 
 
+def _named_after(name: str, names: Sequence[str], outer: str, listing: Listing) -> bool:
+    """Whether most images of a folder are called like those of a sister, with ``_mask`` behind."""
+    bases = [mask_base(stem) for stem in _image_stems(listing, posixpath.join(outer, name))]
+    if None in bases or not bases:
+        return False
+    others = [_image_stems(listing, posixpath.join(outer, o)) for o in names if not is_mask_name(o)]
+    return any(sum(base in stems for base in bases) * 2 > len(bases) for stems in others)
+
+
 def _partners(name: str, other: str) -> bool:
     """Whether ``name`` holds what belongs to the images of ``other``."""
     if name == other or is_mask_name(other):
@@ -133,7 +146,8 @@ def _partners(name: str, other: str) -> bool:
     of_name, of_other = split_in_words(name), split_in_words(other)
     if of_name is not None and of_other is not None:
         return of_name[0] == of_other[0] and (not of_other[1] or is_container(of_other[1]))
-    if not all(is_mask_name(word) or word.isdigit() for word in words_of(name)):
+    words = [word for word in words_of(name) if not word.isdigit()]
+    if "".join(words) not in MASKS and not all(map(is_mask_name, words)):
         return False
     return is_container(other)
 

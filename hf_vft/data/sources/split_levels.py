@@ -74,7 +74,7 @@ def _by_words(names: Sequence[str], deeper: set[str]) -> SplitLevel | None:
         by_rest[rest].add(split)
     whole = {rest for rest, splits in by_rest.items() if "train" in splits and len(splits) > 1}
     if not whole:
-        return None
+        return _each_another(told, names, deeper)
     used = {name: split for name, (split, rest) in told.items() if rest in whole}
     others = [name for name in names if name not in used]
     trains = [name for name, split in used.items() if split == "train"]
@@ -84,6 +84,17 @@ def _by_words(names: Sequence[str], deeper: set[str]) -> SplitLevel | None:
     if len(whole) > 1 and classes == whole:
         return SplitLevel(used, {name: told[name][1] for name in used})
     return SplitLevel(used)
+
+
+def _each_another(
+    told: dict[str, tuple[str, str]], names: Sequence[str], deeper: set[str]
+) -> SplitLevel | None:
+    """``train_mini`` and ``val``: every folder is another split, and holds folders itself."""
+    splits = [split for split, _ in told.values()]
+    every = len(told) == len(names) == len(set(splits)) > 1 and set(names) <= deeper
+    if not every or "train" not in splits:
+        return None
+    return SplitLevel({name: split for name, (split, _) in told.items()})
 
 
 def _of_the_family(others: Sequence[str], rests: set[str]) -> bool:

@@ -133,7 +133,7 @@ def _parse_csv(text: str, file: str) -> FileTable:
         if len(record) != width:
             _refuse_width(record, width, f"{file}, line {line}", delimiter)
     columns = {
-        name: [(record[at] or None) if at < len(record) else None for _, record in records]
+        name: [_cell(record[at]) if at < len(record) else None for _, record in records]
         for at, name in enumerate(names)
         if name
     }
@@ -160,6 +160,13 @@ def _without_title(
         return records, ()
     note = f"{file} has its header in line {records[above][0]}; what stands above is not read."
     return records[above:], (note,)
+
+
+def _cell(text: str) -> str | None:
+    """The value of a cell; spreadsheets write ``="007"`` for a text of digits."""
+    if text.startswith('="') and text.endswith('"') and len(text) > 2:
+        text = text[2:-1]
+    return text or None
 
 
 def _names_without_header(first: Sequence[str]) -> list[str]:

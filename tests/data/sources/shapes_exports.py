@@ -50,6 +50,42 @@ FOLDERS = [
         "sampleSubmission.csv": numbered("id,label", 4, lambda n: f"{n},0"),
     }, error="The images are called cat, dog with a number", tool="Kaggle dogs vs cats"),
 ]
+MORE_FOLDERS = [
+    Shape("splits in names", "each another, with its own words", {
+        "train_mini/elm/{0..3}.jpg": IMAGE, "train_mini/oak/{0..3}.jpg": IMAGE,
+        "val/elm/{4..5}.jpg": IMAGE, "val/oak/{4..5}.jpg": IMAGE,
+    }, labels=("elm", "oak"), splits={"train": 8, "validation": 4}, tool="iNaturalist"),
+    Shape("masks are no classes", "splits within images and within masks", {
+        f"{kind}/{split}/{city}/{{{numbers}}}_{kind}.png": IMAGE
+        for kind in ("leftImg8bit", "gtFine")
+        for split, city, numbers in (("train", "aachen", "0..3"), ("val", "ulm", "4..6"))
+    }, labels=("aachen", "ulm"), splits={"train": 4, "validation": 3},
+        says=("gtFine (7 images: masks or annotations)",), tool="Cityscapes"),
+    Shape("masks are no classes", "of Pascal VOC, without a class", {
+        "JPEGImages/{0..5}.jpg": IMAGE, "SegmentationClass/{0..5}.png": IMAGE,
+        "ImageSets/Segmentation/train.txt": lines(*"0123"),
+        "ImageSets/Segmentation/val.txt": lines(*"45"),
+    }, error="in SegmentationClass, masks or annotations", tool="Pascal VOC"),
+    Shape("masks are no classes", "in a folder of a longer name, beside a table", {
+        "labels.csv": numbered("image,label", 9, lambda n: f"p{n},{'ab'[n % 2]}"),
+        "images/p{0..8}.jpg": IMAGE, "lesion_segmentations_2018/p{0..8}_segmentation.png": IMAGE,
+    }, labels=("a", "b"), tool="HAM10000"),
+    Shape("labels.csv beside images", "of labels that no name tells, in nested folders", {
+        "train.csv": numbered("id,landmark_id", 6, lambda n: f"ab{n},{n % 3}"),
+        **{f"train/{n % 2}/{n}/ab{n}.jpg": IMAGE for n in range(6)},
+    }, labels=("0", "1"), splits={"train": 6},
+        says=("Not used: train.csv, which names images, too",), tool="Google Landmarks"),
+    Shape("labels.csv beside images", "of images that are not here", {
+        "labels.csv": numbered("image,label", 9, lambda n: f"q{n}.jpg,{'ab'[n % 2]}"), **NINE,
+    }, error="labels.csv seems to name images in column 'image', but 'q0.jpg' and most others"),
+    Shape("columns of 0 and 1", "in German", {
+        **NINE, "l.csv": numbered("Bild;Kratzer;Delle", 9, lambda n: ";".join(
+            [f"p{n}.jpg", "FALSCH" if n % 2 else "WAHR", "FALSCH" if n % 3 else "WAHR"])),
+    }, what="classes", labels=("Kratzer", "Delle"), tool="Excel, CSV"),
+    Shape("headers of spreadsheets", "names as texts of a formula", {
+        **NINE, "l.csv": numbered("image;label", 9, lambda n: f'="p{n}.jpg";{"ab"[n % 2]}'),
+    }, labels=("a", "b"), tool="Excel, CSV"),
+]
 TABLES = [
     Shape("encodings", "Chinese of Windows", {
         **NINE, "表.csv": ("文件名,类别\n" + "".join(f"p{n}.jpg,{'划痕' if n % 2 else '正常'}\n"
@@ -108,4 +144,4 @@ UNREAD = [
     }, error="is a list of instructions for a vision language model", tool="Roboflow PaliGemma"),
 ]
 # fmt: on
-EXPORTS = [*FOLDERS, *TABLES, *UNREAD]
+EXPORTS = [*FOLDERS, *MORE_FOLDERS, *TABLES, *UNREAD]
