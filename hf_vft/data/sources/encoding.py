@@ -19,6 +19,11 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_NO_WESTERN_WORD = re.compile(
+    rb"[\xa3\xa5\xaa\xaf\xb3\xb9\xba\xbc\xbe\xbf][a-z]|[a-z][\xb3\xb9\xbc\xbe\xbf]"
+)
+"""Signs of Windows-1252 within words: letters of another code, as in ``\xbfaden`` for żaden."""
+
 _LONGEST_WESTERN_RUN = 2
 """Western words have one accented letter at a time, rarely two; others have whole words."""
 
@@ -115,13 +120,15 @@ def _is_western(data: bytes) -> bool:
         data.decode(WESTERN)
     except UnicodeDecodeError:
         return False
+    if _NO_WESTERN_WORD.search(data):
+        return False
     runs = [len(run) for run in _HIGH_RUN.findall(data)]
     return max(runs) <= _LONGEST_WESTERN_RUN and any(length % 2 for length in runs)
 
 
 def _candidates(data: bytes) -> str:
     found = []
-    for name in (WESTERN, "gb18030", "shift_jis", "cp1251"):
+    for name in (WESTERN, "cp1250", "gb18030", "shift_jis", "cp1251"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:

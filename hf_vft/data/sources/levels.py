@@ -99,7 +99,22 @@ def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
         for row in going:
             row.names += [""] * (depth - 1 - len(row.names)) + [row.rest[0]]
             row.last, row.rest = row.rest[0], row.rest[1:]
+    _forget_constants(walk)
     return walk
+
+
+def _forget_constants(walk: Walk) -> None:
+    """Take out named levels that have one name alone, now that folders beside it are left out."""
+    for level in reversed(range(len(walk.numbers))):
+        names = {row.names[level] for row in walk.rows if len(row.names) > level}
+        others = [at for at in range(len(walk.numbers)) if at != level]
+        several = any(
+            len({r.names[at] for r in walk.rows if len(r.names) > at}) > 1 for at in others
+        )
+        if len(names) == 1 and several:
+            del walk.numbers[level]
+            for row in walk.rows:
+                del row.names[level : level + 1]
 
 
 def _divide(walk: Walk, going: Sequence[FolderRow], found: SplitLevel) -> None:

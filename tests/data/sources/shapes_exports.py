@@ -78,6 +78,16 @@ MORE_FOLDERS = [
     Shape("labels.csv beside images", "of images that are not here", {
         "labels.csv": numbered("image,label", 9, lambda n: f"q{n}.jpg,{'ab'[n % 2]}"), **NINE,
     }, error="labels.csv seems to name images in column 'image', but 'q0.jpg' and most others"),
+    Shape("splits at any level", "a part of the folders is divided", {
+        **{f"made/made/{s}/{c}/{{{r}}}.jpg": IMAGE for s, r in (("train", "0..3"), ("test", "4..5"))
+           for c in ("ok", "cracked")},
+        **{f"made_large/made_large/{c}/{{6..9}}.jpg": IMAGE for c in ("ok", "cracked")},
+    }, labels=("cracked", "ok"), splits={"train": 8, "test": 4}, says=("they are no split",),
+        tool="Kaggle casting products"),
+    Shape("encodings", "Polish of Windows", {
+        **NINE, "l.csv": ("Plik;Klasa\n" + "".join(
+            f"p{n}.jpg;{'żaden' if n % 2 else 'pęknięcie'}\n" for n in range(9))).encode("cp1250"),
+    }, error="cp1250 ('", tool="Excel, CSV"),
     Shape("columns of 0 and 1", "in German", {
         **NINE, "l.csv": numbered("Bild;Kratzer;Delle", 9, lambda n: ";".join(
             [f"p{n}.jpg", "FALSCH" if n % 2 else "WAHR", "FALSCH" if n % 3 else "WAHR"])),
