@@ -19,7 +19,7 @@ from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError, ModelError
 from hf_vft.serving.answer import Answer, boxes_of, over
 from hf_vft.serving.batcher import RateLimit
-from hf_vft.serving.gate import GateState
+from hf_vft.serving.gate import STOPPING, GateState
 from hf_vft.serving.limits import MB
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import UploadFolder
@@ -148,6 +148,8 @@ class Endpoints:
     @contextmanager
     def _asked(self, request: Any, cost: int = 1) -> Iterator[None]:
         try:
+            if self._gate.refusing:
+                raise DataError(STOPPING)
             self._count(request, cost)
             yield
         except (DataError, ModelError) as error:

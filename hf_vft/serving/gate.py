@@ -33,6 +33,7 @@ HEALTH = "/health"
 CALLER = "x-hf-vft-caller"
 """Header that the gate writes: who asks. Tools call the server itself, and hand it on."""
 
+STOPPING = "the server is being stopped."
 _UPLOAD = "/gradio_api/upload"
 _LOGIN = "/login"
 _HEARTBEAT = "/heartbeat/"
@@ -99,7 +100,7 @@ class Gate:
         headers = _headers(scope)
         caller = self._identified(scope, headers)
         if self._state.stopping and method == "POST":  # what was asked before may be fetched
-            raise _RefusedError(503, "the server is being stopped.")
+            raise _RefusedError(503, STOPPING)
         if _CLOSED.match(path):
             raise _RefusedError(404, "there is no such address.")
         self._check_origin(headers)
@@ -196,11 +197,13 @@ class GateState:
     Attributes:
         key: Proves that a header was written here.
         stopping: Whether new requests are refused.
+        refusing: Whether those that have not begun are, too.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.key = secrets.token_hex(16)
         self.stopping = False
+        self.refusing = False
         self.uploads = RateLimit(limits.per_minute)
         self.logins = RateLimit(limits.logins_per_minute)
         self._under_way = 0

@@ -41,6 +41,9 @@ HUB = "https://huggingface.co"
 """Shows a Space in a frame."""
 
 COMMIT_MINUTES = 5
+REFUSE_SECONDS = 2
+"""So long a server that stops may take to tell who still waits that it does."""
+
 LEAVE_SECONDS = 4
 """So long a server that has finished its requests may take to leave."""
 
@@ -109,7 +112,10 @@ class Server:
     def close(self) -> None:
         """Take no more requests, finish the log, and send the rest of it."""
         self._gate.stopping = True
-        self._finish(time.monotonic() + self.service.limits.stop_seconds)
+        self._finish(self.service.limits.stop_seconds)
+        self._gate.refusing = True  # what still waits is told so, rather than cut off
+        self.service.refuse_waiting()
+        self._finish(REFUSE_SECONDS)
         self._closed.set()
         self.app.server.config.timeout_graceful_shutdown = 1  # pages that are left open
         self.app.close(verbose=False)
@@ -121,9 +127,10 @@ class Server:
                 _log.exception("The rest of the production log could not be sent to the Hub.")
             self._sender.stop()
 
-    def _finish(self, deadline: float) -> None:
-        """Wait until no request has been under way for a moment."""
+    def _finish(self, seconds: float) -> None:
+        """Wait until no request has been under way for a moment, or so long."""
         quiet = time.monotonic()
+        deadline = quiet + seconds
         while time.monotonic() < deadline and time.monotonic() - quiet < _QUIET:
             if self._gate.under_way:
                 quiet = time.monotonic()
@@ -287,10 +294,9 @@ def _leave() -> None:
     To collect what a model has left takes seconds, on a busy machine half a minute, in which no
     other thread runs; nothing of it is needed once the log is closed.
     """
-    upload_folder().remove()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    upload_folder().leave()
 
 
 def read_login(file: Path) -> str:

@@ -74,6 +74,11 @@ class DecodingMemory:
         with room.taken(wanted):
             yield
 
+    def refuse_waiting(self) -> None:
+        """From now on nobody waits: who would is refused."""
+        self._small.close()
+        self._large.close()
+
 
 class _Room:
     """So many bytes, and who waits for them."""
@@ -84,6 +89,13 @@ class _Room:
         self._used = 0
         self._turn = threading.Lock()  # who wants much is not overtaken for ever
         self._freed = threading.Condition()
+        self._closed = False
+
+    def close(self) -> None:
+        """From now on nobody waits."""
+        with self._freed:
+            self._closed = True
+            self._freed.notify_all()
 
     @contextmanager
     def taken(self, wanted: int) -> Iterator[None]:
@@ -98,9 +110,10 @@ class _Room:
         try:
             with self._freed:
                 fits = self._freed.wait_for(
-                    lambda: self._used + wanted <= self.bytes, deadline - time.monotonic()
+                    lambda: self._closed or self._used + wanted <= self.bytes,
+                    deadline - time.monotonic(),
                 )
-                if not fits:
+                if not fits or self._closed:
                     raise DataError(BUSY)
                 self._used += wanted
         finally:

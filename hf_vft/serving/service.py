@@ -204,6 +204,10 @@ class Service:
             return False
         return bool((self.log.read(columns=["request_id"])["request_id"] == request_id).any())
 
+    def refuse_waiting(self) -> None:
+        """Refuse the images that wait for memory, and those that would from now on."""
+        self._decoding.refuse_waiting()
+
     def close(self) -> None:
         """Turn the journal into parts."""
         if self._writer:

@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -68,13 +69,19 @@ def main() -> int:
         print(f"{'killed after':>12}  {'had reached':<34} {'metrics':<9} model")
         rng = random.Random(options.seed)
         moments = [(i + rng.random()) / options.moments * duration for i in range(options.moments)]
-        same = [one(recipe, root, moment, options.processes) for moment in moments]
-    print(f"\n{sum(same)} of {len(same)} ended as the uninterrupted run did")
-    return 0 if all(same) else 1
+        ended = [one(recipe, root, moment, options.processes) for moment in moments]
+    same, hit = [sum(column) for column in zip(*ended, strict=True)]
+    print(f"\n{hit} of {len(ended)} were killed before their end; {same} ended as the "
+          "uninterrupted run did")  # fmt: skip
+    return 0 if same == len(ended) else 1
 
 
-def one(recipe: Recipe, root: Path, moment: float, processes: int) -> bool:
-    """Kill, resume, compare, and print a line."""
+def one(recipe: Recipe, root: Path, moment: float, processes: int) -> tuple[bool, bool]:
+    """Kill, resume, compare, and print a line.
+
+    Returns:
+        Whether it ended as the uninterrupted run did, and whether the kill came before its end.
+    """
     out = root / "killed"
     shutil.rmtree(out, ignore_errors=True)
     # A cache of its own, so that features are computed, and killed while they are.
@@ -85,6 +92,7 @@ def one(recipe: Recipe, root: Path, moment: float, processes: int) -> bool:
         child.kill()
     for child in children:
         child.join()
+    hit = any(child.exitcode == -signal.SIGKILL for child in children)
     reached = furthest(out)
     known = (out / "state" / "recipe.yaml").is_file()
     ended = fit_in_processes(recipe, out, processes, resume=known)
@@ -94,7 +102,7 @@ def one(recipe: Recipe, root: Path, moment: float, processes: int) -> bool:
     ]
     words = ["same" if found else "DIFFERENT" for found in same]
     print(f"{moment:>10.2f} s  {reached:<34} {words[0]:<9} {words[1]}", flush=True)
-    return all(same)
+    return all(same), hit
 
 
 def furthest(out: Path) -> str:

@@ -99,7 +99,8 @@ def main() -> int:
     print(f"the server's own errors: {Counter(errors).most_common(5) or 'none'}")
     lost = [name for name in asking.ids if logged[name] != 1]
     print(f"{options.requests} requests, {options.width} at a time, in {seconds:.0f} s; "
-          f"{len(asking.ids)} answers, {len(lost)} not in the log exactly once")  # fmt: skip
+          f"{len(asking.ids)} answers, {len(lost)} not in the log exactly once "
+          f"({sum(not logged[name] for name in lost)} not at all)")  # fmt: skip
     print(f"memory: at rest {before / 1e6:.0f} MB, peak {watch.stop() / 1e6:.0f}")
     if not options.stop_after:
         print(f"at the end {busy / 1e6:.0f} MB, {options.quiet:.0f} s later {after / 1e6:.0f} "
@@ -186,6 +187,8 @@ class Asking:
     def _told(self, endpoint: str, given: Any) -> str:
         told = raw_call(self._url, endpoint, given, None, patience=self._patience)
         if "event: complete" not in told:
+            if '"the server is being stopped."' in told:
+                return "refused"
             [error] = re.findall(r"event: error\ndata: (.*)", told) or ["null"]
             if '"error"' in told and error != "null":
                 return "refused"

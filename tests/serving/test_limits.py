@@ -115,6 +115,24 @@ def test_who_waits_too_long_for_memory_is_refused() -> None:
         pass
 
 
+def test_who_waits_is_refused_when_the_server_stops() -> None:
+    memory, refused = DecodingMemory(16 * decoded_bytes(png(100)), wait=60), threading.Event()
+
+    def wait() -> None:
+        try:
+            with memory.room_for(png(350)):
+                pass
+        except DataError:
+            refused.set()
+
+    with memory.room_for(png(350)):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        memory.refuse_waiting()
+        assert refused.wait(10)
+    waiting.join()
+
+
 def test_a_small_image_does_not_wait_for_large_ones() -> None:
     memory = DecodingMemory(2 * decoded_bytes(png(100)), wait=0.05)
     with memory.room_for(png(130)), memory.room_for(png(10)):
