@@ -15,12 +15,16 @@ _LONGEST_VALUE = 60
 def parse_change(text: str) -> tuple[str, Any]:
     """``a.b=c`` as (dotted name, value); the value is read as YAML.
 
+    A single sign such as ``|`` is taken as it is: in YAML it would begin a text that never comes.
+
     Raises:
         RecipeError: If it is not of this form.
     """
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise RecipeError(f"--set {text!r}: write it as section.field=value.")
+    if len(value) == 1 and not value.isalnum() and value not in "~ ":
+        return key.strip(), value
     try:
         return key.strip(), parse_yaml(value)
     except ValueError:

@@ -63,6 +63,7 @@ class DataConfig(Section):
     )
     label_separator: str | None = Field(
         None,
+        min_length=1,
         description="What stands between several labels in a text; none: a text is one label. "
         "Left out, | and ; are taken for separators.",
     )

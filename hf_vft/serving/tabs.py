@@ -212,7 +212,8 @@ def monitoring_tab(gr: Any, app: Any, tab: Any, service: Service, reports: Path)
         return page.verdict_card(found, written), tiles_now, plot
 
     for event in (tab.select, gr.Timer(REFRESH).tick, app.load):
-        event(show, None, [verdict, tiles, history], **HIDDEN)
+        # What is there stays readable while the next figures are looked up.
+        event(show, None, [verdict, tiles, history], show_progress="hidden", **HIDDEN)
     # A page of megabytes is sent to who asks for it, and once.
     whole.click(lambda: _framed(figures.newest_verdict(reports)[2]), None, frame, **HIDDEN)
 
