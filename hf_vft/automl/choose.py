@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+from accelerate import PartialState
 
 from hf_vft.automl.deliver import deliver
 from hf_vft.automl.first_steps import harmless_start
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import rank
-from hf_vft.automl.search import Keep, Search
+from hf_vft.automl.search import Backend, Keep, open_search, run_here
 from hf_vft.automl.time_budget import Clock
 from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import LeaderboardRow
@@ -17,6 +18,7 @@ from hf_vft.models.load import LoadedModel
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.recipe.search import SearchConfig
 from hf_vft.training.finetune import FineTuned, FineTuning
+from hf_vft.utils.imports import require_package
 
 
 @dataclass
@@ -69,7 +71,10 @@ def choose_and_train(
         )
     if recipe.search.wanted:
         clock = Clock(recipe.search.time_budget, place.state / "search" / "clock.json", started)
-        found = Search(recipe, place, clock, keep, rehearse).run(_backend(recipe))
+        search = open_search(
+            recipe, place, clock, keep=keep, rehearse=rehearse, backend=_backend(recipe)
+        )
+        found = search.run()
         clock.line = 0.0
         # The trials were compared by the metric that the search was asked for: unless the recipe
         # names a place on the line, the best of them is the model of the run.
@@ -92,19 +97,34 @@ def choose_and_train(
         ranking = rank(recipe, place)
         first = ranking.candidates[0]
         place.display.say(f"{ranking.choice.reason}.")
-        prepared = prepare(first.recipe, place, first.checkpoint)
+        prepared = prepare(first.recipe, place, first.checkpoint, kept=first.backbone)
         choices = [ranking.choice, *first.choices[1:]]
         return _train(replace(prepared, choices=choices), place, ranking.rows)
     return _train(prepare(recipe, place), place, [])
 
 
-def _backend(recipe: Recipe) -> Callable[[Search], None] | None:
-    """The search backend that the recipe names; None for this process."""
+def _backend(recipe: Recipe) -> Backend:
+    """The search backend that the recipe names."""
     if recipe.search.backend != "ray":
-        return None
+        return run_here
+    check_ray()
     from hf_vft.automl.ray_backend import run_on_ray
 
     return run_on_ray
+
+
+def check_ray() -> None:
+    """Say at once what searching on a cluster needs.
+
+    Raises:
+        MissingDependencyError: If Ray is not installed.
+        RecipeError: If there are several processes already.
+    """
+    require_package("ray", "ray")
+    if PartialState().num_processes > 1:
+        raise RecipeError(
+            "search.backend: ray spreads trials over a cluster by itself; start one process."
+        )
 
 
 def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) -> Trained:

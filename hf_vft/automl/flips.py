@@ -15,12 +15,11 @@ import numpy as np
 from accelerate.utils import broadcast_object_list
 from PIL import Image, ImageOps
 
-from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.groups import groups_of
 from hf_vft.data.transforms.images import STRENGTHS, ImageTransform
 from hf_vft.models.probe import transfer_losses
 from hf_vft.recipe.schema import Choice, Recipe
-from hf_vft.training.finetune import FineTuning
+from hf_vft.training.model_on_data import ModelOnData
 
 FLIPS = {"augment.horizontal_flip": ImageOps.mirror, "augment.vertical_flip": ImageOps.flip}
 PROBABILITY = 0.5
@@ -34,21 +33,21 @@ KNOWING = 0.97
 """Share of a guesser's log loss that the probe must stay below to be asked at all."""
 
 
-def decide_flips(recipe: Recipe, tuning: FineTuning) -> tuple[Recipe, list[Choice]]:
+def decide_flips(recipe: Recipe, pretrained: ModelOnData) -> tuple[Recipe, list[Choice]]:
     """Set the flips that are on ``auto``.
 
     Args:
         recipe: Resolved but for the flips.
-        tuning: With the model, the data and the processor.
+        pretrained: With the model, the data and the processor.
     """
     tree = recipe.model_dump()["augment"]
     names = [name for name in FLIPS if tree[name.partition(".")[2]] == "auto"]
     if not names:
         return recipe, []
     # A probe tells one class from another; for several labels, and for boxes, there is none.
-    asked = recipe.augment.strength != "none" and tuning.has_one_head
-    losses = _losses(tuning, names) if asked and tuning.data.kind.exclusive else {}
-    guess = math.log(len(tuning.data.labels))
+    asked = recipe.augment.strength != "none" and pretrained.has_one_head
+    losses = _losses(pretrained, names) if asked and pretrained.data.kind.exclusive else {}
+    guess = math.log(len(pretrained.data.labels))
     knowing = bool(losses) and losses[""] < KNOWING * guess
     choices = []
     for name in names:
@@ -68,30 +67,28 @@ def _judged(mirrored: float, plain: float) -> tuple[float, str]:
     return 0.0, f"mirrored images look different to a probe ({said})"
 
 
-def _losses(tuning: FineTuning, names: list[str]) -> dict[str, float]:
+def _losses(pretrained: ModelOnData, names: list[str]) -> dict[str, float]:
     """Of a probe of plain images, by flip."""
-    split = tuning.data.splits["train"]
-    rows = np.random.default_rng(tuning.recipe.seed).permutation(len(split))[:LIMIT]
+    split = pretrained.data.splits["train"]
+    rows = np.random.default_rng(pretrained.recipe.seed).permutation(len(split))[:LIMIT]
     if len(split) > LIMIT:
         split = split.select(np.sort(rows))
-    content = "train" if len(split) < LIMIT else f"train, {LIMIT} of seed {tuning.recipe.seed}"
+    content = "train" if len(split) < LIMIT else f"train, {LIMIT} of seed {pretrained.recipe.seed}"
 
     def features(transform: ImageTransform, change: str = "") -> np.ndarray:
-        dataset = VisionDataset(
-            split, transform, seed=tuning.recipe.seed, decoder=tuning.data.decoder
-        )
-        return tuning.probe_features(dataset, content + change)
+        return pretrained.probe_features(pretrained.images(split, transform), content + change)
 
-    plain = features(tuning.plain)
+    plain = features(pretrained.plain)
     changed = {
-        name: features(partial(_flipped, tuning.plain, FLIPS[name]), f", {name}") for name in names
+        name: features(partial(_flipped, pretrained.plain, FLIPS[name]), f", {name}")
+        for name in names
     }
     losses = transfer_losses(
         plain,
         changed,
         np.asarray(split["label"]),
         groups=groups_of(split),
-        seed=tuning.recipe.seed,
+        seed=pretrained.recipe.seed,
     )
     # One process's word, so that no two train differently.
     said: dict[str, float] = broadcast_object_list([losses])[0]

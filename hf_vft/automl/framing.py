@@ -25,7 +25,7 @@ from hf_vft.models.load import LoadedModel
 from hf_vft.models.processors import Fit, reframe, settings_text
 from hf_vft.models.transferability import paired_gain
 from hf_vft.recipe.schema import Choice, Recipe
-from hf_vft.training.finetune import FineTuning
+from hf_vft.training.model_on_data import ModelOnData
 from hf_vft.training.stages import StageContext
 from hf_vft.utils.grouping import number_groups
 
@@ -80,11 +80,11 @@ def decide_framing(
         return recipe.replaced({"image.fit": FIRST}), [_choice(FIRST, _UNTRIED.format(facts))]
     processors = _processors(loaded, int(recipe.image.size))
     first = FIRST if FIRST in processors else next(iter(processors))
-    tuned = {
-        fit: FineTuning(context, replace(loaded, processor=processor), data)
+    framings = {
+        fit: ModelOnData(context, replace(loaded, processor=processor), data)
         for fit, processor in processors.items()
     }
-    chosen, reason = _judged(tuned, first, facts) if _can_be_tried(tuned) else (first, "")
+    chosen, reason = _judged(framings, first, facts) if _can_be_tried(framings) else (first, "")
     # In place: timm keeps its processing in the model's configuration.
     size = int(recipe.image.size)
     loaded.processor = reframe(loaded.processor, loaded.model.config, size, chosen)
@@ -125,42 +125,41 @@ def _processors(loaded: LoadedModel, size: int) -> dict[Fit, Any]:
     return found
 
 
-def _can_be_tried(tuned: Mapping[Fit, FineTuning]) -> bool:
-    tuning = next(iter(tuned.values()))
-    probed = tuning.has_one_head and tuning.data.kind.exclusive and tuning.recipe.probe.enabled
-    return len(tuned) > 1 and probed and _images(tuning) >= FEWEST
+def _can_be_tried(framings: Mapping[Fit, ModelOnData]) -> bool:
+    pretrained = next(iter(framings.values()))
+    probed = (
+        pretrained.has_one_head
+        and pretrained.data.kind.exclusive
+        and pretrained.recipe.probe.enabled
+    )
+    return len(framings) > 1 and probed and _images(pretrained) >= FEWEST
 
 
-def _images(tuning: FineTuning) -> int:
+def _images(pretrained: ModelOnData) -> int:
     """How many are looked at."""
-    budget = tuning.recipe.search.time_budget
+    budget = pretrained.recipe.search.time_budget
     bound = LIMIT if budget is None else min(LIMIT, int(budget * A_SECOND))
-    return min(bound, len(tuning.data.splits["train"]))
+    return min(bound, len(pretrained.data.splits["train"]))
 
 
-def _judged(tuned: Mapping[Fit, FineTuning], first: Fit, facts: Facts) -> tuple[Fit, str]:
-    tuning = tuned[first]
-    split, count = tuning.data.splits["train"], _images(tuning)
+def _judged(framings: Mapping[Fit, ModelOnData], first: Fit, facts: Facts) -> tuple[Fit, str]:
+    pretrained = framings[first]
+    split, count = pretrained.data.splits["train"], _images(pretrained)
     content = "train"
     if count < len(split):
-        rows = np.random.default_rng(tuning.recipe.seed).permutation(len(split))[:count]
+        rows = np.random.default_rng(pretrained.recipe.seed).permutation(len(split))[:count]
         split = split.select(np.sort(rows))
-        content = f"train, {count} of seed {tuning.recipe.seed}"
+        content = f"train, {count} of seed {pretrained.recipe.seed}"
     features = {
-        fit: one.probe_features(
-            one.context.task.dataset(
-                split, one.plain, seed=one.recipe.seed, decoder=one.data.decoder
-            ),
-            content,
-        )
-        for fit, one in tuned.items()
+        fit: framed.probe_features(framed.images(split), content)
+        for fit, framed in framings.items()
     }
     groups = groups_of(split)
     answer = judge(
         features,
         np.asarray(split["label"]),
         first,
-        tuning,
+        pretrained,
         groups,
         n_classes=len(facts.class_counts),
     )
@@ -173,7 +172,7 @@ def judge(
     features: Mapping[Fit, np.ndarray],
     labels: np.ndarray,
     first: Fit,
-    tuning: FineTuning,
+    pretrained: ModelOnData,
     groups: Sequence[Any] | None,
     *,
     n_classes: int,
@@ -184,11 +183,11 @@ def judge(
         features: Of the same images ``[N, D]``, by framing.
         labels: Class ids ``[N]``.
         first: Taken unless another is credibly better.
-        tuning: Has the task and the recipe.
+        pretrained: Has the task and the recipe.
         groups: One an image; images of one group count as one when the gain is judged.
         n_classes: C.
     """
-    tried, rows = _tried(features, labels, first, tuning, groups, n_classes)
+    tried, rows = _tried(features, labels, first, pretrained, groups, n_classes)
     if not tried:
         return first, ""
     units = rows if groups is None else number_groups(groups)[rows]
@@ -206,7 +205,7 @@ def judge(
         if gain - z * error > 0 and tried[fit].score >= tried[first].score
     ]
     chosen = max(credible, key=lambda fit: gains[fit][0], default=first)
-    metric = tuning.recipe.training.metric
+    metric = pretrained.recipe.training.metric
     told = "; ".join(
         f"{fit} {np.average(one.losses, weights=weights):.3f} ({metric} {one.score:.3f}"
         + (f", gain {gains[fit][0]:+.3f} ± {z * gains[fit][1]:.3f})" if fit in gains else ")")
@@ -222,12 +221,12 @@ def _tried(
     features: Mapping[Fit, np.ndarray],
     labels: np.ndarray,
     first: Fit,
-    tuning: FineTuning,
+    pretrained: ModelOnData,
     groups: Sequence[Any] | None,
     n_classes: int,
 ) -> tuple[dict[Fit, Tried], np.ndarray]:
     """By framing, and the images ``[M]`` that were held out; nothing where there are no folds."""
-    recipe, task = tuning.recipe, tuning.context.task
+    recipe, task = pretrained.recipe, pretrained.context.task
     shared: dict[str, Any] = {
         "num_classes": n_classes,
         "folds": recipe.probe.folds,
@@ -251,14 +250,14 @@ def _tried(
                 continue  # a fold without a class was left out, and with it its images
             rows, logits = held[order], logits[order]
             losses.append(-log_softmax(logits, axis=1)[np.arange(len(rows)), labels[rows]])
-            scores.append(_score(tuning, logits, labels[rows]))
+            scores.append(_score(pretrained, logits, labels[rows]))
         found[fit] = Tried(np.mean(losses, axis=0), float(np.mean(scores)))
     return found, rows
 
 
-def _score(tuning: FineTuning, logits: np.ndarray, labels: np.ndarray) -> float:
-    metric, seed = tuning.recipe.training.metric, tuning.recipe.seed
-    task = tuning.context.task
+def _score(pretrained: ModelOnData, logits: np.ndarray, labels: np.ndarray) -> float:
+    metric, seed = pretrained.recipe.training.metric, pretrained.recipe.seed
+    task = pretrained.context.task
     value = task.ranking_score(
         logits, labels.tolist(), metric=metric, n_bootstrap=0, seed=seed
     ).value

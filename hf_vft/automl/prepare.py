@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from accelerate import PartialState
+from torch import nn
+from transformers import TrainerCallback
 
 from hf_vft.automl.environment import Facts
 from hf_vft.automl.flips import decide_flips
@@ -18,6 +23,7 @@ from hf_vft.models.processors import Fit
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.tasks import Task
 from hf_vft.training.finetune import FineTuning
+from hf_vft.training.model_on_data import ModelOnData
 from hf_vft.training.stages import StageContext
 from hf_vft.utils.progress import Display
 
@@ -60,11 +66,39 @@ class Prepared:
     choices: list[Choice]
 
 
+class KeptBackbone:
+    """A backbone as it was loaded: trainings that begin with it take a copy, not the files again.
+
+    Args:
+        prepared: Not trained yet. The copy that is kept is in memory, not on an accelerator.
+        place: What all trainings of the run share.
+    """
+
+    def __init__(self, prepared: Prepared, place: RunContext) -> None:
+        loaded = prepared.loaded
+        self._checkpoint = loaded.checkpoint.name
+        self._options = _load_options(prepared.recipe, place)
+        model, processor = copy.deepcopy((loaded.model, loaded.processor))
+        nn.Module.to(model, "cpu")
+        self._loaded = replace(loaded, model=model, processor=processor, adjustments=list[Choice]())
+
+    def copy_of(self, checkpoint: Checkpoint, options: dict[str, Any]) -> LoadedModel | None:
+        """As if it were loaded with these options; None if anything about it would differ."""
+        if (checkpoint.name, options) != (self._checkpoint, self._options):
+            return None
+        # At once, so that what model and processor share they still share.
+        model, processor = copy.deepcopy((self._loaded.model, self._loaded.processor))
+        return replace(self._loaded, model=model, processor=processor, adjustments=list[Choice]())
+
+
 def prepare(
     recipe: Recipe,
     place: RunContext,
     checkpoint: Checkpoint | None = None,
     probe: LinearProbe | None = None,
+    *,
+    kept: KeptBackbone | None = None,
+    hooks: TrainingHooks | None = None,
 ) -> Prepared:
     """Load the backbone and decide what depends on it.
 
@@ -73,24 +107,44 @@ def prepare(
         place: What all trainings share.
         checkpoint: The backbone, where it was chosen already.
         probe: Of this backbone at this input size, where it was fitted already.
+        kept: A backbone that was loaded already; if it is this one, a copy of it is taken.
+        hooks: What the training tells, and asks.
 
     Raises:
         ModelError: If the backbone cannot be had or loaded, in one line.
     """
-    recipe, loaded, choices = _load(recipe, place, checkpoint)
+    recipe, loaded, choices = _load(recipe, place, checkpoint, kept)
     recipe, more = resolve_for_model(recipe, place.facts, loaded.model, loaded.checkpoint)
     recipe, framing = decide_framing(
         recipe, place.facts, stage_context(recipe, place), loaded, place.data
     )
     more += framing
-    tuning = FineTuning(stage_context(recipe, place), loaded, place.data)
-    recipe, flips = decide_flips(recipe, tuning)
-    tuning = FineTuning(stage_context(recipe, place), loaded, place.data, probe)
+    pretrained = ModelOnData(stage_context(recipe, place), loaded, place.data)
+    recipe, flips = decide_flips(recipe, pretrained)
+    tuning = FineTuning(stage_context(recipe, place, hooks), loaded, place.data, probe)
     return Prepared(recipe, loaded, tuning, [*choices, *more, *flips])
 
 
-def stage_context(recipe: Recipe, place: RunContext) -> StageContext:
+@dataclass(frozen=True)
+class TrainingHooks:
+    """What a training tells, and asks, while it runs.
+
+    Attributes:
+        display: Shown to the user, instead of that of the run.
+        callbacks: More callbacks for the Trainer.
+        over: Whether time is up; see `StageContext`.
+    """
+
+    display: Display
+    callbacks: Sequence[TrainerCallback] = ()
+    over: Callable[[], bool] | None = None
+
+
+def stage_context(
+    recipe: Recipe, place: RunContext, hooks: TrainingHooks | None = None
+) -> StageContext:
     """What the stages of one training share."""
+    hooks = hooks or TrainingHooks(place.display)
     weights = None
     if recipe.loss.class_weights == "balanced":
         weights = place.task.class_weights(place.facts.class_counts, place.facts.images)
@@ -100,7 +154,9 @@ def stage_context(recipe: Recipe, place: RunContext) -> StageContext:
         folder=place.state / "stages",
         logs=place.logs,
         class_weights=weights,
-        display=place.display,
+        display=hooks.display,
+        callbacks=list(hooks.callbacks),
+        over=hooks.over,
     )
 
 
@@ -111,24 +167,33 @@ def _fit(recipe: Recipe, task: Task) -> Fit:
     return recipe.image.fit
 
 
+def _load_options(recipe: Recipe, place: RunContext) -> dict[str, Any]:
+    """What a backbone is loaded with, beside its name."""
+    return {
+        "labels": place.data.labels,
+        "dropout": recipe.model.dropout,
+        "drop_path": recipe.model.drop_path,
+        "batch_norm_momentum": recipe.model.batch_norm_momentum,
+        "image_size": recipe.image.size,
+        "image_fit": _fit(recipe, place.task),
+        "keep_head": recipe.model.keep_head,
+        "seed": recipe.seed,
+    }
+
+
 def _load(
-    recipe: Recipe, place: RunContext, checkpoint: Checkpoint | None
+    recipe: Recipe,
+    place: RunContext,
+    checkpoint: Checkpoint | None,
+    kept: KeptBackbone | None,
 ) -> tuple[Recipe, LoadedModel, list[Choice]]:
     """Choose and load the backbone; what the model decides goes into the recipe."""
     with PartialState().local_main_process_first():
         checkpoint = checkpoint or choose_checkpoint(recipe.model.candidates)
         place.display.say(checkpoint.reason)
-        loaded = place.task.load(
-            checkpoint,
-            labels=place.data.labels,
-            dropout=recipe.model.dropout,
-            drop_path=recipe.model.drop_path,
-            batch_norm_momentum=recipe.model.batch_norm_momentum,
-            image_size=recipe.image.size,
-            image_fit=_fit(recipe, place.task),
-            keep_head=recipe.model.keep_head,
-            seed=recipe.seed,
-        )
+        options = _load_options(recipe, place)
+        loaded = kept.copy_of(checkpoint, options) if kept is not None else None
+        loaded = loaded or place.task.load(checkpoint, **options)
     choices = [
         Choice(
             name="model.candidates",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from accelerate import PartialState
 
-from hf_vft.automl.prepare import Prepared, RunContext, prepare
+from hf_vft.automl.prepare import KeptBackbone, Prepared, RunContext, prepare
 from hf_vft.data.transforms.images import input_size
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.latency import Cost, measure_cost
@@ -47,6 +47,7 @@ class Candidate:
         choices: What was decided for it.
         logits: Of probes on the images of ``rows``, which they were not fitted to, ``[M, C]``.
         rows: Of the training split, ``[M]``.
+        backbone: As it was loaded; only the best candidate keeps it.
     """
 
     checkpoint: Checkpoint
@@ -55,6 +56,7 @@ class Candidate:
     choices: list[Choice]
     logits: np.ndarray
     rows: np.ndarray
+    backbone: KeptBackbone | None = None
 
     @property
     def side(self) -> int:
@@ -110,7 +112,7 @@ def rank(
             place.display.say(f"Looking at {checkpoint.name}.")
         found = _look_at(checkpoint, recipe, place, seconds_left)
         if isinstance(found, Candidate):
-            candidates.append(found)
+            candidates = _only_the_best_kept([*candidates, found])
         else:
             rows.append(found)
             slow[checkpoint] = found
@@ -155,12 +157,12 @@ def _again(recipe: Recipe, place: RunContext, file: Path) -> Ranking:
     said = json.loads(file.read_text(encoding="utf-8"))
     rows = [LeaderboardRow.model_validate(row) for row in said["rows"]]
     by_model = {row.model: row for row in rows}
-    candidates = []
+    candidates: list[Candidate] = []
     for name in said["kept"]:
         checkpoint = choose_checkpoint([name])
         found = _look_at(checkpoint, recipe, place, None, bounded=False)
         if isinstance(found, Candidate):
-            candidates.append(replace(found, row=by_model[name]))
+            candidates = _only_the_best_kept([*candidates, replace(found, row=by_model[name])])
     return Ranking(candidates, rows)
 
 
@@ -268,6 +270,7 @@ def _ranked(
         prepared.choices,
         opinion.logits,
         opinion.rows,
+        KeptBackbone(prepared, place),
     )
 
 
@@ -338,6 +341,12 @@ def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[
             reason = f"it cannot win: at best {ends[0]:.2f}, and the first at least {ends[1]:.2f}"
             dropped.append(candidate.row.model_copy(update={"reason": reason}))
     return kept, dropped
+
+
+def _only_the_best_kept(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """One backbone is kept in memory, however many are looked at."""
+    best = max(candidates, key=lambda c: _value(c.row))  # the first of equals, as when sorted
+    return [c if c is best else replace(c, backbone=None) for c in candidates]
 
 
 def _value(row: LeaderboardRow) -> float:

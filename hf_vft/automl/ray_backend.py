@@ -36,7 +36,9 @@ def run_on_ray(search: Search) -> None:
     ray.init(ignore_reinit_error=True, log_to_driver=False)
     turns = _Turns(search)
     place = replace(search.place, display=Silent())
-    runner = Runner(place, search.candidates, search.metric)
+    # Workers load the backbone from its files; a copy in memory would travel with every turn.
+    candidates = {name: replace(c, backbone=None) for name, c in search.candidates.items()}
+    runner = Runner(place, candidates, search.metric)
     trainable = tune.with_resources(
         tune.with_parameters(_train, runner=runner), _resources(search.recipe.search.gpus_per_trial)
     )

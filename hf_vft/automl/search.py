@@ -28,14 +28,13 @@ from hf_vft.automl.time_budget import Clock
 from hf_vft.automl.trial_callbacks import why_failed
 from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
 from hf_vft.automl.trial_runner import FAILURES, Outcome, Runner, Turn
-from hf_vft.errors import ModelError, RecipeError
+from hf_vft.errors import ModelError
 from hf_vft.evaluation.leaderboard import LeaderboardRow
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.run import write_text
 from hf_vft.training.finetune import FineTuned
 from hf_vft.training.history import lower_is_better
 from hf_vft.training.processes import from_main
-from hf_vft.utils.imports import require_package
 from hf_vft.utils.progress import Silent
 
 FIRST_SHARE, LATER_SHARE = 0.5, 0.34
@@ -59,6 +58,9 @@ STATES = {
 
 Keep = Callable[[Prepared, FineTuned], None]
 
+Backend = Callable[["Search"], None]
+"""Takes the turns of a search, runs them somewhere, and tells the search how they ended."""
+
 
 @dataclass
 class SearchResult:
@@ -70,60 +72,113 @@ class SearchResult:
     rows: list[LeaderboardRow]
 
 
-class Search:
-    """One search of one run.
+def open_search(
+    recipe: Recipe,
+    place: RunContext,
+    clock: Clock,
+    *,
+    keep: Keep,
+    rehearse: Keep,
+    backend: Backend | None = None,
+) -> Search:
+    """Rank the backbones, decide what is tried, and open the study.
 
     Args:
         recipe: Resolved but for what a model decides.
         place: What all trainings of the run share.
         clock: The time budget.
+        keep: See `Search`.
+        rehearse: See `Search`.
+        backend: See `Search`; this process by default.
+
+    Raises:
+        ModelError: If no backbone can be had, in one line.
+        RecipeError: If the storage of the study cannot be reached.
+    """
+    # Workers of a cluster are elsewhere.
+    place = replace(place, state=place.state.absolute(), logs=place.logs.absolute())
+    ranking = rank(
+        recipe,
+        place,
+        seconds_left=None if clock.budget is None else clock.budget - clock.spent,
+        settled=place.state / "search" / "ranking.json",
+    )
+    own = space_of(ranking.candidates, place)
+    study = _study_of(recipe, place, ranking, own) if PartialState().is_main_process else None
+    space = from_main(lambda: (study.space if study is not None else None) or own)
+    return Search(
+        recipe,
+        place,
+        clock,
+        ranking,
+        space,
+        study,
+        keep=keep,
+        rehearse=rehearse,
+        backend=backend or run_here,
+    )
+
+
+def _study_of(recipe: Recipe, place: RunContext, ranking: Ranking, space: Space) -> SharedStudy:
+    """That of all runs which choose from the same backbones for the same data."""
+    names = sorted(candidate.checkpoint.name for candidate in ranking.candidates)
+    seen = [place.data.fingerprint, recipe.training.metric, *names]
+    name = hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
+    return SharedStudy(
+        recipe.search.storage,
+        f"hf-vft-{name}",
+        place.state / "search",
+        highest=not lower_is_better(recipe.training.metric),
+        space=space,
+        seed=recipe.seed,
+    )
+
+
+class Search:
+    """One search of one run; `open_search` makes it.
+
+    Args:
+        recipe: Resolved but for what a model decides.
+        place: What all trainings of the run share.
+        clock: The time budget.
+        ranking: The backbones.
+        space: What trials choose from.
+        study: Where trials are proposed and compared; None but in the main process.
         keep: Called with a model that is better than all before it.
         rehearse: Called with the first model; does what will follow the search.
+        backend: Works through the turns.
     """
 
     def __init__(
-        self, recipe: Recipe, place: RunContext, clock: Clock, keep: Keep, rehearse: Keep
+        self,
+        recipe: Recipe,
+        place: RunContext,
+        clock: Clock,
+        ranking: Ranking,
+        space: Space,
+        study: SharedStudy | None,
+        *,
+        keep: Keep,
+        rehearse: Keep,
+        backend: Backend,
     ) -> None:
-        _check_backend(recipe)
-        # Workers of a cluster are elsewhere.
-        place = replace(place, state=place.state.absolute(), logs=place.logs.absolute())
         self.recipe, self.place, self.clock = recipe, place, clock
-        self.keep, self.rehearse = keep, rehearse
+        self.ranking, self.space, self.shared = ranking, space, study
+        self.keep, self.rehearse, self._backend = keep, rehearse, backend
         self.metric = recipe.training.metric
         self.highest = not lower_is_better(self.metric)
-        self.ranking: Ranking = rank(
-            recipe,
-            place,
-            seconds_left=self._seconds_left(),
-            settled=place.state / "search" / "ranking.json",
-        )
-        self.candidates = {c.checkpoint.name: c for c in self.ranking.candidates}
+        self.candidates = {c.checkpoint.name: c for c in ranking.candidates}
         self.runner = Runner(place, self.candidates, self.metric)
         self.pace = Pace(place)
         self._best = -math.inf if self.highest else math.inf
-        own = space_of(self.ranking.candidates, place)
-        self.shared: SharedStudy | None = from_main_only(lambda: self._open(own))
-        self.space: Space = from_main(lambda: self._study().space or own)
         self._trials: dict[int, Trial] = {}
 
-    def run(self, run_turns: Callable[[Search], None] | None = None) -> SearchResult:
-        """Run trials until the budget is spent, then train the best one on.
-
-        Args:
-            run_turns: The backend that works through the turns; this process where it is None.
-        """
+    def run(self) -> SearchResult:
+        """Run trials until the budget is spent, then train the best one on."""
         if from_main(lambda: not self._study().mine()):
             self._begin()
-        (run_turns or Search.run_here)(self)
+        self._backend(self)
         return self._finished()
-
-    def run_here(self) -> None:
-        """Work through the turns in this process, one after the other."""
-        while (turn := from_main(self.next_turn)) is not None:
-            outcome = self.plan(turn) or self.runner.run(
-                turn, partial(self.told, turn), self.clock.over
-            )
-            self.end(turn, outcome)
 
     def _finished(self) -> SearchResult:
         """The winner trained on, and averaged with others."""
@@ -253,7 +308,8 @@ class Search:
     def _begin(self) -> None:
         """The probe is the first model that there is; with it the end is rehearsed, and timed."""
         best = self.ranking.candidates[0]
-        prepared = prepare(best.recipe, replace(self.place, display=Silent()), best.checkpoint)
+        quiet = replace(self.place, display=Silent())
+        prepared = prepare(best.recipe, quiet, best.checkpoint, kept=best.backbone)
         logits = prepared.tuning.begin()
         self.runner.remember(prepared)
         first = FineTuned(prepared.tuning.model, [], logits)
@@ -312,25 +368,19 @@ class Search:
         rest = [c for c in candidate.choices[1:] if c.name not in fixed]
         return [model, *rest, *chosen]
 
-    def _open(self, space: Space) -> SharedStudy:
-        seen = [self.place.data.fingerprint, self.metric, *sorted(self.candidates)]
-        name = hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
-        return SharedStudy(
-            self.recipe.search.storage,
-            f"hf-vft-{name}",
-            self.place.state / "search",
-            highest=self.highest,
-            space=space,
-            seed=self.recipe.seed,
-        )
-
     def _study(self) -> SharedStudy:
         if self.shared is None:
             raise RuntimeError("only the main process speaks with the study")
         return self.shared
 
-    def _seconds_left(self) -> float | None:
-        return None if self.clock.budget is None else self.clock.budget - self.clock.spent
+
+def run_here(search: Search) -> None:
+    """Work through the turns in this process, one after the other."""
+    while (turn := from_main(search.next_turn)) is not None:
+        outcome = search.plan(turn) or search.runner.run(
+            turn, partial(search.told, turn), search.clock.over
+        )
+        search.end(turn, outcome)
 
 
 def epochs_within(most: float, share: float) -> float:
@@ -340,18 +390,3 @@ def epochs_within(most: float, share: float) -> float:
     has learned is worth more than two that have not.
     """
     return max(1.0, share * most, min(SHORTEST, most))
-
-
-def _check_backend(recipe: Recipe) -> None:
-    """Say at once what the backend needs."""
-    if recipe.search.backend == "ray":
-        require_package("ray", "ray")
-        if PartialState().num_processes > 1:
-            raise RecipeError(
-                "search.backend: ray spreads trials over a cluster by itself; start one process."
-            )
-
-
-def from_main_only(work: Callable[[], Any]) -> Any:
-    """What the main process makes for itself; nothing in the others."""
-    return work() if PartialState().is_main_process else None

@@ -118,7 +118,8 @@ def space_of(candidates: Sequence[Candidate], place: RunContext) -> Space:
         place: What all trainings of the run share.
     """
     best = candidates[0]
-    prepared = prepare(best.recipe, replace(place, display=Silent()), best.checkpoint)
+    quiet = replace(place, display=Silent())
+    prepared = prepare(best.recipe, quiet, best.checkpoint, kept=best.backbone)
     model, side = prepared.tuning.model, best.side
     own = int(best.recipe.training.batch_size)
     world = PartialState().num_processes

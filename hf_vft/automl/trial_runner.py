@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from hf_vft.automl.prepare import Prepared, RunContext, prepare
+from hf_vft.automl.prepare import Prepared, RunContext, TrainingHooks, prepare
 from hf_vft.automl.ranking import Candidate
 from hf_vft.automl.trial_callbacks import (
     Report,
@@ -106,9 +106,7 @@ class Runner:
         """
         began = time.monotonic()
         try:
-            prepared = self.prepared(turn, over)
-            stages = list(prepared.recipe.stages)
-            prepared.tuning.context.callbacks.append(TrialReporter(report, stages, self.metric))
+            prepared = self.prepared(turn, over, report)
             tuned = prepared.tuning.run()
             self.remember(prepared)
             interval = self._interval(prepared, tuned, over)
@@ -126,17 +124,28 @@ class Runner:
             trained=(prepared, tuned),
         )
 
-    def prepared(self, turn: Turn, over: Over) -> Prepared:
-        """The model of a planned trial, ready to be trained or to go on."""
+    def prepared(self, turn: Turn, over: Over, report: Report | None = None) -> Prepared:
+        """The model of a planned trial, ready to be trained or to go on.
+
+        Args:
+            turn: Its recipe is in its folder.
+            over: Whether time is up.
+            report: Told each epoch; None for a trial that has ended.
+        """
         folder, candidate = Path(turn.folder), self.candidates[turn.params["model"]]
         recipe = load_recipe(folder / "recipe.yaml")
         logs = self.place.logs / f"trial-{turn.number}"
         quiet = replace(self.place, state=folder, logs=logs, display=Silent())
         key = (candidate.checkpoint.name, recipe.image.size)
-        prepared = prepare(recipe, quiet, candidate.checkpoint, self._probes.get(key))
-        prepared.tuning.context.display = self.place.display
-        prepared.tuning.context.over = over
-        return prepared
+        told = [TrialReporter(report, list(recipe.stages), self.metric)] if report else []
+        return prepare(
+            recipe,
+            quiet,
+            candidate.checkpoint,
+            self._probes.get(key),
+            kept=candidate.backbone,
+            hooks=TrainingHooks(self.place.display, told, over),
+        )
 
     def remember(self, prepared: Prepared) -> None:
         """Keep the probe for other trials on the same features."""

@@ -7,30 +7,29 @@ features; the others train the whole model.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
-from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.load import ImageData
 from hf_vft.data.transforms.images import ONE_PASS
-from hf_vft.errors import ModelError
 from hf_vft.models.features import HeadOnFeatures
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.logistic import LinearProbe
-from hf_vft.models.lora import add_lora, check_lora
+from hf_vft.models.lora import add_lora
 from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.models.weight_line import State, copied
 from hf_vft.recipe.schema import StageConfig
-from hf_vft.training.feature_cache import CachedFeatures, cached_features, content_of
+from hf_vft.training.feature_cache import CachedFeatures
+from hf_vft.training.model_on_data import ModelOnData
 from hf_vft.training.stages import StageContext, StageResult, run_stage
 
 
@@ -70,8 +69,8 @@ class FineTuned:
         return sum(stage.seconds for stage in self.stages)
 
 
-class FineTuning:
-    """One model, one data set, one resolved recipe.
+class FineTuning(ModelOnData):
+    """The training of one model on one data set, by a resolved recipe.
 
     Args:
         context: What the stages share.
@@ -90,17 +89,7 @@ class FineTuning:
         data: ImageData,
         probe: LinearProbe | None = None,
     ) -> None:
-        if context.recipe.model.lora is not None:
-            check_lora(loaded, context.recipe.model.lora)
-        self.context = context
-        self.recipe = context.recipe
-        self.data = data
-        self.model: nn.Module = loaded.model.to(PartialState().device)
-        if self.recipe.training.channels_last:
-            self.model.to(memory_format=torch.channels_last)
-        self.plain: Any = context.task.plain(loaded.processor)
-        self._processor = loaded.processor
-        self.has_one_head = _has_one_head(self.model)
+        super().__init__(context, loaded, data)
         self.probe = probe
         self.features: dict[str, np.ndarray] = {}
         """Of the frozen backbone ``[N, D]``, by split; empty without a probe."""
@@ -137,6 +126,19 @@ class FineTuning:
         stages = [*tuned.stages, self._stage(stage)]
         return replace(tuned, stages=stages)
 
+    def with_test_images(self, data: ImageData, rows: Sequence[int]) -> FineTuning:
+        """The same model, as trained so far, with other images as its test split.
+
+        Args:
+            data: The same but for its test split, which holds images of training.
+            rows: Their places in the training split.
+        """
+        other = copy.copy(self)
+        other.data = data
+        if self.features:
+            other.features = self.features | {"test": self.features["train"][list(rows)]}
+        return other
+
     def begin(self, notes: list[str] | None = None) -> dict[str, np.ndarray]:
         """Give the head the weights of the linear probe, and say what that answers, by split.
 
@@ -144,15 +146,6 @@ class FineTuning:
             notes: What a person should know of the probe is added to them.
         """
         return self._probe([] if notes is None else notes) if self._probes() else {}
-
-    def dataset(self, split: str, transform: Any = None) -> VisionDataset:
-        """A split as the model sees it; without random changes unless told otherwise."""
-        return self.context.task.dataset(
-            self.data.splits[split],
-            transform or self.plain,
-            seed=self.recipe.seed,
-            decoder=self.data.decoder,
-        )
 
     def _probes(self) -> bool:
         return self.recipe.probe.enabled and self.has_one_head and self.context.task.probes
@@ -195,30 +188,6 @@ class FineTuning:
             self.start = copied(self.model)
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
 
-    def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:
-        """What the last linear layer sees of each image, ``[N, D]``, from the cache if there.
-
-        Args:
-            dataset: Images of this run's data.
-            content: Which, and how they were changed.
-        """
-        return self._last_features(self._features(dataset, content, views=1)[0])
-
-    def _last_features(self, inputs: torch.Tensor) -> np.ndarray:
-        """From the input of the head to the input of its last linear layer, ``[N, D]``."""
-        linear = last_linear(self.model)
-        head = head_module(self.model)
-        caught: list[torch.Tensor] = []
-        hook = linear.register_forward_pre_hook(lambda _, args: caught.append(args[0].cpu()))
-        was_training = head.training
-        head.eval()
-        with torch.inference_mode():
-            for part in torch.split(inputs, 1024):
-                head(part.to(linear.weight.device))
-        head.train(was_training)
-        hook.remove()
-        return torch.cat(caught).flatten(1).numpy()
-
     def _stage(self, stage: StageConfig) -> StageResult:
         if self._is_cached(stage):
             return self._head_stage(stage)
@@ -239,29 +208,14 @@ class FineTuning:
         changes = f"{self.recipe.augment.model_dump_json()} {ONE_PASS}"
         change = f"train {changes}" if stage.augment else "train"
         shown = self.dataset("train", self.random if stage.augment else self.plain)
-        train = self._features(shown, change, views=views)
-        validation = self._features(self.dataset("validation"), "validation", views=1)
+        train = self.features_of(shown, change, views=views)
+        validation = self.features_of(self.dataset("validation"), "validation", views=1)
         return run_stage(
             self.context,
             stage,
             HeadOnFeatures(head_module(self.model)),
             CachedFeatures(train, self.data.splits["train"]["label"]),
             CachedFeatures(validation, self.data.splits["validation"]["label"]),
-        )
-
-    def _features(self, dataset: VisionDataset, content: str, *, views: int) -> torch.Tensor:
-        recipe = self.recipe
-        self.context.display.start(f"features: {content.partition(' {')[0]}", views)
-        return cached_features(
-            self.model,
-            dataset,
-            content=content_of(self.data.fingerprint, content, self._processor),
-            collate=self.context.task.collate,
-            views=views,
-            batch_size=int(recipe.training.eval_batch_size) // PartialState().num_processes,
-            num_workers=int(recipe.training.num_workers),
-            dtype=AUTOCAST[recipe.training.precision],
-            on_view=lambda done, _: self.context.display.advance(done),
         )
 
     def _adapt(self, notes: list[str]) -> None:
@@ -275,19 +229,3 @@ class FineTuning:
                 f"With adapters {', '.join(left)} stayed as in the checkpoint: peft trains and "
                 "saves whole modules, and these parameters stand outside of any."
             )
-
-
-AUTOCAST: Mapping[str, torch.dtype | None] = {
-    "fp32": None,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
-
-
-def _has_one_head(model: nn.Module) -> bool:
-    """Whether there is one feature to learn a head on, and one layer with a bias to copy it to."""
-    try:
-        head_module(model)
-        return last_linear(model).bias is not None
-    except ModelError:
-        return False

@@ -25,7 +25,7 @@ from hf_vft.reporting.audit_page import render_audit
 from hf_vft.run import write_json
 from hf_vft.tasks import kind_of, task_for
 from hf_vft.training.feature_cache import cached_features, content_of
-from hf_vft.training.finetune import AUTOCAST
+from hf_vft.training.model_on_data import AUTOCAST
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.read_images import look_at_images, read_images
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
 from accelerate import PartialState
 from optuna.trial import TrialState
 
-from hf_vft.automl.search import Search
+from hf_vft.automl.choose import check_ray
 from hf_vft.data.demo.images import write_demo_images
 from hf_vft.errors import MissingDependencyError
 from hf_vft.utils import imports
@@ -16,15 +15,11 @@ from hf_vft.workflows.fit import fit
 from tests.runs import small_recipe
 
 
-def test_without_ray_the_extra_is_named(
-    resnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     PartialState()
     monkeypatch.setattr(imports, "is_available", lambda _: False)
-    recipe = small_recipe(tmp_path, resnet, search__trials=1, search__backend="ray")
-    nothing: Any = None
     with pytest.raises(MissingDependencyError, match=r"pip install 'hf-vft\[ray\]'"):
-        Search(recipe, nothing, nothing, nothing, nothing)
+        check_ray()
 
 
 @pytest.mark.slow

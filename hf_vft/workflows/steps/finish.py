@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from dataclasses import dataclass, replace
 
@@ -111,10 +110,7 @@ class Finishing:
             splits=self.data.splits | {"test": train.select(some)},
             hashes=self.data.hashes | {"test": self.data.hashes["train"][: len(some)]},
         )
-        tuning = copy.copy(prepared.tuning)
-        tuning.data = data
-        if tuning.features:
-            tuning.features = tuning.features | {"test": tuning.features["train"][: len(some)]}
+        tuning = prepared.tuning.with_test_images(data, some)
         # A stage that time has stopped evaluates once more; and this gives the baseline its scores.
         seen = replace(tuned, probe_logits=held_out_logits(tuning, tuned))
         place = RunDirectory(run.state / REHEARSAL)
