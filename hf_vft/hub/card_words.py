@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hf_vft.answers import answer_kind
 from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import EvalReport
@@ -14,27 +15,20 @@ from hf_vft.reporting.numbers import score
 from hf_vft.reporting.verdict import describe_robustness, judged_split, metric_name
 from hf_vft.run import RunDirectory
 
-AUTO_CLASSES = {
-    "image-classification": "AutoModelForImageClassification",
-    "multi-label-classification": "AutoModelForImageClassification",
-    "object-detection": "AutoModelForObjectDetection",
-}
-"""By task, what plain transformers loads the model with."""
-
 
 def purpose(report: EvalReport) -> str:
     """What it answers."""
     names = [f"*{plain(label)}*" for label in report.labels[:12]]
     more = len(report.labels) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-    what = "Finds" if report.task == "object-detection" else "Distinguishes"
-    return f"{what} {listed} in images."
+    return f"{answer_kind(report.task).card.verb} {listed} in images."
 
 
 def usage(report: EvalReport, where: str) -> str:
     """Code that runs as it stands, with plain transformers."""
-    auto = AUTO_CLASSES.get(report.task, "AutoModel")
-    if report.task != "image-classification":
+    kind = answer_kind(report.task)
+    auto = kind.card.auto_class
+    if not kind.exclusive:
         return (
             "```python\n"
             f"from transformers import AutoImageProcessor, {auto}\n\n"
@@ -117,7 +111,7 @@ def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
     split = judged_split(report)
     found = [notice.sentence for notice in notices(report, facts)]
     found += [f"About the data: {note}" for note in facts.notes]
-    if report.task == "image-classification":
+    if answer_kind(report.task).exclusive:
         found.append(
             f"It knows {len(report.labels)} classes and names one of them for every image, also "
             "for one that shows none of them."

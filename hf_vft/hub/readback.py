@@ -80,10 +80,10 @@ def _compare(asked: dict[str, Any]) -> float:
     import transformers
     from PIL import Image
 
-    from hf_vft.hub.card_words import AUTO_CLASSES
+    from hf_vft.answers import answer_kind
 
     torch.set_num_threads(1)
-    auto_class: Any = getattr(transformers, AUTO_CLASSES[asked["task"]])
+    auto_class: Any = getattr(transformers, answer_kind(asked["task"]).card.auto_class)
     rng = np.random.default_rng(0)
     images = [
         Image.fromarray(rng.integers(0, 256, (200, 240, 3), dtype=np.uint8)) for _ in range(IMAGES)

@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hf_vft.answers import answer_kind
 from hf_vft.inference.predictor import FileAnswer
 from hf_vft.records import join_names
-from hf_vft.tasks import ImageClassification, ObjectDetection, Task
+from hf_vft.tasks import Task
 from hf_vft.utils.spreadsheets import as_cell
 
 FORMATS = (".csv", ".parquet", ".jsonl")
@@ -52,8 +53,8 @@ class Columns:
     @classmethod
     def of(cls, task: Task, labels: Sequence[str]) -> Columns:
         """Those of a task's answers."""
-        exclusive = isinstance(task, ImageClassification)
-        return cls(tuple(labels), exclusive, isinstance(task, ObjectDetection))
+        kind = answer_kind(task.name)
+        return cls(tuple(labels), kind.exclusive, kind.boxes)
 
     @property
     def schema(self) -> pa.Schema:

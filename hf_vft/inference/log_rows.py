@@ -17,17 +17,12 @@ from uuid import uuid4
 
 import numpy as np
 from PIL import Image
-from scipy.special import entr, logsumexp
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.image_properties import image_properties
 from hf_vft.data.images import image_header
-from hf_vft.evaluation.calibration import probabilities
 from hf_vft.inference.predictor import Outputs, Predictor
 from hf_vft.models.processors import settings_of
-from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES, join_names
-from hf_vft.tasks import DetectedObject, Prediction
-
-AREA_QUANTILES = (0.1, 0.5, 0.9)
 
 EMBEDDING_SIZE = 512
 """Longer embeddings are projected to so many numbers."""
@@ -81,6 +76,7 @@ class Recorder:
     def __init__(self, predictor: Predictor, *, sample: float = 1.0) -> None:
         self.sample = sample
         self._predictor = predictor
+        self._kind = answer_kind(predictor.task.name)
         self.identity = {
             "model_hash": predictor.run.model_hash(),
             "preprocessing_hash": preprocessing_hash(
@@ -112,76 +108,9 @@ class Recorder:
         return rows
 
     def _answers(self, shown: Sequence[ImageInfo], outputs: Outputs) -> list[dict[str, Any]]:
-        predictor = self._predictor
-        if not predictor.calibration.thresholds:  # the best class is the answer
-            return answer_columns(outputs.logits, predictor.temperature, predictor.labels)
-        sizes = [one.size for one in shown]
-        found = predictor.answers(outputs, sizes)
-        return [several_columns(one, size) for one, size in zip(found, sizes, strict=True)]
-
-
-def answer_columns(
-    logits: np.ndarray, temperature: float, labels: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Single-label answers as columns of `hf_vft.records.PREDICTIONS`.
-
-    Args:
-        logits: ``[N, C]``, before the temperature.
-        temperature: Of the run.
-        labels: The C classes.
-    """
-    probs = probabilities(logits, temperature)
-    order = np.argsort(-probs, axis=1, kind="stable")
-    best = np.take_along_axis(probs, order, 1)
-    entropy, energy = entr(probs).sum(1), -logsumexp(logits, axis=1)
-    rows = []
-    for i in range(len(probs)):
-        row = {
-            "predicted": labels[order[i, 0]],
-            "confidence": best[i, 0],
-            "margin": best[i, 0] - (best[i, 1] if best.shape[1] > 1 else 0.0),
-            "entropy": entropy[i],
-            "energy": energy[i],
-            "probabilities": probs[i],
-        }
-        if len(labels) > FULL_PROBABILITIES:
-            row["probabilities"] = best[i, :TOP_PROBABILITIES]
-            row["top_labels"] = [labels[k] for k in order[i, :TOP_PROBABILITIES]]
-            row["rest"] = best[i, TOP_PROBABILITIES:].sum()
-        rows.append(row)
-    return rows
-
-
-def several_columns(prediction: Prediction, size: tuple[int, int]) -> dict[str, Any]:
-    """Several labels, or boxes, as columns of `hf_vft.records.PREDICTIONS`.
-
-    Args:
-        prediction: Of the image.
-        size: Its width and height in pixels.
-    """
-    row: dict[str, Any] = {
-        "predicted": join_names(prediction.labels),
-        "confidence": prediction.confidence,
-        "probabilities": prediction.scores,
-        "count": len(prediction.labels),
-    }
-    if prediction.objects is None:
-        return row
-    boxes = [box_columns(found) for found in prediction.answered]
-    row["boxes"] = boxes
-    if boxes:
-        scores = [box["score"] for box in boxes]
-        areas = [box["width"] * box["height"] / (size[0] * size[1]) for box in boxes]
-        row |= {"mean_score": float(np.mean(scores)), "max_score": max(scores)}
-        row["area_quantiles"] = np.quantile(areas, AREA_QUANTILES)
-    return row
-
-
-def box_columns(found: DetectedObject) -> dict[str, Any]:
-    """A box as the log has it."""
-    left, top, right, bottom = found.box
-    place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    return {**place, "score": found.score, "label": found.label}
+        predictor, sizes = self._predictor, [image.size for image in shown]
+        answers = predictor.answers(outputs, sizes)
+        return self._kind.columns(answers, outputs.logits, predictor.labels, sizes)
 
 
 def file_columns(content: bytes | None) -> dict[str, Any]:

@@ -9,18 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from hf_vft.monitoring.class_mix import class_mix_findings, estimate_class_mix
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.embeddings import (
-    LEAST_ROWS,
     PERMUTATIONS,
-    content_shift,
     embedding_findings,
 )
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import input_findings
-from hf_vft.monitoring.multilabel_drift import presence_findings, several_prediction_findings
 from hf_vft.monitoring.outliers import most_unlike
-from hf_vft.monitoring.predictions import prediction_findings, probabilities
 from hf_vft.monitoring.profile import QUANTILES, Reference
 from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
@@ -125,26 +121,6 @@ def find_drift(
     return Drift(findings, unlike)
 
 
-def shift_of(reference: Reference, current: Sample, seed: int = 0) -> float | None:
-    """How far the content has moved beyond the class mix, `content_shift` of independent rows.
-
-    Returns:
-        None where it cannot be told: images without one label, or too few embeddings.
-    """
-    profile = reference.profile
-    if not profile.one_label:
-        return None
-    rng = np.random.default_rng(seed)
-    frame = reference.sample.frame.assign(_label=reference.label_ids)
-    numbered = Sample(frame, reference.sample.embeddings)
-    ours = independent(numbered, profile.group_column, rng).embedded()
-    theirs = independent(current, profile.group_column, rng).embedded()
-    if min(len(ours), len(theirs)) < LEAST_ROWS:
-        return None
-    labels = ours.frame["_label"].to_numpy()
-    return content_shift(ours, labels, theirs, _class_mix(reference, current, seed), seed=seed)
-
-
 def with_null_quantiles(reference: Reference, *, splits: int = SPLITS, seed: int = 0) -> Reference:
     """The reference, with the effects that chance alone has between halves of it.
 
@@ -178,33 +154,17 @@ def _tests(
     reference: Reference, current: Sample, *, permutations: int, seed: int, mix: bool = True
 ) -> list[Finding]:
     rng = np.random.default_rng(seed)
-    profile = reference.profile
-    numbered = reference.sample
-    if profile.one_label:
-        frame = numbered.frame.assign(_label=reference.label_ids)
-        numbered = Sample(frame, numbered.embeddings)
-    ours = independent(numbered, profile.group_column, rng)
-    theirs = independent(current, profile.group_column, rng)
+    checks, group = checks_of(reference), reference.profile.group_column
+    ours = independent(checks.numbered(), group, rng)
+    theirs = independent(current, group, rng)
     resamples = RESAMPLES if permutations else 0
     findings = input_findings(ours, theirs, resamples=resamples, seed=seed)
-    look = prediction_findings if profile.one_label else several_prediction_findings
-    findings += look(ours, theirs, profile.labels, resamples=resamples, seed=seed)
-    share = _class_mix(reference, current, seed) if profile.one_label else None
-    findings += _embedding_tests(ours, theirs, share, permutations=permutations, seed=seed)
+    findings += checks.prediction_findings(ours, theirs, resamples=resamples, seed=seed)
+    shares = checks.class_mix(current, seed)
+    findings += _embedding_tests(ours, theirs, shares, permutations=permutations, seed=seed)
     if mix:
-        findings += _mix_findings(reference, current, seed)
+        findings += checks.mix_findings(current, seed)
     return findings
-
-
-def _class_mix(reference: Reference, current: Sample, seed: int) -> npt.NDArray[np.float64]:
-    """Shares of the classes now, as far as they can be told; else those of the reference."""
-    profile = reference.profile
-    before = probabilities(reference.sample.frame, len(profile.labels))
-    now = probabilities(current.frame, len(profile.labels))
-    labels = reference.label_ids
-    if before is None or now is None:
-        return np.bincount(labels, minlength=len(profile.labels)) / len(labels)
-    return estimate_class_mix(before, labels, now, resamples=1, seed=seed).em
 
 
 def _embedding_tests(
@@ -228,17 +188,4 @@ def _embedding_tests(
         class_mix,
         permutations=permutations,
         seed=seed,
-    )
-
-
-def _mix_findings(reference: Reference, current: Sample, seed: int) -> list[Finding]:
-    profile, frame = reference.profile, reference.sample.frame
-    units = unit_numbers(current.frame, profile.group_column)
-    if not profile.one_label:
-        return presence_findings(frame, current.frame, profile.labels, units=units, seed=seed)
-    before, now = (probabilities(f, len(profile.labels)) for f in (frame, current.frame))
-    if before is None or now is None:
-        return []
-    return class_mix_findings(
-        before, reference.label_ids, profile.labels, now, units=units, seed=seed
     )

@@ -12,28 +12,26 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from hf_vft.answers import AnswerKind
 from hf_vft.monitoring.class_mix import LEAST_SUPPORT, black_box
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import numeric_finding
-from hf_vft.monitoring.predictions import outputs_finding, probabilities
+from hf_vft.monitoring.predictions import all_outputs, probabilities
 from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference
-from hf_vft.records import split_names
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
-NUMBERS = ("confidence", "count", "mean_score", "max_score", "box_area")
 DRAWS = 100
-_MIDDLE = 1  # of `area_quantiles`: the median
 
 
-def presence(answers: pd.Series, labels: Sequence[str]) -> Flags:
-    """Which labels are in each joined answer, ``[N, C]``."""
+def presence(answers: pd.Series, labels: Sequence[str], kind: AnswerKind) -> Flags:
+    """Which labels are in each answer, ``[N, C]``."""
     number = {name: k for k, name in enumerate(labels)}
     found = np.zeros((len(answers), len(labels)), dtype=bool)
     for row, text in enumerate(answers):
-        for name in split_names(str(text)):
+        for name in kind.names(str(text)):
             if name in number:
                 found[row, number[name]] = True
     return found
@@ -43,6 +41,7 @@ def several_prediction_findings(
     reference: Sample,
     current: Sample,
     labels: Sequence[str],
+    kind: AnswerKind,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -53,26 +52,25 @@ def several_prediction_findings(
         reference: Independent rows.
         current: Independent rows.
         labels: The classes, in the order of the scores.
+        kind: Of the answers.
         resamples: Of the tests of labels, where some are rare.
         seed: Of these tests.
     """
-    ours, theirs = (with_area(sample.frame) for sample in (reference, current))
-    found = [_answered(ours, theirs, labels, resamples, seed)]
+    ours, theirs = (kind.with_tracked(sample.frame) for sample in (reference, current))
+    found = [_answered(ours, theirs, labels, kind, resamples, seed)]
     found += [
         numeric_finding("prediction", name, ours[name], theirs[name])
-        for name in NUMBERS
+        for name in kind.tracked
         if all(name in frame and frame[name].notna().any() for frame in (ours, theirs))
     ]
-    before, now = probabilities(ours, len(labels)), probabilities(theirs, len(labels))
-    if before is not None and now is not None and len(before) and len(now):
-        found.append(outputs_finding(before, now, labels))
-    return found
+    return [*found, *all_outputs(ours, theirs, labels)]
 
 
 def presence_findings(
     reference: pd.DataFrame,
     current: pd.DataFrame,
     labels: Sequence[str],
+    kind: AnswerKind,
     *,
     units: npt.NDArray[np.int64],
     seed: int = 0,
@@ -87,13 +85,14 @@ def presence_findings(
         reference: Rows with the truth in ``label``.
         current: Rows.
         labels: The classes, in the order of the scores.
+        kind: Of the answers.
         units: Of each current row; rows of one are drawn together.
         seed: Of the bootstrap.
     """
     before, now = probabilities(reference, len(labels)), probabilities(current, len(labels))
     if before is None or now is None:
         return []
-    truth = presence(reference["label"], labels)
+    truth = presence(reference["label"], labels, kind)
     rng = np.random.default_rng(seed)
     ours = rng.integers(len(before), size=(DRAWS, len(before)))
     # Exponential weights of the units: a bootstrap that leaves none of them out.
@@ -122,22 +121,15 @@ def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence
     return pd.Series(np.abs(scores - limits).min(1), index=frame.index)
 
 
-def with_area(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with ``box_area``, each image's median share of it that a box takes."""
-    if "area_quantiles" not in frame:
-        return frame
-    # Without a box there is nothing: None in a log, NaN once pandas has put rows of logs together.
-    middle = [
-        float(one[_MIDDLE]) if isinstance(one, np.ndarray | list) else np.nan
-        for one in frame["area_quantiles"]
-    ]
-    return frame.assign(box_area=middle)
-
-
 def _answered(
-    ours: pd.DataFrame, theirs: pd.DataFrame, labels: Sequence[str], resamples: int, seed: int
+    ours: pd.DataFrame,
+    theirs: pd.DataFrame,
+    labels: Sequence[str],
+    kind: AnswerKind,
+    resamples: int,
+    seed: int,
 ) -> Finding:
-    before, now = (presence(frame["predicted"], labels) for frame in (ours, theirs))
+    before, now = (presence(frame["predicted"], labels, kind) for frame in (ours, theirs))
     found = []
     for k in range(len(labels)):
         sides = (before[:, k], now[:, k])

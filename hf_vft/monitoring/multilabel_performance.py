@@ -6,38 +6,42 @@ compared as sets; boxes, where the labels hold boxes, at an overlap of 0.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from hf_vft.evaluation.box_matching import Boxes, match_all
-from hf_vft.evaluation.detection import weighted_scores
+from hf_vft.answers import AnswerKind, WholeScore
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.bias import SHARE_AT_TRAINING
 from hf_vft.monitoring.delayed_labels import MIN_ROWS, RESAMPLES, SECTION, change_points
 from hf_vft.monitoring.findings import Finding, holm, insufficient
-from hf_vft.records import split_names
 
 F1 = "f1_image"
 
 
 def several_label_findings(
-    reference: pd.DataFrame, current: pd.DataFrame, labels: Sequence[str], *, seed: int = 0
+    reference: pd.DataFrame,
+    current: pd.DataFrame,
+    labels: Sequence[str],
+    kind: AnswerKind,
+    *,
+    seed: int = 0,
 ) -> list[Finding]:
     """Compare realised scores with those at training.
 
     Args:
-        reference: Held-out rows: predicted and ``label``, joined; ``boxes`` and ``true_boxes``.
+        reference: Held-out rows: predicted and ``label``, and what else the kind compares.
         current: Production rows: the same, and ts_utc; ``label`` where known.
         labels: The classes.
+        kind: Of the answers.
         seed: Of the resamples.
 
     Returns:
-        ``labels.f1_image`` is the loss that a policy pages on; ``labels.f1_micro``,
-        ``labels.map50`` (of the boxes that were answered), and when it began, stand beside it.
+        ``labels.f1_image`` is the loss that a policy pages on; ``labels.f1_micro``, the scores that
+        the kind adds (``labels.map50`` of boxes), and when it began, stand beside it.
     """
     known = current.dropna(subset=["label"]) if "label" in current else current.iloc[:0]
     if len(known) < MIN_ROWS or len(reference) < MIN_ROWS:
@@ -47,13 +51,13 @@ def several_label_findings(
         )
         return [insufficient(SECTION, F1, len(known), few)]
     known = known.sort_values("ts_utc", kind="stable")
-    boxed = has_boxes(known) and has_boxes(reference)
-    then, now = (counts(frame, labels, boxed=boxed) for frame in (reference, known))
-    what = "boxes at an overlap of 0.5" if boxed else "sets of labels"
+    scoring = kind.scoring([reference, known])
+    then, now = (scoring.totals(frame, labels) for frame in (reference, known))
     rng = np.random.default_rng(seed)
-    findings = [_f1_image(then, now, what), _f1_micro(then, now, what, rng)]
-    if boxed:
-        findings.append(_map50(reference, known, labels, rng))
+    findings = [_f1_image(then, now, scoring.what), _f1_micro(then, now, scoring.what, rng)]
+    findings += [
+        _whole(name, score, reference, known, labels, rng) for name, score in scoring.whole.items()
+    ]
     return [*findings, *change_points(known, 1.0 - f1_of(now))]
 
 
@@ -62,6 +66,7 @@ def several_bias_findings(
     current: pd.DataFrame,
     columns: Sequence[str],
     labels: Sequence[str],
+    kind: AnswerKind,
     *,
     min_rows: int,
 ) -> list[Finding]:
@@ -72,6 +77,7 @@ def several_bias_findings(
         current: Production rows; only labelled ones are compared.
         columns: To compare by.
         labels: The classes.
+        kind: Of the answers.
         min_rows: Labelled rows that a group and the rest need.
 
     Returns:
@@ -83,10 +89,10 @@ def several_bias_findings(
     if not there:
         return []
     gaps = [
-        (f"{name} = {value}", gap, _gap(reference, labels, name, value, 2))
+        (f"{name} = {value}", gap, _gap(reference, labels, kind, name, value, 2))
         for name in there
         for value in _compared(known[name])
-        if (gap := _gap(known, labels, name, value, min_rows)) is not None
+        if (gap := _gap(known, labels, kind, name, value, min_rows)) is not None
     ]
     if not gaps:
         few = f"No group has {min_rows} labelled images beside as many others."
@@ -113,7 +119,12 @@ def _compared(column: pd.Series) -> list[Any]:
 
 
 def _gap(
-    frame: pd.DataFrame, labels: Sequence[str], column: str, value: object, least: int
+    frame: pd.DataFrame,
+    labels: Sequence[str],
+    kind: AnswerKind,
+    column: str,
+    value: object,
+    least: int,
 ) -> tuple[Floats, Floats] | None:
     """F1 of the images of a group, and of the others; None if either are too few."""
     if column not in frame:
@@ -121,7 +132,7 @@ def _gap(
     inside = (frame[column] == value).to_numpy()
     if min(inside.sum(), (~inside).sum()) < least:
         return None
-    scores = image_scores(frame, labels)
+    scores = image_scores(frame, labels, kind)
     return scores[inside], scores[~inside]
 
 
@@ -155,28 +166,9 @@ def _was_there(finding: Finding) -> bool:
     return isinstance(then, float) and now != 0 and then / now >= SHARE_AT_TRAINING
 
 
-def image_scores(frame: pd.DataFrame, labels: Sequence[str]) -> Floats:
+def image_scores(frame: pd.DataFrame, labels: Sequence[str], kind: AnswerKind) -> Floats:
     """F1 of each labelled image ``[N]``."""
-    return f1_of(counts(frame, labels, boxed=has_boxes(frame)))
-
-
-def has_boxes(frame: pd.DataFrame) -> bool:
-    """Whether every row has boxes for its truth."""
-    return "true_boxes" in frame and bool(len(frame)) and bool(frame["true_boxes"].notna().all())
-
-
-def counts(frame: pd.DataFrame, labels: Sequence[str], *, boxed: bool) -> Floats:
-    """Of each image: right, answered, there ``[N, 3]``."""
-    if not boxed:
-        sets = [(_names(a), _names(b)) for a, b in zip(frame["predicted"], frame["label"])]  # noqa: B905
-        return np.array([(len(a & b), len(a), len(b)) for a, b in sets], dtype=float).reshape(-1, 3)
-    truths, found = boxes_of(frame["true_boxes"], labels), boxes_of(frame["boxes"], labels)
-    totals = np.zeros((len(frame), 3))
-    for one in match_all(truths, found, len(labels)):
-        np.add.at(totals[:, 0], one.image, one.right[:, 0])
-        np.add.at(totals[:, 1], one.image, 1.0)
-        totals[:, 2] += one.true
-    return totals
+    return f1_of(kind.scoring([frame]).totals(frame, labels))
 
 
 def f1_of(totals: Floats) -> Floats:
@@ -184,28 +176,6 @@ def f1_of(totals: Floats) -> Floats:
     both = totals[:, 1] + totals[:, 2]
     scores: Floats = np.divide(2.0 * totals[:, 0], both, out=np.ones(len(both)), where=both > 0)
     return scores
-
-
-def boxes_of(column: Iterable[Any], labels: Sequence[str]) -> list[Boxes]:
-    """Boxes of the log as those that are matched; of classes that the model does not know, none."""
-    number = {name: k for k, name in enumerate(labels)}
-    return [_boxes([one for one in rows if one["label"] in number], number) for rows in column]
-
-
-def _boxes(rows: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxes:
-    corners = [
-        (one["x"], one["y"], one["x"] + one["width"], one["y"] + one["height"]) for one in rows
-    ]
-    scores = [1.0 if one.get("score") is None else one["score"] for one in rows]
-    return Boxes(
-        np.array(corners, dtype=float).reshape(-1, 4),
-        np.array([number[one["label"]] for one in rows], dtype=np.int64),
-        np.array(scores, dtype=float),
-    )
-
-
-def _names(text: str) -> set[str]:
-    return set(split_names(text))
 
 
 def _f1_image(then: Floats, now: Floats, what: str) -> Finding:
@@ -240,20 +210,20 @@ def _f1_micro(then: Floats, now: Floats, what: str, rng: np.random.Generator) ->
     return _bootstrapped("f1_micro", "micro F1", draws(then), draws(now), len(now), what)
 
 
-def _map50(
-    reference: pd.DataFrame, known: pd.DataFrame, labels: Sequence[str], rng: np.random.Generator
+def _whole(
+    name: str,
+    score: WholeScore,
+    reference: pd.DataFrame,
+    known: pd.DataFrame,
+    labels: Sequence[str],
+    rng: np.random.Generator,
 ) -> Finding:
-    """Of the boxes that were answered: the log does not hold those below the thresholds."""
-
     def draws(frame: pd.DataFrame) -> Floats:
-        truths, found = (boxes_of(frame[name], labels) for name in ("true_boxes", "boxes"))
-        matches = match_all(truths, found, len(labels))
         weights = np.vstack([np.ones(len(frame)), _weights(len(frame), rng)]).T
-        scores: Floats = weighted_scores(matches, weights)[0]["map50"]
-        return scores
+        return score.values(frame, labels, weights)
 
-    what = "boxes that were answered"
-    return _bootstrapped("map50", "mAP50", draws(reference), draws(known), len(known), what)
+    then, now = draws(reference), draws(known)
+    return _bootstrapped(name, score.title, then, now, len(known), score.what)
 
 
 def _weights(n: int, rng: np.random.Generator) -> Floats:

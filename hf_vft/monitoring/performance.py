@@ -7,6 +7,8 @@ new. Hence the refusal.
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -14,6 +16,15 @@ from scipy import stats
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.findings import Finding, Section, insufficient
 from hf_vft.monitoring.sample import effective_rows
+
+
+class Known(TypedDict, total=False):
+    """What `performance_findings` has to know of the content of a window; see there."""
+
+    unsafe: str
+    correction: float
+    doubt: float
+
 
 SECTION: Section = "performance"
 NAME = "estimated_accuracy"

@@ -13,23 +13,23 @@ from hf_vft.monitoring.inputs import categorical_finding, numeric_finding
 from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, columns_difference
 
-SCORES = ("confidence", "entropy", "energy")
-
 
 def prediction_findings(
     reference: Sample,
     current: Sample,
     labels: Sequence[str],
+    tracked: Sequence[str],
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Finding]:
-    """Predicted labels, confidence, entropy, energy, and all outputs together (BBSD).
+    """Predicted labels, the tracked numbers, and all outputs together (BBSD).
 
     Args:
         reference: Independent rows.
         current: Independent rows.
         labels: The classes, in the order of the probabilities.
+        tracked: Columns of numbers, such as the confidence.
         resamples: Of the test of labels, where some are rare.
         seed: Of the test of labels.
     """
@@ -44,11 +44,16 @@ def prediction_findings(
             seed=seed,
         )
     ]
-    found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in SCORES]
+    found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in tracked]
+    return [*found, *all_outputs(ours, theirs, labels)]
+
+
+def all_outputs(ours: pd.DataFrame, theirs: pd.DataFrame, labels: Sequence[str]) -> list[Finding]:
+    """A finding on all outputs together; none where only the highest of them were kept."""
     before, now = probabilities(ours, len(labels)), probabilities(theirs, len(labels))
-    if before is not None and now is not None and len(before) and len(now):
-        found.append(outputs_finding(before, now, labels))
-    return found
+    if before is None or now is None or not len(before) or not len(now):
+        return []
+    return [outputs_finding(before, now, labels)]
 
 
 def outputs_finding(

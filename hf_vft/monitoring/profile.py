@@ -26,7 +26,6 @@ VERSION = 2
 """2 added `Profile.stress`; profiles without it are read as they were."""
 
 QUANTILES = (0.5, 0.95, 0.99)
-ONE_LABEL = "image-classification"
 
 
 class Profile(BaseModel):
@@ -48,11 +47,6 @@ class Profile(BaseModel):
     reference of one row each. They shrink as ``sqrt(1 / n + 1 / m)``; see `Reference.chance`."""
     stress: list[StressTest] = []
     """What estimates without labels were worth on disturbed images; see `Trust`."""
-
-    @property
-    def one_label(self) -> bool:
-        """Whether every image is of exactly one class."""
-        return self.task == ONE_LABEL
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from PIL import Image
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError, LogError
@@ -23,7 +24,7 @@ from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import Frame, on_image, overlay, reduced, seen_frame
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Outputs, Predictor
-from hf_vft.records import LogWriter, ProductionLog, join_names, split_names
+from hf_vft.records import LogWriter, ProductionLog
 from hf_vft.records.vocabulary import nearest_class
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
@@ -32,7 +33,7 @@ from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.large_images import model_input
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.memory import DecodingMemory
-from hf_vft.tasks import DetectedObject, ImageClassification, ObjectDetection, Prediction
+from hf_vft.tasks import DetectedObject, Prediction
 
 Used = TypeVar("Used")
 _LONGEST_VALUE = 200
@@ -86,7 +87,8 @@ class Service:
         self.task = self.predictor.task
         self.labels = self.predictor.labels
         self.slice_columns = tuple(self.predictor.recipe.data.slice_columns)
-        self.abstention = abstention(run) if isinstance(self.task, ImageClassification) else None
+        self.kind = answer_kind(self.task.name)
+        self.abstention = abstention(run) if self.kind.exclusive else None
         self.keep_images = keep_images
         self.unlogged = 0
         self._answered: dict[str, None] = {}
@@ -103,11 +105,6 @@ class Service:
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
         self._batcher: Batcher[_Asked, Answer] = Batcher(self._answer)
-
-    @property
-    def finds_boxes(self) -> bool:
-        """Whether answers are boxes."""
-        return isinstance(self.task, ObjectDetection)
 
     def predict(self, path: str | Path, slices: Mapping[str, Any] | None = None) -> Answer:
         """Answer an image file. When this returns, the answer is in the log.
@@ -148,7 +145,7 @@ class Service:
         pixels, image, size, seen = self._decoded(self._content(path), self._prepared)
         with self._maps:
             outputs = self.predictor.outputs_of([pixels])
-            if self.finds_boxes:
+            if self.kind.boxes:
                 found = self.predictor.answers(outputs, [size])[0].answered
                 shown = [one for one in found if label in (None, "", one.label)]
                 return draw_boxes(image, shown, self.labels, size=size)
@@ -177,22 +174,11 @@ class Service:
             raise DataError("no log is kept here, so feedback has no place to go.")
         if not _REQUEST.fullmatch(request_id) or not self._is_known(request_id):
             raise DataError("this is no request_id of an answer.")
-        several = self.abstention is None
-        named = [label] if isinstance(label, str) else list(label)
-        if several:
-            named = [
-                name
-                for text in named
-                for name in ([text] if text in self.labels else split_names(text))
-            ]
-        elif len(named) != 1 or not named[0]:
-            raise DataError("one label is needed: the one that is right.")
+        named = self.kind.told([label] if isinstance(label, str) else list(label), self.labels)
         self._check_labels(named)
-        told = join_names(named) if several else named[0]
+        row = {"request_id": request_id, "label": self.kind.joined(named), "source": _SOURCE}
         try:
-            self._writer.append_labels(
-                [{"request_id": request_id, "label": told, "source": _SOURCE}]
-            )
+            self._writer.append_labels([row])
         except LogError as error:
             raise DataError(f"the feedback could not be kept: {error}") from None
 

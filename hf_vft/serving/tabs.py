@@ -34,7 +34,7 @@ FRESH = 5.0
 
 def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
     """One image: the answer, why, and what a person says of it."""
-    several = service.abstention is None
+    several, words = not service.kind.exclusive, service.kind.page
     shown_calls = {name: for_page(gr, call) for name, call in calls.items()}
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
@@ -47,8 +47,8 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             label = gr.Dropdown(
                 ["", *service.labels],
                 value="",
-                label="Only boxes of" if service.finds_boxes else "Explain another class",
-                info="Empty: all." if service.finds_boxes else "Empty: the answer.",
+                label=words.target,
+                info=words.target_info,
                 elem_id="explain",
                 visible=HIDE,
             )
@@ -57,11 +57,9 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
         with gr.Column(scale=6, min_width=300):
             card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
             heat = gr.Image(
-                label="What was found" if service.finds_boxes else "Why this answer",
+                label=words.shown,
                 interactive=False,
-                alt_text="The image with boxes over it"
-                if service.finds_boxes
-                else "The image with a heat map of what speaks for the answer",
+                alt_text=words.alt_text,
                 elem_id="heat",
                 buttons=["download", "fullscreen"],
                 height=340,
@@ -69,12 +67,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             )
             with gr.Group(visible=HIDE) as ask:
                 choose = gr.CheckboxGroup if several else gr.Radio
-                question = (
-                    "What is in the image? Nothing ticked: none of these"
-                    if several
-                    else ("Right or wrong? It is …")
-                )
-                truth = choose(service.labels, label=question, elem_id="truth")
+                truth = choose(service.labels, label=words.question, elem_id="truth")
                 send = gr.Button("Send feedback", variant="primary", elem_id="send")
                 thanks = gr.Markdown("", elem_id="thanks")
     answer = gr.JSON(visible=False, label="answer")
@@ -95,7 +88,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
             gr.Group(visible=_if(found and service.log is not None)),
             choose(value=[] if several else None),
             "",
-            gr.Slider(value=start, visible=_if(found and service.finds_boxes)),
+            gr.Slider(value=start, visible=_if(found and service.kind.boxes)),
             gr.Dropdown(value="", visible=_if(found)),
         )
 
@@ -120,7 +113,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     endpoint.click(calls["explain"], [image, label], heat, api_name="explain")
     endpoint.click(calls["feedback"], [number, truth], thanks, api_name="feedback")
     draw: Callable[..., Any]
-    if service.finds_boxes:
+    if service.kind.boxes:
         draw, given, drawn = redraw, [image, answer, slider, label], [heat, card]
         again = [slider.input, label.input]  # its release is not told of by keyboard
     else:
@@ -239,10 +232,7 @@ def _lowest(service: Service) -> float:
 
 
 def _columns(service: Service) -> list[str]:
-    if service.finds_boxes:
-        return ["file", "found", "boxes", "error"]
-    middle = ["labels"] if service.abstention is None else ["label", "confidence", "sure"]
-    return ["file", *middle, "error"]
+    return ["file", *service.kind.page.columns, "error"]
 
 
 def _cell(row: dict[str, Any], name: str) -> Any:

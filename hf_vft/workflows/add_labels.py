@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.errors import LogError
 from hf_vft.records import ProductionLog, split_names
@@ -18,7 +19,6 @@ from hf_vft.utils.spreadsheets import from_cell
 from hf_vft.utils.text import counted, few, quoted
 from hf_vft.workflows.steps.labelling_tools import is_tool_export, labels_of_export
 
-ONE_LABEL = "image-classification"
 _WAY_ON = "Correct them, or name new classes with --new-class."
 
 
@@ -78,7 +78,7 @@ def add_labels(
             "first; nothing was written."
         )
     rows = _once(rows, path)
-    several = bool((answers["task"] != ONE_LABEL).any())
+    several = not all(answer_kind(task).exclusive for task in answers["task"].unique())
     classes = _classes(log, answers, several=several) if run is None else _classes_of(run)
     given = [row["label"] for row in rows]
     found = read_vocabulary(given, classes, several=several, new=new_classes)

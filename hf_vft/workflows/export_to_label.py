@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.errors import LogError, OutputError
-from hf_vft.records import ProductionLog, split_names
+from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory, write_text
 from hf_vft.workflows.steps.labelling_tools import (
     FORMATS,
@@ -73,8 +74,8 @@ def export_to_label(
         classes = list(opened.read_json(opened.profile_file)["labels"])
     else:
         said = answers["predicted"].dropna().unique()
-        one = task == "image-classification"
-        classes = sorted({name for text in said for name in ([text] if one else split_names(text))})
+        answers_of = answer_kind(task)
+        classes = sorted({name for text in said for name in answers_of.names(text)})
     write_text(target, label_studio_json(rows, prefix=prefix))
     write_text(config, label_studio_config(classes, task))
     return [target, config]

@@ -8,31 +8,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hf_vft.errors import HubError
-from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.active_learning import COLUMNS, images_to_label
-from hf_vft.monitoring.bias import bias_findings
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.delayed_labels import (
-    label_findings,
     realised_over_time,
 )
-from hf_vft.monitoring.drift import Window, find_drift, read_window, shift_of
-from hf_vft.monitoring.estimate_error import Trust
+from hf_vft.monitoring.drift import Window, find_drift, read_window
 from hf_vft.monitoring.explanation import Stretch
 from hf_vft.monitoring.findings import Finding
-from hf_vft.monitoring.multilabel_drift import doubt, left_out
-from hf_vft.monitoring.multilabel_performance import (
-    image_scores,
-    several_bias_findings,
-    several_label_findings,
-)
-from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report import add_to_workspace, write_report
@@ -46,17 +35,12 @@ from hf_vft.utils.spreadsheets import as_cell
 from hf_vft.utils.text import counted
 from hf_vft.workflows.steps.explain_decision import (
     crops_of,
-    curve_of,
     explain,
     rows_of_images,
-    with_change_points,
 )
 from hf_vft.workflows.steps.log_window import of_the_vocabulary, with_labels
 
 TO_LABEL = "label-these.csv"
-UNSAFE_SHIFT = 0.1
-"""From which shift of the content on confidence is not asked, if no stress test says how far it
-can be trusted."""
 _TIMEOUT = 10
 
 
@@ -135,14 +119,14 @@ def monitor_run(
         display.advance(number + 1, total=len(windows))
     columns = policy.groups.columns or reference.profile.slice_columns
     known = whole.sample.frame.dropna(subset=["label"])
-    if found and reference.profile.one_label:
-        found[-1] = with_change_points(found[-1], known)
+    checks = checks_of(reference)
+    if found:
+        found[-1] = checks.with_change_points(found[-1], known)
     decision = decide(found, policy)
     to_label = pd.DataFrame(columns=COLUMNS)
     if decision.alert and policy.actions.ask_for:
         frame, embeddings = windows[-1].sample.frame, windows[-1].sample.embeddings
-        if not reference.profile.one_label:
-            frame = frame.assign(margin=_doubt(frame, reference))
+        frame = checks.with_margin(frame)
         to_label = images_to_label(frame, embeddings, unlike, policy.actions.ask_for)
     if windows:
         decision = explain(
@@ -163,9 +147,6 @@ def monitor_run(
             "out; each request counts once, as its last row."
         )
     decision = decision.with_reasons([*told, *future_notes(log, latest)])
-    scores = None
-    if not reference.profile.one_label:
-        scores = image_scores(known, reference.profile.labels)
     newest = windows[-1].sample.frame if windows else whole.sample.frame.iloc[:0]
     shown: Sequence[Row] = ()
     pairs: list[tuple[str | None, str | None]] = []
@@ -179,12 +160,12 @@ def monitor_run(
     return MonitorResult(
         decision,
         to_label,
-        realised_over_time(known, scores=scores),
+        realised_over_time(known, scores=checks.image_scores(known)),
         held_out=reference.sample.frame,
         newest=newest,
         slices=columns,
         images=shown,
-        curve=curve_of(decision, reference, whole.sample.frame),
+        curve=checks.curve(decision, whole.sample.frame),
         crops=pairs,
     )
 
@@ -283,66 +264,10 @@ def look(
 ) -> tuple[list[Finding], pd.DataFrame]:
     """All eight sections of one window."""
     drift = find_drift(reference, window, minimum_rows=policy.windows.least, seed=seed)
-    before, now = reference.sample.frame, window.sample.frame
-    findings = list(drift.findings)
-    profile, groups = reference.profile, policy.groups
-    columns = groups.columns or profile.slice_columns
-    if not profile.one_label:
-        findings += left_out(len(now))
-        findings += several_label_findings(before, now, profile.labels, seed=seed)
-        findings += several_bias_findings(
-            before, now, columns, profile.labels, min_rows=groups.min_rows
-        )
-        return findings, drift.unlike
-    group = profile.group_column
-    known = how_sure(reference, window, findings, policy.alpha, seed)
-    findings += performance_findings(before, now, group=group, seed=seed, **known)
-    findings += label_findings(before, now, group=group, seed=seed)[0]
-    findings += bias_findings(
-        before,
-        now,
-        columns,
-        min_rows=groups.min_rows,
-        min_events=groups.min_events,
-        intersections=groups.intersections,
-        group=group,
-    )[0]
-    return findings, drift.unlike
-
-
-def how_sure(
-    reference: Reference, window: Window, findings: Sequence[Finding], alpha: float, seed: int
-) -> dict[str, Any]:
-    """What `performance_findings` has to know of the content: that it is new, and how far.
-
-    A shift that may be chance corrects nothing.
-    """
-    if not _is_new(findings, alpha):
-        return {}
-    shift = shift_of(reference, window.sample, seed) or 0.0
-    trust = Trust.learned(reference.profile.stress)
-    if trust is None:
-        reason = "the images show something new" if shift > UNSAFE_SHIFT else None
-    else:
-        reason = trust.refusal(shift)
-    if reason:
-        return {"unsafe": f"{reason} (MMD {shift:.2f} beyond the class mix); only labels can say."}
-    if trust is None:
-        return {}
-    return {"correction": trust.slope * shift, "doubt": trust.uncertainty(shift)}
-
-
-def _is_new(findings: Sequence[Finding], alpha: float) -> bool:
-    embedding = [one for one in findings if one.section == "embedding"]
-    corrected = holm(one.p_value for one in embedding)
-    return any(
-        finding.name == "new_content" and p <= alpha
-        for finding, p in zip(embedding, corrected, strict=True)
-    )
-
-
-def _doubt(frame: pd.DataFrame, reference: Reference) -> pd.Series:
-    return doubt(frame, reference.profile.thresholds, reference.profile.labels)
+    columns = policy.groups.columns or reference.profile.slice_columns
+    checks = checks_of(reference)
+    scores = checks.score_findings(window.sample, drift.findings, policy, columns, seed)
+    return [*drift.findings, *scores], drift.unlike
 
 
 def _post(address: str, payload: dict[str, str]) -> None:

@@ -20,12 +20,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from hf_vft.monitoring.answer_checks import OneLabelChecks, checks_of
 from hf_vft.monitoring.drift import Window, find_drift
 from hf_vft.monitoring.estimate_error import Trust
 from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.profile import Reference
 from hf_vft.run import RunDirectory
-from hf_vft.workflows.monitor import how_sure
 from tests.benchmarks.bench_power import accuracy, photos, stream
 
 ALPHA = 0.05
@@ -64,7 +64,9 @@ def told(reference: Reference, window: Window, seed: int) -> Told:
     truth, group = accuracy(window), reference.profile.group_column
     findings = find_drift(reference, window, permutations=PERMUTATIONS, seed=seed).findings
     raw = performance_findings(held_out, now, group=group, seed=seed)[0].current
-    known = how_sure(reference, window, findings, ALPHA, seed)
+    checks = checks_of(reference)
+    assert isinstance(checks, OneLabelChecks)
+    known = checks.content_known(window.sample, findings, ALPHA, seed)
     found = performance_findings(held_out, now, group=group, seed=seed, **known)[0]
     value = found.current if isinstance(found.current, float) else None
     within = None

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
+from scipy.special import softmax
 
+from hf_vft.answers import Boxes, SeveralLabels
+from hf_vft.answers.one_label import one_label_columns
 from hf_vft.data.image_properties import image_properties
 from hf_vft.inference.forward import pooled
 from hf_vft.inference.log_rows import (
     EMBEDDING_SIZE,
     ImageInfo,
     Recorder,
-    answer_columns,
     is_sampled,
     reduce_embeddings,
-    several_columns,
 )
 from hf_vft.inference.predictor import Predictor
 from hf_vft.records import FULL_PROBABILITIES, TOP_PROBABILITIES, ProductionLog
@@ -107,7 +108,9 @@ def test_whatever_a_head_takes_becomes_vectors(shape: tuple[int, ...]) -> None:
 def test_of_many_classes_the_top_are_kept_by_name_and_the_rest_as_one_number() -> None:
     labels = [f"class {i}" for i in range(FULL_PROBABILITIES + 1)]
     logits = np.random.default_rng(0).normal(size=(5, len(labels)))
-    for row, scores in zip(answer_columns(logits, 0.5, labels), logits, strict=True):
+    for row, scores in zip(
+        one_label_columns(softmax(logits / 0.5, axis=1), logits, labels), logits, strict=True
+    ):
         assert len(row["probabilities"]) == len(row["top_labels"]) == TOP_PROBABILITIES
         assert row["top_labels"][0] == row["predicted"] == labels[scores.argmax()]
         assert row["probabilities"][0] == row["confidence"]
@@ -179,16 +182,16 @@ class TestImageProperties:
 def test_several_labels_and_boxes_have_columns_of_their_own(tmp_path: Path) -> None:
     found = DetectedObject("cat", 0.9, (10.0, 20.0, 30.0, 60.0), True)
     unsure = DetectedObject("dog", 0.2, (0.0, 0.0, 5.0, 5.0), False)
-    boxes = several_columns(
-        Prediction(("cat",), np.array([0.9, 0.2]), (found, unsure)), size=(100, 80)
-    )
+    answer = Prediction(("cat",), np.array([0.9, 0.2]), (found, unsure))
+    boxes = Boxes().columns([answer], None, ["cat", "dog"], [(100, 80)])[0]
     assert boxes["count"] == 1
     assert boxes["predicted"] == "cat"
     assert boxes["boxes"] == [
         {"x": 10, "y": 20, "width": 20, "height": 40, "score": 0.9, "label": "cat"}
     ]
     np.testing.assert_allclose(boxes["area_quantiles"], [0.1] * 3)
-    labels = several_columns(Prediction(("a", "b"), np.array([0.8, 0.7, 0.1])), size=(9, 9))
+    answer = Prediction(("a", "b"), np.array([0.8, 0.7, 0.1]))
+    labels = SeveralLabels().columns([answer], None, ["a", "b", "c"], [(9, 9)])[0]
     assert labels["predicted"] == "a|b"
     assert "boxes" not in labels
     identity = {"model_hash": "m1", "preprocessing_hash": "p1", "task": "object-detection"}

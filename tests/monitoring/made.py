@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
-from hf_vft.inference.log_rows import answer_columns
+from hf_vft.answers.one_label import one_label_columns
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.monitoring.sample import Sample
@@ -60,7 +61,7 @@ def drawn(
     values[:, 0] += shift
     logits = values @ _CENTRES.T - 0.5 * (_CENTRES**2).sum(1) + np.log(PRIOR)
     rows = []
-    for i, answer in enumerate(answer_columns(logits, 1.0, LABELS)):
+    for i, answer in enumerate(one_label_columns(softmax(logits, axis=1), logits, LABELS)):
         rows.append(
             {
                 "request_id": f"r{i}",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hf_vft.monitoring.drift import shift_of
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.estimate_error import MAX_ERROR, StressTest, Trust
 from hf_vft.monitoring.performance import performance_findings
 from hf_vft.monitoring.policy import Policy
@@ -68,7 +68,7 @@ def test_a_correction_moves_the_estimate_and_its_doubt_widens_the_interval() -> 
 def test_the_shift_of_content_knows_neither_numbers_of_rows_nor_class_mix() -> None:
     known = reference(600)
     small, large, other = (
-        np.mean([shift_of(known, window(n, seed, **change).sample) for seed in range(4)])
+        np.mean([checks_of(known).shift(window(n, seed, **change).sample, 0) for seed in range(4)])
         for n, change in (
             (120, {"shift": 1.0}),
             (1000, {"shift": 1.0}),
@@ -82,7 +82,7 @@ def test_the_shift_of_content_knows_neither_numbers_of_rows_nor_class_mix() -> N
 
 def test_new_content_is_refused_or_corrected_as_the_stress_tests_say() -> None:
     known, moved = reference(600), window(500, shift=1.0)
-    assert shift_of(known, moved.sample) == pytest.approx(0.12, abs=0.03)
+    assert checks_of(known).shift(moved.sample, 0) == pytest.approx(0.12, abs=0.03)
 
     def told(tests: list[StressTest]) -> str:
         profile = known.profile.model_copy(update={"stress": tests})

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hf_vft.answers import Boxes, SeveralLabels
 from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.findings import Finding
-from hf_vft.monitoring.multilabel_drift import doubt, presence, with_area
+from hf_vft.monitoring.multilabel_drift import doubt, presence
 from hf_vft.monitoring.multilabel_performance import several_label_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
@@ -132,9 +133,8 @@ def test_the_most_doubtful_image_is_nearest_to_a_threshold() -> None:
     )
     thresholds = {"pit": 0.5, "scratch": 0.3}
     assert doubt(frame, thresholds, ["pit", "scratch"]).tolist() == pytest.approx([0.2, 0.05])
-    assert presence(pd.Series(["pit|scratch", ""]), ["scratch", "pit"]).tolist() == [
-        [True, True], [False, False]
-    ]  # fmt: skip
+    there = presence(pd.Series(["pit|scratch", ""]), ["scratch", "pit"], SeveralLabels())
+    assert there.tolist() == [[True, True], [False, False]]
 
 
 def box(x: float, label: str = "pit", score: float | None = None) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def boxed(n: int, lost: int) -> pd.DataFrame:
 
 
 def test_boxes_are_matched_by_place_where_the_labels_hold_boxes() -> None:
-    findings = several_label_findings(boxed(80, 0), boxed(80, 40), LABELS)
+    findings = several_label_findings(boxed(80, 0), boxed(80, 40), LABELS, Boxes())
     by_name = {one.name: one for one in findings}
     assert by_name["f1_image"].reference == 1.0
     assert by_name["f1_image"].current == pytest.approx(0.75)  # half of the images have 0.5
@@ -169,14 +169,16 @@ def test_boxes_are_matched_by_place_where_the_labels_hold_boxes() -> None:
 def test_images_without_a_box_have_no_area() -> None:
     rows = [{"area_quantiles": np.array([0.1, 0.2, 0.3])}, {}, {"area_quantiles": None}]
 
-    areas = with_area(pd.DataFrame(rows))["box_area"]
+    areas = Boxes().with_tracked(pd.DataFrame(rows))["box_area"]
 
     np.testing.assert_allclose(areas, [0.2, np.nan, np.nan])
 
 
 def test_without_boxes_in_the_labels_the_names_alone_are_compared() -> None:
     named = boxed(80, 40).drop(columns="true_boxes")
-    by_name = {one.name: one for one in several_label_findings(boxed(80, 0), named, LABELS)}
+    by_name = {
+        one.name: one for one in several_label_findings(boxed(80, 0), named, LABELS, Boxes())
+    }
     assert by_name["f1_image"].current == 1.0
     assert "sets of labels" in by_name["f1_image"].note
     assert "map50" not in by_name

@@ -142,7 +142,7 @@ def explain(
     service = Service(RunDirectory.open(run))
     answer = service.predict(image)
     save_image(service.explain(image, label), out, command="explain")
-    if service.finds_boxes:
+    if service.kind.boxes:
         typer.echo(f"{out}: {len(answer.labels)} boxes in {image.name}.")
         return
     best, confidence = answer.scores[0]

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from hf_vft.data.images import Decoder
 from hf_vft.monitoring.advice import explained
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.causes import INVISIBLE, crops, find_causes, most_alike
 from hf_vft.monitoring.decision import Decision
-from hf_vft.monitoring.delayed_labels import MIN_ROWS, change_points
-from hf_vft.monitoring.explanation import Affected, Cause, Since, Stretch
-from hf_vft.monitoring.findings import Finding
-from hf_vft.monitoring.incident import find_affected, find_since, over_time
+from hf_vft.monitoring.explanation import Affected, Cause, Since
+from hf_vft.monitoring.incident import find_since
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report_images import Row, row_of_images
@@ -60,35 +58,8 @@ def explain(
         first = next(one for one in decision.judged if one.finding.level == "alert")
         everywhere = first.windows == decision.windows
         since = find_since(causes, whole, everywhere=everywhere, seed=seed)
-        if reference.profile.one_label:
-            affected = find_affected(before, newest, slices)
+        affected = checks_of(reference).affected(newest, slices)
     return explained(decision, causes, since, affected, to_label=to_label)
-
-
-def with_change_points(findings: Sequence[Finding], known: pd.DataFrame) -> list[Finding]:
-    """When errors began to change is asked of all labels, not of those of one window."""
-    if len(known) < MIN_ROWS:
-        return list(findings)
-    wrong = (known["predicted"] != known["label"]).to_numpy().astype(np.float64)
-    found = {one.key: one for one in change_points(known, wrong)}
-    return [
-        found[one.key].model_copy(update={"rows": one.rows}) if one.key in found else one
-        for one in findings
-    ]
-
-
-def curve_of(decision: Decision, reference: Reference, frame: pd.DataFrame) -> list[Stretch]:
-    """Accuracy over data time; nothing for several labels."""
-    if not reference.profile.one_label:
-        return []
-    refused = any(
-        one.finding.key == "performance.estimated_accuracy" and one.finding.level == "insufficient"
-        for one in decision.judged
-    )
-    begun = decision.since.at if decision.since is not None else None
-    if refused and begun is None and len(frame):
-        begun = frame["ts_utc"].iloc[0].to_pydatetime()
-    return over_time(reference.sample.frame, frame, refused_from=begun if refused else None)
 
 
 def crops_of(

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.tools.cvat import cvat_images
 from hf_vft.data.sources.tools.drawn import Drawn
@@ -58,9 +59,9 @@ def label_studio_config(classes: Sequence[str], task: str) -> str:
     """The labelling interface that these tasks need, to paste into a project's settings."""
     view = ElementTree.Element("View")
     ElementTree.SubElement(view, "Image", name="image", value="$image")
-    boxes = task == "object-detection"
-    kind, item = ("RectangleLabels", "Label") if boxes else ("Choices", "Choice")
-    more = {"choice": "multiple"} if task == "multi-label-classification" else {}
+    answers = answer_kind(task)
+    kind, item = ("RectangleLabels", "Label") if answers.boxes else ("Choices", "Choice")
+    more = {} if answers.exclusive or answers.boxes else {"choice": "multiple"}
     group = ElementTree.SubElement(view, kind, {"name": "label", "toName": "image", **more})
     for name in classes:
         ElementTree.SubElement(group, item, value=name)

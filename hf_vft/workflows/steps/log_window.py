@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from hf_vft.answers import answer_kind
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.profile import Reference
 from hf_vft.records import ProductionLog, join_names
@@ -30,7 +31,7 @@ def with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window:
 
 def of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Vocabulary]:
     """The window without labels that are no class, so that no spelling passes for an error."""
-    frame, several = window.sample.frame, not reference.profile.one_label
+    frame, several = window.sample.frame, not answer_kind(reference.profile.task).exclusive
     labels = frame["label"].astype(object).where(frame["label"].notna(), None).tolist()
     given = [label for label in labels if label is not None]
     found = read_vocabulary(given, reference.profile.labels, several=several)

@@ -12,6 +12,7 @@ from hf_vft.data.load import ImageData
 from hf_vft.data.verify import image_bytes
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Predictor
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.drift import with_null_quantiles
 from hf_vft.monitoring.profile import Reference, make_reference
 from hf_vft.run import RunDirectory
@@ -62,7 +63,7 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
         ),
         seed=predictor.recipe.seed,
     )
-    if reference.profile.one_label and predictor.recipe.evaluation.stress:
+    if checks_of(reference).estimates and predictor.recipe.evaluation.stress:
         places = [(split, row) for split in HELD_OUT for row in range(len(data.splits[split]))]
 
         def image_at(row: int) -> Any:

@@ -16,12 +16,14 @@ import pandas as pd
 import torch
 from PIL import Image
 
+from hf_vft.answers.one_label import one_label_columns
 from hf_vft.data.transforms.disturbances import DISTURBANCES, SEVERITIES
 from hf_vft.data.transforms.images import input_size
 from hf_vft.data.verify import image_bytes
-from hf_vft.inference.log_rows import answer_columns, reduce_embeddings
+from hf_vft.evaluation.calibration import probabilities
+from hf_vft.inference.log_rows import reduce_embeddings
 from hf_vft.inference.predictor import Predictor
-from hf_vft.monitoring.drift import shift_of
+from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.embeddings import LEAST_ROWS
 from hf_vft.monitoring.estimate_error import StressTest
 from hf_vft.monitoring.performance import consensus
@@ -73,7 +75,7 @@ def stress_tests(
                     kind=kind,
                     severity=SEVERITIES[place],
                     rows=len(chosen),
-                    shift=shift_of(against, answered, seed) or 0.0,
+                    shift=checks_of(against).shift(answered, seed) or 0.0,
                     estimated=_estimated(reference, answered) - _estimated(reference, plain),
                     measured=_accuracy(answered) - _accuracy(plain),
                 )
@@ -99,7 +101,8 @@ def _answered(predictor: Predictor, images: Sequence[Image.Image], plain: Sample
     rows, embeddings = [], []
     for start in range(0, len(images), BATCH):
         outputs = predictor.outputs(images[start : start + BATCH])
-        rows += answer_columns(outputs.logits, predictor.temperature, predictor.labels)
+        probs = probabilities(outputs.logits, predictor.temperature)
+        rows += one_label_columns(probs, outputs.logits, predictor.labels)
         embeddings.append(reduce_embeddings(np.asarray(outputs.embeddings)))
     answers = pd.DataFrame(rows, index=plain.frame.index)
     return Sample(plain.frame.assign(**answers), np.concatenate(embeddings).astype(np.float16))
