@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hf_vft.run import RunDirectory
     from hf_vft.workflows.audit import Audited
     from hf_vft.workflows.evaluate import EvaluationResult
-    from hf_vft.workflows.monitor import MonitorResult
+    from hf_vft.workflows.steps.monitor_report import MonitorResult
 
 PathLike = str | Path
 
@@ -235,7 +235,9 @@ def monitor(
             of somebody else. A HubError of ``notify`` comes after the report is written.
     """
     from hf_vft.monitoring.policy import Policy, load_policy
-    from hf_vft.workflows.monitor import act, claim_report, monitor_run, report
+    from hf_vft.workflows.monitor import monitor_run
+    from hf_vft.workflows.steps.monitor_report import claim_report, report
+    from hf_vft.workflows.steps.notify import act
 
     chosen = policy if isinstance(policy, Policy) else load_policy(policy)
     folder, name = Path(out), Path(run).resolve().name

@@ -94,7 +94,7 @@ def test_monitor_scores_images_writes_the_report_and_notifies(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(
-        "hf_vft.workflows.monitor.act", lambda decision, policy, name: told.append(name)
+        "hf_vft.workflows.steps.notify.act", lambda decision, policy, name: told.append(name)
     )
     result = hf_vft.monitor(fitted, images, tmp_path / "report", policy="strict")
     verdict = json.loads((tmp_path / "report" / "verdict.json").read_text())

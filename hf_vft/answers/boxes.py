@@ -32,6 +32,7 @@ class Boxes(AnswerKind):
 
     task: ClassVar[str] = "object-detection"
     boxes: ClassVar[bool] = True
+    space: ClassVar[str] = "detector"
     tracked: ClassVar[tuple[str, ...]] = (
         "confidence",
         "count",

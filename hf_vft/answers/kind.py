@@ -135,6 +135,9 @@ class AnswerKind(ABC):
     tracked: ClassVar[tuple[str, ...]] = ("confidence", "count")
     """Columns of numbers whose drift is watched; those that are not there are passed over."""
 
+    space: ClassVar[str] = "classifier"
+    """The folder of ``spaces/`` that a Space is made from."""
+
     page: ClassVar[PageWords]
     card: ClassVar[CardWords]
 

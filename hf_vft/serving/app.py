@@ -11,6 +11,7 @@ from hf_vft.serving.endpoints import Endpoints
 from hf_vft.serving.gate import Gate, GateState
 from hf_vft.serving.limits import MB
 from hf_vft.serving.policy import AccessPolicy
+from hf_vft.serving.predict_tab import predict_tab
 from hf_vft.serving.service import Service
 from hf_vft.serving.uploads import UploadFolder, upload_folder
 from hf_vft.utils.imports import require_package
@@ -57,7 +58,7 @@ def build_app(
         # A phone wraps the tabs onto a second row; a menu would hide them.
         with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Predict", id="predict"):
-                tabs.predict_tab(gr, service, calls, examples)
+                predict_tab(gr, service, calls, examples)
             with gr.Tab("Batch", id="batch"):
                 tabs.batch_tab(gr, service, calls)
             with gr.Tab("Model", id="model"):

@@ -13,6 +13,10 @@ from hf_vft.serving.service import Service
 EXAMPLES = 8
 HIDDEN: dict[str, Any] = {"api_visibility": "private"}
 
+HIDE = "hidden"
+"""There, but not to be seen. What Gradio has not put on the page yet it adds when it is shown, and
+a value that comes in the meantime may be lost."""
+
 
 def image_input(gr: Any) -> Any:
     """An image input that hands over the file as it came: decoding it is ours."""
@@ -61,3 +65,8 @@ def example_inputs(gr: Any, image: Any, folder: Path | None) -> None:
     shown = [str(path) for path in visible_files(folder) if is_image_name(path)][:EXAMPLES]
     if shown:
         gr.Examples(shown, image, label="Examples")
+
+
+def visible_if(shown: Any) -> bool | str:
+    """How visible: fully or not at all."""
+    return True if shown else HIDE

@@ -7,19 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hf_vft._version import __version__
+from hf_vft.answers import answer_kind
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.outputs import check_replaceable, mark_replaceable
 from hf_vft.run import RunDirectory, write_folder, write_text
 from hf_vft.utils.imports import is_available, require_package
 from hf_vft.utils.public_files import public_files
 from hf_vft.utils.resources import bundled
-
-TEMPLATES = {
-    "image-classification": "classifier",
-    "multi-label-classification": "classifier",
-    "object-detection": "detector",
-}
-"""By task, which folder of ``spaces/`` is copied."""
 
 _PARTS = ("model", "reference", "export")
 _FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
@@ -51,7 +45,7 @@ def write_space(run: RunDirectory, out: Path, *, title: str | None = None) -> Pa
 
     def fill(folder: Path) -> None:
         shutil.copytree(
-            bundled("spaces") / TEMPLATES[task],
+            bundled("spaces") / answer_kind(task).space,
             folder,
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("__pycache__", "run"),

@@ -17,6 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from hf_vft.answers import answer_kind
 from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError, OutputError
 from hf_vft.inference.answer_tables import FORMATS, Columns, write_table
@@ -25,7 +26,6 @@ from hf_vft.inference.predictor import FileAnswer, Predictor
 from hf_vft.outputs import claim
 from hf_vft.run import RunDirectory, write_file
 from hf_vft.serving.abstention import Abstention, abstention
-from hf_vft.tasks import ImageClassification
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.text import counted
 
@@ -87,7 +87,7 @@ def answer_images(
     claim(path.parent, (path.name, journal_file.name), command="predict")
     with _held(path):
         predictor = Predictor(run)
-        limit = abstention(run) if isinstance(predictor.task, ImageClassification) else None
+        limit = abstention(run) if answer_kind(predictor.task.name).exclusive else None
         columns = Columns.of(predictor.task, predictor.labels)
         journal = _Journal(journal_file, _identity(predictor, limit))
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hf_vft.answers import answer_kind
 from hf_vft.errors import RunError
 from hf_vft.evaluation.costs import CostChoice, cost_threshold, rule_costs
 from hf_vft.evaluation.intervals import Bools, units_of
@@ -91,7 +92,7 @@ def choose_threshold(
 
 
 def _check(report: EvalReport, label: str, miss: float, false_alarm: float) -> None:
-    if report.task == "object-detection":
+    if answer_kind(report.task).boxes:
         raise RunError(
             "Boxes have thresholds of their own: evaluation.beta weighs what is missed "
             "against false boxes."

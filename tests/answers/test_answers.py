@@ -102,6 +102,11 @@ def rows_of(kind: AnswerKind, n: int, one_off: float, seed: int) -> tuple[list[A
             "file": f"{i}.jpg",
             "width": 10,
             "height": 10,
+            "bytes": 100,
+            "format": "PNG",
+            **dict.fromkeys(
+                ("contrast", "sharpness", "saturation", "image_entropy", "aspect"), 0.5
+            ),
             "brightness": rng.random(),
             "phash": f"{i:016x}",
             **answer,

@@ -33,9 +33,9 @@ from hf_vft.monitoring.profile import Reference
 from hf_vft.records import ProductionLog
 from hf_vft.records.future import latest_credible
 from hf_vft.run import RunDirectory
-from hf_vft.workflows.monitor import look, newest_windows
+from hf_vft.workflows.monitor import look
 from hf_vft.workflows.steps.explain_decision import explain
-from hf_vft.workflows.steps.log_window import of_the_vocabulary, with_labels
+from hf_vft.workflows.steps.log_window import newest_windows, of_the_vocabulary, with_labels
 
 DAY, DAYS = 7, 14
 BATCH = 64

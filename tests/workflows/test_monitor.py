@@ -24,7 +24,8 @@ from hf_vft.monitoring.policy import Policy, load_policy
 from hf_vft.recipe.schema import load_recipe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
-from hf_vft.workflows.monitor import act, monitor_run
+from hf_vft.workflows.monitor import monitor_run
+from hf_vft.workflows.steps.notify import act
 from tests.monitoring.made import LABELS, drawn, reference
 from tests.monitoring.test_decision import NOTHING, STRONG, WORSE
 

@@ -55,7 +55,8 @@ def monitor(
     from hf_vft.monitoring.advice import told
     from hf_vft.monitoring.policy import load_policy
     from hf_vft.records import ProductionLog
-    from hf_vft.workflows.monitor import TO_LABEL, act
+    from hf_vft.workflows.steps.monitor_report import TO_LABEL
+    from hf_vft.workflows.steps.notify import act
 
     chosen = load_policy(policy)
     if not ProductionLog.is_log(log):  # images need a model

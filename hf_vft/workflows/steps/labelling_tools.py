@@ -23,7 +23,7 @@ from hf_vft.data.sources.tools.drawn import Drawn
 from hf_vft.data.sources.tools.label_studio import is_label_studio, label_studio_tasks
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.errors import LogError
-from hf_vft.records import join_names, split_names
+from hf_vft.records import join_names
 
 FORMATS = ("label-studio", "cvat")
 LOCAL = "/data/local-files/?d="
@@ -81,7 +81,7 @@ def cvat_xml(rows: pd.DataFrame) -> str:
     for number, row in enumerate(_rows(rows)):
         known = {"name": str(row["file"]), "width": str(row["width"]), "height": str(row["height"])}
         image = ElementTree.SubElement(root, "image", {"id": str(number), **known})
-        for name in [] if row["task"] == "object-detection" else _labels(row):
+        for name in [] if answer_kind(row["task"]).boxes else _labels(row):
             ElementTree.SubElement(image, "tag", label=name, source="auto")
         for box in _boxes(row):
             left, top = float(box["x"]), float(box["y"])
@@ -126,7 +126,7 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
         LogError: If an image is none of the log's, or its name is that of several.
         DataError: If the export cannot be read.
     """
-    boxes = bool((answers["task"] == "object-detection").any())
+    boxes = any(answer_kind(task).boxes for task in answers["task"].unique())
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copy(path, folder))
         listing, shapes = Listing.of(Path(folder)), Shapes()
@@ -186,7 +186,7 @@ def _label(one: Drawn, *, boxes: bool, size: tuple[float, float]) -> dict[str, A
 def _results(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the model says, as Label Studio has it: in per cent of the image's sides."""
     common = {"from_name": "label", "to_name": "image"}
-    if row["task"] != "object-detection":
+    if not answer_kind(row["task"]).boxes:
         labels = _labels(row)
         return [{**common, "type": "choices", "value": {"choices": labels}}] if labels else []
     wide, high = float(row["width"]), float(row["height"])
@@ -208,8 +208,7 @@ def _results(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _labels(row: Mapping[str, Any]) -> list[str]:
-    one = row["task"] == "image-classification"
-    return [str(row["predicted"])] if one else split_names(str(row["predicted"] or ""))
+    return answer_kind(row["task"]).names(str(row["predicted"] or ""))
 
 
 def _boxes(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from hf_vft.answers import answer_kind
 from hf_vft.monitoring.drift import Window
+from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.records import ProductionLog, join_names
 from hf_vft.records.vocabulary import Vocabulary, counts_for_something, read_vocabulary
@@ -45,6 +46,21 @@ def of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Voc
     }
     sample = type(window.sample)(frame.assign(**kept), window.sample.embeddings)
     return replace(window, sample=sample), found
+
+
+def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:
+    """The newest rows in windows of equal size, the oldest window first.
+
+    Fewer windows where the log has too few rows for all; none where it has too few for one.
+    """
+    rows = len(whole.sample)
+    count = min(policy.windows.count, rows // policy.windows.least)
+    if not count:
+        return
+    size = min(policy.windows.rows, rows // count)
+    for number in range(count):
+        start = rows - size * (count - number)
+        yield Window(whole.sample.take(np.arange(start, start + size)), whole.excluded)
 
 
 def _names_of(boxes: Sequence[Mapping[str, object]]) -> str:
