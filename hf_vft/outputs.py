@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hf_vft.errors import OutputError
 from hf_vft.run import write_file, write_json
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
 
 MARK = ".hf-vft.json"
 _SOFTWARE = "hf-vft"
@@ -74,7 +77,7 @@ def keep(folder: Path) -> None:
         (folder / MARK).unlink(missing_ok=True)
 
 
-def save_image(image: Any, path: Path, *, command: str) -> None:
+def save_image(image: PillowImage, path: Path, *, command: str) -> None:
     """Write a Pillow image; one that is there is replaced only if it was written by this.
 
     Args:

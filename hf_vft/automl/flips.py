@@ -8,6 +8,7 @@ apart: where flips change nothing, it knows mirrored images as well as plain one
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -95,5 +96,7 @@ def _losses(pretrained: ModelOnData, names: list[str]) -> dict[str, float]:
     return said
 
 
-def _flipped(plain: ImageTransform, flip: Any, image: Image.Image) -> Any:
+def _flipped(
+    plain: ImageTransform, flip: Callable[[Image.Image], Image.Image], image: Image.Image
+) -> Any:
     return plain(flip(image))

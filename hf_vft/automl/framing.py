@@ -20,6 +20,7 @@ from scipy.stats import norm
 
 from hf_vft.automl.environment import Facts
 from hf_vft.data.groups import groups_of
+from hf_vft.data.load import ImageData
 from hf_vft.errors import ModelError
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.processors import Fit, reframe, settings_text
@@ -63,7 +64,7 @@ class Tried:
 
 
 def decide_framing(
-    recipe: Recipe, facts: Facts, context: StageContext, loaded: LoadedModel, data: Any
+    recipe: Recipe, facts: Facts, context: StageContext, loaded: LoadedModel, data: ImageData
 ) -> tuple[Recipe, list[Choice]]:
     """Set ``image.fit`` if it is on auto, and give ``loaded`` the processor that frames so.
 

@@ -126,7 +126,7 @@ class _Pausing(FIFOScheduler):
         super().__init__()
         self.turns = turns
 
-    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+    def on_trial_result(self, tune_controller: object, trial: Any, result: dict[str, Any]) -> str:
         """Hear of an epoch."""
         turn = self.turns.running.get(trial.trial_id)
         if turn is None or "outcome" in result or "step" not in result:

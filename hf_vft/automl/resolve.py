@@ -30,7 +30,7 @@ TIME_FOR_STRESS = 600.0
 seconds of a CPU, since the end is rehearsed."""
 
 
-def decide(recipe: Recipe, name: str, value: Any, reason: str) -> tuple[Recipe, list[Choice]]:
+def decide(recipe: Recipe, name: str, value: object, reason: str) -> tuple[Recipe, list[Choice]]:
     """Set one field if it is on ``auto``."""
     was = get_value(recipe.model_dump(), name)
     if was != "auto":

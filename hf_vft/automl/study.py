@@ -159,7 +159,7 @@ class SharedStudy:
         trial.set_user_attr(OWNER, self.owner)
         return trial
 
-    def plan(self, trial: Trial, folder: Path, epochs: float, **facts: Any) -> None:
+    def plan(self, trial: Trial, folder: Path, epochs: float, **facts: object) -> None:
         """Write down what a trial is before it begins."""
         trial.set_user_attr(FOLDER, str(folder))
         trial.set_user_attr(EPOCHS, max(1, round(epochs)))

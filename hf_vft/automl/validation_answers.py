@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy.special import expit, log_expit, log_softmax
+from torch import nn
 
 from hf_vft.automl.prepare import Prepared
 from hf_vft.data.groups import groups_of
@@ -64,7 +65,7 @@ class HeldOut:
         counts = self.marks.sum(0)
         return int(counts[counts > 0].min(initial=len(self.rows)))
 
-    def answers(self, prepared: Prepared, model: Any, *, disturbed: bool) -> np.ndarray:
+    def answers(self, prepared: Prepared, model: nn.Module, *, disturbed: bool) -> np.ndarray:
         """Logits ``[N, C]``, each image as it is or disturbed; all processes work on it."""
         tuning, recipe = prepared.tuning, prepared.recipe
         side = max(input_size(prepared.loaded.processor))

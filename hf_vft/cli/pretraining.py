@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from hf_vft.cli.display import ConsoleDisplay
+
+if TYPE_CHECKING:
+    from transformers import TrainerControl, TrainerState, TrainingArguments
 
 SHOWN = {"loss": "loss", "eval_shape": "shapes", "eval_texture": "surfaces"}
 
@@ -21,18 +24,32 @@ class ShowProgress(TrainerCallback):
     def __init__(self, display: ConsoleDisplay) -> None:
         self.display = display
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
         """Start the bar where the training stands."""
         if state.is_world_process_zero:
             self.display.start("Pre-training", state.max_steps)
             self.display.advance(state.global_step)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
         """Move the bar."""
         if state.is_world_process_zero:
             self.display.advance(state.global_step)
 
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         """Say what the training or an evaluation shows."""
         logs = kwargs.get("logs") or {}
         found = [f"{name} {logs[key]:.3f}" for key, name in SHOWN.items() if key in logs]

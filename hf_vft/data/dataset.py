@@ -96,11 +96,11 @@ class VisionDataset(Dataset[dict[str, Any]]):
         """Whether the transform decodes no more of a file than it needs."""
         return isinstance(self.transform, TrainTransform)
 
-    def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
+    def row(self, image: Image.Image, label: object) -> dict[str, Any]:
         """What the model gets of an image and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
 
-    def row_of_file(self, source: bytes | str, label: Any, rng: Random) -> dict[str, Any]:
+    def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:
         """The same of a file, with changes that are drawn from ``rng``."""
         transform: Any = self.transform
         return {"pixel_values": transform.read(source, self.decoder, rng), "labels": label}
@@ -114,13 +114,13 @@ class DetectionDataset(VisionDataset):
         """Whether the transform decodes no more of a file than it needs."""
         return isinstance(self.transform, TrainBoxTransform)
 
-    def row(self, image: Image.Image, label: Any) -> dict[str, Any]:
+    def row(self, image: Image.Image, label: object) -> dict[str, Any]:
         """Pixels and boxes."""
         transform: Any = self.transform
         found: dict[str, Any] = transform.with_boxes(image, label)
         return found
 
-    def row_of_file(self, source: bytes | str, label: Any, rng: Random) -> dict[str, Any]:
+    def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:
         """The same of a file, with changes that are drawn from ``rng``."""
         transform: Any = self.transform
         found: dict[str, Any] = transform.read(source, self.decoder, rng, label)
@@ -156,7 +156,7 @@ class BalancedSampler(Sampler[int]):
         return iter(draws.tolist())
 
 
-def labels_of(dataset: Any) -> list[int]:
+def labels_of(dataset: object) -> list[int]:
     """The class id of each image, without decoding one.
 
     Args:

@@ -7,7 +7,7 @@ work for all kinds alike.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import datasets
@@ -43,7 +43,7 @@ class LabelKind(ABC):
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
         """From the column ``label``: how often an image holds each class, ``int [N, C]``."""
 
-    def key(self, label: Any) -> str:
+    def key(self, label: object) -> str:
         """A text that differs where labels as read do."""
         return self.text(self.names(label))
 
@@ -69,11 +69,11 @@ class OneClass(LabelKind):
     fewest_classes: ClassVar[int] = 2
     exclusive: ClassVar[bool] = True
 
-    def names(self, label: Any) -> tuple[str, ...]:
+    def names(self, label: object) -> tuple[str, ...]:
         """The one name."""
         return (str(label),)
 
-    def encode(self, label: Any, ids: Mapping[str, int]) -> Any:
+    def encode(self, label: object, ids: Mapping[str, int]) -> Any:
         """The id, or None."""
         return ids.get(str(label))
 
@@ -93,11 +93,11 @@ class ManyClasses(LabelKind):
     name: ClassVar[str] = "classes"
     reason: ClassVar[str] = "an image can have several labels"
 
-    def names(self, label: Any) -> tuple[str, ...]:
+    def names(self, label: Iterable[str]) -> tuple[str, ...]:
         """All of them."""
         return tuple(label)
 
-    def encode(self, label: Any, ids: Mapping[str, int]) -> Any:
+    def encode(self, label: Iterable[str] | None, ids: Mapping[str, int]) -> Any:
         """A 1 for each class the image has; None where there is no label."""
         if label is None:
             return None
@@ -122,15 +122,15 @@ class ClassBoxes(LabelKind):
     name: ClassVar[str] = "boxes"
     reason: ClassVar[str] = "the labels are boxes"
 
-    def names(self, label: Any) -> tuple[str, ...]:
+    def names(self, label: Objects) -> tuple[str, ...]:
         """The class of each box."""
         return tuple(label.categories)
 
-    def key(self, label: Any) -> str:
+    def key(self, label: object) -> str:
         """Classes and places."""
         return repr(label)
 
-    def encode(self, label: Any, ids: Mapping[str, int]) -> Any:
+    def encode(self, label: object, ids: Mapping[str, int]) -> Any:
         """See the class."""
         if not isinstance(label, Objects):
             return None

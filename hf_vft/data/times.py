@@ -212,7 +212,7 @@ def _credible(moment: datetime | None) -> datetime | None:
     return moment if moment is not None and moment >= EARLIEST else None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if value is None or isinstance(value, date) or value != value:
         return ""
     return str(value).strip()

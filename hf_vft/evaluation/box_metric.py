@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import datasets
@@ -63,8 +63,8 @@ class MeanAveragePrecision(evaluate.Metric):  # type: ignore[misc]  # evaluate c
 
     def _compute(
         self,
-        predictions: Any,
-        references: Any,
+        predictions: Sequence[Any],
+        references: Sequence[Any],
         *,
         threshold: float = 0.5,
         interval: bool = False,
@@ -97,7 +97,7 @@ class MeanAveragePrecision(evaluate.Metric):  # type: ignore[misc]  # evaluate c
         return scores
 
 
-def _boxes(one: Any, scores: Any) -> Boxes:
+def _boxes(one: Mapping[str, Any], scores: object) -> Boxes:
     corners = np.asarray(one["boxes"], dtype=np.float64).reshape(-1, 4)
     classes = np.asarray(one["labels"], dtype=np.int64)
     values = np.asarray(scores, dtype=np.float64)

@@ -84,5 +84,5 @@ def _xywh(box: np.ndarray) -> list[float]:
     return [left, top, right - left, bottom - top]
 
 
-def _silent(*_: Any, **__: Any) -> None:
+def _silent(*_: object, **__: object) -> None:
     """faster-coco-eval would print its table."""

@@ -104,7 +104,13 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.peak = 0
         self._known: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         given = {
             tensor.untyped_storage()
             for tensor in tree_leaves((args, kwargs))
@@ -118,7 +124,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._follow(storage)
         return made
 
-    def _follow(self, storage: Any) -> None:
+    def _follow(self, storage: torch.UntypedStorage) -> None:
         size = storage.nbytes()
         self._known[storage] = size
         self.now += size

@@ -76,8 +76,8 @@ class _VisionMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate carries 
 
     def _compute(
         self,
-        predictions: Any,
-        references: Any,
+        predictions: object,
+        references: object,
         *,
         average: Average = "macro",
         interval: bool = False,

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from hf_vft.utils.frozen import Frozen
 
 
-def _none_if_undefined(value: Any) -> Any:
+def _none_if_undefined(value: object) -> Any:
     """What is no number is left for pydantic to refuse."""
     if not isinstance(value, Real):
         return value

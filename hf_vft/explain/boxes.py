@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -61,7 +60,11 @@ def _colour(found: DetectedObject, names: Sequence[str]) -> str:
 
 
 def _tag(
-    draw: ImageDraw.ImageDraw, font: Any, found: DetectedObject, scale: float, size: tuple[int, int]
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    found: DetectedObject,
+    scale: float,
+    size: tuple[int, int],
 ) -> tuple[Box, str]:
     """What is written to a box and where: above it, or inside where there is no room."""
     text = f"{found.label[:_LONGEST]} {100 * found.score:.0f} %"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -85,7 +84,7 @@ def _block_outputs(model: nn.Module, blocks: Sequence[str]) -> list[torch.Tensor
     """
     outputs: list[torch.Tensor] = []
 
-    def catch(module: nn.Module, inputs: Any, output: Any) -> None:
+    def catch(module: nn.Module, inputs: object, output: object) -> None:
         first = output[0] if isinstance(output, tuple) else output
         if isinstance(first, torch.Tensor) and first.requires_grad:
             outputs.append(first)

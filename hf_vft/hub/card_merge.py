@@ -132,7 +132,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.strip().replace("\r\n", "\n").encode()).hexdigest()[:12]
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

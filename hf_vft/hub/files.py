@@ -127,7 +127,7 @@ def _public_summary(run: RunDirectory) -> bytes:
     return (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def public_name(name: Any) -> Any:
+def public_name(name: object) -> Any:
     """The last part of a path on this machine; a Hub id, or anything else, as it is."""
     if isinstance(name, str) and Path(name).expanduser().exists():
         return Path(name).resolve().name

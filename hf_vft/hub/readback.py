@@ -89,7 +89,7 @@ def _compare(asked: dict[str, Any]) -> float:
         Image.fromarray(rng.integers(0, 256, (200, 240, 3), dtype=np.uint8)) for _ in range(IMAGES)
     ]
 
-    def logits(where: str, **options: Any) -> torch.Tensor:
+    def logits(where: str, **options: object) -> torch.Tensor:
         processor: Any = transformers.AutoImageProcessor.from_pretrained(where, **options)  # type: ignore[no-untyped-call]
         model = auto_class.from_pretrained(where, use_safetensors=True, **options).eval()
         with torch.inference_mode():

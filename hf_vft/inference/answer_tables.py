@@ -111,7 +111,7 @@ def _csv(file: Path, rows: Iterator[dict[str, Any]], columns: Columns) -> None:
         writer.writerows([as_cell(_cell(value)) for value in row.values()] for row in rows)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> Any:
     """Several labels joined as the production log joins them; boxes as JSON."""
     if isinstance(value, bool):
         return str(value).lower()

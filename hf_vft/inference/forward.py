@@ -63,7 +63,7 @@ def pooled(features: torch.Tensor) -> torch.Tensor:
     return features.flatten(2).mean(2) if features.ndim > 3 else features
 
 
-def load_answering(folder: Path, task: Task, **options: Any) -> tuple[Answering, Any]:
+def load_answering(folder: Path, task: Task, **options: object) -> tuple[Answering, Any]:
     """The model of a run's folder, in eval mode, and its processor.
 
     Args:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import numpy as np
 from PIL import Image
+from transformers import BaseImageProcessor
 
 from hf_vft.answers import answer_kind
 from hf_vft.data.image_properties import image_properties
@@ -140,7 +141,7 @@ def is_sampled(request_id: str, share: float) -> bool:
     return zlib.crc32(request_id.encode()) < share * 2**32
 
 
-def preprocessing_hash(folder: Path, processor: Any, bit_depth: int) -> str:
+def preprocessing_hash(folder: Path, processor: BaseImageProcessor, bit_depth: int) -> str:
     """Of the processor's settings, the library that does the work and the bit depth of the files.
 
     Answers differ by each of them.

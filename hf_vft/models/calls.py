@@ -9,7 +9,6 @@ on the meta device where the model allows it, so it computes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import torch
 from torch import nn
@@ -50,7 +49,7 @@ def call_order(model: nn.Module) -> dict[str, int]:
     )
 
 
-def own_sides(model: Any) -> Iterator[int | tuple[int, int]]:
+def own_sides(model: nn.Module) -> Iterator[int | tuple[int, int]]:
     """The input sizes in pixels that a model's configuration names: a side, or height and width."""
     config = getattr(model, "config", None)
     parts = [config, *(getattr(config, n, None) for n in ("vision_config", "backbone_config"))]
@@ -78,7 +77,7 @@ def _ordered_calls(model: nn.Module, height: int, width: int) -> dict[str, int]:
     order: dict[str, int] = {}
 
     def note(name: str) -> Callable[..., None]:
-        def hook(*_: Any) -> None:
+        def hook(*_: object) -> None:
             order.setdefault(name, len(order))
 
         return hook
@@ -92,7 +91,7 @@ def _ordered_calls(model: nn.Module, height: int, width: int) -> dict[str, int]:
     return order
 
 
-def _as_size(value: Any) -> Iterator[int | tuple[int, int]]:
+def _as_size(value: object) -> Iterator[int | tuple[int, int]]:
     if isinstance(value, int):
         yield value
     elif isinstance(value, list | tuple) and len(value) >= 2:

@@ -150,7 +150,7 @@ def load_detector(
     return LoadedModel(model, processor, checkpoint, adjustments, built=not is_detector)
 
 
-def detector_config(checkpoint: Checkpoint, config: Any, side: int) -> RTDetrV2Config:
+def detector_config(checkpoint: Checkpoint, config: PreTrainedConfig, side: int) -> RTDetrV2Config:
     """RT-DETR v2 on the backbone of a classifier's configuration.
 
     Args:
@@ -198,7 +198,7 @@ def _hold_constants(model: nn.Module) -> None:
             module.register_buffer(last, parameter.data)
 
 
-def _check_trainable(checkpoint: Checkpoint, config: Any) -> None:
+def _check_trainable(checkpoint: Checkpoint, config: PreTrainedConfig) -> None:
     """Refuse what finds objects but was never made to learn it in transformers."""
     auto: Any = AutoModelForObjectDetection
     kind = auto._model_mapping[type(config)]
@@ -210,7 +210,7 @@ def _check_trainable(checkpoint: Checkpoint, config: Any) -> None:
 
 
 @torch.no_grad()
-def _try_loss(model: Any, side: int) -> None:
+def _try_loss(model: nn.Module, side: int) -> None:
     """Let an image with a box through, so that what cannot be trained is found now."""
     box = {"class_labels": torch.tensor([0]), "boxes": torch.tensor([[0.5, 0.5, 0.5, 0.5]])}
     kind = type(model).__name__
@@ -253,7 +253,7 @@ def _weights_of(checkpoint: Checkpoint, config: Any, known: list[str]) -> Any:
     return model
 
 
-def _backbone_config(checkpoint: Checkpoint, config: Any) -> PreTrainedConfig:
+def _backbone_config(checkpoint: Checkpoint, config: PreTrainedConfig) -> PreTrainedConfig:
     """The same architecture as a backbone that gives its last three feature maps."""
     if config.model_type == "mobilenet_v2":
         return backbone_config(config)
@@ -277,7 +277,7 @@ def _backbone_config(checkpoint: Checkpoint, config: Any) -> PreTrainedConfig:
     return built
 
 
-def _fill_backbone(model: Any, checkpoint: Checkpoint) -> None:
+def _fill_backbone(model: PreTrainedModel, checkpoint: Checkpoint) -> None:
     """Give the detector the weights of the classifier's backbone."""
     target = model.model.backbone.model
     config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)

@@ -8,7 +8,7 @@ from typing import Any
 from hf_vft.models.hub_models import FORMATS, weights_of_files
 
 
-def read_weights(auto_class: Any, folder: str | Path, **options: Any) -> Any:
+def read_weights(auto_class: Any, folder: str | Path, **options: object) -> Any:
     """A model with the weights of a checkpoint's folder; nothing in it is run.
 
     Safetensors where there are any. Else the pickle, by ``torch.load(weights_only=True)``, which

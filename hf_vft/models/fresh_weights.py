@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 PRIOR = 0.01
 """Probability that a new class head gives each query (Lin et al. 2017)."""
@@ -71,7 +71,7 @@ def _tell_apart(module: nn.Module) -> None:
             nn.init.trunc_normal_(parameter, std=0.02)
 
 
-def _give_places(embeddings: nn.Module, config: Any) -> None:
+def _give_places(embeddings: nn.Module, config: PreTrainedConfig) -> None:
     """Patches of YOLOS start with sines of their row and column, its queries far apart.
 
     Noise of 0.02 would be a thirtieth of what a patch shows. Of a ViT that begins with sines:
@@ -113,7 +113,7 @@ class LivingBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked = None
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: object
     ) -> None:
         # A state without a version gets the count that old ones lacked.
         current = {**local_metadata, "version": self._version}

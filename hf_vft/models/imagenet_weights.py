@@ -22,7 +22,7 @@ import torch
 from accelerate import PartialState
 from filelock import FileLock
 from torch import nn
-from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
+from transformers import PreTrainedModel, TimmWrapperConfig, TimmWrapperForImageClassification
 from transformers.utils import logging as transformers_logging
 
 from hf_vft.errors import ModelError
@@ -255,7 +255,7 @@ def _read(weights: PackagedWeights, file: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def _save(model: Any, folder: Path) -> None:
+def _save(model: PreTrainedModel, folder: Path) -> None:
     log: Any = transformers_logging
     shown = log.is_progress_bar_enabled()
     log.disable_progress_bar()

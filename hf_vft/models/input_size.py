@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from transformers import PreTrainedModel
 
 from hf_vft.errors import ModelError
 
@@ -16,7 +17,7 @@ PREFIX_TOKENS = (0, 1, 2)
 """How many embeddings may stand before the grid: none, class token, class and distillation."""
 
 
-def resize_input(model: Any, size: int) -> Any:
+def resize_input(model: PreTrainedModel, size: int) -> Any:
     """A model that takes square images of ``size`` pixels.
 
     Learned position embeddings are interpolated once, here, and the configuration says the new
@@ -68,7 +69,7 @@ def _resize_timm(model: Any, size: int) -> None:
         model.config.model_args = {**(model.config.model_args or {}), "img_size": size}
 
 
-def _rebuilt(model: Any, size: int) -> Any:
+def _rebuilt(model: nn.Module, size: int) -> Any:
     """The same weights in a model built for ``size``."""
     config = copy.deepcopy(model.config)
     part = config if hasattr(config, "image_size") else getattr(config, "vision_config", None)

@@ -15,6 +15,7 @@ from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.image_processing_utils import BaseImageProcessor
+from transformers.models.auto.auto_factory import _BaseAutoModelClass
 from transformers.utils import logging as transformers_logging
 
 from hf_vft.errors import ModelError, VftError
@@ -66,7 +67,7 @@ class LoadedModel:
 
 def load_model(
     checkpoint: Checkpoint,
-    auto_class: Any,
+    auto_class: type[_BaseAutoModelClass],
     *,
     labels: list[str],
     dropout: float | Auto = "auto",
@@ -180,7 +181,9 @@ def set_labels(config: Any, labels: list[str], problem_type: str | None) -> None
         config.label_names = list(labels)
 
 
-def weights_of(checkpoint: Checkpoint, auto_class: Any, config: Any) -> PreTrainedModel:
+def weights_of(
+    checkpoint: Checkpoint, auto_class: Any, config: PreTrainedConfig
+) -> PreTrainedModel:
     """The model with the checkpoint's weights, and what is new drawn from the global generator."""
     if checkpoint.path in SCRATCH:
         model: PreTrainedModel = auto_class.from_config(config, dtype=torch.float32)
@@ -221,7 +224,7 @@ def _new_head(model: nn.Module, classes: int, seed: int) -> None:
 def _copy_head(
     model: nn.Module,
     labels: list[str],
-    auto_class: Any,
+    auto_class: object,
     checkpoint: Checkpoint,
     known: dict[int, str],
 ) -> None:
@@ -259,7 +262,7 @@ def one_line(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 @contextmanager
-def _processor_in_one_line(checkpoint: Checkpoint, processor: Any) -> Iterator[None]:
+def _processor_in_one_line(checkpoint: Checkpoint, processor: BaseImageProcessor) -> Iterator[None]:
     """Say that it was the image processor that failed, and not the model."""
     try:
         yield

@@ -12,6 +12,7 @@ from typing import Any
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
+from transformers import PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 
 from hf_vft.errors import ModelError
@@ -101,7 +102,7 @@ def check_lora(loaded: LoadedModel, recipe: LoraRecipe) -> None:
     lora_config(loaded.model, recipe)
 
 
-def lora_config(model: Any, recipe: LoraRecipe) -> LoraConfig:
+def lora_config(model: PreTrainedModel, recipe: LoraRecipe) -> LoraConfig:
     """What peft has to be told; made before a training, it says what cannot be.
 
     Args:
@@ -158,7 +159,7 @@ def add_lora(model: Any, recipe: LoraRecipe) -> PeftModel:
     return adapted
 
 
-def merged(model: Any) -> nn.Module:
+def merged(model: nn.Module) -> nn.Module:
     """A plain model with the adapters added to its weights; ``model`` keeps them.
 
     A model without adapters is given back as it is.
@@ -227,7 +228,7 @@ def _kinds(model: nn.Module) -> str:
     return ", ".join(sorted(kinds))
 
 
-def _adaptable(layer: Any) -> bool:
+def _adaptable(layer: nn.Module) -> bool:
     """Whether peft's adapter computes the same beside a layer as merged into it.
 
     It forgets groups, dilation and another padding than zeros. Subclasses are left out, which

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import AutoModel, TimmBackboneConfig
+from torch import nn
+from transformers import AutoModel, PreTrainedConfig, TimmBackboneConfig
 
 from hf_vft.errors import ModelError
 from hf_vft.models.foreign_weights import read_weights
@@ -21,7 +22,7 @@ WIDTHS = {0.35: "035", 0.5: "050", 0.75: "075", 1.0: "100", 1.4: "140"}
 PARTS = ("weight", "bias", "running_mean", "running_var")
 
 
-def backbone_config(config: Any) -> TimmBackboneConfig:
+def backbone_config(config: PreTrainedConfig) -> TimmBackboneConfig:
     """The backbone that a MobileNetV2 configuration means, at strides 8, 16 and 32.
 
     Raises:
@@ -40,7 +41,7 @@ def backbone_config(config: Any) -> TimmBackboneConfig:
     return found
 
 
-def backbone_weights(path: str, target: Any) -> dict[str, torch.Tensor]:
+def backbone_weights(path: str, target: nn.Module) -> dict[str, torch.Tensor]:
     """The weights of a MobileNetV2 checkpoint by the names of timm's backbone.
 
     Args:

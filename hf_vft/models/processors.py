@@ -13,7 +13,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL import Image
-from transformers import PreTrainedConfig, TimmWrapperImageProcessor, ViTImageProcessor
+from transformers import (
+    BaseImageProcessor,
+    PreTrainedConfig,
+    TimmWrapperImageProcessor,
+    ViTImageProcessor,
+)
 
 from hf_vft.errors import ModelError
 
@@ -22,7 +27,7 @@ Fit = Literal["processor", "squash", "pad"]
 TIMM_CROP_MODES = {"squash": "squash", "pad": "border"}
 
 
-def check_inputs(name: str, processor: Any) -> None:
+def check_inputs(name: str, processor: BaseImageProcessor) -> None:
     """Whether a processor makes of an image what a trainer of images passes on.
 
     Args:
@@ -45,12 +50,14 @@ def check_inputs(name: str, processor: Any) -> None:
         )
 
 
-def input_side(processor: Any) -> int:
+def input_side(processor: BaseImageProcessor) -> int:
     """The longer side in pixels of what a processor makes of a square image."""
     return max(_pixels(processor, _noise(64, 64)).shape[-2:])
 
 
-def reframe(processor: Any, config: PreTrainedConfig, size: int | None, fit: Fit) -> Any:
+def reframe(
+    processor: BaseImageProcessor, config: PreTrainedConfig, size: int | None, fit: Fit
+) -> Any:
     """A processor that gives another size or frames the image in another way.
 
     Args:
@@ -94,7 +101,7 @@ def _framing(fit: Fit, side: int) -> dict[str, Any]:
     }
 
 
-def _scaled(processor: Any, side: int) -> dict[str, Any]:
+def _scaled(processor: BaseImageProcessor, side: int) -> dict[str, Any]:
     """All sizes of a processor in the same proportion."""
     factor = side / input_side(processor)
     settings = processor.to_dict()
@@ -105,7 +112,9 @@ def _scaled(processor: Any, side: int) -> dict[str, Any]:
     }
 
 
-def _timm(processor: Any, config: Any, side: int, fit: Fit) -> TimmWrapperImageProcessor:
+def _timm(
+    processor: BaseImageProcessor, config: PreTrainedConfig, side: int, fit: Fit
+) -> TimmWrapperImageProcessor:
     """Change the configuration of the model, where timm keeps its processing."""
     settings = {**config.pretrained_cfg, "input_size": [3, side, side]}
     if fit != "processor":
@@ -114,7 +123,7 @@ def _timm(processor: Any, config: Any, side: int, fit: Fit) -> TimmWrapperImageP
     return TimmWrapperImageProcessor(pretrained_cfg=settings, architecture=config.architecture)
 
 
-def _plain(processor: Any, changes: dict[str, Any]) -> ViTImageProcessor:
+def _plain(processor: BaseImageProcessor, changes: dict[str, Any]) -> ViTImageProcessor:
     """A processor that resizes, rescales and normalises with the same numbers."""
     shared = ("resample", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std")
     return ViTImageProcessor(
@@ -122,7 +131,7 @@ def _plain(processor: Any, changes: dict[str, Any]) -> ViTImageProcessor:
     )
 
 
-def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
+def _gives_squares(processor: BaseImageProcessor, side: int, fit: Fit) -> bool:
     """Whether lying and standing images come out square, with a margin if one was asked for."""
     for width, height in ((96, 48), (48, 96)):
         try:
@@ -138,7 +147,7 @@ def _gives_squares(processor: Any, side: int, fit: Fit) -> bool:
     return True
 
 
-def _same(processor: Any, other: Any, side: int) -> bool:
+def _same(processor: BaseImageProcessor, other: BaseImageProcessor, side: int) -> bool:
     """Whether two processors do the same to an image that has its size already."""
     image = _noise(side, side)
     skipped = {n: False for n in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, n)}
@@ -147,7 +156,7 @@ def _same(processor: Any, other: Any, side: int) -> bool:
     return first.shape == second.shape and torch.allclose(first, second, atol=1e-5)
 
 
-def settings_of(folder: Path, processor: Any) -> bytes:
+def settings_of(folder: Path, processor: BaseImageProcessor) -> bytes:
     """The settings of a saved processor, as bytes that are equal where they are equal.
 
     timm models have no file for them: they are part of config.json.
@@ -158,7 +167,7 @@ def settings_of(folder: Path, processor: Any) -> bytes:
     return settings_text(processor).encode()
 
 
-def settings_text(processor: Any) -> str:
+def settings_text(processor: BaseImageProcessor) -> str:
     """The settings of a processor, as a text that is equal where they are equal."""
     settings = processor.to_dict() | {"image_processor_type": type(processor).__name__}
     return json.dumps(settings, sort_keys=True, default=str)

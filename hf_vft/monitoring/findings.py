@@ -61,7 +61,7 @@ class Finding(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _finite(cls, values: Any) -> Any:
+    def _finite(cls, values: object) -> Any:
         """Undefined reference, current and interval are None, as the other numbers are."""
         if not isinstance(values, dict):
             return values

@@ -179,7 +179,7 @@ def load_snapshot(path: Path) -> Any:
         raise RunError(f"{path}: no snapshot ({str(error).splitlines()[0]}).") from None
 
 
-def add_to_workspace(snapshot: Any, folder: Path, *, project: str = PROJECT) -> None:
+def add_to_workspace(snapshot: object, folder: Path, *, project: str = PROJECT) -> None:
     """Add a snapshot to a workspace, which is made with its dashboard where it is missing.
 
     ``DO_NOT_TRACK=1 evidently ui --workspace FOLDER`` shows it.

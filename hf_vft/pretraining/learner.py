@@ -32,7 +32,9 @@ class FormulaLearner(PreTrainedModel):  # type: ignore[no-untyped-call]
     # Attention is the classifier's affair, which has checked it already.
     _supports_sdpa = True
 
-    def __init__(self, classifier: Any, side: int, maps: Sequence[FeatureMap] = ()) -> None:
+    def __init__(
+        self, classifier: PreTrainedModel, side: int, maps: Sequence[FeatureMap] = ()
+    ) -> None:
         super().__init__(classifier.config)
         self.classifier = classifier
         with torch.no_grad():

@@ -58,7 +58,7 @@ class LogFile(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Keep what belongs to the checkpoint that is resumed."""
         self.started = time.monotonic()
@@ -74,7 +74,7 @@ class LogFile(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         logs: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """A line."""
         if not state.is_world_process_zero:
@@ -122,7 +122,7 @@ class TimeLimit(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Save and stop once time is up."""
         if time.monotonic() >= self.end:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.metrics import f1_score
+from torch import nn
 
 from hf_vft.data.demo.images import DemoConfig, generate
 from hf_vft.models.features import head_inputs
@@ -67,7 +67,7 @@ def normalised(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def features(model: Any, images: np.ndarray, dtype: torch.dtype | None = None) -> np.ndarray:
+def features(model: nn.Module, images: np.ndarray, dtype: torch.dtype | None = None) -> np.ndarray:
     """What the head of a classifier sees of images ``[N, S, S, 3]`` uint8: ``[N, D]``."""
     device = next(model.parameters()).device
     batches = (
@@ -77,7 +77,7 @@ def features(model: Any, images: np.ndarray, dtype: torch.dtype | None = None) -
     return head_inputs(model, batches, dtype=dtype).flatten(1).numpy()
 
 
-def probe_score(model: Any, data: TransferSet, dtype: torch.dtype | None = None) -> float:
+def probe_score(model: nn.Module, data: TransferSet, dtype: torch.dtype | None = None) -> float:
     """Macro F1 on the test images of a linear probe that learned from the others.
 
     Args:

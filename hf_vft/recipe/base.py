@@ -23,28 +23,28 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _list_of_one(cls, value: Any, info: ValidationInfo) -> Any:
+    def _list_of_one(cls, value: object, info: ValidationInfo) -> Any:
         """Take one text for a list of one where the field is a list of texts."""
         field = cls.model_fields[info.field_name or ""]
         is_one = isinstance(value, str) and _takes_texts(field.annotation)
         return [value] if is_one and value not in _words(field.annotation) else value
 
 
-def _members(annotation: Any) -> tuple[Any, ...]:
+def _members(annotation: object) -> tuple[Any, ...]:
     """The types of a union, or the only one."""
     if get_origin(annotation) in (Union, UnionType):
         return tuple(one for part in get_args(annotation) for one in _members(part))
     return (annotation,)
 
 
-def _takes_texts(annotation: Any) -> bool:
+def _takes_texts(annotation: object) -> bool:
     members = _members(annotation)
     return str not in members and any(
         get_origin(one) is list and get_args(one) == (str,) for one in members
     )
 
 
-def _words(annotation: Any) -> set[str]:
+def _words(annotation: object) -> set[str]:
     """The words that a field takes beside a list, such as ``auto``."""
     return {
         word for one in _members(annotation) if get_origin(one) is Literal for word in get_args(one)

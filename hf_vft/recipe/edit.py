@@ -34,7 +34,7 @@ def parse_change(text: str) -> tuple[str, Any]:
         ) from None
 
 
-def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
+def flatten(tree: object, prefix: str = "") -> Iterable[tuple[str, Any]]:
     """The leaves of nested mappings and lists as (dotted name, value)."""
     items: Iterable[tuple[Any, Any]]
     if isinstance(tree, Mapping):
@@ -48,7 +48,7 @@ def flatten(tree: Any, prefix: str = "") -> Iterable[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def get_value(tree: Any, key: str) -> Any:
+def get_value(tree: Mapping[str, Any], key: str) -> Any:
     """What a dotted name leads to; an entry of a list is called by its position or ``name``.
 
     Raises:
@@ -59,7 +59,7 @@ def get_value(tree: Any, key: str) -> Any:
     return tree
 
 
-def set_value(tree: Any, key: str, value: Any) -> None:
+def set_value(tree: object, key: str, value: object) -> None:
     """Set a dotted name in nested mappings and lists; missing mappings are made.
 
     Args:
@@ -82,7 +82,7 @@ def set_value(tree: Any, key: str, value: Any) -> None:
         raise RecipeError(f"--set {key}: {'.'.join(parents)} is not a section.")
 
 
-def _child(node: Any, part: str, key: str) -> Any:
+def _child(node: object, part: str, key: str) -> Any:
     if not isinstance(node, dict):
         raise RecipeError(f"--set {key}: {part!r} is not inside a section.")
     if node.get(part) is None:

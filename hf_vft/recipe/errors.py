@@ -22,7 +22,7 @@ _KINDS = {
 }
 
 
-def explain(error: ValidationError, tree: Any, known: Iterable[str]) -> str:
+def explain(error: ValidationError, tree: object, known: Iterable[str]) -> str:
     """The first thing that is wrong: where, what is allowed there, what was given.
 
     Args:
@@ -46,7 +46,7 @@ def explain(error: ValidationError, tree: Any, known: Iterable[str]) -> str:
     return f"{where}{' or '.join(wants)}{_given(first['input'])}"
 
 
-def _place(location: Iterable[int | str], tree: Any) -> list[str]:
+def _place(location: Iterable[int | str], tree: object) -> list[str]:
     """The dotted name, without the names of types that pydantic puts at its end.
 
     An entry of a list that has a name is called by it.
@@ -66,7 +66,7 @@ def _place(location: Iterable[int | str], tree: Any) -> list[str]:
     return place
 
 
-def _want(item: Any) -> str:
+def _want(item: Mapping[str, Any]) -> str:
     """What is allowed, so that several can be joined by "or"."""
     kind, _, rest = item["type"].partition("_")
     if rest in ("type", "parsing", "from_float") and kind in _KINDS:
@@ -79,7 +79,7 @@ def _want(item: Any) -> str:
     return message.replace("Input should be", "has to be")
 
 
-def _given(value: Any) -> str:
+def _given(value: object) -> str:
     """What was given; nested values would fill the screen."""
     if isinstance(value, Mapping) or (isinstance(value, list) and value):
         return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from hf_vft.recipe.schema import parse_recipe
 from hf_vft.utils.yaml_text import parse_yaml
@@ -71,17 +70,17 @@ def starter_recipe(answers: Answers, *, file: str) -> str:
     return text
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)  # JSON is YAML
 
 
-def _line(indent: str, name: str, value: Any, example: Any) -> str:
+def _line(indent: str, name: str, value: object, example: object) -> str:
     if value is None:
         return f"{indent}# {name}: {_yaml(example)}"
     return f"{indent}{name}: {_yaml(value)}"
 
 
-def _section(section: str, name: str, value: Any, example: Any) -> list[str]:
+def _section(section: str, name: str, value: object, example: object) -> list[str]:
     """A section of one setting; it is commented out as a whole where the setting is left open."""
     if value is None:
         return [f"# {section}:", f"#   {name}: {_yaml(example)}"]

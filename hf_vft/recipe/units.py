@@ -10,7 +10,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
 
-def parse_duration(value: Any) -> Any:
+def parse_duration(value: object) -> Any:
     """Seconds of ``90``, ``90s``, ``20m`` or ``1h30m``; what is no text is given back.
 
     Raises:
@@ -26,7 +26,7 @@ def parse_duration(value: Any) -> Any:
     return sum(float(n) * _SECONDS[unit] for n, _, unit in re.findall(r"(\d+(\.\d+)?)(\w)", text))
 
 
-def parse_size(value: Any) -> Any:
+def parse_size(value: object) -> Any:
     """Bytes of ``1000``, ``200MB`` or ``1.5GiB``; what is no text is given back.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -42,7 +41,7 @@ def moment(iso: str) -> str:
     return f"{time:%Y-%m-%d %H:%M} {time.tzname() or ''}".rstrip()
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A recipe's value as people write it."""
     if value is None:
         return "none"

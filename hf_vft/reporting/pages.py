@@ -9,7 +9,6 @@ import base64
 import io
 import re
 from functools import cache
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -44,7 +43,7 @@ def _environment() -> Environment:
     return environment
 
 
-def render_page(template: str, **context: Any) -> str:
+def render_page(template: str, **context: object) -> str:
     """Fill a template of ``hf_vft/reporting/templates``; everything from outside is escaped."""
     return _environment().get_template(template).render(**context)
 

@@ -7,6 +7,7 @@ of tools too, come through `Blocks.preprocess_data`; what is checked there holds
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hf_vft.errors import DataError
@@ -28,7 +29,7 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
 
     class Checked(gr.Blocks):  # type: ignore[misc]
         async def preprocess_data(
-            self, block_fn: Any, inputs: Any, state: Any, explicit_call: bool = False
+            self, block_fn: Any, inputs: Sequence[Any], state: object, explicit_call: bool = False
         ) -> Any:
             try:
                 pairs = zip(block_fn.inputs, inputs, strict=False)
@@ -39,7 +40,7 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
             except Exception:  # noqa: BLE001  # in a library's words, and with what was given
                 raise gr.Error(UNFIT, print_exception=False) from None
 
-    def checked(block: Any, value: Any) -> Any:
+    def checked(block: object, value: object) -> Any:
         if not isinstance(block, gr.Image | gr.File):
             return without_files(value)
         if isinstance(value, list):
@@ -49,7 +50,7 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
     return Checked
 
 
-def admitted_file(uploads: UploadFolder, given: Any) -> dict[str, Any]:
+def admitted_file(uploads: UploadFolder, given: object) -> dict[str, Any]:
     """A file argument in the form that Gradio takes, with nothing but a path that is admitted.
 
     Raises:
@@ -59,7 +60,7 @@ def admitted_file(uploads: UploadFolder, given: Any) -> dict[str, Any]:
     return as_file(uploads.admitted(path))
 
 
-def without_files(value: Any) -> Any:
+def without_files(value: object) -> Any:
     """A value in which nothing is a file to Gradio.
 
     Raises:

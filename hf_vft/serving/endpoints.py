@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import wraps
 from html import escape
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hf_vft.data.sources.archives import count_images, unpack
@@ -39,7 +40,9 @@ class Endpoints:
         gate: Knows who asks.
     """
 
-    def __init__(self, gr: Any, service: Service, uploads: UploadFolder, gate: GateState) -> None:
+    def __init__(
+        self, gr: ModuleType, service: Service, uploads: UploadFolder, gate: GateState
+    ) -> None:
         self._gr = gr
         self._service = service
         self._limits = service.limits
@@ -61,7 +64,7 @@ class Endpoints:
         return {call.__name__: call for call in found}
 
     def predict(
-        self, image: str, slices: dict[str, Any] | None = None, request: Any = None
+        self, image: str, slices: dict[str, Any] | None = None, request: object = None
     ) -> dict[str, Any]:
         """Say what an image shows.
 
@@ -80,7 +83,7 @@ class Endpoints:
         with self._asked(request):
             return self._service.predict(self._given(image), slices).as_dict()
 
-    def explain(self, image: str, label: str | None = None, request: Any = None) -> Any:
+    def explain(self, image: str, label: str | None = None, request: object = None) -> Any:
         """Show why: which parts of an image speak for a label, or the boxes that were found.
 
         Args:
@@ -95,7 +98,7 @@ class Endpoints:
             return self._service.explain(self._given(image), _text(label) or None)
 
     def predict_batch(
-        self, files: list[str], slices: dict[str, Any] | None = None, request: Any = None
+        self, files: list[str], slices: dict[str, Any] | None = None, request: object = None
     ) -> list[dict[str, Any]]:
         """Say what many images show.
 
@@ -119,7 +122,7 @@ class Endpoints:
                 for name, path in found
             ]
 
-    def feedback(self, request_id: str, label: Any, request: Any = None) -> str:
+    def feedback(self, request_id: str, label: str | list[str], request: object = None) -> str:
         """Say what an image really shows; it becomes a label of the production log.
 
         Args:
@@ -138,7 +141,12 @@ class Endpoints:
         return f"Thank you: kept as {told or 'none of the labels'}."
 
     def drawn(
-        self, image: str, answer: Any, threshold: float | None, only: str, request: Any = None
+        self,
+        image: str,
+        answer: dict[str, Any],
+        threshold: float | None,
+        only: str,
+        request: object = None,
     ) -> Any:
         """Boxes of an answer over its image, from a score on; for the page alone."""
         with self._asked(request):
@@ -146,7 +154,7 @@ class Endpoints:
             return self._service.drawn(self._given(image), boxes)
 
     @contextmanager
-    def _asked(self, request: Any, cost: int = 1) -> Iterator[None]:
+    def _asked(self, request: object, cost: int = 1) -> Iterator[None]:
         try:
             if self._gate.refusing:
                 raise DataError(STOPPING)
@@ -167,7 +175,7 @@ class Endpoints:
             text = text.replace(f"{parent}/", "")
         return text
 
-    def _count(self, request: Any, cost: int) -> None:
+    def _count(self, request: object, cost: int) -> None:
         caller = self._gate.caller(getattr(request, "headers", {}))
         if cost and not self._limit.allows(caller, cost):
             raise DataError(f"too many requests: {self._limit.per_minute} a minute are allowed.")
@@ -178,7 +186,7 @@ class Endpoints:
         return self._uploads.admitted(path)
 
     def _images(
-        self, files: Sequence[str] | None, scratch: Path, request: Any
+        self, files: Sequence[str] | None, scratch: Path, request: object
     ) -> list[tuple[str, Path | None]]:
         """Name and path of every file, None for what is no image in a zip.
 
@@ -213,14 +221,14 @@ def _row(answer: Answer | DataError) -> dict[str, Any]:
     return {"error": str(answer)} if isinstance(answer, DataError) else answer.as_dict()
 
 
-def for_page(gr: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+def for_page(gr: ModuleType, call: Callable[..., Any]) -> Callable[..., Any]:
     """An endpoint as the page calls it: what it says in words is safe to show as HTML.
 
     Programs are told the same without escapes: they show it in their own way.
     """
 
     @wraps(call)
-    def escaped(*given: Any) -> Any:
+    def escaped(*given: object) -> Any:
         try:
             found = call(*given)
         except gr.Error as error:
@@ -242,7 +250,7 @@ def _named(files: Iterable[Path], scratch: Path) -> Iterator[None]:
         raise DataError(text) from None
 
 
-def _text(given: Any) -> str:
+def _text(given: object) -> str:
     """An argument that has to be text.
 
     Raises:

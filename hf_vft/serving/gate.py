@@ -13,7 +13,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -209,7 +209,7 @@ class GateState:
         self._under_way = 0
         self._used: tuple[float, float] = (0.0, 0.0)
 
-    def caller(self, headers: Any) -> str:
+    def caller(self, headers: Mapping[str, str]) -> str:
         """Who asks, of a request that has passed the gate."""
         name, _, key = str(headers.get(CALLER, "")).rpartition(" ")
         return name if key == self.key else "?"
@@ -276,7 +276,7 @@ class _Answer:
 
         return send
 
-    async def json(self, status: int, value: Any) -> None:
+    async def json(self, status: int, value: object) -> None:
         body = json.dumps(value).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await self({"type": "http.response.start", "status": status, "headers": headers})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hf_vft.data.sources.folders import is_image_name, visible_files
@@ -18,7 +19,7 @@ HIDE = "hidden"
 a value that comes in the meantime may be lost."""
 
 
-def image_input(gr: Any) -> Any:
+def image_input(gr: ModuleType) -> Any:
     """An image input that hands over the file as it came: decoding it is ours."""
     image = gr.Image(
         label="Image",
@@ -33,7 +34,7 @@ def image_input(gr: Any) -> Any:
     return image
 
 
-def slice_inputs(gr: Any, service: Service) -> Any:
+def slice_inputs(gr: ModuleType, service: Service) -> Any:
     """What is known of the image, as a JSON object; the page asks for each column."""
     given = gr.JSON(visible=False, label="slices")
     describe_slices(given, service.slice_columns)
@@ -58,7 +59,7 @@ def slice_inputs(gr: Any, service: Service) -> Any:
     return given
 
 
-def example_inputs(gr: Any, image: Any, folder: Path | None) -> None:
+def example_inputs(gr: ModuleType, image: object, folder: Path | None) -> None:
     """Images of a folder to try with a click, where there are any."""
     if folder is None or not folder.is_dir():
         return
@@ -67,6 +68,6 @@ def example_inputs(gr: Any, image: Any, folder: Path | None) -> None:
         gr.Examples(shown, image, label="Examples")
 
 
-def visible_if(shown: Any) -> bool | str:
+def visible_if(shown: object) -> bool | str:
     """How visible: fully or not at all."""
     return True if shown else HIDE

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
 from transformers.image_processing_backends import TorchvisionBackend
+
+if TYPE_CHECKING:
+    from transformers import BaseImageProcessor
 
 LARGE = 1_000_000
 """Pixels from which on it is worth it."""
@@ -17,7 +20,7 @@ _STRIP = 64
 
 
 def model_input(
-    transform: Callable[[Any], torch.Tensor], processor: Any, image: Image.Image
+    transform: Callable[[Any], torch.Tensor], processor: BaseImageProcessor, image: Image.Image
 ) -> torch.Tensor:
     """The same as ``transform(image)``, in a third of the memory where the image is large.
 

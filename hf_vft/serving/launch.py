@@ -92,7 +92,7 @@ class Server:
                 still at work: what it has answered is in the log.
         """
 
-        def stop(number: int, frame: Any) -> None:
+        def stop(number: int, frame: object) -> None:
             raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGTERM, stop)

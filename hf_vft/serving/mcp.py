@@ -8,6 +8,7 @@ server of images has no need to. ``tests/serving/test_mcp.py`` holds that all th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from hf_vft.serving.arguments import UNFIT, admitted_file, without_files
@@ -26,7 +27,7 @@ def describe_slices(given: Any, columns: Sequence[str]) -> None:
     }
 
 
-def describe_files(gr: Any, files: Any) -> None:
+def describe_files(gr: ModuleType, files: Any) -> None:
     """Let a ``gr.File`` of several files say what a file is where it is mentioned."""
     one = gr.data_classes.ImageData.model_json_schema()
     files.api_info = lambda: {"type": "array", "items": one}
@@ -47,7 +48,7 @@ def take_data(app: Any, uploads: UploadFolder, max_bytes: int) -> None:
         files = {position[0] for position in positions}
         return {k: file(v) if k in files else without_files(v) for k, v in arguments.items()}
 
-    def file(given: Any) -> Any:
+    def file(given: object) -> Any:
         if isinstance(given, list):
             return [file(one) for one in given]
         if isinstance(given, str) and given.startswith(DATA):
@@ -86,7 +87,7 @@ def refuse_in_our_words(app: Any) -> None:
     handlers[types.CallToolRequest] = called
 
 
-def _may_be_files(given: Any, *, several: bool) -> bool:
+def _may_be_files(given: object, *, several: bool) -> bool:
     """Whether a file argument is a text, or where there may be several a list of texts."""
     listed = given if several and isinstance(given, list) else [given]
     return all(isinstance(one, str) for one in listed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hf_vft.serving import page
@@ -53,7 +54,7 @@ class _Kept:
     request_id: Any
 
 
-def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) -> None:
+def predict_tab(gr: ModuleType, service: Service, calls: Calls, examples: Path | None) -> None:
     """One image: the answer, why, and what a person says of it."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
@@ -68,7 +69,7 @@ def predict_tab(gr: Any, service: Service, calls: Calls, examples: Path | None) 
     _connect(gr, _Handlers(gr, service, calls), service.kind.boxes, asked, told, kept)
 
 
-def _asked(gr: Any, service: Service, examples: Path | None) -> _Asked:
+def _asked(gr: ModuleType, service: Service, examples: Path | None) -> _Asked:
     words = service.kind.page
     image = image_input(gr)
     threshold = gr.Slider(
@@ -78,15 +79,22 @@ def _asked(gr: Any, service: Service, examples: Path | None) -> _Asked:
         step=0.01,
         label="Boxes from a score of",
         elem_id="threshold",
-        visible=service.kind.boxes,
+        visible=HIDE,
     )
-    label = gr.Dropdown(["", *service.labels], value="", label=words.target, info=words.target_info)
+    label = gr.Dropdown(
+        ["", *service.labels],
+        value="",
+        label=words.target,
+        info=words.target_info,
+        elem_id="explain",
+        visible=HIDE,
+    )
     slices = slice_inputs(gr, service)
     example_inputs(gr, image, examples)
     return _Asked(image, threshold, label, slices)
 
 
-def _told(gr: Any, service: Service) -> _Told:
+def _told(gr: ModuleType, service: Service) -> _Told:
     words = service.kind.page
     card = gr.HTML(page.IDLE, elem_id="answer", padding=False)
     second_image = gr.Image(
@@ -105,7 +113,7 @@ def _told(gr: Any, service: Service) -> _Told:
     return _Told(card, second_image, ask, truth, send, thanks)
 
 
-def _choice(gr: Any, service: Service) -> Any:
+def _choice(gr: ModuleType, service: Service) -> Any:
     """What feedback is given with: one label, or any number."""
     return gr.Radio if service.kind.exclusive else gr.CheckboxGroup
 
@@ -124,7 +132,7 @@ class _Handlers:
         calls: The endpoints, by name.
     """
 
-    def __init__(self, gr: Any, service: Service, calls: Calls) -> None:
+    def __init__(self, gr: ModuleType, service: Service, calls: Calls) -> None:
         self._gr, self._service = gr, service
         self._start = _lowest(service)
         self._calls = {name: for_page(gr, call) for name, call in calls.items()}
@@ -132,16 +140,16 @@ class _Handlers:
         for handler in handlers:
             handler.__annotations__["request"] = gr.Request  # its type asks for who is asking
 
-    def answered(self, path: str | None, slices: Any, request: Any) -> dict[str, Any] | None:
+    def answered(self, path: str | None, slices: object, request: object) -> dict[str, Any] | None:
         """Nothing for an image that was taken away, which is an input too."""
         return self._calls["predict"](path, slices, request) if path else None
 
-    def explained(self, path: str | None, label: str, request: Any) -> Any:
+    def explained(self, path: str | None, label: str, request: object) -> Any:
         """What speaks for the answer, or for a label."""
         return self._calls["explain"](path, label, request) if path else None
 
     def redrawn(
-        self, path: str, answer: dict[str, Any], threshold: float, label: str, request: Any
+        self, path: str, answer: dict[str, Any], threshold: float, label: str, request: object
     ) -> tuple[Any, str]:
         """Other boxes of the same answer; the model is not asked again."""
         least = None if abs(threshold - self._start) < 1e-9 else threshold
@@ -162,7 +170,7 @@ class _Handlers:
             gr.Dropdown(value="", visible=visible_if(answer)),
         )
 
-    def feedback(self, request_id: str, truth: Any, request: Any) -> Any:
+    def feedback(self, request_id: str, truth: object, request: object) -> Any:
         """Thanks, or why it could not be kept."""
         return self._calls["feedback"](request_id, truth, request)
 
@@ -177,7 +185,7 @@ def _name_endpoints(endpoint: Any, calls: Calls, asked: _Asked, told: _Told, kep
 
 
 def _connect(
-    gr: Any, handlers: _Handlers, boxes: bool, asked: _Asked, told: _Told, kept: _Kept
+    gr: ModuleType, handlers: _Handlers, boxes: bool, asked: _Asked, told: _Told, kept: _Kept
 ) -> None:
     """What follows what on the page."""
     draw: Callable[..., Any]

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hf_vft.run import RunDirectory
@@ -27,7 +28,7 @@ FRESH = 5.0
 """Seconds for which all pages show the same figures of the log."""
 
 
-def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
+def batch_tab(gr: ModuleType, service: Service, calls: Calls) -> None:
     """Many images: a table and a CSV file."""
     files = gr.File(
         label=f"Up to {service.limits.batch_images} images, or a zip",
@@ -59,7 +60,7 @@ def batch_tab(gr: Any, service: Service, calls: Calls) -> None:
     )
 
 
-def model_tab(gr: Any, run: RunDirectory) -> None:
+def model_tab(gr: ModuleType, run: RunDirectory) -> None:
     """What the model is worth, and its card."""
     report, sentences = figures.verdict_of(run)
     gr.Markdown(escape(sentences, quote=False))
@@ -75,7 +76,7 @@ def model_tab(gr: Any, run: RunDirectory) -> None:
         gr.Markdown(figures.card_text(run))
 
 
-def monitoring_tab(gr: Any, app: Any, tab: Any, service: Service, reports: Path) -> None:
+def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports: Path) -> None:
     """What the monitor decided last, and what was served so far; looked up when it is opened."""
     verdict = gr.HTML(elem_id="verdict", padding=False)
     tiles = gr.HTML(elem_id="figures", padding=False)

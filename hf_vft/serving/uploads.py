@@ -61,7 +61,7 @@ class UploadFolder:
         self._lock.acquire()
         self._owner = os.getpid()
 
-    def admitted(self, given: Any) -> Path:
+    def admitted(self, given: object) -> Path:
         """A file that a caller names, if it was uploaded here.
 
         Args:

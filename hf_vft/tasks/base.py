@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import EvalPrediction
+from torch import nn
+from transformers import BaseImageProcessor, EvalPrediction, PreTrainedConfig
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.transforms.images import eval_transform, train_transform
@@ -85,11 +86,11 @@ class Task(ABC):
         """The model with a new head; the options are those of ``load_model``."""
         return load_model(checkpoint, self.auto_class, problem_type=self.problem_type, **options)
 
-    def plain(self, processor: Any) -> Any:
+    def plain(self, processor: BaseImageProcessor) -> Any:
         """What validation and serving do to an image: the processor alone."""
         return eval_transform(processor)
 
-    def random(self, processor: Any, augment: AugmentConfig) -> Any:
+    def random(self, processor: BaseImageProcessor, augment: AugmentConfig) -> Any:
         """What training does to an image: random changes, then the processor."""
         return train_transform(processor, augment)
 
@@ -98,13 +99,15 @@ class Task(ABC):
         """Stack the rows of a dataset into the inputs of the model and ``labels``."""
 
     def forward(
-        self, model: Any, inputs: Mapping[str, Any], labels: Any, **options: Any
+        self, model: nn.Module, inputs: Mapping[str, Any], labels: torch.Tensor, **options: Any
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """Loss and outputs of a batch; the options are those of `loss`."""
         outputs = model(**inputs)
         return self.loss(outputs, labels, **options), self.answers(outputs, config_of(model))
 
-    def answers(self, outputs: Mapping[str, Any], config: Any) -> dict[str, torch.Tensor]:
+    def answers(
+        self, outputs: Mapping[str, Any], config: PreTrainedConfig
+    ) -> dict[str, torch.Tensor]:
         """What of a model's output the answer is made of, each with a row an image."""
         return {"logits": outputs["logits"]}
 
@@ -112,7 +115,7 @@ class Task(ABC):
     def loss(
         self,
         outputs: Mapping[str, Any],
-        labels: Any,
+        labels: torch.Tensor,
         *,
         name: str = "auto",
         label_smoothing: float = 0.0,
@@ -135,7 +138,7 @@ class Task(ABC):
 
     def fit_probe(
         self,
-        features: Any,
+        features: np.ndarray,
         values: Sequence[Any],
         *,
         num_classes: int,
@@ -149,7 +152,7 @@ class Task(ABC):
 
     def held_out_probe(
         self,
-        features: Any,
+        features: np.ndarray,
         values: Sequence[Any],
         *,
         num_classes: int,
@@ -164,7 +167,7 @@ class Task(ABC):
 
     def ranking_score(
         self,
-        logits: Any,
+        logits: np.ndarray,
         values: Sequence[Any],
         *,
         metric: str,
@@ -237,6 +240,6 @@ class Task(ABC):
         """``label``, ``predicted`` and more, for the table of held-out predictions of a run."""
 
 
-def config_of(model: Any) -> Any:
+def config_of(model: nn.Module) -> Any:
     """The configuration of a model, also of one that is wrapped for several processes."""
     return getattr(model, "module", model).config

@@ -54,7 +54,7 @@ class ImageClassification(Task):
     def loss(
         self,
         outputs: Mapping[str, Any],
-        labels: Any,
+        labels: torch.Tensor,
         *,
         name: str = "auto",
         label_smoothing: float = 0.0,
@@ -76,18 +76,18 @@ class ImageClassification(Task):
         """Accuracy, balanced accuracy and F1."""
         return headline_metrics(logits_of(prediction), np.asarray(prediction.label_ids))
 
-    def fit_probe(self, features: Any, values: Sequence[Any], **options: Any) -> LinearProbe:
+    def fit_probe(self, features: np.ndarray, values: Sequence[Any], **options: Any) -> LinearProbe:
         """Multinomial logistic regression."""
         return fit_linear_probe(features, np.asarray(values), **options)
 
     def held_out_probe(
-        self, features: Any, values: Sequence[Any], **options: Any
+        self, features: np.ndarray, values: Sequence[Any], **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Of multinomial logistic regressions."""
         return held_out_logits(features, np.asarray(values), **options)
 
     def ranking_score(
-        self, logits: Any, values: Sequence[Any], *, metric: str, **options: Any
+        self, logits: np.ndarray, values: Sequence[Any], *, metric: str, **options: Any
     ) -> Estimate:
         """Of the classes of the highest logits."""
         scores = np.asarray(logits)
@@ -99,14 +99,14 @@ class ImageClassification(Task):
         return {"majority_class": majority_class_logits(train, n, n_classes)}
 
     def calibrate(
-        self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
+        self, outputs: np.ndarray, values: Sequence[Any], config: EvaluationConfig
     ) -> Calibration:
         """The temperature."""
         return Calibration(fit_temperature(outputs, np.asarray(values)))
 
     def evaluate(
         self,
-        outputs: Any,
+        outputs: np.ndarray,
         values: Sequence[Any],
         names: Sequence[str],
         *,
@@ -130,7 +130,7 @@ class ImageClassification(Task):
 
     def predictions(
         self,
-        outputs: Any,
+        outputs: np.ndarray,
         names: Sequence[str],
         calibration: Calibration,
         sizes: Sequence[tuple[int, int]] | None = None,

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import AutoModelForObjectDetection, EvalPrediction
+from torch import nn
+from transformers import AutoModelForObjectDetection, BaseImageProcessor, EvalPrediction
 
 from hf_vft.data.dataset import DetectionDataset, VisionDataset
 from hf_vft.data.transforms.boxes import (
@@ -78,11 +79,11 @@ class ObjectDetection(Task):
         options.pop("keep_head", None)
         return load_detector(checkpoint, **options)
 
-    def plain(self, processor: Any) -> BoxTransform:
+    def plain(self, processor: BaseImageProcessor) -> BoxTransform:
         """The processor alone."""
         return eval_box_transform(processor)
 
-    def random(self, processor: Any, augment: AugmentConfig) -> TrainBoxTransform:
+    def random(self, processor: BaseImageProcessor, augment: AugmentConfig) -> TrainBoxTransform:
         """Random changes to image and boxes, then the processor."""
         return train_box_transform(processor, augment)
 
@@ -94,13 +95,15 @@ class ObjectDetection(Task):
         return batch
 
     def forward(
-        self, model: Any, inputs: Mapping[str, Any], labels: Any, **options: Any
+        self, model: nn.Module, inputs: Mapping[str, Any], labels: torch.Tensor, **options: object
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The model's own loss, which knows its auxiliary outputs."""
         outputs = model(**inputs, labels=as_targets(labels))
         return outputs["loss"], self.answers(outputs, config_of(model))
 
-    def loss(self, outputs: Mapping[str, Any], labels: Any, **options: Any) -> torch.Tensor:
+    def loss(
+        self, outputs: Mapping[str, Any], labels: torch.Tensor, **options: object
+    ) -> torch.Tensor:
         """Not to be had from outputs alone: the model computes it in `forward`."""
         raise RecipeError(f"{self.name}: the loss is the model's own.")
 
@@ -111,7 +114,7 @@ class ObjectDetection(Task):
         scores = logits.softmax(-1)[..., :-1] if with_nothing else logits.sigmoid()
         return {"scores": scores, "boxes": outputs["pred_boxes"].float()}
 
-    def outputs(self, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
+    def outputs(self, predictions: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and boxes in double precision."""
         scores, boxes = predictions
         return np.asarray(scores, dtype=np.float64), np.asarray(boxes, dtype=np.float64)
@@ -150,7 +153,10 @@ class ObjectDetection(Task):
         return {"typical_boxes": (np.stack([scores] * n), np.stack([found[:, 1:]] * n))}
 
     def calibrate(
-        self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
+        self,
+        outputs: tuple[np.ndarray, np.ndarray],
+        values: Sequence[Any],
+        config: EvaluationConfig,
     ) -> Calibration:
         """The thresholds of the highest F-beta; scores stay as they are."""
         n_classes = outputs[0].shape[-1]
@@ -165,7 +171,7 @@ class ObjectDetection(Task):
 
     def evaluate(
         self,
-        outputs: Any,
+        outputs: tuple[np.ndarray, np.ndarray],
         values: Sequence[Any],
         names: Sequence[str],
         *,
@@ -189,7 +195,7 @@ class ObjectDetection(Task):
 
     def predictions(
         self,
-        outputs: Any,
+        outputs: tuple[np.ndarray, np.ndarray],
         names: Sequence[str],
         calibration: Calibration,
         sizes: Sequence[tuple[int, int]] | None = None,

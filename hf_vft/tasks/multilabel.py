@@ -57,7 +57,7 @@ class MultiLabelClassification(Task):
     def loss(
         self,
         outputs: Mapping[str, Any],
-        labels: Any,
+        labels: torch.Tensor,
         *,
         name: str = "auto",
         label_smoothing: float = 0.0,
@@ -79,18 +79,18 @@ class MultiLabelClassification(Task):
         """Mean average precision and F1."""
         return headline_multilabel(logits_of(prediction), np.asarray(prediction.label_ids))
 
-    def fit_probe(self, features: Any, values: Sequence[Any], **options: Any) -> LinearProbe:
+    def fit_probe(self, features: np.ndarray, values: Sequence[Any], **options: Any) -> LinearProbe:
         """One logistic regression for each class."""
         return fit_multilabel_probe(features, np.asarray(values), **options)
 
     def held_out_probe(
-        self, features: Any, values: Sequence[Any], *, num_classes: int, **options: Any
+        self, features: np.ndarray, values: Sequence[Any], *, num_classes: int, **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Of one logistic regression for each class."""
         return held_out_multilabel_logits(features, np.asarray(values), **options)
 
     def ranking_score(
-        self, logits: Any, values: Sequence[Any], *, metric: str, **options: Any
+        self, logits: np.ndarray, values: Sequence[Any], *, metric: str, **options: Any
     ) -> Estimate:
         """Mean average precision, or F1 at one half."""
         found = headline_estimates(logits, np.asarray(values), **options)
@@ -101,7 +101,7 @@ class MultiLabelClassification(Task):
         return {"class_frequencies": prevalence_logits(train, n)}
 
     def calibrate(
-        self, outputs: Any, values: Sequence[Any], config: EvaluationConfig
+        self, outputs: np.ndarray, values: Sequence[Any], config: EvaluationConfig
     ) -> Calibration:
         """The temperature, and the thresholds of the highest F-beta."""
         temperature = fit_binary_temperature(outputs, np.asarray(values))
@@ -115,7 +115,7 @@ class MultiLabelClassification(Task):
 
     def evaluate(
         self,
-        outputs: Any,
+        outputs: np.ndarray,
         values: Sequence[Any],
         names: Sequence[str],
         *,
@@ -140,7 +140,7 @@ class MultiLabelClassification(Task):
 
     def predictions(
         self,
-        outputs: Any,
+        outputs: np.ndarray,
         names: Sequence[str],
         calibration: Calibration,
         sizes: Sequence[tuple[int, int]] | None = None,

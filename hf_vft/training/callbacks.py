@@ -28,7 +28,7 @@ class Patience(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Stop when patience has run out."""
         records = epoch_records(state.log_history, "")
@@ -59,7 +59,7 @@ class TrainingGuard(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         logs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Stop at a loss that is no number: the weights are lost, so they are not kept either."""
         losses = [value for key, value in (logs or {}).items() if key in ("loss", "eval_loss")]
@@ -94,7 +94,7 @@ class Deadline(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Stop when time is up."""
         if self.over():
@@ -114,7 +114,7 @@ class Progress(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """A stage begins, or goes on."""
         if state.is_world_process_zero:
@@ -126,7 +126,7 @@ class Progress(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """A step is done; the loss is that of the last epoch."""
         if state.is_world_process_zero:
@@ -141,7 +141,7 @@ class Progress(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         logs: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Keep the loss of training."""
         self._loss = (logs or {}).get("loss", self._loss)
@@ -151,7 +151,7 @@ class Progress(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """An epoch was evaluated."""
         records = epoch_records(state.log_history, self.stage)

@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
+from transformers import BaseImageProcessor
 
 from hf_vft._version import __version__
 from hf_vft.data.dataset import VisionDataset
@@ -69,7 +70,7 @@ class CachedFeatures(Dataset[dict[str, Any]]):
         return {"features": self.views[self._view, index], "labels": self.labels[index]}
 
 
-def content_of(fingerprint: str, images: str, processor: Any) -> str:
+def content_of(fingerprint: str, images: str, processor: BaseImageProcessor) -> str:
     """What the images of a data set and their transform are, for `cached_features`.
 
     Args:

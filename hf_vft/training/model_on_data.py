@@ -5,7 +5,7 @@ Framings and flips are decided on these features, and fine-tuning begins with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import datasets
@@ -55,11 +55,13 @@ class ModelOnData:
         self._processor = loaded.processor
         self.has_one_head = _has_one_head(self.model)
 
-    def dataset(self, split: str, transform: Any = None) -> VisionDataset:
+    def dataset(self, split: str, transform: Callable[..., Any] | None = None) -> VisionDataset:
         """A split as the model sees it; without random changes unless told otherwise."""
         return self.images(self.data.splits[split], transform)
 
-    def images(self, table: datasets.Dataset, transform: Any = None) -> VisionDataset:
+    def images(
+        self, table: datasets.Dataset, transform: Callable[..., Any] | None = None
+    ) -> VisionDataset:
         """Rows of the data as the model sees them; without random changes unless told otherwise."""
         return self.context.task.dataset(
             table, transform or self.plain, seed=self.recipe.seed, decoder=self.data.decoder

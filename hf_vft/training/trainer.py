@@ -7,7 +7,7 @@ import warnings
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from transformers import (
     PreTrainedModel,
     Trainer,
     TrainerCallback,
+    TrainerControl,
     TrainerState,
+    TrainingArguments,
 )
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
@@ -31,6 +33,9 @@ from hf_vft.tasks import ImageClassification, Task
 from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 
 class VisionTrainer(Trainer):
@@ -244,7 +249,7 @@ class VisionTrainer(Trainer):
         finally:
             vars(model).pop("save_pretrained", None)
 
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+    def _save_checkpoint(self, model: nn.Module, trial: Trial | dict[str, Any] | None) -> None:
         # The Trainer would remove old checkpoints before the new one is known to be whole.
         limit, self.args.save_total_limit = self.args.save_total_limit, None
         try:
@@ -286,11 +291,23 @@ class _EpochHooks(TrainerCallback):
     def __init__(self, trainer: VisionTrainer) -> None:
         self.trainer = trainer
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
         dataset: Any = self.trainer.train_dataset
         if hasattr(dataset, "set_epoch"):
             dataset.set_epoch(int(state.epoch or 0))
 
-    def on_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+    def on_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
         if self.trainer.ema is not None:
             self.trainer.ema.update()

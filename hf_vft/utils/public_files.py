@@ -82,7 +82,7 @@ def _public_json(text: str) -> str:
     return text if public == tree else json.dumps(public, indent=2, ensure_ascii=False) + "\n"
 
 
-def _mapped(tree: Any) -> Any:
+def _mapped(tree: object) -> Any:
     if isinstance(tree, str):
         return public_text(tree)
     if isinstance(tree, list):

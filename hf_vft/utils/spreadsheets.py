@@ -7,7 +7,7 @@ from typing import Any
 _STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_cell(value: Any) -> Any:
+def as_cell(value: object) -> Any:
     """A value for a CSV file; text that a spreadsheet would run gets an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS) else value
 

@@ -175,3 +175,19 @@ def test_commits_that_only_moved_are_left_out_of_blame() -> None:
     commits = [line for line in lines if line and not line.startswith("#")]
     assert len(commits) == 3
     assert all(re.fullmatch(r"[0-9a-f]{40}", commit) for commit in commits)
+
+
+def test_few_parameters_are_of_any_type() -> None:
+    """Where libraries say none; what is asked nothing of is an ``object``."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.arguments):
+                stars = [one for one in (node.vararg, node.kwarg) if one]
+                given = [*node.posonlyargs, *node.args, *node.kwonlyargs, *stars]
+                found += [
+                    f"{path.relative_to(PACKAGE)}: {one.arg}"
+                    for one in given
+                    if isinstance(one.annotation, ast.Name) and one.annotation.id == "Any"
+                ]
+    assert len(found) < 100, found

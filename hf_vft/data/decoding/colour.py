@@ -52,7 +52,7 @@ def _transform(profile: bytes, mode: str) -> Any:
     return None if mode != "CMYK" and _changes_nothing(transform, mode) else transform
 
 
-def _changes_nothing(transform: Any, mode: str) -> bool:
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
     probe = Image.fromarray(cube).convert(mode)

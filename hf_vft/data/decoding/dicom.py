@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -11,6 +11,9 @@ from PIL import Image
 from hf_vft.data.decoding.samples import Samples
 from hf_vft.errors import DataError, MissingDependencyError
 from hf_vft.utils.imports import require_package
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _BROKEN = (AttributeError, OSError, ValueError, TypeError, KeyError, IndexError, EOFError)
@@ -77,7 +80,7 @@ def _pydicom() -> Any:
         ) from None
 
 
-def _frame(dataset: Any) -> Samples | Image.Image:
+def _frame(dataset: Dataset) -> Samples | Image.Image:
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
     from pydicom.pixels.utils import pixel_array
 
@@ -105,11 +108,11 @@ def _frame(dataset: Any) -> Samples | Image.Image:
     return Samples(values, stated=bits, white_is_zero=inverted)
 
 
-def _has_window(dataset: Any) -> bool:
+def _has_window(dataset: Dataset) -> bool:
     return "WindowWidth" in dataset or bool(dataset.get("VOILUTSequence"))
 
 
-def _windowed(values: np.ndarray, dataset: Any) -> np.ndarray:
+def _windowed(values: np.ndarray, dataset: Dataset) -> np.ndarray:
     """Through the first window or table, to [0, 1] of what it can give."""
     from pydicom.pixels.processing import apply_voi_lut
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from hf_vft.data.decoding.tiff import is_planar, plane_files, stated_bits, white_is_zero
 from hf_vft.errors import DataError
@@ -101,7 +101,7 @@ def read_samples(image: Image.Image, data: bytes | None) -> Samples | None:
     return Samples(_within_range(image)) if image.mode.startswith("I") else None
 
 
-def _raw_mode(tile: Any) -> str:
+def _raw_mode(tile: ImageFile._Tile) -> str:
     """How Pillow calls the layout of the bytes of a pixel."""
     first = tile.args[0] if isinstance(tile.args, tuple) and tile.args else tile.args
     return first if isinstance(first, str) else ""
@@ -115,7 +115,7 @@ def _within_range(image: Image.Image) -> np.ndarray:
     return pixels.astype(np.uint16)
 
 
-def _netpbm(image: Image.Image, data: bytes, tile: Any) -> Samples | None:
+def _netpbm(image: Image.Image, data: bytes, tile: ImageFile._Tile) -> Samples | None:
     """Values as the file has them; Pillow spreads them over 16 bits, or over 8 where coloured."""
     maximum = tile.args[-1] if isinstance(tile.args, tuple) else HIGHEST
     if image.mode == "I" and tile.codec_name != "ppm":  # 16 bits as they are, or a text file

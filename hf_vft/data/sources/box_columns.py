@@ -215,7 +215,7 @@ def box_struct(features: Mapping[str, Any]) -> list[str]:
     return sorted(found, key=lambda name: name.strip().casefold() not in BOX_NAMES)
 
 
-def box_fields(feature: Any) -> tuple[str, str] | None:
+def box_fields(feature: object) -> tuple[str, str] | None:
     """Which fields of a column hold the boxes and their classes; None if it is none of boxes.
 
     Understood are ``{"bbox": [[…]], "category": […]}`` and ``[{"bbox": […], "category": …}]``.
@@ -229,7 +229,7 @@ def box_fields(feature: Any) -> tuple[str, str] | None:
     return None if box is None or category is None else (box, category)
 
 
-def item_of(feature: Any) -> Any:
+def item_of(feature: object) -> Any:
     """What a list of a table is a list of; None where the column holds no lists."""
     if isinstance(feature, list):
         return feature[0]

@@ -121,7 +121,9 @@ class _Read:
     def __post_init__(self) -> None:
         self.missing = Missing(self.listing)
 
-    def add(self, file: str, content: Any, split: str | None, *, divided: bool) -> None:
+    def add(
+        self, file: str, content: Mapping[str, Any], split: str | None, *, divided: bool
+    ) -> None:
         """Read one file."""
         categories = _categories(content, file)
         self.names |= dict.fromkeys(categories[key] for key in sorted(categories, key=_order))
@@ -161,7 +163,7 @@ class _Read:
             self.marked.append(AnnotatedImage(match.file, label, split if divided else None))
         self.strays += sum(map(len, found.values()))
 
-    def _label(self, labels: list[Any], image: Any) -> Any:
+    def _label(self, labels: list[Any], image: object) -> Any:
         if not self.boxes:
             return tuple(dict.fromkeys(labels)) or None
         return Objects(
@@ -186,12 +188,12 @@ def _of_one_kind(files: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut
     return dict(chosen), [LeftOut(file, "other annotations of the same images") for file in gone]
 
 
-def _is_captions(content: Any) -> bool:
+def _is_captions(content: Mapping[str, Any]) -> bool:
     annotations = content["annotations"]
     return bool(annotations) and all("category_id" not in one for one in annotations[:100])
 
 
-def _kinds(content: Any) -> frozenset[str]:
+def _kinds(content: object) -> frozenset[str]:
     return frozenset({"class", "classes"}) if _is_classes(content) else frozenset({"boxes"})
 
 
@@ -219,7 +221,7 @@ def _refuse_unclear(splits: Mapping[str, str | None]) -> None:
         )
 
 
-def _categories(content: Any, file: str) -> dict[Any, str]:
+def _categories(content: Mapping[str, Any], file: str) -> dict[Any, str]:
     used = {one.get("category_id") for one in content["annotations"]}
     categories = {one.get("id"): str(one.get("name")) for one in content["categories"]}
     twins = defaultdict(list)
@@ -237,11 +239,11 @@ def _categories(content: Any, file: str) -> dict[Any, str]:
     return categories
 
 
-def _order(key: Any) -> tuple[int, float, str]:
+def _order(key: object) -> tuple[int, float, str]:
     return (0, key, "") if isinstance(key, int | float) else (1, 0.0, str(key))
 
 
-def _file_name(image: Any) -> str:
+def _file_name(image: Mapping[str, Any]) -> str:
     return str(image.get("file_name") or posixpath.basename(str(image.get("coco_url") or "")))
 
 
@@ -251,7 +253,7 @@ def _size(image: Any) -> tuple[int, int] | None:
     return (int(width), int(height)) if known and width > 0 and height > 0 else None
 
 
-def _category(annotation: Any, categories: dict[Any, str], file: str) -> str:
+def _category(annotation: Mapping[str, Any], categories: dict[Any, str], file: str) -> str:
     category = annotation.get("category_id")
     if category not in categories:
         raise DataError(
@@ -261,7 +263,7 @@ def _category(annotation: Any, categories: dict[Any, str], file: str) -> str:
     return categories[category]
 
 
-def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, str]:
+def _box(annotation: Mapping[str, Any], categories: dict[Any, str], file: str) -> tuple[Box, str]:
     name = _category(annotation, categories, file)
     outline = annotation.get("segmentation")
     if not annotation.get("bbox") and isinstance(outline, list) and outline:
@@ -278,7 +280,7 @@ def _box(annotation: Any, categories: dict[Any, str], file: str) -> tuple[Box, s
     return (_turned((x, y, w, h), float(turned)) if turned else (x, y, w, h)), name
 
 
-def _around_outline(annotation: Any, file: str) -> Box:
+def _around_outline(annotation: Mapping[str, Any], file: str) -> Box:
     """The box around the polygons of an annotation that has none."""
     try:
         numbers = [[float(side) for side in polygon] for polygon in annotation["segmentation"]]

@@ -139,7 +139,7 @@ def _facts(rows: datasets.Dataset, name: str) -> ColumnFacts:
     return ColumnFacts(name, feature, total, missing, len(values) - (column.null_count > 0), counts)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()

@@ -10,7 +10,7 @@ from hf_vft.data.images import IMAGE_SUFFIXES
 from hf_vft.data.sources.table import canonical_split
 
 
-def rows_of(content: Any) -> Any:
+def rows_of(content: object) -> Any:
     """The rows of a table; what is none comes back as it is.
 
     Read are a list of objects; an object with such a list among plain values; one that goes from
@@ -29,12 +29,12 @@ def rows_of(content: Any) -> Any:
     return tables[0] if len(tables) == 1 else content
 
 
-def is_image_name(value: Any) -> bool:
+def is_image_name(value: object) -> bool:
     """Whether a text ends like the name of an image."""
     return isinstance(value, str) and posixpath.splitext(value)[1].casefold() in IMAGE_SUFFIXES
 
 
-def _row(one: Any, split: str) -> Mapping[str, Any] | None:
+def _row(one: object, split: str) -> Mapping[str, Any] | None:
     """A row with its split; of ``[image, number, name]`` the last is the label."""
     if isinstance(one, dict):
         return {**one, "split": split}
@@ -43,7 +43,7 @@ def _row(one: Any, split: str) -> Mapping[str, Any] | None:
     return None
 
 
-def _is_table(held: Any) -> bool:
+def _is_table(held: object) -> bool:
     return (
         isinstance(held, list)
         and bool(held)

@@ -134,7 +134,7 @@ def _from_flags(
     return Labels(KINDS["classes"], values, list(names), (), notes)
 
 
-def _flag_text(value: Any) -> str:
+def _flag_text(value: object) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:g}"
     text = "" if value is None else str(value).strip().casefold()
@@ -197,7 +197,7 @@ def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
     return Labels(KINDS["classes"], cut, None, how.guesses, notes)
 
 
-def _lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
+def _lists(values: Sequence[Any], inner: object, column: str) -> Labels:
     if item_of(inner) is not None and not isinstance(item_of(inner), dict):
         raise DataError(f"Column {column!r} holds lists of lists, which are no labels.")
     if not isinstance(inner, datasets.Value | datasets.ClassLabel):
@@ -213,7 +213,7 @@ def _objects_in(column: str) -> DataError:
     )
 
 
-def _plain_lists(values: Sequence[Any], inner: Any, column: str) -> Labels:
+def _plain_lists(values: Sequence[Any], inner: object, column: str) -> Labels:
     length = 0 if isinstance(inner, datasets.ClassLabel) else is_k_hot(values)
     if length:
         places = [str(number) for number in range(length)]
@@ -247,7 +247,9 @@ def _boxes(values: Sequence[Any], feature: Any, config: DataConfig) -> Labels:
     return Labels(KINDS["boxes"], labels, names)
 
 
-def _objects(found: Any, box: str, category: str, kind: Any, config: DataConfig) -> Objects:
+def _objects(
+    found: Mapping[str, Any], box: str, category: str, kind: object, config: DataConfig
+) -> Objects:
     """The objects of one image, from a mapping of lists or a list of mappings."""
     if isinstance(found, Mapping):
         boxes, categories = found[box] or [], found[category] or []
@@ -262,7 +264,7 @@ def _objects(found: Any, box: str, category: str, kind: Any, config: DataConfig)
     return Objects(tuple(_box(values, config) for values in boxes), tuple(names))
 
 
-def _box(values: Any, config: DataConfig) -> Box:
+def _box(values: Sequence[Any], config: DataConfig) -> Box:
     numbers = [float("nan") if value is None else float(value) for value in values or []]
     if len(numbers) != 4:
         raise DataError(f"A box has {len(numbers)} numbers: give four, {config.box_format}.")

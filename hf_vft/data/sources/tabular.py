@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -173,7 +173,9 @@ def _held(given: Given, column: str, how: How) -> _Images:
     return _Images(images, _row_names(images, given.splits))
 
 
-def _fields(images: datasets.Dataset, field: str, function: Any = None) -> list[Any]:
+def _fields(
+    images: datasets.Dataset, field: str, function: Callable[..., Any] | None = None
+) -> list[Any]:
     """One field of every image, or a function of it, without holding all images at once."""
     found: list[Any] = []
     for batch in images.with_format("arrow").iter(1000):

@@ -121,7 +121,7 @@ def _first_line(file: Path, most: int = _HEAD) -> str:
 def _has_keys(*keys: str) -> Callable[[Any], bool]:
     """Whether an object, or the first one of a list, has some keys."""
 
-    def fits(content: Any) -> bool:
+    def fits(content: object) -> bool:
         if isinstance(content, list):
             content = next((one for one in content if isinstance(one, dict)), {})
         return isinstance(content, dict) and set(keys) <= set(content)
@@ -129,12 +129,12 @@ def _has_keys(*keys: str) -> Callable[[Any], bool]:
     return fits
 
 
-def _is_captions(content: Any) -> bool:
+def _is_captions(content: object) -> bool:
     given = content.get("annotations") if isinstance(content, dict) else None
     return isinstance(given, list) and _has_keys("caption", "image_id")(given)
 
 
-def _is_vott(content: Any) -> bool:
+def _is_vott(content: object) -> bool:
     return _has_keys("asset", "regions")(content) or _has_keys("assets", "tags")(content)
 
 

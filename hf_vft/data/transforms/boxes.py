@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -20,6 +20,9 @@ from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.affine import Affine
 from hf_vft.data.transforms.images import Levels, TrainTransform, eval_transform
 from hf_vft.recipe.schema import AugmentConfig
+
+if TYPE_CHECKING:
+    from transformers import BaseImageProcessor
 
 PAD_CLASS = -100.0
 """Class of the rows that fill up a batch; the Trainer pads with the same number."""
@@ -109,12 +112,12 @@ class TrainBoxTransform:
         return {"pixel_values": pixels, "labels": relative_rows(visible_part(marked, size), size)}
 
 
-def eval_box_transform(processor: Any) -> BoxTransform:
+def eval_box_transform(processor: BaseImageProcessor) -> BoxTransform:
     """The processor alone."""
     return BoxTransform(eval_transform(processor))
 
 
-def train_box_transform(processor: Any, augment: AugmentConfig) -> TrainBoxTransform:
+def train_box_transform(processor: BaseImageProcessor, augment: AugmentConfig) -> TrainBoxTransform:
     """Random changes, framed and normalised as the processor does it.
 
     Args:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from transformers import BaseImageProcessor
 
 PROBES = ((97, 61), (61, 97), (80, 80), (301, 200), (200, 333), (40, 30))
 """Width and height of the images that a framing is tried on."""
@@ -153,7 +156,7 @@ def resized(pixels: torch.Tensor, height: int, width: int, resample: str) -> tor
     return functional.interpolate(pixels[None], (height, width), mode=resample, antialias=True)[0]
 
 
-def preparation_of(processor: Any) -> Preparation | None:
+def preparation_of(processor: BaseImageProcessor) -> Preparation | None:
     """A processor in numbers, or None where no usual framing gives what it gives."""
     try:
         shown = [(image, _output(processor, image)) for image in map(_noise, PROBES)]
@@ -175,7 +178,7 @@ def preparation_of(processor: Any) -> Preparation | None:
     return None
 
 
-def _candidates(processor: Any, height: int, width: int) -> Iterator[Framing]:
+def _candidates(processor: BaseImageProcessor, height: int, width: int) -> Iterator[Framing]:
     yield Framing(height, width)
     flags = (False, True)
     for edge in sorted(_edges(processor, min(height, width))):
@@ -187,7 +190,7 @@ def _candidates(processor: Any, height: int, width: int) -> Iterator[Framing]:
             yield Framing(height, width, "fit", 0, rounds, centred)
 
 
-def _edges(processor: Any, side: int) -> set[int]:
+def _edges(processor: BaseImageProcessor, side: int) -> set[int]:
     """Short sides that an image may be resized to before its middle is cut out."""
     settings = processor.to_dict()
     timm = settings.get("data_config") or settings.get("pretrained_cfg") or {}
@@ -200,7 +203,7 @@ def _edges(processor: Any, side: int) -> set[int]:
     return {edge for edge in edges if edge >= side}
 
 
-def _normalisation(processor: Any) -> Normalisation | None:
+def _normalisation(processor: BaseImageProcessor) -> Normalisation | None:
     """From what becomes of black and of white."""
     low, high = (
         _output(processor, Image.new("RGB", (64, 64), (level,) * 3))[:, ::8, ::8]
@@ -222,7 +225,7 @@ def _agrees(found: Preparation, image: Image.Image, output: torch.Tensor) -> boo
     return bool(((found.normalise(levels) - output).abs() / scale).mean() <= TOLERANCE)
 
 
-def _output(processor: Any, image: Image.Image) -> torch.Tensor:
+def _output(processor: BaseImageProcessor, image: Image.Image) -> torch.Tensor:
     pixels: torch.Tensor = processor(images=image, return_tensors="pt")["pixel_values"][0]
     return pixels.float()
 

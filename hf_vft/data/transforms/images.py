@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -25,6 +25,9 @@ from hf_vft.data.transforms.draws import Drawn, draw
 from hf_vft.data.transforms.framing import Framing, Normalisation, preparation_of
 from hf_vft.data.transforms.resample import Plan, planned, straight, warped
 from hf_vft.recipe.schema import AugmentConfig
+
+if TYPE_CHECKING:
+    from transformers import BaseImageProcessor
 
 ImageTransform = Callable[[Image.Image], torch.Tensor]
 
@@ -87,7 +90,7 @@ STRENGTHS: dict[str, dict[str, float | bool]] = {
 }
 
 
-def eval_transform(processor: Any) -> ImageTransform:
+def eval_transform(processor: BaseImageProcessor) -> ImageTransform:
     """The processor as a function from an RGB image to ``[C, H, W]``."""
 
     def transform(image: Image.Image) -> torch.Tensor:
@@ -97,7 +100,7 @@ def eval_transform(processor: Any) -> ImageTransform:
     return transform
 
 
-def input_size(processor: Any) -> tuple[int, int]:
+def input_size(processor: BaseImageProcessor) -> tuple[int, int]:
     """Height and width in pixels of what ``processor`` makes of a square image."""
     blank = Image.new("RGB", (64, 64))
     height, width = processor(images=blank, return_tensors="pt")["pixel_values"].shape[-2:]
@@ -134,7 +137,7 @@ def stack_pixels(rows: Sequence[Mapping[str, Any]]) -> torch.Tensor:
     return torch.stack(whole)
 
 
-def train_transform(processor: Any, augment: AugmentConfig) -> TrainTransform:
+def train_transform(processor: BaseImageProcessor, augment: AugmentConfig) -> TrainTransform:
     """Random changes, framed and normalised as the processor does it.
 
     Args:
@@ -156,7 +159,9 @@ class TrainTransform:
             a processor that frames it in another way is then called itself.
     """
 
-    def __init__(self, processor: Any, augment: AugmentConfig, *, whole: bool = False) -> None:
+    def __init__(
+        self, processor: BaseImageProcessor, augment: AugmentConfig, *, whole: bool = False
+    ) -> None:
         self.augment = augment
         found = preparation_of(processor)
         shows_all = found is not None and found.framing.shows_all

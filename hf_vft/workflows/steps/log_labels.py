@@ -26,7 +26,7 @@ def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
     return {"label": label if isinstance(label, str) else join_names(label)}
 
 
-def label_stored(value: Any, kind: LabelKind, names: Sequence[str]) -> dict[str, Any]:
+def label_stored(value: object, kind: LabelKind, names: Sequence[str]) -> dict[str, Any]:
     """The same of what the column ``label`` of a split holds."""
     members = kind.members([value], len(names))[0]
     held = [name for name, there in zip(names, members, strict=True) if there]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import datasets
 import numpy as np
@@ -20,6 +20,10 @@ from hf_vft.tasks import Calibration, Task
 from hf_vft.training.predict import predict_split, score_split
 from hf_vft.utils.progress import Display
 
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import BaseImageProcessor
+
 MOST = 500
 """Images that are measured; of more, so many are drawn: each is answered for 25 times."""
 
@@ -27,8 +31,8 @@ _RESAMPLES = 300
 
 
 def measure_robustness(
-    model: Any,
-    processor: Any,
+    model: nn.Module,
+    processor: BaseImageProcessor,
     task: Task,
     images: datasets.Dataset,
     names: Sequence[str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_vft.data.boxes import Box, from_corners
@@ -18,7 +18,7 @@ from hf_vft.errors import DataError
 _CORNERS = ("x1", "y1", "x2", "y2")
 
 
-def is_bdd(content: Any) -> bool:
+def is_bdd(content: object) -> bool:
     """Whether this is the content of such a file."""
     for image in _images(content)[:50]:
         if not isinstance(image, dict) or "name" not in image:
@@ -65,18 +65,18 @@ def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             )
 
 
-def _box(one: Any, shapes: Shapes) -> Box | None:
+def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
     if one.get("box2d") is None:
         shapes.unused[str(one.get("category", "label"))] += 1
         return None
     return from_corners(*(float(one["box2d"][side]) for side in _CORNERS))
 
 
-def _images(content: Any) -> list[Any]:
+def _images(content: object) -> list[Any]:
     return content if isinstance(content, list) else [content]
 
 
-def _labels(image: Any) -> list[Any]:
+def _labels(image: Mapping[str, Any]) -> list[Any]:
     """Of an image; the files of single images have them in frames."""
     frames = image.get("frames")
     if isinstance(frames, list) and frames and isinstance(frames[0], dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
@@ -16,7 +15,7 @@ from hf_vft.errors import DataError
 _NAMES = ("image", "imagefilename")
 
 
-def is_createml(content: Any) -> bool:
+def is_createml(content: object) -> bool:
     """Whether this is the content of such a file."""
     first = content[0] if isinstance(content, list) and content else None
     if not isinstance(first, dict) or not any(name in first for name in _NAMES):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_vft.data.boxes import Box
@@ -16,7 +16,7 @@ from hf_vft.data.sources.unread_formats import first_json
 from hf_vft.errors import DataError
 
 
-def is_datumaro(content: Any) -> bool:
+def is_datumaro(content: object) -> bool:
     """Whether this is the content of such a file."""
     return (
         isinstance(content, dict)
@@ -68,7 +68,7 @@ def _items(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             )
 
 
-def _box(one: Any, shapes: Shapes) -> Box | None:
+def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
     kind = one["type"]
     if kind == "bbox":
         x, y, width, height = (float(side) for side in one["bbox"])

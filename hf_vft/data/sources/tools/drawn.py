@@ -121,12 +121,12 @@ def objects_of(
     return tuple(objects)
 
 
-def declared_size(width: Any, height: Any) -> tuple[int, int] | None:
+def declared_size(width: object, height: object) -> tuple[int, int] | None:
     """The size that a tool gives; None where it gives none."""
     return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
-def json_files(listing: Listing, fits: Any) -> Iterator[tuple[str, Any]]:
+def json_files(listing: Listing, fits: Callable[[object], bool]) -> Iterator[tuple[str, Any]]:
     """The JSON files of some content, with their content."""
     for file in listing.ending(".json"):
         content = read_json(listing.path(file))

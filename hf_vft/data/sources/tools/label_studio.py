@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 _MARKS = tuple(f"{kind}labels" for kind in ("rectangle", "polygon", "ellipse", "brush", "keypoint"))
 
 
-def is_label_studio(content: Any) -> bool:
+def is_label_studio(content: object) -> bool:
     """Whether this is the content of such a file."""
     first = content[0] if isinstance(content, list) and content else None
     return isinstance(first, dict) and {"data", "annotations"} <= set(first)
@@ -67,7 +67,7 @@ def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             yield _task(file, task.get("data") or {}, results, shapes)
 
 
-def _task(file: str, data: Any, results: Any, shapes: Shapes) -> Drawn:
+def _task(file: str, data: object, results: Any, shapes: Shapes) -> Drawn:
     name = _image(data, file)
     objects: list[tuple[Box, str]] = []
     tags: list[str] = []
@@ -95,7 +95,7 @@ def _short_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
                 yield _task(file, row, _short_results(row), shapes)
 
 
-def _is_short(rows: Any) -> bool:
+def _is_short(rows: object) -> bool:
     """Whether rows are those of JSON_MIN or CSV, and one of them marks an area."""
     return isinstance(rows, list) and any(map(_short_results, rows[:50]))
 
@@ -108,7 +108,7 @@ def _csv_rows(file: Path) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=False)) for row in rows]
 
 
-def _short_results(row: Any) -> list[dict[str, Any]]:
+def _short_results(row: object) -> list[dict[str, Any]]:
     """What a row marks, as the whole JSON has it."""
     found = []
     for value in row.values() if isinstance(row, dict) else ():
@@ -119,7 +119,7 @@ def _short_results(row: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
+def _objects(value: object) -> list[dict[str, Any]]:
     """The objects of a list, which a CSV holds as text."""
     if isinstance(value, str) and value.startswith("[{"):
         try:
@@ -140,7 +140,7 @@ def _image(data: Any, file: str) -> str:
     return local[0] if local else urllib.parse.unquote(address.path).lstrip("/")
 
 
-def _box(one: Any, value: Any, shapes: Shapes) -> Box | None:
+def _box(one: Mapping[str, Any], value: Mapping[str, Any], shapes: Shapes) -> Box | None:
     """In shares of the image's sides."""
     kind = one.get("type", "")
     wide, high = float(one.get("original_width", 0)), float(one.get("original_height", 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_vft.data.boxes import Box
@@ -25,7 +25,7 @@ _AREAS = ("rectangle", "polygon", "mask", "oriented_rectangle", "rotation")
 _WITHOUT_AREA = ("point", "points", "line", "linestrip")
 
 
-def is_labelme(content: Any) -> bool:
+def is_labelme(content: object) -> bool:
     """Whether this is the content of such a file."""
     return isinstance(content, dict) and {"shapes", "imagePath"} <= set(content)
 
@@ -72,7 +72,7 @@ def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
         )
 
 
-def _box(shape: Any, shapes: Shapes) -> Box | None:
+def _box(shape: Mapping[str, Any], shapes: Shapes) -> Box | None:
     kind, points = shape.get("shape_type") or "polygon", shape["points"]
     if kind == "circle":
         (x, y), (edge_x, edge_y) = points

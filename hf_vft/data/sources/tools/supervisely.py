@@ -6,7 +6,7 @@ import base64
 import binascii
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hf_vft.data.boxes import Box
@@ -24,7 +24,7 @@ from hf_vft.data.sources.tools.shapes import Shapes, around
 from hf_vft.data.sources.unread_formats import first_json
 
 
-def is_supervisely(content: Any) -> bool:
+def is_supervisely(content: object) -> bool:
     """Whether this is the content of such a file."""
     return (
         isinstance(content, dict)
@@ -66,7 +66,7 @@ def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
         yield Drawn(file, beside, objects, tags, size, others=(name,))
 
 
-def _box(one: Any, shapes: Shapes) -> Box | None:
+def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
     kind = one.get("geometryType", "polygon")
     if kind == "bitmap":
         return _of_bitmap(one["bitmap"], shapes)
@@ -79,7 +79,7 @@ def _box(one: Any, shapes: Shapes) -> Box | None:
     return None
 
 
-def _of_bitmap(bitmap: Any, shapes: Shapes) -> Box:
+def _of_bitmap(bitmap: Mapping[str, Any], shapes: Shapes) -> Box:
     """From the corner and the size of the packed PNG."""
     try:
         # No more than the header is unpacked.

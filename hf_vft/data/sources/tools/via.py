@@ -23,7 +23,7 @@ _PROJECT = "_via_img_metadata"
 _USUAL = ("label", "class", "category", "type", "name", "object")
 
 
-def is_via(content: Any) -> bool:
+def is_via(content: object) -> bool:
     """Whether this is the content of such a file."""
     if not isinstance(content, dict):
         return False
