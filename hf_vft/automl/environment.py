@@ -20,7 +20,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """Facts about one run.
+    """What the data and the machine of a run are like.
 
     Attributes:
         images: Training images in all.

@@ -11,7 +11,7 @@ from hf_vft.training.processes import from_main
 
 
 class Pace:
-    """Seconds of epochs.
+    """Estimates how many seconds an epoch takes.
 
     Args:
         place: Has the images.

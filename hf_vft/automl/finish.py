@@ -119,7 +119,7 @@ def average(
 
 
 def _best_weights(folder: Path) -> Path:
-    """Of the last stage of a trial; the file is there once that has ended."""
+    """The best weights of a trial's last stage; the file exists once that stage has ended."""
     last = load_recipe(folder / "recipe.yaml").stages[-1]
     return folder / "stages" / last.name / BEST
 

@@ -69,7 +69,7 @@ def _judged(mirrored: float, plain: float) -> tuple[float, str]:
 
 
 def _losses(pretrained: ModelOnData, names: list[str]) -> dict[str, float]:
-    """Of a probe of plain images, by flip."""
+    """Log loss of a probe fitted to plain images, on plain images and by flip."""
     split = pretrained.data.splits["train"]
     rows = np.random.default_rng(pretrained.recipe.seed).permutation(len(split))[:LIMIT]
     if len(split) > LIMIT:

@@ -51,6 +51,25 @@ LEVEL = 0.05
 
 
 @dataclass(frozen=True)
+class Framed:
+    """Features of the same images, framed in several ways.
+
+    Attributes:
+        features: ``[N, D]``, by framing.
+        labels: Class ids ``[N]``.
+        first: Taken unless another is credibly better.
+        groups: One an image; images of one group count as one when the gain is judged.
+        n_classes: C.
+    """
+
+    features: Mapping[Fit, np.ndarray]
+    labels: np.ndarray
+    first: Fit
+    groups: Sequence[Any] | None
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Tried:
     """What a probe makes of one framing.
 
@@ -104,7 +123,7 @@ def _choice(fit: Fit, reason: str) -> Choice:
 
 
 def _processors(loaded: LoadedModel, size: int) -> dict[Fit, Any]:
-    """By framing; those that the checkpoint's processor cannot do, or that are equal, left out.
+    """Distinct processors by framing, without those that the checkpoint's cannot do.
 
     Raises:
         ModelError: If it can do none.
@@ -137,7 +156,7 @@ def _can_be_tried(framings: Mapping[Fit, ModelOnData]) -> bool:
 
 
 def _images(pretrained: ModelOnData) -> int:
-    """How many are looked at."""
+    """How many training images are looked at."""
     budget = pretrained.recipe.search.time_budget
     bound = LIMIT if budget is None else min(LIMIT, int(budget * A_SECOND))
     return min(bound, len(pretrained.data.splits["train"]))
@@ -155,45 +174,27 @@ def _judged(framings: Mapping[Fit, ModelOnData], first: Fit, facts: Facts) -> tu
         fit: framed.probe_features(framed.images(split), content)
         for fit, framed in framings.items()
     }
-    groups = groups_of(split)
-    answer = judge(
-        features,
-        np.asarray(split["label"]),
-        first,
-        pretrained,
-        groups,
-        n_classes=len(facts.class_counts),
-    )
+    labels, n_classes = np.asarray(split["label"]), len(facts.class_counts)
+    answer = judge(Framed(features, labels, first, groups_of(split), n_classes), pretrained)
     # One process's word, so that no two train differently.
     said: tuple[Fit, str] = broadcast_object_list([answer])[0]
     return said
 
 
-def judge(
-    features: Mapping[Fit, np.ndarray],
-    labels: np.ndarray,
-    first: Fit,
-    pretrained: ModelOnData,
-    groups: Sequence[Any] | None,
-    *,
-    n_classes: int,
-) -> tuple[Fit, str]:
+def judge(framed: Framed, pretrained: ModelOnData) -> tuple[Fit, str]:
     """The framing to take, and why.
 
     Args:
-        features: Of the same images ``[N, D]``, by framing.
-        labels: Class ids ``[N]``.
-        first: Taken unless another is credibly better.
+        framed: What a probe is fitted to.
         pretrained: Has the task and the recipe.
-        groups: One an image; images of one group count as one when the gain is judged.
-        n_classes: C.
     """
-    tried, rows = _tried(features, labels, first, pretrained, groups, n_classes)
+    first, labels, groups = framed.first, framed.labels, framed.groups
+    tried, rows = _tried(framed, pretrained)
     if not tried:
         return first, ""
     units = rows if groups is None else number_groups(groups)[rows]
     # Each class weighs the same, as in the probe.
-    weights = 1.0 / np.bincount(labels[rows], minlength=n_classes)[labels[rows]]
+    weights = 1.0 / np.bincount(labels[rows], minlength=framed.n_classes)[labels[rows]]
     z = float(norm.isf(LEVEL / max(len(tried) - 1, 1)))
     gains = {
         fit: paired_gain(tried[first].losses - one.losses, weights, units)
@@ -218,24 +219,20 @@ def judge(
     return chosen, f"it is credibly better than {first}; {said}"
 
 
-def _tried(
-    features: Mapping[Fit, np.ndarray],
-    labels: np.ndarray,
-    first: Fit,
-    pretrained: ModelOnData,
-    groups: Sequence[Any] | None,
-    n_classes: int,
-) -> tuple[dict[Fit, Tried], np.ndarray]:
-    """By framing, and the images ``[M]`` that were held out; nothing where there are no folds."""
+def _tried(framed: Framed, pretrained: ModelOnData) -> tuple[dict[Fit, Tried], np.ndarray]:
+    """Results by framing, and the held-out images ``[M]``; empty where folds are impossible."""
     recipe, task = pretrained.recipe, pretrained.context.task
     shared: dict[str, Any] = {
-        "num_classes": n_classes,
+        "num_classes": framed.n_classes,
         "folds": recipe.probe.folds,
-        "groups": groups,
+        "groups": framed.groups,
         "balanced": recipe.probe.class_weights == "balanced",
     }
+    features, labels = framed.features, framed.labels
     # Chosen for the first framing and kept for all: that takes nothing from the first.
-    penalty = task.fit_probe(features[first], labels.tolist(), **shared, seed=recipe.seed).penalty
+    penalty = task.fit_probe(
+        features[framed.first], labels.tolist(), **shared, seed=recipe.seed
+    ).penalty
     found: dict[Fit, Tried] = {}
     rows = np.empty(0, dtype=int)
     for fit, values in features.items():

@@ -35,7 +35,7 @@ class Halving(BasePruner):
 
 
 def current(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Each training once: a trial that another one takes up does not count."""
+    """The trials that count: a trial that another one continues is left out."""
     continued = {trial.user_attrs.get(CONTINUES) for trial in trials}
     return [t for t in trials if t.number not in continued and t.state != TrialState.WAITING]
 

@@ -12,7 +12,7 @@ from hf_vft.recipe.schema import UNWARMED, Recipe
 
 
 class OptimizerDefaults(NamedTuple):
-    """For one optimizer."""
+    """Default rates of one optimizer."""
 
     learning_rate: float
     weight_decay: float
@@ -37,7 +37,7 @@ EMBEDDED = {"convnextv2-formula": BOLD, "vit-registers-formula": LIVELY}
 
 
 def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
-    """One rule for each field of a stage that is on ``auto``: name, value, reason."""
+    """Rules that set the learning rates on ``auto``: name, value, reason."""
     table, reason = _table(checkpoint)
     found: list[tuple[str, Any, str]] = []
     for stage in recipe.stages:
@@ -56,7 +56,7 @@ DECAY = 0.75
 
 
 def decays(recipe: Recipe, checkpoint: Checkpoint, model: nn.Module) -> list[tuple[str, Any, str]]:
-    """One rule for each ``layer_decay`` that is on ``auto``: name, value, reason."""
+    """Rules that set each ``layer_decay`` on ``auto``: name, value, reason."""
     value, reason = 1.0, "every block trains at the rate of the stage"
     if knows_photographs(checkpoint) and not _is_convolutional(model):
         value, reason = DECAY, "the lower blocks of a transformer know what all images share"
@@ -72,7 +72,7 @@ WARMUP = 0.1
 
 
 def warmups(recipe: Recipe) -> list[tuple[str, Any, str]]:
-    """One rule for each ``warmup`` that is on ``auto``: name, value, reason."""
+    """Rules that set each ``warmup`` on ``auto``: name, value, reason."""
     found: list[tuple[str, Any, str]] = []
     for stage in recipe.stages:
         value, reason = WARMUP, "short steps first: the moments of the optimizer are still noise"

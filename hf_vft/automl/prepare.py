@@ -83,7 +83,7 @@ class KeptBackbone:
         self._loaded = replace(loaded, model=model, processor=processor, adjustments=list[Choice]())
 
     def copy_of(self, checkpoint: Checkpoint, options: dict[str, Any]) -> LoadedModel | None:
-        """As if it were loaded with these options; None if anything about it would differ."""
+        """A copy, if loading with these options would give the same model; else None."""
         if (checkpoint.name, options) != (self._checkpoint, self._options):
             return None
         # At once, so that what model and processor share they still share.

@@ -38,7 +38,7 @@ BACKWARD = 3.0
 
 @dataclass(frozen=True)
 class Candidate:
-    """A backbone that may win.
+    """A backbone that was ranked and may still win.
 
     Attributes:
         checkpoint: Where it comes from.
@@ -60,7 +60,7 @@ class Candidate:
 
     @property
     def side(self) -> int:
-        """Of the input, in pixels."""
+        """Side of the input in pixels."""
         cost = self.row.cost
         return cost.side if cost is not None else int(self.recipe.image.size)
 
@@ -135,7 +135,7 @@ def rank(
 def fastest(
     left_out: Mapping[Checkpoint, LeaderboardRow], bounds: SearchConfig
 ) -> Checkpoint | None:
-    """Of those that only time has left out."""
+    """The fastest of the backbones that were left out for lack of time alone."""
     latency = {
         checkpoint: row.cost.latency_ms
         for checkpoint, row in left_out.items()
@@ -344,7 +344,7 @@ def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[
 
 
 def _only_the_best_kept(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """One backbone is kept in memory, however many are looked at."""
+    """The candidates, of which only the best keeps its backbone in memory."""
     best = max(candidates, key=lambda c: _value(c.row))  # the first of equals, as when sorted
     return [c if c is best else replace(c, backbone=None) for c in candidates]
 

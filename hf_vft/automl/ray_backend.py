@@ -57,14 +57,14 @@ def run_on_ray(search: Search) -> None:
 
 
 def _resources(gpus: float | None) -> dict[str, float]:
-    """Of one turn: a GPU or the share that was asked for, where the cluster has any."""
+    """What a turn reserves: one GPU, or the share asked for, where the cluster has any."""
     if gpus is None:
         gpus = min(1.0, float(ray.cluster_resources().get("GPU", 0)))
     return {"cpu": 1, "gpu": gpus}
 
 
 def _train(config: dict[str, Any], runner: Runner) -> None:
-    """One turn, in a worker."""
+    """Run one turn in a worker."""
     join_processes()
 
     def report(step: int, score: float) -> bool:
@@ -127,7 +127,7 @@ class _Pausing(FIFOScheduler):
         self.turns = turns
 
     def on_trial_result(self, tune_controller: object, trial: Any, result: dict[str, Any]) -> str:
-        """Hear of an epoch."""
+        """Receive an epoch's score, and stop the turn if its trial is paused."""
         turn = self.turns.running.get(trial.trial_id)
         if turn is None or "outcome" in result or "step" not in result:
             return str(TrialScheduler.CONTINUE)

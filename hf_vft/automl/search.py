@@ -120,7 +120,7 @@ def open_search(
 
 
 def _study_of(recipe: Recipe, place: RunContext, ranking: Ranking, space: Space) -> SharedStudy:
-    """That of all runs which choose from the same backbones for the same data."""
+    """The study shared by all runs with the same data, metric and backbones."""
     names = sorted(candidate.checkpoint.name for candidate in ranking.candidates)
     seen = [place.data.fingerprint, recipe.training.metric, *names]
     name = hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]
@@ -135,7 +135,7 @@ def _study_of(recipe: Recipe, place: RunContext, ranking: Ranking, space: Space)
 
 
 class Search:
-    """One search of one run; `open_search` makes it.
+    """One run's search; made by `open_search`.
 
     Args:
         recipe: Resolved but for what a model decides.
@@ -349,7 +349,7 @@ class Search:
         return [(f"trial {f.name}", f) for f in alike if f != Path(winner.folder)]
 
     def rows(self) -> list[LeaderboardRow]:
-        """Of the leaderboard: every trial of the study, and the backbones that were ranked."""
+        """Rows of the leaderboard: every trial of the study, and the ranked backbones."""
         study = self._study()
         found = [
             trial_row(trial, self.candidates.get(trial.params.get("model", "")), study.score(trial))
@@ -384,7 +384,7 @@ def run_here(search: Search) -> None:
 
 
 def epochs_within(most: float, share: float) -> float:
-    """Of the epochs that there is time for, those of one trial.
+    """How many epochs a trial is planned for, out of those there is time for.
 
     Where a share of them would be too few to learn much it takes what it needs: one trial that
     has learned is worth more than two that have not.

@@ -20,7 +20,7 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Soup:
-    """What came of the tasting.
+    """The averaged weights, and how they were found.
 
     Attributes:
         state: Weights and buffers of the best that was found.

@@ -53,7 +53,7 @@ Params = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Space:
-    """The choices of one search.
+    """The values that a search chooses from.
 
     Attributes:
         models: Names of the candidates, the best first.
@@ -95,7 +95,7 @@ class Space:
         return [expert, *(expert | other for other in allowed)]
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """One point of the space, from the sampler or from what was enqueued."""
+        """Draw a point of the space from the sampler, or take an enqueued one."""
         return {
             "model": trial.suggest_categorical("model", self.models),
             "strategy": trial.suggest_categorical("strategy", self.strategies),

@@ -34,7 +34,7 @@ MAKER, SPACE = "maker", "space"
 
 
 class SharedStudy:
-    """One study, perhaps of several runs on several machines; this run's trials are its own.
+    """A study that several runs on several machines may share; each runs trials of its own.
 
     Args:
         url: Of an Optuna storage, with its password as ``${NAME}``; None keeps it in ``folder``.
@@ -104,11 +104,11 @@ class SharedStudy:
         return Space(**fields)
 
     def trials(self) -> list[FrozenTrial]:
-        """Each training once, those of other runs included."""
+        """All trials that count, including those of other runs."""
         return current(self.study.get_trials(deepcopy=False))
 
     def mine(self) -> list[FrozenTrial]:
-        """The trials of this run."""
+        """The trials that belong to this run."""
         return [t for t in self.trials() if t.user_attrs.get(OWNER) == self.owner]
 
     def trained(self) -> list[FrozenTrial]:

@@ -43,12 +43,12 @@ class Clock:
         self._before = float(known.get("spent", 0.0))
 
     def now(self) -> float:
-        """Seconds that never go back."""
+        """A monotonic time in seconds."""
         return time.monotonic()
 
     @property
     def spent(self) -> float:
-        """Seconds so far."""
+        """Seconds spent so far, including those before a resume."""
         return self._before + self.now() - self._started
 
     @property

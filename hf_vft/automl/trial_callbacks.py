@@ -63,7 +63,7 @@ def reached(tuned: FineTuned, metric: str) -> float:
 
 
 def why_failed(error: BaseException) -> str:
-    """In one line; out of memory is called by its name."""
+    """Describe an error in one line; running out of memory is named as such."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if "out of memory" in text.lower() or "can't allocate" in text.lower():
         return f"out of memory ({text[:100]})"

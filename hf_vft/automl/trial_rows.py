@@ -23,7 +23,7 @@ STATES: dict[TrialState, State] = {
 
 
 def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> LeaderboardRow:
-    """A trial as it stands.
+    """The leaderboard row of a trial in its present state.
 
     Args:
         trial: Of the study.

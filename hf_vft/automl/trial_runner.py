@@ -60,7 +60,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended.
+    """How a turn ended, and what came of it.
 
     Attributes:
         state: ``paused`` after a checkpoint, from which it can go on.
@@ -84,7 +84,7 @@ class Outcome:
 
 
 class Runner:
-    """Runs turns.
+    """Runs the turns of a search.
 
     Args:
         place: What all trainings of the run share.

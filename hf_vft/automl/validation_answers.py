@@ -40,7 +40,7 @@ class HeldOut:
 
     @classmethod
     def of(cls, tuning: FineTuning, limit: int) -> HeldOut:
-        """Of a data set, at most ``limit`` images."""
+        """Take at most ``limit`` validation images."""
         table = tuning.data.splits["validation"]
         rows = np.arange(len(table))
         if len(table) > limit:
@@ -53,7 +53,7 @@ class HeldOut:
 
     @property
     def weights(self) -> np.ndarray:
-        """Of the images ``[N]``: each class weighs the same."""
+        """Weights of the images ``[N]`` that make every class count the same."""
         if not self.exclusive:
             return np.ones(len(self.rows))
         weights: np.ndarray = 1.0 / self.marks.sum(0)[self.marks.argmax(1)]
@@ -79,7 +79,7 @@ class HeldOut:
         return np.asarray(predict_split(model, data, tuning.context.task, recipe))
 
     def scale(self, logits: np.ndarray) -> float:
-        """One over the temperature that fits: what a run delivers is calibrated afterwards."""
+        """The factor (one over the temperature) that calibrates these logits best."""
         scales = np.geomspace(0.1, 10.0, 41)
         return float(min(scales, key=lambda scale: float(self._losses(logits * scale).mean())))
 
@@ -104,7 +104,7 @@ class HeldOut:
 
 
 class RandomDisturbance:
-    """One mild or clear disturbance an image, drawn from torch's generator.
+    """Applies one mild or clear disturbance per image, drawn from torch's generator.
 
     Args:
         side: Of the model's input in pixels.
@@ -115,6 +115,6 @@ class RandomDisturbance:
         self.kinds = list(DISTURBANCES.values())
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """The image as it would look."""
+        """Disturb an image."""
         kind = self.kinds[int(torch.randint(len(self.kinds), (1,)))]
         return kind.applied(image, int(torch.randint(2, (1,))), self.side)

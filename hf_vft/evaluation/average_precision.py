@@ -19,7 +19,7 @@ _AT_ONCE = 4_000_000  # numbers held at a time
 def class_scores(
     matches: Matches, weights: Floats, threshold: float | None
 ) -> tuple[Floats, Floats, dict[str, Floats]]:
-    """Scores of one class.
+    """Average precision, recall and counts of one class.
 
     Args:
         matches: Of the class.

@@ -37,7 +37,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Matches:
-    """All found boxes of a class, the surest first.
+    """How the detected boxes of one class match the true ones, the surest first.
 
     Attributes:
         image: Number of the image each is in ``[N]``.

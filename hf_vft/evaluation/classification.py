@@ -39,7 +39,7 @@ def evaluate_logits(
     clusters: Sequence[Hashable] | None = None,
     slices: Mapping[str, Sequence[Hashable]] | None = None,
 ) -> SplitResult:
-    """Measure one split.
+    """Score single-label logits on one split.
 
     Metrics are those of the model as it answers; only ``ece_calibrated`` and
     ``reliability_calibrated`` use the temperature. Macro averages run over the classes
@@ -124,7 +124,7 @@ def evaluate_logits(
 
 
 def _curves(probs: Floats, ids: Ints, names: Sequence[str]) -> dict[str, list[Point]]:
-    """One class against the rest."""
+    """Precision-recall and ROC curves of each class against the rest, by name."""
     found = {}
     for c, name in enumerate(names):
         there = ids == c

@@ -18,7 +18,7 @@ RESAMPLES = 2000
 
 
 class Paired(Frozen):
-    """One score of two models on the same images."""
+    """A score of two models on the same images."""
 
     champion: float
     challenger: float

@@ -33,7 +33,7 @@ def evaluate_detections(
     clusters: Sequence[Hashable] | None = None,
     slices: Mapping[str, Sequence[Hashable]] | None = None,
 ) -> SplitResult:
-    """Measure one split.
+    """Score detected boxes on one split.
 
     ``map`` to ``mar_100`` are COCO's, by faster-coco-eval. ``precision``, ``recall``, ``f1`` and
     ``mean_iou`` (of the right ones) are those of the boxes that reach their thresholds, at an

@@ -82,7 +82,7 @@ class GroupRates:
 def rate_gaps(
     groups: Groups, rates: list[GroupRates], min_rows: int, min_events: int, deff: float
 ) -> list[Gap]:
-    """Each large group against all other rows, in each rate that can be compared."""
+    """Compare each large group with all other rows, in each rate."""
     pairs: list[tuple[GroupRates, int]] = []
     for rate in rates:
         hits, base = rate.hits.sum(), rate.base.sum()
@@ -125,7 +125,7 @@ def rate_gaps(
 
 
 def _differences(counts: Floats, deff: float) -> list[Estimate]:
-    """Of two shares, with Newcombe's (1998) interval from two of Wilson's."""
+    """Difference of two shares, with Newcombe's (1998) interval from two of Wilson's."""
     x1, n1, x2, n2 = counts
     p1, p2 = x1 / n1, x2 / n2
     low1, high1 = proportion_confint(x1 / deff, n1 / deff, method="wilson")
@@ -138,7 +138,7 @@ def _differences(counts: Floats, deff: float) -> list[Estimate]:
 
 
 def _ratios(counts: Floats, deff: float) -> list[Estimate]:
-    """Of two shares, with the adjusted log interval (Walter 1975); undefined over nothing."""
+    """Ratio of two shares, with the adjusted log interval (Walter 1975); NaN if undefined."""
     x1, n1, x2, n2 = counts
     with np.errstate(divide="ignore", invalid="ignore"):
         value = (x1 / n1) / (x2 / n2)
@@ -235,7 +235,7 @@ def error_gaps(gaps: Iterable[Gap], *, alpha: float = 0.05, least: float = 0.0) 
 
 
 def describe_gap(gap: Gap) -> str:
-    """A gap as a sentence."""
+    """Describe a gap in a sentence."""
     what = gap.metric.replace("_", " ") + (f" of {gap.label}" if gap.label else "")
     ends = gap.difference
     span = "" if ends.low is None else f", {100 * ends.low:+.0f} to {100 * (ends.high or 0):+.0f}"

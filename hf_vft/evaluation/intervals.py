@@ -36,7 +36,7 @@ def units_of(n: int, clusters: Sequence[Hashable | None] | None = None) -> Ints:
 
 
 def design_effect(values: Floats, units: Ints) -> float:
-    """By how much the variance of a mean exceeds that of independent rows (Kish 1965); at least 1.
+    """The factor by which grouping inflates the variance of a mean (Kish 1965); at least 1.
 
     Args:
         values: Of each row ``[N]``.

@@ -16,7 +16,7 @@ State = Literal["finished", "stopped", "failed", "left out", "running"]
 
 
 class LeaderboardRow(Frozen):
-    """One line: a backbone that was ranked, a trial, their soup, or the model that was kept."""
+    """A row of the leaderboard: a backbone, a trial, a soup, or the delivered model."""
 
     name: str = Field(description="Unique in the leaderboard.")
     kind: Literal["probe", "trial", "soup", "model"]
@@ -43,7 +43,7 @@ class LeaderboardRow(Frozen):
 
 
 class Leaderboard(Frozen):
-    """All rows, the best first."""
+    """The leaderboard, best first."""
 
     metric: str
     device: str = ""

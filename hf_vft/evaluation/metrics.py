@@ -142,7 +142,7 @@ class BalancedAccuracy(_VisionMetric):
 
 
 class Precision(_VisionMetric):
-    """Of what was called a class, the share that is."""
+    """The share of the images answered with a class that belong to it."""
 
     score = "precision"
     description = "Of what was called a class, the share that is."
@@ -153,7 +153,7 @@ class Precision(_VisionMetric):
 
 
 class Recall(_VisionMetric):
-    """Of what is a class, the share that was called so."""
+    """The share of the images of a class that are answered with it."""
 
     score = "recall"
     description = "Of what is a class, the share that was called so."

@@ -65,7 +65,7 @@ def evaluate_multilabel(
     clusters: Sequence[Hashable] | None = None,
     slices: Mapping[str, Sequence[Hashable]] | None = None,
 ) -> SplitResult:
-    """Measure one split.
+    """Score multi-label logits on one split.
 
     ``map`` is the mean average precision over the classes that occur. F1, precision and recall
     are those at the thresholds: ``micro`` over all labels alike, ``macro`` the mean over
@@ -212,7 +212,7 @@ def answer_scores(marks: Ints, answered: Ints, weights: Floats) -> Scores:
 
 
 def _f1_samples(marks: Ints, answered: Ints) -> Floats:
-    """F1 of each image ``[N]``."""
+    """The F1 of each image ``[N]``."""
     right, both = (marks * answered).sum(1), marks.sum(1) + answered.sum(1)
     found: Floats = np.where(both == 0, 1.0, 2 * right / np.maximum(both, 1))
     return found

@@ -32,7 +32,7 @@ Measure = Callable[[Floats], dict[str, Floats]]
 
 
 class PairedScore(Frozen):
-    """One score of two models."""
+    """A score of two models, and its difference."""
 
     first: float
     second: float
@@ -48,7 +48,7 @@ class PartScore(PairedScore):
 
 
 class PairedScores(Frozen):
-    """Two models on one set of images."""
+    """The scores of two models on one set of images."""
 
     n: int = Field(description="Images.")
     units: int = Field(description="Groups that are independent; images where there are none.")

@@ -52,7 +52,7 @@ def column_parity(
 def _parity(
     confusions: Floats, observed: Floats, labelled: bool, min_events: int
 ) -> dict[str, Floats]:
-    """Each measure of ``confusions [B, G, C, C]``; which classes count is from ``observed``."""
+    """Parity measures of ``confusions [B, G, C, C]``; ``observed`` says which classes count."""
     n = confusions.sum((2, 3))[..., None]
     answered = confusions.sum(2)
     seen = observed.sum((0, 1)) >= min_events

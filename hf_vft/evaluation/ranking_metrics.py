@@ -70,7 +70,7 @@ class ClassRanking:
 
 
 def rankings(scores: Floats, labels: Ints) -> list[ClassRanking]:
-    """One `ClassRanking` per column of ``scores [N, C]``."""
+    """Sort each column of ``scores [N, C]`` into a `ClassRanking`."""
     return [ClassRanking(scores[:, c], labels == c) for c in range(scores.shape[1])]
 
 

@@ -41,7 +41,7 @@ class Estimate(Frozen):
 
 
 class ClassResult(Frozen):
-    """One class against the rest."""
+    """Scores of one class against the rest."""
 
     support: int = Field(description="Images of the class in the split.")
     metrics: dict[str, Estimate] = Field(
@@ -50,7 +50,7 @@ class ClassResult(Frozen):
 
 
 class Bin(Frozen):
-    """One bar of a reliability diagram: the images whose confidence is in (low, high]."""
+    """A bin of the reliability diagram: images whose confidence is in (low, high]."""
 
     low: float
     high: float
@@ -67,7 +67,7 @@ class SliceResult(Frozen):
 
 
 class Point(Frozen):
-    """One point of a curve of precision over recall, and of recall over false alarms (ROC)."""
+    """A point of a precision-recall or ROC curve."""
 
     recall: float
     precision: float
@@ -96,7 +96,7 @@ class GroupResult(Frozen):
 
 
 class Gap(Frozen):
-    """One group against all others of its column, in one rate."""
+    """The difference between one group and all others, in one rate."""
 
     column: str = Field(description="Two names joined by × where it is an intersection.")
     group: str
@@ -132,7 +132,7 @@ class BiasResult(Frozen):
 
 
 class SplitResult(Frozen):
-    """One split, measured."""
+    """The scores of one split."""
 
     n: int
     metrics: dict[str, Estimate]
@@ -159,7 +159,7 @@ class SplitResult(Frozen):
 
 
 class EvalReport(Frozen):
-    """All of ``metrics.json``: the model on each split, and the baselines beside it."""
+    """The content of ``metrics.json``: scores of the model and of the baselines, by split."""
 
     task: str
     labels: list[str]

@@ -90,7 +90,7 @@ class Held:
         self.metric = metric if metric in counted else "f1_macro"
 
     def scores(self, said: Ints) -> tuple[float, Floats]:
-        """Of answers ``[N]``: on the images, and on each of their resamples."""
+        """Score answers ``[N]`` on the images and on each of their resamples."""
         columns = [np.ones((len(self.truth), 1)), *self._draws]
         found = [
             count_scores(self.truth, said, self.n_classes, weights)[0][self.metric]
@@ -100,7 +100,7 @@ class Held:
 
 
 def gain(held: Held, ours: Ints, theirs: Ints) -> Estimate:
-    """Of one model over another on the same images, by the paired bootstrap."""
+    """The gain of one model over another on the same images, by the paired bootstrap."""
     (value, draws), (other, others) = held.scores(ours), held.scores(theirs)
     return _estimate(value - other, draws - others)
 
@@ -144,7 +144,7 @@ def auroc(
     n_bootstrap: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Of images of two classes: how often one of the second scores above one of the first."""
+    """The area under the ROC curve for two classes, with its interval."""
     if not positive.any() or positive.all():
         return Estimate(value=None)
     ranked = ClassRanking(scores, positive)

@@ -157,7 +157,7 @@ def _parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
 def _absent(
     name: str, value: float | Auto, neutral: float, what: str, config: PreTrainedConfig
 ) -> list[Choice]:
-    """Nothing to set: fine on auto, and for the value that a resolved recipe then holds."""
+    """Settle a field that the model lacks: fine on auto, or at its neutral value."""
     if value == "auto":
         return [Choice(name, "auto", neutral, f"a {config.model_type} has no {what}")]
     if value == neutral:

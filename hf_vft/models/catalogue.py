@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backbone:
-    """One entry of the catalogue.
+    """A backbone that hf-vft knows.
 
     Attributes:
         name: Hub id, or the name of weights that a package holds.
@@ -41,17 +41,14 @@ class Backbone:
 CATALOGUE: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
-        Backbone(
-            "efficientnet-lite0", "EfficientNet-Lite", "ImageNet-1k",
-            "apache-2.0", 3.4, 0.38, 224, packaged=True,
-        ),
-        Backbone(
-            "efficientnet-lite1", "EfficientNet-Lite", "ImageNet-1k",
-            "apache-2.0", 4.1, 0.60, 240, packaged=True,
-        ),
-        Backbone(
-            "efficientnet-lite2", "EfficientNet-Lite", "ImageNet-1k",
-            "apache-2.0", 4.8, 0.86, 260, packaged=True,
+        *(
+            Backbone(
+                f"efficientnet-lite{number}", "EfficientNet-Lite", "ImageNet-1k",
+                "apache-2.0", millions, gmacs, side, packaged=True,
+            )
+            for number, (millions, gmacs, side) in enumerate(
+                [(3.4, 0.38, 224), (4.1, 0.60, 240), (4.8, 0.86, 260)]
+            )
         ),
         # The authors' own repository has these weights under CC-BY-NC-4.0.
         Backbone(

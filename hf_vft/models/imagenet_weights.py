@@ -67,7 +67,7 @@ OUTER = {
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """Weights of one package.
+    """ImageNet weights that a Python package carries.
 
     Attributes:
         name: In recipes.

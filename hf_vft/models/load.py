@@ -46,7 +46,7 @@ _WITH_A_HEAD = {
 
 @dataclass
 class LoadedModel:
-    """What a run trains.
+    """A model ready for training, with its processor.
 
     Attributes:
         model: With a new head, in float32, in ``eval()``.
@@ -286,7 +286,7 @@ def _first_line(error: Exception) -> str:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the report on the new head and the progress bar of transformers."""
+    """Silence transformers' report on the new head and its progress bars."""
     log: Any = transformers_logging
     verbosity, bar = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

@@ -93,7 +93,7 @@ MINI_DETECTORS = {
 
 
 def _resnet(widths: list[int], stages: list[int]) -> PreTrainedConfig:
-    """As many stages as widths; the first map has a stride of 4, every other half the size."""
+    """A ResNet with one stage per width: the first map has stride 4, each other half the size."""
     kind: Any = ResNetConfig
     config: PreTrainedConfig = kind(
         embedding_size=widths[0],

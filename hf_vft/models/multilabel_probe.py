@@ -123,7 +123,7 @@ def _held_out(
 def _cv_loss(
     labels: np.ndarray, splits: list[Fold], balanced: bool
 ) -> Callable[[np.ndarray, float], float] | None:
-    """From features and a penalty to the log loss over all folds together; none without folds."""
+    """A function from features and a penalty to the cross-validated log loss."""
     return partial(_log_loss, labels, splits, balanced) if splits else None
 
 

@@ -201,14 +201,14 @@ def _stratified_subset(labels: np.ndarray, seed: int) -> np.ndarray:
 def _cv_loss(
     labels: np.ndarray, splits: list[Fold], balanced: bool
 ) -> Callable[[np.ndarray, float], float] | None:
-    """From features and a penalty to the log loss over all folds together; none without folds."""
+    """A function from features and a penalty to the cross-validated log loss."""
     return partial(_log_loss, labels, splits, balanced) if splits else None
 
 
 def _log_loss(
     y: np.ndarray, splits: list[Fold], balanced: bool, x: np.ndarray, penalty: float
 ) -> float:
-    """Each class weighs the same if ``balanced``."""
+    """Mean log loss; every class weighs the same if ``balanced``."""
     truth, scores = [], []
     for train, test in splits:
         model = fit_logistic(x[train], y[train], penalty, balanced)

@@ -102,7 +102,7 @@ def _framing(fit: Fit, side: int) -> dict[str, Any]:
 
 
 def _scaled(processor: BaseImageProcessor, side: int) -> dict[str, Any]:
-    """All sizes of a processor in the same proportion."""
+    """All sizes of a processor, scaled in the same proportion."""
     factor = side / input_side(processor)
     settings = processor.to_dict()
     return {
@@ -174,7 +174,7 @@ def settings_text(processor: BaseImageProcessor) -> str:
 
 
 def _pixels(processor: Any, image: Image.Image, **options: Any) -> torch.Tensor:
-    """``[3, height, width]``."""
+    """Run a processor on one image: ``[3, height, width]``."""
     pixels: torch.Tensor = processor(image, return_tensors="pt", **options)["pixel_values"][0]
     return pixels
 

@@ -63,7 +63,7 @@ class Anatomy:
         return len(self.blocks) + 1
 
     def depth(self, parameter_name: str) -> int:
-        """How deep a parameter lies.
+        """The depth of a parameter in the network.
 
         Returns:
             0 for the stem, 1 to ``len(blocks)`` for the blocks and what belongs to them (the

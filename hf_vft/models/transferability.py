@@ -103,7 +103,7 @@ def log_maximum_evidence(features: np.ndarray, marks: np.ndarray) -> float:
 
 
 def _evidence(left: np.ndarray, squares: np.ndarray, target: np.ndarray, width: int) -> float:
-    """Of one target ``[N]``, given the left singular vectors and squared singular values."""
+    """Log evidence of one target ``[N]``, from singular vectors and squared singular values."""
     n = len(target)
     along = (left.T @ target) ** 2
     beside = max(float(target @ target - along.sum()), 0.0)

@@ -158,18 +158,35 @@ def _class_finding(mix: ClassMix, k: int, name: str, support: int, rows: int) ->
         note = f"{support} reference images of {name}: at least {LEAST_SUPPORT} are needed."
         return insufficient("class_mix", name, rows, note)
     before, now = float(mix.reference[k]), float(mix.em[k])
+    low, high = float(mix.low[k]), float(mix.high[k])
+    note = (
+        f"Share of {name}: {before:.1%} at training, now about {now:.1%} ({low:.1%} to {high:.1%})."
+    )
+    method = "label shift by EM, bootstrap"
+    return share_finding(name, method, before, now, (low, high), rows, note)
+
+
+def share_finding(
+    name: str,
+    method: str,
+    before: float,
+    now: float,
+    ends: tuple[float, float],
+    rows: int,
+    note: str,
+) -> Finding:
+    """How a class's share has changed; ``ends`` are those of the interval of the share now."""
     return Finding(
         section="class_mix",
         name=name,
-        method="label shift by EM, bootstrap",
+        method=method,
         effect=now - before,
         effect_name="share",
         reference=before,
         current=now,
-        interval=(float(mix.low[k]) - before, float(mix.high[k]) - before),
+        interval=(ends[0] - before, ends[1] - before),
         rows=rows,
-        note=f"Share of {name}: {before:.1%} at training, now about {now:.1%} "
-        f"({mix.low[k]:.1%} to {mix.high[k]:.1%}).",
+        note=note,
     )
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.answers import AnswerKind
-from hf_vft.monitoring.class_mix import LEAST_SUPPORT, black_box
+from hf_vft.monitoring.class_mix import LEAST_SUPPORT, black_box, share_finding
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.inputs import numeric_finding
 from hf_vft.monitoring.predictions import all_outputs, probabilities
@@ -174,19 +174,12 @@ def _share(
         if 0 < truth[drawn].sum() < len(drawn)
     ]
     low, high = (float(end) for end in np.quantile(draws, [0.025, 0.975]))
-    return Finding(
-        section="class_mix",
-        name=name,
-        method="share of images with the label, BBSE, bootstrap",
-        effect=now - before,
-        effect_name="share",
-        reference=before,
-        current=now,
-        interval=(low - before, high - before),
-        rows=rows,
-        note=f"{name} in {before:.1%} of the images at training, now in about {now:.1%} "
-        f"({low:.1%} to {high:.1%}).",
+    note = (
+        f"{name} in {before:.1%} of the images at training, now in about {now:.1%} "
+        f"({low:.1%} to {high:.1%})."
     )
+    method = "share of images with the label, BBSE, bootstrap"
+    return share_finding(name, method, before, now, (low, high), rows, note)
 
 
 def _inverted(scores: Floats, truth: Flags, mean: float) -> float:

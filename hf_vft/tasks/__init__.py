@@ -29,7 +29,7 @@ __all__ = [
 
 
 def get_task(name: str) -> Task:
-    """The task of this name.
+    """Return the task with this name.
 
     Raises:
         RecipeError: If there is none.

@@ -60,7 +60,7 @@ class ImageClassification(Task):
         label_smoothing: float = 0.0,
         class_weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Cross-entropy."""
+        """Cross-entropy of the logits."""
         return classification_loss(
             outputs["logits"],
             labels,
@@ -83,13 +83,13 @@ class ImageClassification(Task):
     def held_out_probe(
         self, features: np.ndarray, values: Sequence[Any], **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Of multinomial logistic regressions."""
+        """Cross-validate multinomial logistic regressions; see the base class."""
         return held_out_logits(features, np.asarray(values), **options)
 
     def ranking_score(
         self, logits: np.ndarray, values: Sequence[Any], *, metric: str, **options: Any
     ) -> Estimate:
-        """Of the classes of the highest logits."""
+        """Score the classes with the highest logits."""
         scores = np.asarray(logits)
         found = class_scores(np.asarray(values), scores.argmax(1), scores.shape[1], **options)
         return found.get(metric, found[self.primary_metric])
@@ -101,7 +101,7 @@ class ImageClassification(Task):
     def calibrate(
         self, outputs: np.ndarray, values: Sequence[Any], config: EvaluationConfig
     ) -> Calibration:
-        """The temperature."""
+        """Fit the temperature on validation images."""
         return Calibration(fit_temperature(outputs, np.asarray(values)))
 
     def evaluate(
@@ -148,7 +148,7 @@ class ImageClassification(Task):
         }
 
     def as_text(self, prediction: Prediction, names: Sequence[str], top: int) -> str:
-        """The best classes."""
+        """The best classes with their probabilities, in a line."""
         return ", ".join(f"{label} {score:.1%}" for label, score in prediction.best(names, top))
 
     def columns(

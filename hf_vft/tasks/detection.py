@@ -80,7 +80,7 @@ class ObjectDetection(Task):
         return load_detector(checkpoint, **options)
 
     def plain(self, processor: BaseImageProcessor) -> BoxTransform:
-        """The processor alone."""
+        """Apply the checkpoint's processor, without random changes."""
         return eval_box_transform(processor)
 
     def random(self, processor: BaseImageProcessor, augment: AugmentConfig) -> TrainBoxTransform:
@@ -104,7 +104,7 @@ class ObjectDetection(Task):
     def loss(
         self, outputs: Mapping[str, Any], labels: torch.Tensor, **options: object
     ) -> torch.Tensor:
-        """Not to be had from outputs alone: the model computes it in `forward`."""
+        """Unavailable from outputs alone: the model computes it in `forward`."""
         raise RecipeError(f"{self.name}: the loss is the model's own.")
 
     def answers(self, outputs: Mapping[str, Any], config: Any) -> dict[str, torch.Tensor]:
@@ -120,7 +120,7 @@ class ObjectDetection(Task):
         return np.asarray(scores, dtype=np.float64), np.asarray(boxes, dtype=np.float64)
 
     def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
-        """There are none in these losses."""
+        """Always refused: these losses have no class weights."""
         raise RecipeError(f"loss.class_weights: {self.name} has none; leave it at none.")
 
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
@@ -200,7 +200,7 @@ class ObjectDetection(Task):
         calibration: Calibration,
         sizes: Sequence[tuple[int, int]] | None = None,
     ) -> list[Prediction]:
-        """All boxes with a score of 0.05 or more; those over their thresholds are answered."""
+        """Return all boxes with a score of at least 0.05, and mark those over their thresholds."""
         limits = calibration.thresholds
         found = []
         for best, scores in zip(top_detections(*outputs, sizes=sizes), outputs[0], strict=True):

@@ -80,13 +80,13 @@ class MultiLabelClassification(Task):
         return headline_multilabel(logits_of(prediction), np.asarray(prediction.label_ids))
 
     def fit_probe(self, features: np.ndarray, values: Sequence[Any], **options: Any) -> LinearProbe:
-        """One logistic regression for each class."""
+        """Fit one logistic regression per class."""
         return fit_multilabel_probe(features, np.asarray(values), **options)
 
     def held_out_probe(
         self, features: np.ndarray, values: Sequence[Any], *, num_classes: int, **options: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Of one logistic regression for each class."""
+        """Cross-validate one logistic regression per class; see the base class."""
         return held_out_multilabel_logits(features, np.asarray(values), **options)
 
     def ranking_score(
@@ -155,7 +155,7 @@ class MultiLabelClassification(Task):
         return found
 
     def as_dict(self, prediction: Prediction, names: Sequence[str], top: int) -> dict[str, Any]:
-        """All labels that are answered, and the scores of the best classes."""
+        """The labels that are answered, and the scores of the best classes."""
         shown = max(top, len(prediction.labels))
         scores = scores_as_dicts(prediction, names, shown)
         return {"labels": list(prediction.labels), "scores": scores}

@@ -31,14 +31,14 @@ class Calibration:
 
     @classmethod
     def of(cls, report: EvalReport) -> Calibration:
-        """That of a finished run."""
+        """The calibration of a finished run."""
         chosen = (report.thresholds.get(label) for label in report.labels)
         return cls(report.temperature, tuple(t for t in chosen if t is not None))
 
 
 @dataclass(frozen=True)
 class DetectedObject:
-    """One box.
+    """A detected box with its class and score.
 
     Attributes:
         label: Class name.
@@ -54,14 +54,14 @@ class DetectedObject:
     answered: bool
 
     def as_dict(self) -> dict[str, Any]:
-        """As the pipeline ``object-detection`` of transformers writes it."""
+        """The box in the format of transformers' ``object-detection`` pipeline."""
         corners = dict(zip(("xmin", "ymin", "xmax", "ymax"), self.box, strict=True))
         return {"label": self.label, "score": self.score, "box": corners}
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one image.
+    """What the model answers for one image.
 
     Attributes:
         labels: What is answered, the surest first: one class; those over their thresholds, maybe

@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 
 @dataclass
 class VisionTrainingArguments(TrainingArguments):
-    """All of ``transformers.TrainingArguments``, and the fields below.
+    """``transformers.TrainingArguments`` with the additional fields below.
 
     ``label_smoothing_factor`` is honoured together with mixup, cutmix and class weights.
     Columns are kept by default, since images are decoded from columns that no model's

@@ -96,7 +96,7 @@ class Deadline(TrainerCallback):
         control: TrainerControl,
         **kwargs: object,
     ) -> None:
-        """Stop when time is up."""
+        """Stop the training when time is up."""
         if self.over():
             control.should_training_stop = True
 
@@ -116,7 +116,7 @@ class Progress(TrainerCallback):
         control: TrainerControl,
         **kwargs: object,
     ) -> None:
-        """A stage begins, or goes on."""
+        """Start the progress bar where the stage begins or resumes."""
         if state.is_world_process_zero:
             self.display.start(self.stage, state.max_steps)
             self.display.advance(state.global_step)
@@ -143,7 +143,7 @@ class Progress(TrainerCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: object,
     ) -> None:
-        """Keep the loss of training."""
+        """Remember the latest training loss."""
         self._loss = (logs or {}).get("loss", self._loss)
 
     def on_evaluate(
@@ -153,7 +153,7 @@ class Progress(TrainerCallback):
         control: TrainerControl,
         **kwargs: object,
     ) -> None:
-        """An epoch was evaluated."""
+        """Show the scores of an epoch."""
         records = epoch_records(state.log_history, self.stage)
         if state.is_world_process_zero and records:
             self.display.epoch(records[-1])

@@ -60,7 +60,7 @@ class CachedFeatures(Dataset[dict[str, Any]]):
         self._view = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the view."""
+        """Choose the view that this epoch shows."""
         self._view = epoch % len(self.views)
 
     def __len__(self) -> int:

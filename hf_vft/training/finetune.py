@@ -65,7 +65,7 @@ class FineTuned:
 
     @property
     def seconds(self) -> float:
-        """Over all stages."""
+        """Seconds of training, over all stages."""
         return sum(stage.seconds for stage in self.stages)
 
 
@@ -122,7 +122,7 @@ class FineTuning(ModelOnData):
         return FineTuned(self.model, stages, logits, notes, begins_with_probe)
 
     def extend(self, tuned: FineTuned, stage: StageConfig) -> FineTuned:
-        """One more stage, from the weights that the others left."""
+        """Run one more stage, starting from the weights that the others left."""
         stages = [*tuned.stages, self._stage(stage)]
         return replace(tuned, stages=stages)
 

@@ -14,7 +14,7 @@ TIMING = ("_runtime", "_per_second", "_preparation_time")
 
 
 def epoch_records(log_history: Sequence[Mapping[str, Any]], stage: str) -> list[Record]:
-    """One record an epoch from the Trainer's log, where training and evaluation are apart."""
+    """Merge the Trainer's log into one record per epoch."""
     records: dict[float, Record] = {}
     for entry in log_history:
         if "epoch" not in entry or "train_runtime" in entry:
@@ -47,7 +47,7 @@ def best_record(records: Sequence[Record], metric: str) -> Record | None:
 
 
 def finite(record: Record) -> Record:
-    """Without what is no number any more."""
+    """Drop scores that are not finite."""
     return {
         key: value
         for key, value in record.items()

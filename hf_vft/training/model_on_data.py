@@ -31,7 +31,7 @@ AUTOCAST: Mapping[str, torch.dtype | None] = {
 
 
 class ModelOnData:
-    """One model, one data set, one recipe.
+    """One model with the data as it sees them.
 
     Args:
         context: What the stages share.
@@ -77,7 +77,7 @@ class ModelOnData:
         return self._last_features(self.features_of(dataset, content, views=1)[0])
 
     def _last_features(self, inputs: torch.Tensor) -> np.ndarray:
-        """From the input of the head to the input of its last linear layer, ``[N, D]``."""
+        """Run the head up to its last linear layer, and return that layer's input ``[N, D]``."""
         linear = last_linear(self.model)
         head = head_module(self.model)
         caught: list[torch.Tensor] = []

@@ -59,7 +59,7 @@ SCHEDULERS = {"plateau": "reduce_lr_on_plateau"}
 
 
 class StageResult(BaseModel):
-    """What a stage brought.
+    """What a stage achieved.
 
     Attributes:
         name: Of the stage.
@@ -204,7 +204,7 @@ def first_steps(
 
 
 def per_process(batch_size: int | str, processes: int, setting: str = "training.batch_size") -> int:
-    """Each process's share of a batch, at least one image.
+    """Divide a batch size by the number of processes.
 
     Args:
         batch_size: Of all processes together.

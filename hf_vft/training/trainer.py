@@ -139,7 +139,7 @@ class VisionTrainer(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
-        """As in the Trainer; with ``ema_decay`` the model ends with the averaged weights."""
+        """Train as the Trainer does; with ``ema_decay`` the model ends with averaged weights."""
         if self.model is not None:  # as a hyperparameter search leaves it, before model_init
             release(self.model)
         output = super().train(*args, **kwargs)
@@ -163,13 +163,13 @@ class VisionTrainer(Trainer):
         self.ema.copy_to_model()
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """As in the Trainer, during training with the averaged weights where there are any."""
+        """Evaluate as the Trainer does, during training with averaged weights if there are any."""
         averaged = self.ema is not None and self.is_in_train
         with self.ema.applied() if averaged and self.ema is not None else nullcontext():
             return super().evaluate(*args, **kwargs)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
-        """As in the Trainer, with a loss that counts every image once.
+        """Evaluate as the Trainer does, with a loss that counts every image exactly once.
 
         Several processes fill up their last batch with repeats, which the Trainer leaves out of
         the metrics but not out of the loss.
@@ -212,7 +212,7 @@ class VisionTrainer(Trainer):
         return BatchMixer(self.model.config.num_labels, **alphas)
 
     def _get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        """As in the Trainer, but ``dataloader_drop_last`` never costs an evaluation images."""
+        """Build the loader; ``dataloader_drop_last`` never costs an evaluation images."""
         drop_last = self.args.dataloader_drop_last
         self.args.dataloader_drop_last = drop_last and kwargs.get("is_training", False)
         try:
@@ -234,7 +234,7 @@ class VisionTrainer(Trainer):
         return float(max((group["lr"] for group in above or groups), default=0.0))
 
     def _save(self, *args: Any, **kwargs: Any) -> None:
-        """As in the Trainer, but under the names that it reads back.
+        """Save as the Trainer does, but under the names that it reads back.
 
         ``save_pretrained`` writes many models (ViT, DINOv2, Swin, DETR) under the names of their
         first release. The Trainer looks for those of the model, passes over the others, and a

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from transformers import BitImageProcessor
 
-from hf_vft.automl.framing import judge
+from hf_vft.automl.framing import Framed, judge
 from hf_vft.models.transferability import paired_gain
 from hf_vft.recipe.schema import Recipe
 from hf_vft.tasks import ImageClassification
@@ -37,7 +37,7 @@ LABELS = np.arange(150) % 3
 
 def test_a_framing_that_tells_more_is_taken_and_its_gain_is_said() -> None:
     features = {"squash": clouds(1.0, LABELS, 0), "processor": clouds(4.0, LABELS, 1)}
-    fit, reason = judge(features, LABELS, "squash", tuning(), None, n_classes=3)
+    fit, reason = judge(Framed(features, LABELS, "squash", None, 3), tuning())
     assert fit == "processor"
     assert "credibly better than squash" in reason
     assert "gain +" in reason
@@ -50,7 +50,7 @@ def test_noise_is_no_evidence(seed: int) -> None:
         fit: clouds(1.5, LABELS, 10 * seed + k)
         for k, fit in enumerate(("squash", "processor", "pad"))
     }
-    fit, reason = judge(features, LABELS, "squash", tuning(), None, n_classes=3)
+    fit, reason = judge(Framed(features, LABELS, "squash", None, 3), tuning())
     assert fit == "squash"
     assert "no other framing is credibly better" in reason
 
@@ -58,7 +58,7 @@ def test_noise_is_no_evidence(seed: int) -> None:
 def test_where_nothing_can_be_held_out_the_first_stays() -> None:
     labels = np.array([0, 1, 1, 1])
     features = {fit: clouds(1.0, labels, 0) for fit in ("squash", "pad")}
-    assert judge(features, labels, "squash", tuning(), None, n_classes=2) == ("squash", "")
+    assert judge(Framed(features, labels, "squash", None, 2), tuning()) == ("squash", "")
 
 
 def test_images_of_one_group_are_one_witness() -> None:
