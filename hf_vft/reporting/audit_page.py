@@ -145,7 +145,7 @@ class _ShownSuspects:
 
 
 _SORTS = (
-    (False, "labels", "Labels that look wrong", "some are hard images with a right label."),
+    (False, "labels", "Labels that may be wrong", "some are hard images with a right label."),
     (
         True,
         "unclear-labels",
@@ -156,7 +156,7 @@ _SORTS = (
 
 
 def _suspects(audit: Audit, album: _Album) -> list[_ShownSuspects]:
-    """Those that look wrong apart from those that lie between classes that look alike."""
+    """Those that may be wrong apart from those that lie between classes that look alike."""
     shown = []
     for alike, place, title, caution in _SORTS:
         found = [one for one in audit.suspects if one.alike == alike]

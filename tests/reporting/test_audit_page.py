@@ -131,7 +131,7 @@ def test_labels_between_lookalikes_stand_apart(tmp_path: Path) -> None:
     unclear = FULL.suspects[0].model_copy(update={"alike": True})
     page = rendered(tmp_path, FULL.model_copy(update={"suspects": [unclear]}))
     assert "Labels between classes that look alike" in page
-    assert "Labels that look wrong" not in page
+    assert "Labels that may be wrong" not in page
     assert "and 1 between classes that look alike" in page
 
 

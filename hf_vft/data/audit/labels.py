@@ -97,13 +97,14 @@ def deep_audit(
         trial = _trial(points, labels, folds, seed)
     alike = find_lookalikes(labels, answers.argmax(1), data.labels)
     suspects = find_suspects(known, data.labels, answers, alike) if trial.reliable else []
-    findings = [*_suspect_findings(suspects), *_alike_findings(alike)]
+    agrees = float((answers.argmax(1) == labels).mean())
+    findings = [*_suspect_findings(suspects, agrees), *_alike_findings(alike)]
     return audit.model_copy(
         update={
             "findings": gravest_first([*audit.findings, *findings]),
             "suspects": suspects,
             "lookalikes": alike,
-            "labels_note": _note(backbone, float((answers.argmax(1) == labels).mean()), trial),
+            "labels_note": _note(backbone, agrees, trial),
         }
     )
 
@@ -252,13 +253,17 @@ def _trial(points: np.ndarray, labels: np.ndarray, folds: list[Fold], seed: int)
     return Trial(swapped=len(rows), found=int(doubted[rows].sum()))
 
 
-def _suspect_findings(suspects: list[Suspect]) -> list[AuditFinding]:
+def _suspect_findings(suspects: list[Suspect], agrees: float) -> list[AuditFinding]:
+    """What contradicts the labels is a probe that errs itself, so how much it errs is said."""
     wrong = [suspect for suspect in suspects if not suspect.alike]
     unclear = [suspect for suspect in suspects if suspect.alike]
     found = []
     if wrong:
-        looks = "looks" if len(wrong) == 1 else "look"
-        sentence = f"{counted(len(wrong), 'label')} {looks} wrong, {_example(wrong[0])}."
+        them = "it" if len(wrong) == 1 else "them"
+        sentence = (
+            f"{counted(len(wrong), 'label')} may be wrong: a probe that agrees with {agrees:.0%} "
+            f"of all labels contradicts {them}, {_example(wrong[0])}."
+        )
         found.append(_suspected("warning", sentence, "label_error", wrong))
     if unclear:
         lies = "lies" if len(unclear) == 1 else "lie"

@@ -142,8 +142,11 @@ def test_labels_between_classes_that_look_alike_are_not_called_wrong() -> None:
     pairs = [Lookalikes(first=NAMES[0], second=NAMES[1], n=5, of=8)]
     [found] = find_suspects(known, NAMES, answers, pairs)
     assert found.alike
-    [told] = _suspect_findings([found])
+    [told] = _suspect_findings([found], 0.9)
     assert (told.kind, told.severity) == ("label_unclear", "info")
     assert "may well be right" in told.sentence
-    [plain] = _suspect_findings(find_suspects(known, NAMES, answers))
+    [plain] = _suspect_findings(find_suspects(known, NAMES, answers), 0.9)
     assert (plain.kind, plain.severity) == ("label_error", "warning")
+    assert "may be wrong: a probe that agrees with 90% of all labels contradicts it" in (
+        plain.sentence
+    )
