@@ -279,7 +279,8 @@ def _from_floats(image: Image.Image) -> Image.Image:
     low, high = float(pixels.min()), float(pixels.max())  # NaN if any pixel is
     if not (low >= 0.0 and high <= 1.0):
         raise DataError(
-            f"floating-point pixel values from {low:g} to {high:g}, outside 0..1; write 0 to 1, or whole numbers of 8 or 16 bits"
+            f"floating-point pixel values from {low:g} to {high:g}, outside 0..1; write 0 to 1, or "
+            "whole numbers of 8 or 16 bits"
         )
     levels = np.rint(pixels * 255.0).astype(np.uint8)
     return Image.fromarray(255 - levels if white_is_zero(image) else levels)

@@ -42,8 +42,8 @@ def main() -> None:
         moved = np.abs(found[rows, answers] - plain[rows, answers])
         changed = int((found.argmax(axis=1) != answers).sum())
         print(
-            f"profile {what}: confidence moves by {moved.mean():.4f} on average, {moved.max():.3f} at "
-            f"most; {changed} of {len(answers)} answers change"
+            f"profile {what}: confidence moves by {moved.mean():.4f} on average, "
+            f"{moved.max():.3f} at most; {changed} of {len(answers)} answers change"
         )
 
 
