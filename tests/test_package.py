@@ -46,3 +46,9 @@ def test_an_unknown_name_is_an_attribute_error():
 
 def test_the_names_are_sorted():
     assert hf_vft.__all__ == sorted(hf_vft.__all__)
+
+
+def test_answering_imports_nothing_that_only_learning_needs():
+    """Each takes seconds, and `hf-vft predict` starts anew for every call."""
+    learning = {"sklearn", "datasets", "pandas", "timm", "peft", "matplotlib"}
+    assert learning & loaded_after("import hf_vft.inference.predictor") == set()

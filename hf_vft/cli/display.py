@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from typing import Any
 
@@ -87,11 +89,14 @@ _SHOWN = {
 
 def quiet_libraries() -> None:
     """Leave the talking to hf-vft: libraries report errors only."""
-    import datasets
     import transformers
 
     transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    datasets.logging.set_verbosity_error()
-    datasets.disable_progress_bars()
+    # datasets reads these when it is imported, which takes seconds: not every command needs it.
+    os.environ["DATASETS_VERBOSITY"] = "error"
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    if datasets := sys.modules.get("datasets"):
+        datasets.logging.set_verbosity_error()
+        datasets.disable_progress_bars()
     warnings.filterwarnings("ignore", module=r"torch|transformers|accelerate|multiprocess")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
 import torch
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
@@ -16,6 +15,9 @@ from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.boxes import TrainBoxTransform
 from hf_vft.data.transforms.images import ImageTransform, Levels, TrainTransform
 from hf_vft.errors import DataError
+
+if TYPE_CHECKING:
+    import datasets
 
 LABEL_KEYS = ("labels", "label")
 
@@ -165,6 +167,8 @@ def labels_of(dataset: object) -> list[int]:
     Raises:
         DataError: If it has neither.
     """
+    import datasets
+
     if isinstance(dataset, datasets.Dataset):
         for name in LABEL_KEYS:
             if name in dataset.column_names:

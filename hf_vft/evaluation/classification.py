@@ -12,7 +12,6 @@ from hf_vft.evaluation.calibration import probabilities, reliability_bins, weigh
 from hf_vft.evaluation.counts import confusion, count_scores, macro
 from hf_vft.evaluation.curves import precision_recall
 from hf_vft.evaluation.estimates import Scores, estimate_scores
-from hf_vft.evaluation.fairness import measure_bias
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings
 from hf_vft.evaluation.results import ClassResult, Estimate, Point, SliceResult, SplitResult
@@ -64,6 +63,9 @@ def evaluate_logits(
         DataError: If there are no images, or lengths or labels do not fit.
         ModelError: If a logit is not finite.
     """
+    # Imported here: it brings pandas and statsmodels, and a model that answers measures nothing.
+    from hf_vft.evaluation.fairness import measure_bias
+
     scores, ids = _checked(logits, labels, n_classes=len(names))
     for what, column in {"clusters": clusters, **(slices or {})}.items():
         if column is not None and len(column) != len(ids):

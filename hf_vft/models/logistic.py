@@ -1,17 +1,22 @@
-"""Logistic regression fitted to convergence: what the probes of one and of several labels share."""
+"""Logistic regression fitted to convergence: what the probes of one and of several labels share.
+
+Scikit-learn is imported where it is used: it takes seconds, and a model that answers needs none.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import nn
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 # Inverse strength of the L2 penalty on standardised features, weakest last.
 PENALTIES = tuple(10.0**exponent for exponent in (-4, -3.5, -3, -2.5, -2, -1.5, -1, 0))
@@ -97,6 +102,9 @@ def fit_logistic(
     x: np.ndarray, y: np.ndarray, penalty: float, balanced: bool
 ) -> LogisticRegression:
     """Scikit-learn's, to convergence with L-BFGS; classes weigh the same if ``balanced``."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(
         C=penalty, class_weight="balanced" if balanced else None, max_iter=2000, tol=1e-5
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import log_expit
-from sklearn.model_selection import GroupKFold, KFold
 from threadpoolctl import threadpool_limits
 
 from hf_vft.models.logistic import (
@@ -145,6 +144,8 @@ def _log_loss(
 
 def _folds(n: int, groups: Sequence[Any] | None, folds: int, seed: int) -> list[Fold]:
     """Index pairs, of no more images than needed; none where there is nothing to divide."""
+    from sklearn.model_selection import GroupKFold, KFold
+
     chosen = np.sort(np.random.default_rng(seed).permutation(n)[:CV_LIMIT])
     g = np.asarray(groups)[chosen] if groups is not None else None
     folds = min(folds, len(chosen) if g is None else len(np.unique(g)))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from hf_vft.models.logistic import (
@@ -22,6 +19,9 @@ from hf_vft.models.logistic import (
     standardisation,
 )
 from hf_vft.utils.grouping import number_groups
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 # Cross-validation looks at no fewer images of a rare class than this, where there are so many.
 CV_CLASS_FLOOR = 20
@@ -84,6 +84,8 @@ def transfer_losses(
         Log loss in nats, each class weighing the same, by change; that of the plain images is
         under ``""``. Empty where there are too few images to cross-validate.
     """
+    from sklearn.metrics import log_loss
+
     mean, scale = standardisation(plain)
     splits = _folds(labels, groups, folds, seed)
     if not splits:
@@ -165,6 +167,8 @@ def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.n
 
 def _folds(labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int) -> list[Fold]:
     """Pairs of indices to learn from and to test on; none where fewer than two classes divide."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     units = np.arange(len(labels)) if groups is None else number_groups(groups)
     chosen = _stratified_subset(labels, seed)
     y, unit = labels[chosen], units[chosen]
@@ -209,6 +213,8 @@ def _log_loss(
     y: np.ndarray, splits: list[Fold], balanced: bool, x: np.ndarray, penalty: float
 ) -> float:
     """Mean log loss; every class weighs the same if ``balanced``."""
+    from sklearn.metrics import log_loss
+
     truth, scores = [], []
     for train, test in splits:
         model = fit_logistic(x[train], y[train], penalty, balanced)

@@ -13,12 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL import Image
-from transformers import (
-    BaseImageProcessor,
-    PreTrainedConfig,
-    TimmWrapperImageProcessor,
-    ViTImageProcessor,
-)
+from transformers import BaseImageProcessor, PreTrainedConfig, ViTImageProcessor
 
 from hf_vft.errors import ModelError
 
@@ -73,7 +68,7 @@ def reframe(
     if size is None and fit == "processor":
         return processor
     side = size or input_side(processor)
-    if isinstance(processor, TimmWrapperImageProcessor):
+    if _is_timm(processor):
         return _timm(processor, config, side, fit)
     changes = _scaled(processor, side) if fit == "processor" else _framing(fit, side)
     changed = type(processor).from_dict(processor.to_dict() | changes)
@@ -112,15 +107,20 @@ def _scaled(processor: BaseImageProcessor, side: int) -> dict[str, Any]:
     }
 
 
+def _is_timm(processor: BaseImageProcessor) -> bool:
+    """By name: its class would bring timm along, which most models need not at all."""
+    return any(kind.__name__ == "TimmWrapperImageProcessor" for kind in type(processor).__mro__)
+
+
 def _timm(
     processor: BaseImageProcessor, config: PreTrainedConfig, side: int, fit: Fit
-) -> TimmWrapperImageProcessor:
+) -> BaseImageProcessor:
     """Change the configuration of the model, where timm keeps its processing."""
     settings = {**config.pretrained_cfg, "input_size": [3, side, side]}
     if fit != "processor":
         settings |= {"crop_mode": TIMM_CROP_MODES[fit], "crop_pct": 1.0}
     config.pretrained_cfg = settings
-    return TimmWrapperImageProcessor(pretrained_cfg=settings, architecture=config.architecture)
+    return type(processor)(pretrained_cfg=settings, architecture=config.architecture)
 
 
 def _plain(processor: BaseImageProcessor, changes: dict[str, Any]) -> ViTImageProcessor:

@@ -6,6 +6,7 @@ them (``calls``), since many families register the stems of later stages before 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -13,7 +14,6 @@ from types import MappingProxyType
 from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
 
-from timm.models import FeatureDictNet, FeatureHookNet
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.backbone_utils import BackboneMixin
@@ -22,8 +22,14 @@ from hf_vft.errors import ModelError
 from hf_vft.models.blocks import SEQUENCES, chains, find_blocks, join, operations, owner
 from hf_vft.models.calls import call_order
 
-BACKBONES = (BackboneMixin, FeatureDictNet, FeatureHookNet)
-"""What a detector takes its feature maps from: a backbone of transformers, or of timm as it is."""
+
+def _is_backbone(module: nn.Module) -> bool:
+    """Whether a detector takes its feature maps from it, be it of transformers or of timm."""
+    if isinstance(module, BackboneMixin):
+        return True
+    # A network of timm has imported timm; without it, none is asked for.
+    timm = sys.modules.get("timm.models")
+    return timm is not None and isinstance(module, (timm.FeatureDictNet, timm.FeatureHookNet))
 
 
 @dataclass(frozen=True)
@@ -207,7 +213,7 @@ def _outside_backbone(core: nn.Module) -> list[str]:
     All of it counts as the head: neck, encoder, decoder and the two classifiers learn at a rate of
     their own, above that of the backbone (Carion et al. 2020).
     """
-    backbone = next((name for name, m in core.named_modules() if isinstance(m, BACKBONES)), "")
+    backbone = next((name for name, m in core.named_modules() if _is_backbone(m)), "")
     if not backbone or next(chains(core.get_submodule(backbone)), None) is None:
         return []
     # Detectors share weights between their decoder and their heads: all names count.

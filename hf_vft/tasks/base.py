@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
-from transformers import BaseImageProcessor, EvalPrediction, PreTrainedConfig
+from transformers import BaseImageProcessor, PreTrainedConfig
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.data.transforms.images import eval_transform, train_transform
@@ -25,6 +25,9 @@ from hf_vft.models.load import Checkpoint, LoadedModel, load_model
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.recipe.schema import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.predictions import Calibration, Prediction
+
+if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
+    from transformers import EvalPrediction
 
 NO_ESTIMATE = (
     "evaluation.stress",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageClassification, EvalPrediction
+from transformers import AutoModelForImageClassification
 
 from hf_vft.data.dataset import LABEL_KEYS
 from hf_vft.data.transforms.images import stack_pixels
@@ -26,6 +26,9 @@ from hf_vft.models.probe import fit_linear_probe, held_out_logits
 from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.predictions import Calibration, Prediction
+
+if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
+    from transformers import EvalPrediction
 
 
 class ImageClassification(Task):

@@ -9,12 +9,12 @@ both are plain arrays, which the Trainer gathers over processes like any others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
-from transformers import AutoModelForObjectDetection, BaseImageProcessor, EvalPrediction
+from transformers import AutoModelForObjectDetection, BaseImageProcessor
 
 from hf_vft.data.dataset import DetectionDataset, VisionDataset
 from hf_vft.data.transforms.boxes import (
@@ -38,6 +38,9 @@ from hf_vft.models.load import Checkpoint, LoadedModel
 from hf_vft.recipe.schema import AugmentConfig, EvaluationConfig
 from hf_vft.tasks.base import NO_ESTIMATE, Task, config_of
 from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
+
+if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
+    from transformers import EvalPrediction
 
 MOST = 100
 """Boxes of an image that are looked at, the surest first."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageClassification, EvalPrediction
+from transformers import AutoModelForImageClassification
 
 from hf_vft.evaluation.multilabel import (
     evaluate_multilabel,
@@ -26,6 +26,9 @@ from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks.base import NO_ESTIMATE, Task
 from hf_vft.tasks.classification import logits_of, scores_as_dicts, stacked
 from hf_vft.tasks.predictions import Calibration, Prediction
+
+if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
+    from transformers import EvalPrediction
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "bce": binary_loss,
