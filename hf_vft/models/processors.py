@@ -120,7 +120,9 @@ def _timm(
     if fit != "processor":
         settings |= {"crop_mode": TIMM_CROP_MODES[fit], "crop_pct": 1.0}
     config.pretrained_cfg = settings
-    return type(processor)(pretrained_cfg=settings, architecture=config.architecture)
+    kind: Any = type(processor)
+    again: BaseImageProcessor = kind(pretrained_cfg=settings, architecture=config.architecture)
+    return again
 
 
 def _plain(processor: BaseImageProcessor, changes: dict[str, Any]) -> ViTImageProcessor:
