@@ -8,7 +8,7 @@ from torch import nn
 
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.latency import measure_cost, peak_bytes, weight_bytes
-from tests.models import tiny
+from tests.models import tiny, tiny_detectors
 
 
 def test_a_cost_is_measured_and_leaves_the_model_as_it_was() -> None:
@@ -24,7 +24,7 @@ def test_a_cost_is_measured_and_leaves_the_model_as_it_was() -> None:
 
 def test_parameters_that_modules_are_given_are_no_obstacle() -> None:
     """As the position embeddings of YOLOS, which its interpolation takes."""
-    assert measure_cost(tiny.tiny_yolos(), tiny.DETECTION_SIZE).gmacs > 0
+    assert measure_cost(tiny_detectors.tiny_yolos(), tiny_detectors.DETECTION_SIZE).gmacs > 0
 
 
 def test_a_slower_model_measures_slower() -> None:

@@ -22,8 +22,8 @@ from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import get_task
 from tests.made_images import made_image
-from tests.models.tiny import DETECTION_SIZE, DETECTORS
 from tests.models.tiny import images as random_images
+from tests.models.tiny_detectors import DETECTION_SIZE, DETECTORS
 
 pytest.importorskip("onnxruntime", reason="needs hf-vft[onnx]")
 pytest.importorskip("onnxscript", reason="needs hf-vft[onnx]")

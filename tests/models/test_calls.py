@@ -9,7 +9,7 @@ from torch import nn
 
 from hf_vft.errors import ModelError
 from hf_vft.models.calls import call_order, own_sides
-from tests.models import tiny
+from tests.models import tiny, tiny_detectors
 
 
 def tiny_poolformer() -> nn.Module:
@@ -41,7 +41,7 @@ def test_a_module_whose_weights_another_one_reads_is_not_among_them() -> None:
 
 @pytest.mark.parametrize("family", ["detr", "d_fine", "yolos"])
 def test_what_cannot_run_without_values_runs_with_them(family: str) -> None:
-    assert "model" in call_order(tiny.DETECTORS[family]()) or family == "yolos"
+    assert "model" in call_order(tiny_detectors.DETECTORS[family]()) or family == "yolos"
 
 
 def test_the_model_keeps_its_mode_its_weights_and_no_hook() -> None:
@@ -61,5 +61,5 @@ def test_a_model_of_something_else_is_refused_in_a_line() -> None:
 
 def test_sizes_are_those_of_the_configuration() -> None:
     assert list(own_sides(tiny.tiny_vit())) == [32]
-    assert (64, 64) in own_sides(tiny.tiny_yolos())
+    assert (64, 64) in own_sides(tiny_detectors.tiny_yolos())
     assert (32, 32) in own_sides(tiny.tiny_timm_resnet())

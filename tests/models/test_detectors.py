@@ -17,7 +17,8 @@ from hf_vft.models.freezing import set_trainable
 from hf_vft.models.load import load_model
 from hf_vft.models.mobilenet_backbone import backbone_config, backbone_weights
 from hf_vft.models.structure import anatomy
-from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
+from tests.models.tiny import images
+from tests.models.tiny_detectors import DETECTION_SIZE, DETECTORS
 from tests.runs import save_checkpoint
 
 LABELS = ["a", "b"]

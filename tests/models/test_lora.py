@@ -26,7 +26,7 @@ from hf_vft.models.modules_to_save import parameters_left
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy, head_module, last_linear
 from hf_vft.recipe.schema import LoraRecipe
-from tests.models import tiny
+from tests.models import tiny, tiny_detectors
 
 RECIPE = LoraRecipe(r=4, alpha=8, dropout=0.1)
 
@@ -214,7 +214,7 @@ BOXES = 2 * [
 
 @torch.no_grad()
 def found(model: nn.Module) -> dict[str, torch.Tensor]:
-    outputs = model(pixel_values=tiny.images(2, tiny.DETECTION_SIZE, seed=9))
+    outputs = model(pixel_values=tiny.images(2, tiny_detectors.DETECTION_SIZE, seed=9))
     return {"logits": outputs.logits, "boxes": outputs.pred_boxes}
 
 
@@ -224,20 +224,20 @@ APART = ["rt_detr_v2", "d_fine", "deformable_detr_refined"]
 
 def save_detector(family: str, folder: Path, tied: bool) -> None:
     """A detector of five classes; untied, every part of its head has weights of its own."""
-    model: Any = tiny.DETECTORS[family](5)
+    model: Any = tiny_detectors.DETECTORS[family](5)
     if not tied:
         config = copy.deepcopy(model.config)
         config.tie_word_embeddings = False
         model = type(model)(config)
         model.config.tie_word_embeddings = True
     model.save_pretrained(folder)
-    side = {"height": tiny.DETECTION_SIZE, "width": tiny.DETECTION_SIZE}
+    side = {"height": tiny_detectors.DETECTION_SIZE, "width": tiny_detectors.DETECTION_SIZE}
     RTDetrImageProcessor(size=side).save_pretrained(folder)
 
 
 @pytest.mark.parametrize(
     ("family", "tied"),
-    [(name, name not in APART) for name in tiny.DETECTORS if name not in UNSAVED],
+    [(name, name not in APART) for name in tiny_detectors.DETECTORS if name not in UNSAVED],
 )
 def test_a_detector_finds_the_same_merged_saved_and_in_plain_peft(
     family: str, tied: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -252,7 +252,7 @@ def test_a_detector_finds_the_same_merged_saved_and_in_plain_peft(
     optimizer = torch.optim.AdamW(parameter_groups(adapted, learning_rate=0.01))
     for step in range(2):
         eval_frozen_modules(adapted.train())
-        pixels = tiny.images(2, tiny.DETECTION_SIZE, seed=step)
+        pixels = tiny.images(2, tiny_detectors.DETECTION_SIZE, seed=step)
         adapted(pixel_values=pixels, labels=BOXES).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -277,7 +277,7 @@ def test_a_detector_finds_the_same_merged_saved_and_in_plain_peft(
 @pytest.mark.parametrize("family", UNSAVED)
 def test_a_head_that_peft_cannot_name_is_refused(family: str) -> None:
     with pytest.raises(ModelError, match=r"for the end of model\.enc_out_class_embed too") as error:
-        add_lora(tiny.DETECTORS[family](), RECIPE)
+        add_lora(tiny_detectors.DETECTORS[family](), RECIPE)
     assert "\n" not in str(error.value)
 
 
@@ -287,8 +287,8 @@ def test_layers_that_standardise_their_weights_are_named() -> None:
 
 
 def test_parameters_that_stand_alone_are_told() -> None:
-    assert parameters_left(tiny.tiny_deformable_detr()) == ["model.level_embed"]
-    assert parameters_left(tiny.tiny_detr()) == []
+    assert parameters_left(tiny_detectors.tiny_deformable_detr()) == ["model.level_embed"]
+    assert parameters_left(tiny_detectors.tiny_detr()) == []
 
 
 def test_a_backbone_from_scratch_is_refused() -> None:

@@ -12,7 +12,8 @@ from hf_vft.evaluation.results import EvalReport
 from hf_vft.recipe.schema import parse_recipe
 from hf_vft.run import RunDirectory, write_json, write_text
 from hf_vft.tasks import Calibration, get_task
-from tests.models.tiny import DETECTION_SIZE, SIZE, tiny_convnext, tiny_detr
+from tests.models.tiny import SIZE, tiny_convnext
+from tests.models.tiny_detectors import DETECTION_SIZE, tiny_detr
 
 LABELS = ["pit", "scratch", "<b>stain</b>"]
 COLUMN = "camera"

@@ -18,7 +18,8 @@ from hf_vft.models.structure import anatomy
 from hf_vft.recipe.schema import EvaluationConfig
 from hf_vft.tasks import Calibration, ObjectDetection, get_task, kind_of, task_for
 from hf_vft.tasks.detection import top_detections
-from tests.models.tiny import DETECTION_SIZE, DETECTORS, images
+from tests.models.tiny import images
+from tests.models.tiny_detectors import DETECTION_SIZE, DETECTORS
 
 TASK = ObjectDetection()
 LABELS = torch.tensor(

@@ -27,7 +27,7 @@ from hf_vft.workflows.audit import audit_data
 from hf_vft.workflows.evaluate import evaluate_run
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.monitor import monitor_run
-from tests.models.tiny import tiny_rt_detr_v2
+from tests.models.tiny_detectors import tiny_rt_detr_v2
 from tests.runs import KillAt, fit_in_processes, metrics, weights
 
 STAGE = {"train": "all", "scheduler": "constant", "weight_decay": 1e-4, "keep_if_better": False}

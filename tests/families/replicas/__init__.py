@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.families.replicas import detectors, hierarchical, plain, timm_models, vits
+from tests.families.replicas import (
+    compact,
+    detectors,
+    hierarchical,
+    plain,
+    pyramids,
+    timm_models,
+    vits,
+)
 from tests.families.replicas.form import Replica
 
 REPLICAS: dict[str, Replica] = {
@@ -10,6 +18,8 @@ REPLICAS: dict[str, Replica] = {
     for replica in (
         *vits.REPLICAS,
         *hierarchical.REPLICAS,
+        *compact.REPLICAS,
+        *pyramids.REPLICAS,
         *detectors.REPLICAS,
         *timm_models.REPLICAS,
         *plain.REPLICAS,
