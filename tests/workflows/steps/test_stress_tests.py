@@ -27,7 +27,7 @@ def test_each_kind_and_strength_is_measured_and_the_same_again(
 
     assert stress.stress_tests(predictor, reference, image, Silent()) == []  # too few
     monkeypatch.setattr(stress, "LEAST_ROWS", 10)
-    monkeypatch.setattr("hf_vft.monitoring.drift.LEAST_ROWS", 10)
+    monkeypatch.setattr("hf_vft.monitoring.answer_checks.LEAST_ROWS", 10)
     few = ("noise", "darker")
     monkeypatch.setattr(stress, "DISTURBANCES", {name: DISTURBANCES[name] for name in few})
     found = stress.stress_tests(predictor, reference, image, Silent())
