@@ -18,10 +18,7 @@ from transformers import (
     EvalPrediction,
     PreTrainedModel,
     Trainer,
-    TrainerCallback,
-    TrainerControl,
     TrainerState,
-    TrainingArguments,
 )
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
@@ -31,6 +28,7 @@ from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_tra
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
 from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.callbacks import EpochHooks
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
 
@@ -77,7 +75,7 @@ class VisionTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = self.compute_loss_func is not None
         self.ema: WeightAverage | None = None
-        self.add_callback(_EpochHooks(self))
+        self.add_callback(EpochHooks(self))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Freeze what is not trained, then give each depth its rate."""
@@ -280,34 +278,3 @@ def release(model: nn.Module) -> None:
     """
     extract_model_from_parallel(model, keep_fp32_wrapper=False)
     vars(model).pop("_is_accelerate_prepared", None)
-
-
-class _EpochHooks(TrainerCallback):
-    """Tells the dataset which epoch it is, and the average that the weights moved.
-
-    Accelerate passes the epoch on to the dataset with one process, but not with several.
-    """
-
-    def __init__(self, trainer: VisionTrainer) -> None:
-        self.trainer = trainer
-
-    def on_epoch_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: object,
-    ) -> None:
-        dataset: Any = self.trainer.train_dataset
-        if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(int(state.epoch or 0))
-
-    def on_optimizer_step(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: object,
-    ) -> None:
-        if self.trainer.ema is not None:
-            self.trainer.ema.update()
