@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pandas as pd
 
 from hf_vft.answers.kind import (
     AnswerKind,
@@ -22,6 +21,9 @@ from hf_vft.evaluation.box_matching import Boxes as MatchedBoxes
 from hf_vft.evaluation.box_matching import match_all
 from hf_vft.evaluation.detection import weighted_scores
 from hf_vft.evaluation.intervals import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AREA_QUANTILES = (0.1, 0.5, 0.9)
 _MIDDLE = AREA_QUANTILES.index(0.5)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
-import pandas as pd
 
 from hf_vft.errors import DataError
 from hf_vft.evaluation.intervals import Floats
 from hf_vft.records.names import join_names, split_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class GivenBox(Protocol):
