@@ -100,7 +100,7 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
         ("augment.trivial_augment=maybe", "has to be true or false or 'auto' (got 'maybe')"),
         ("data.path.x=1", "data.path"),
         ("augment.erasing.x=1", "--set augment.erasing.x: augment.erasing is not a section"),
-        ("data.path=[", "'[' is not YAML; put it in quotes"),
+        ("data.path=[a", "'[a' is not YAML; put it in quotes"),
         ("data.path", "write it as section.field=value"),
         ("=3", "write it as section.field=value"),
     ],

@@ -169,7 +169,7 @@ def test_the_report_shows_it(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "Found against falsely claimed" in page
     assert "What it takes for what" not in page
-    assert "Curve of defect." in page
+    assert "Precision over recall of defect: " in page
 
 
 def test_a_loss_for_another_task_is_refused(recipe: Recipe, tmp_path: Path) -> None:

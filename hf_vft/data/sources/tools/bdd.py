@@ -10,10 +10,9 @@ from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.table import Table
-from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
+from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files, objects_of
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.unread_formats import first_json
-from hf_vft.errors import DataError
 
 _CORNERS = ("x1", "y1", "x2", "y2")
 
@@ -52,16 +51,15 @@ def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
         told = split_in_words(file.rpartition("/")[2].removesuffix(".json"))
         for image in _images(content):
             name = str(image["name"])
-            objects = []
-            for one in _labels(image):
-                try:
-                    box = _box(one, shapes)
-                    if box is not None:
-                        objects.append((box, str(one["category"])))
-                except (KeyError, TypeError, ValueError):
-                    raise DataError(f"{file}: a box of {name!r} is not complete.") from None
+            objects = objects_of(
+                file,
+                _labels(image),
+                lambda one: _box(one, shapes),
+                "category",
+                f"a box of {name!r} is not complete",
+            )
             yield Drawn(
-                file, name, tuple(objects), split=told[0] if told else None, others=(f"{name}.jpg",)
+                file, name, objects, split=told[0] if told else None, others=(f"{name}.jpg",)
             )
 
 

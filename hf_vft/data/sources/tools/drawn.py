@@ -114,10 +114,10 @@ def objects_of(
     for one in given:
         try:
             found = box(one)
+            if found is not None:
+                objects.append((found, str(one[name])))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise DataError(f"{file}: {complaint}.") from None
-        if found is not None:
-            objects.append((found, str(one.get(name, ""))))
     return tuple(objects)
 
 
