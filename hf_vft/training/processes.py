@@ -9,7 +9,8 @@ from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import broadcast_object_list, extract_model_from_parallel
+from torch import nn
 
 from hf_vft.errors import RunError, VftError
 from hf_vft.training.args import VisionTrainingArguments
@@ -79,3 +80,13 @@ def for_this_process(args: VisionTrainingArguments) -> VisionTrainingArguments:
 def runs_on_cpu() -> bool:
     """What the Trainer has to be told, so that it joins the same processes."""
     return bool(PartialState().device.type == "cpu")
+
+
+def release(model: nn.Module) -> None:
+    """Give a model its own forward again, without the autocast that a Trainer put around it.
+
+    Accelerate marks a model that it has prepared for an evaluation, and would then not wrap it
+    for distributed training: the processes would drift apart without a word.
+    """
+    extract_model_from_parallel(model, keep_fp32_wrapper=False)
+    vars(model).pop("_is_accelerate_prepared", None)

@@ -20,7 +20,8 @@ from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 from hf_vft.errors import RecipeError
 from hf_vft.models.structure import anatomy
 from hf_vft.recipe.schema import Recipe
-from hf_vft.training.trainer import VisionTrainer, release
+from hf_vft.training.processes import release
+from hf_vft.training.trainer import VisionTrainer
 
 
 def is_sharded() -> bool:

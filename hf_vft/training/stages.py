@@ -45,9 +45,9 @@ from hf_vft.training.history import (
     ran_out_of_patience,
     scores,
 )
-from hf_vft.training.processes import for_this_process, runs_on_cpu
+from hf_vft.training.processes import for_this_process, release, runs_on_cpu
 from hf_vft.training.sharding import divide_by_block, gather_into, to_train, whole
-from hf_vft.training.trainer import VisionTrainer, release
+from hf_vft.training.trainer import VisionTrainer
 from hf_vft.utils.progress import Display, Silent
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"

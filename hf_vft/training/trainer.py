@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import (
-    EvalPrediction,
-    PreTrainedModel,
-    Trainer,
-    TrainerState,
-)
+from transformers import EvalPrediction, PreTrainedModel, Trainer, TrainerState
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
 from hf_vft.data.transforms.mixing import BatchMixer
@@ -31,6 +25,7 @@ from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import EpochHooks
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
+from hf_vft.training.processes import release
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -268,13 +263,3 @@ class VisionTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None and self.ema is not None:
             self.ema.load(Path(checkpoint))
-
-
-def release(model: nn.Module) -> None:
-    """Give a model its own forward again, without the autocast that a Trainer put around it.
-
-    Accelerate marks a model that it has prepared for an evaluation, and would then not wrap it
-    for distributed training: the processes would drift apart without a word.
-    """
-    extract_model_from_parallel(model, keep_fp32_wrapper=False)
-    vars(model).pop("_is_accelerate_prepared", None)

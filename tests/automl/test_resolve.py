@@ -106,7 +106,7 @@ def test_the_rate_follows_what_the_backbone_has_learned(
     stage = recipe.stages[-1]
     assert (stage.optimizer, stage.learning_rate, stage.weight_decay) == expected
     made = {c.name.rpartition(".")[2] for c in choices if c.name.startswith("stages.all.")}
-    settled = {"optimizer", "learning_rate", "weight_decay", "layer_decay"}
+    settled = {"optimizer", "learning_rate", "weight_decay", "layer_decay", "warmup"}
     assert made == settled - changes.keys()
 
 

@@ -44,6 +44,9 @@ def here(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     answers = {
         "push": SimpleNamespace(url="address", difference=0.0),
         "retrain": SimpleNamespace(headline="The champion stays."),
+        "choose_threshold": SimpleNamespace(
+            threshold=0.1, rules={"threshold": SimpleNamespace(cost=1.0)}
+        ),
     }
     for name, answer in answers.items():
         real = inspect.signature(getattr(hf_vft, name))

@@ -44,6 +44,7 @@ def test_the_trainer_is_told(names: list[str], tmp_path: Path) -> None:
             "stages.all.weight_decay": 0.0,
             "stages.all.optimizer": "adamw",
             "stages.all.layer_decay": 1.0,
+            "stages.all.warmup": 0.1,
         }
     )
     context = SimpleNamespace(recipe=recipe, class_weights=None, logs=tmp_path / "run" / "logs")
