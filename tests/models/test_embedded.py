@@ -22,7 +22,8 @@ import torch
 from transformers import AutoImageProcessor, AutoModel, AutoModelForImageClassification
 for folder in sys.argv[1:]:
     model, info = AutoModel.from_pretrained(folder, output_loading_info=True)
-    assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
+    keys = ("missing_keys", "unexpected_keys", "mismatched_keys")
+    assert not any(info[key] for key in keys), info
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     processor = AutoImageProcessor.from_pretrained(folder)
     image = torch.zeros(3, 60, 40, dtype=torch.uint8)
