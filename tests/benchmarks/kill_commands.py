@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, constants
 
 from hf_vft.hub.push import push_run
 from hf_vft.inference.onnx import export_onnx, open_session
@@ -216,6 +216,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, help="A finished run to push; needed for that.")
     parser.add_argument("--times", type=int, default=20)
     options = parser.parse_args()
+    constants.HF_HUB_DISABLE_XET = True  # the loopback Hub stores files as LFS alone
     wrong: list[str] = []
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as folder, LoopbackHub() as hub:
