@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.policy import LOOPBACK, AccessPolicy
+from hf_vft.serving.stoppable import STOPPING
 from hf_vft.serving.uploads import UploadFolder
 
 Message = MutableMapping[str, Any]
@@ -33,7 +34,6 @@ HEALTH = "/health"
 CALLER = "x-hf-vft-caller"
 """Header that the gate writes: who asks. Tools call the server itself, and hand it on."""
 
-STOPPING = "the server is being stopped."
 _UPLOAD = "/gradio_api/upload"
 _LOGIN = "/login"
 _HEARTBEAT = "/heartbeat/"

@@ -33,6 +33,7 @@ from hf_vft.serving.batcher import Batcher
 from hf_vft.serving.large_images import model_input
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.memory import DecodingMemory
+from hf_vft.serving.stoppable import Stoppable
 from hf_vft.tasks import DetectedObject, Prediction
 
 Used = TypeVar("Used")
@@ -102,6 +103,7 @@ class Service:
         self._recorder = Recorder(self.predictor, sample=embeddings)
         self._decoding = DecodingMemory(limits.decoding_mb * MB, wait=limits.wait_seconds)
         self._maps = BoundedSemaphore(limits.maps_at_a_time)
+        self._stoppable = Stoppable()
         # The first pass of a model takes far longer than those after it.
         self.predictor.outputs([Image.new("RGB", (64, 64))])
         self._batcher: Batcher[_Asked, Answer] = Batcher(self._answer)
@@ -137,11 +139,15 @@ class Service:
         A detector shows the boxes that it answers with, of the label or of all.
 
         Raises:
-            DataError: If the file is no image, or there is no such label.
+            DataError: If the file is no image, there is no such label, or the server is being
+                stopped.
             ModelError: If the model keeps no map of the image.
         """
         if label:
             self._check_labels([label])
+        return self._stoppable.result_of(lambda: self._explained(path, label))
+
+    def _explained(self, path: str | Path, label: str | None) -> Image.Image:
         pixels, image, size, seen = self._decoded(self._content(path), self._prepared)
         with self._maps:
             outputs = self.predictor.outputs_of([pixels])
@@ -191,8 +197,9 @@ class Service:
         return bool((self.log.read(columns=["request_id"])["request_id"] == request_id).any())
 
     def refuse_waiting(self) -> None:
-        """Refuse the images that wait for memory, and those that would from now on."""
+        """Refuse who waits for memory or for a heat map, and who would from now on."""
         self._decoding.refuse_waiting()
+        self._stoppable.stop()
 
     def close(self) -> None:
         """Turn the journal into parts."""

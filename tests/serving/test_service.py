@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -228,3 +229,23 @@ def test_a_caller_is_held_to_the_limit_and_others_are_not() -> None:
     assert limit.allows("b", cost=3)
     assert not limit.allows("b")
     assert all(RateLimit(0).allows("a") for _ in range(100))
+
+
+def test_a_heat_map_that_takes_longer_than_the_stop_is_refused(
+    fitted: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(RunDirectory.open(fitted))
+    begun, never = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        begun.set()
+        never.wait()
+
+    monkeypatch.setattr("hf_vft.serving.service.heat_map", slow)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(service.explain, some(images, 1)[0])
+        begun.wait()
+        service.refuse_waiting()
+        with pytest.raises(DataError, match="being stopped"):
+            waiting.result()
+    never.set()

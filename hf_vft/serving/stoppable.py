@@ -1,0 +1,47 @@
+"""Work that is given up when the server stops: its caller is told so, rather than cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from threading import Thread
+from typing import TypeVar
+
+from hf_vft.errors import DataError
+
+Result = TypeVar("Result")
+
+STOPPING = "the server is being stopped."
+
+
+class Stoppable:
+    """Runs work that nothing depends on but its answer, such as a heat map."""
+
+    def __init__(self) -> None:
+        self._stopped: Future[None] = Future()
+
+    def stop(self) -> None:
+        """Refuse whoever waits, and whoever asks from now on; what was begun is dropped."""
+        if not self._stopped.done():
+            self._stopped.set_result(None)
+
+    def result_of(self, work: Callable[[], Result]) -> Result:
+        """The result of ``work``, or its exception.
+
+        Raises:
+            DataError: If the server stops before there is one.
+        """
+        found: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                found.set_result(work())
+            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+                found.set_exception(error)
+
+        # A daemon: the process does not wait for what has been given up.
+        Thread(target=run, name="hf-vft-stoppable", daemon=True).start()
+        wait((found, self._stopped), return_when=FIRST_COMPLETED)
+        if not found.done():
+            raise DataError(STOPPING)
+        return found.result()
