@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hf_vft.errors import DataError
 
@@ -41,7 +41,8 @@ class Stoppable:
 
         # A daemon: the process does not wait for what has been given up.
         Thread(target=run, name="hf-vft-stoppable", daemon=True).start()
-        wait((found, self._stopped), return_when=FIRST_COMPLETED)
+        either: list[Future[Any]] = [found, self._stopped]
+        wait(either, return_when=FIRST_COMPLETED)
         if not found.done():
             raise DataError(STOPPING)
         return found.result()
