@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from filelock import FileLock
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import EntryNotFoundError
 
@@ -29,8 +30,10 @@ from hf_vft.hub.client import (
 )
 from hf_vft.hub.files import FOLDERS, run_files
 from hf_vft.hub.readback import largest_difference
-from hf_vft.run import RunDirectory, write_text
+from hf_vft.run import RunDirectory, remove_leftovers_of, write_text
 from hf_vft.utils.public_files import CARD, public_files
+
+LOCK = ".push.lock"
 
 SAME = 1e-4
 """Largest difference of a logit between here and the Hub; the same weights on the same machine."""
@@ -88,6 +91,8 @@ def push_run(
     """
     api = hub_api(api)
     check_may_write(api, repo_id)
+    with FileLock(run.path / LOCK):  # whoever writes the card holds it as well
+        remove_leftovers_of(run.card_file)
     files = run_files(run, with_images=with_images)
     fresh = render_card(run, repo_id=repo_id, license=license)
     local = _read(run.card_file)
@@ -99,7 +104,8 @@ def push_run(
         pushed = push_files(
             api, repo_id, "model", files, card, private=private, patience=patience, say=say
         )
-    write_text(run.card_file, pushed.text)
+    with FileLock(run.path / LOCK):
+        write_text(run.card_file, pushed.text)
     result = Pushed(f"{api.endpoint}/{repo_id}", pushed.commit, pushed.notes)
     if not verify:
         return result

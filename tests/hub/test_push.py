@@ -247,6 +247,16 @@ def test_pushing_again_changes_nothing(hub: LoopbackHub, api: HfApi, run: RunDir
     )
 
 
+def test_what_a_killed_push_was_writing_is_cleared_and_not_pushed(
+    hub: LoopbackHub, api: HfApi, run: RunDirectory
+) -> None:
+    left = run.card_file.with_name(f".{run.card_file.name}.{'0' * 32}.tmp")
+    left.write_text("half a card")
+    push_run(run, REPO, api=api, verify=False)
+    assert not left.exists()
+    assert not any(name.endswith(".tmp") for name in hub.repo(REPO).files)
+
+
 def test_a_cut_push_goes_on_without_sending_the_weights_again(
     hub: LoopbackHub, api: HfApi, run: RunDirectory
 ) -> None:
