@@ -86,23 +86,23 @@ class Scoring:
 
 @dataclass(frozen=True)
 class PageWords:
-    """What the page of a server says.
+    """What the page of a server says; by default the second image is a heat map.
 
     Attributes:
+        question: Asked for feedback.
+        columns: Of a table of answers, between the file and the error.
         target: Label of the list of classes beside the image.
         target_info: What it means to choose none.
         shown: Title of the second image.
         alt_text: Of the second image.
-        question: Asked for feedback.
-        columns: Of a table of answers, between the file and the error.
     """
 
-    target: str
-    target_info: str
-    shown: str
-    alt_text: str
     question: str
     columns: tuple[str, ...]
+    target: str = "Explain another class"
+    target_info: str = "Empty: the answer."
+    shown: str = "Why this answer"
+    alt_text: str = "The image with a heat map of what speaks for the answer"
 
 
 @dataclass(frozen=True)

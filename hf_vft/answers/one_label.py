@@ -19,10 +19,6 @@ class OneLabel(AnswerKind):
     exclusive: ClassVar[bool] = True
     tracked: ClassVar[tuple[str, ...]] = ("confidence", "entropy", "energy")
     page: ClassVar[PageWords] = PageWords(
-        target="Explain another class",
-        target_info="Empty: the answer.",
-        shown="Why this answer",
-        alt_text="The image with a heat map of what speaks for the answer",
         question="Right or wrong? It is …",
         columns=("label", "confidence", "sure"),
     )

@@ -15,10 +15,6 @@ class SeveralLabels(AnswerKind):
 
     task: ClassVar[str] = "multi-label-classification"
     page: ClassVar[PageWords] = PageWords(
-        target="Explain another class",
-        target_info="Empty: the answer.",
-        shown="Why this answer",
-        alt_text="The image with a heat map of what speaks for the answer",
         question="What is in the image? Nothing ticked: none of these",
         columns=("labels",),
     )

@@ -46,7 +46,7 @@ class Grade(AnswerKind):
 
     task: ClassVar[str] = "image-grading"
     tracked: ClassVar[tuple[str, ...]] = ("confidence",)
-    page: ClassVar[PageWords] = PageWords("Map for", "All.", "Why", "A map", "Which?", ("grade",))
+    page: ClassVar[PageWords] = PageWords("Which?", ("grade",), "Map for", "All.", "Why", "A map")
     card: ClassVar[CardWords] = CardWords("Grades as", "AutoModelForImageClassification")
 
     def columns(
