@@ -15,6 +15,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from hf_vft.errors import LogError
 from hf_vft.records.schema import check_version, is_hash, schema_of
 
 _REPLACES = b"hf_vft.replaces"
+_LISTINGS = 100  # of a folder that others write to
 
 _DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, RecursionError)
 """What pyarrow and json raise for it, behind a sound footer too."""
@@ -119,15 +121,34 @@ def contents(root: Path, partition: Partition) -> Contents:
     """Which parts of a partition count.
 
     Raises:
-        LogError: If a part is damaged, or newer than this hf-vft.
+        LogError: If a part is damaged, or newer than this hf-vft, or the folder does not come to
+            rest.
     """
-    found = [_open(path) for path in sorted(partition.folder(root).glob("part-*.parquet"))]
+    opened = _opened(partition.folder(root))
+    found = [opened[path] for path in sorted(opened)]
     replaced = frozenset[str]().union(*(part.replaces for part in found))
     return Contents(
         parts=tuple(part for part in found if part.name not in replaced),
         replaced=tuple(part for part in found if part.name in replaced),
         known=replaced | {part.name for part in found},
     )
+
+
+def _opened(folder: Path) -> dict[Path, LogPart]:
+    """Its parts by their path, while writers add some and a compaction replaces some.
+
+    What vanishes between listing and opening was replaced by a part that was there before, so
+    the next listing has it.
+    """
+    opened: dict[Path, LogPart] = {}
+    for _ in range(_LISTINGS):
+        new = [path for path in folder.glob("part-*.parquet") if path not in opened]
+        if not new:
+            return opened
+        for path in new:
+            with suppress(FileNotFoundError):
+                opened[path] = _open(path)
+    raise LogError(f"{folder}: changes faster than it can be read; try again.")
 
 
 def _open(path: Path) -> LogPart:

@@ -17,9 +17,11 @@ import pytest
 
 import hf_vft.records.compaction
 import hf_vft.records.journal
+import hf_vft.records.parts
 from hf_vft.errors import LogError
 from hf_vft.records import ProductionLog
 from hf_vft.records.journal import journals
+from hf_vft.records.parts import LogPart
 from tests.records.rows import row
 
 FORK = multiprocessing.get_context("fork")
@@ -111,6 +113,30 @@ def test_writers_a_reader_and_a_compaction_work_at_once(tmp_path: Path) -> None:
     assert request_ids(log) == Counter(
         f"r{worker * 1000 + number}" for worker in range(4) for number in range(30)
     )
+
+
+def test_a_writer_finds_the_parts_that_a_compaction_deletes_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = ProductionLog(tmp_path / "log")
+    for number in range(3):
+        with log.writer() as writer:
+            writer.append([row(number)])
+    whole = hf_vft.records.parts._open
+    compacted = []
+
+    def compact_first(path: Path) -> LogPart:
+        if not compacted:
+            compacted.append(True)
+            log.compact()
+        return whole(path)
+
+    monkeypatch.setattr(hf_vft.records.parts, "_open", compact_first)
+    with log.writer() as writer:
+        writer.append([row(3)])
+    assert compacted
+    assert request_ids(log) == Counter(["r0", "r1", "r2", "r3"])
+    assert not journals(log.folder)
 
 
 def test_threads_share_a_writer(tmp_path: Path) -> None:
