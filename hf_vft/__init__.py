@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from hf_vft.records import ProductionLog
     from hf_vft.run import RunDirectory
     from hf_vft.serving.launch import serve
-    from hf_vft.training.args import VisionTrainingArguments
     from hf_vft.training.trainer import VisionTrainer
+    from hf_vft.training.training_arguments import VisionTrainingArguments
     from hf_vft.workflows.answer_images import answer_images
     from hf_vft.workflows.choose_threshold import choose_threshold
     from hf_vft.workflows.compare import compare_runs
@@ -67,7 +67,7 @@ _MODULES = {
     "VftError": "hf_vft.errors",
     "VisionDataset": "hf_vft.data.dataset",
     "VisionTrainer": "hf_vft.training.trainer",
-    "VisionTrainingArguments": "hf_vft.training.args",
+    "VisionTrainingArguments": "hf_vft.training.training_arguments",
     "answer_images": "hf_vft.workflows.answer_images",
     "audit": "hf_vft.api",
     "choose_threshold": "hf_vft.workflows.choose_threshold",

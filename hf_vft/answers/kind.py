@@ -11,7 +11,7 @@ import numpy as np
 
 from hf_vft.errors import DataError
 from hf_vft.evaluation.intervals import Floats
-from hf_vft.records.names import join_names, split_names
+from hf_vft.records.joined_labels import join_names, split_names
 
 if TYPE_CHECKING:
     import pandas as pd

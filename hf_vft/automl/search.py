@@ -18,7 +18,7 @@ from optuna.trial import Trial, TrialState
 
 from hf_vft.automl.deliver import LIMIT, PASSES
 from hf_vft.automl.epoch_time import Pace
-from hf_vft.automl.finish import average, train_on
+from hf_vft.automl.finish_search import average, train_on
 from hf_vft.automl.prepare import Prepared, RunContext, prepare
 from hf_vft.automl.ranking import Candidate, Ranking, rank
 from hf_vft.automl.soup import MOST

@@ -14,8 +14,8 @@ from hf_vft.evaluation.group_disparities import describe_gap, error_gaps
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import BiasResult, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
-from hf_vft.reporting.lessons import told
 from hf_vft.reporting.run_files import FINE_TUNED, read_summary
+from hf_vft.reporting.search_insights import told
 from hf_vft.reporting.verdict import describe_robustness, headline, metric_name, tone
 from hf_vft.run import RunDirectory
 

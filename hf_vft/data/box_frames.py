@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hf_vft.data.boxes import TOLERANCE, Box, Objects, from_corners
+from hf_vft.data.annotated_boxes import TOLERANCE, Box, Objects, from_corners
 from hf_vft.utils.text import counted
 
 UPRIGHT = 1

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 
-from hf_vft.data.boxes import Objects
+from hf_vft.data.annotated_boxes import Objects
 
 
 class LabelKind(ABC):

@@ -11,17 +11,17 @@ from typing import Any
 import datasets
 import numpy as np
 
+from hf_vft.data.annotated_boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
 from hf_vft.data.box_frames import turn_boxes
-from hf_vft.data.boxes import clean_objects, fit_declared, refuse_format
 from hf_vft.data.damaged import damage_in_a_line
 from hf_vft.data.groups import groups_of
 from hf_vft.data.images import Decoder
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources.decide_columns import FROM_SOURCE
-from hf_vft.data.sources.plan import Reading
 from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits
 from hf_vft.data.verify import DecodeCheck, Progress, verify_images

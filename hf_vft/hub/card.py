@@ -16,12 +16,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hf_vft._version import __version__
 from hf_vft.evaluation.results import EvalReport
+from hf_vft.hub import card_sentences as words
 from hf_vft.hub import card_tables as tables
-from hf_vft.hub import card_words as words
 from hf_vft.hub.card_merge import merge, sealed
-from hf_vft.hub.card_text import code, plain
+from hf_vft.hub.markdown import code, plain
 from hf_vft.reporting import verdict
-from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.report_facts import ReportFacts
 from hf_vft.reporting.run_files import read_audit, read_summary
 from hf_vft.run import RunDirectory, write_text
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hf_vft.evaluation.results import EvalReport, SplitResult
-from hf_vft.hub.card_text import code, plain, said, table
 from hf_vft.hub.files import public_name
+from hf_vft.hub.markdown import code, plain, said, table
 from hf_vft.reporting.notices import FEW_IMAGES
 from hf_vft.reporting.numbers import duration, moment, shown
 from hf_vft.reporting.verdict import judged_split, metric_name

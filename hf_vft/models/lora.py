@@ -17,7 +17,7 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 
 from hf_vft.errors import ModelError
 from hf_vft.models.backbones import SCRATCH
-from hf_vft.models.calls import call_order
+from hf_vft.models.call_order import call_order
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.modules_to_save import modules_to_save, tie_copies
 from hf_vft.models.processors import input_side

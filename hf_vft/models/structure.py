@@ -20,7 +20,7 @@ from transformers.backbone_utils import BackboneMixin
 
 from hf_vft.errors import ModelError
 from hf_vft.models.blocks import SEQUENCES, chains, find_blocks, join, operations, owner
-from hf_vft.models.calls import call_order
+from hf_vft.models.call_order import call_order
 
 
 def _is_backbone(module: nn.Module) -> bool:

@@ -38,7 +38,7 @@ from hf_vft.monitoring.multilabel_performance import (
 )
 from hf_vft.monitoring.performance import Known, performance_findings
 from hf_vft.monitoring.policy import Policy
-from hf_vft.monitoring.predictions import prediction_findings, probabilities
+from hf_vft.monitoring.prediction_drift import prediction_findings, probabilities
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 

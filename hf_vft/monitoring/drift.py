@@ -15,7 +15,7 @@ from hf_vft.monitoring.embeddings import (
     embedding_findings,
 )
 from hf_vft.monitoring.findings import Finding, insufficient
-from hf_vft.monitoring.inputs import input_findings
+from hf_vft.monitoring.input_drift import input_findings
 from hf_vft.monitoring.outliers import most_unlike
 from hf_vft.monitoring.profile import QUANTILES, Reference
 from hf_vft.monitoring.sample import Sample, independent, unit_numbers

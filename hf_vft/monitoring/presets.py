@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from hf_vft.monitoring.delayed_labels import MIN_ROWS
-from hf_vft.monitoring.inert import inert
-from hf_vft.monitoring.inputs import PROPERTIES
+from hf_vft.monitoring.input_drift import PROPERTIES
+from hf_vft.monitoring.safe_markup import inert
 from hf_vft.run import write_text
 from hf_vft.utils.imports import require_package
 

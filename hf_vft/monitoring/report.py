@@ -18,9 +18,9 @@ from hf_vft.errors import RunError
 from hf_vft.monitoring.decision import Action, Decision, Judged
 from hf_vft.monitoring.explanation import Stretch
 from hf_vft.monitoring.findings import LEVELS, Finding, Section, shown
-from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.page import Pair, render_monitor
 from hf_vft.monitoring.report_images import Row
+from hf_vft.monitoring.safe_markup import inert
 from hf_vft.run import write_text
 from hf_vft.utils.imports import require_package
 

@@ -26,12 +26,12 @@ from hf_vft.pretraining.log import LOG_FILE, LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainingConfig, PretrainRecipe
 from hf_vft.pretraining.render import ImageClasses, ImageRenderer
-from hf_vft.pretraining.response import quicken_norms
+from hf_vft.pretraining.response_norm import quicken_norms
 from hf_vft.pretraining.teacher import Teacher
 from hf_vft.pretraining.trainer import HELD_OUT, ImageCollator, Numbers, PretrainTrainer
 from hf_vft.run import write_text
-from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
+from hf_vft.training.training_arguments import VisionTrainingArguments
 
 EVALUATED = 512
 """Held-out images behind the scores in the log."""

@@ -14,7 +14,7 @@ from hf_vft.errors import RecipeError
 from hf_vft.models.backbones import choose_checkpoint, fetched
 from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.load import one_line, quiet
-from hf_vft.pretraining.response import quicken_norms
+from hf_vft.pretraining.response_norm import quicken_norms
 
 STAGES = 2
 """So many of the last stages are imitated: one of finer places, one of more meaning."""

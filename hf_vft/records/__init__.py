@@ -25,8 +25,8 @@ Deleting the folder of a day forgets the day.
 """
 
 from hf_vft.records.compaction import Compacted
+from hf_vft.records.joined_labels import join_names, split_names
 from hf_vft.records.log import Embeddings, ProductionLog
-from hf_vft.records.names import join_names, split_names
 from hf_vft.records.schema import (
     EMBEDDINGS,
     FULL_PROBABILITIES,

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from hf_vft.records.names import split_names
+from hf_vft.records.joined_labels import split_names
 from hf_vft.utils.text import counted, few, quoted
 
 LEAST_OF_CLASS = 10

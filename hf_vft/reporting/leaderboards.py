@@ -7,8 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
-from hf_vft.reporting.lessons import lesson_parts
 from hf_vft.reporting.plots import PlotPoint, scatter_plot
+from hf_vft.reporting.search_insights import lesson_parts
 from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
 
 SHOWN_ROWS = 20

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from hf_vft.evaluation.group_disparities import describe_gap, error_gaps
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import numbers
-from hf_vft.reporting.facts import ReportFacts
+from hf_vft.reporting.report_facts import ReportFacts
 from hf_vft.reporting.verdict import (
     BASELINE_NAMES,
     BLIND,

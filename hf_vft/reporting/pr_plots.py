@@ -16,7 +16,7 @@ def pr_plot(points: Sequence[Point], threshold: float | None, *, label: str) -> 
     """One curve, with a dot where the threshold cuts it.
 
     Args:
-        points: From `hf_vft.evaluation.curves.precision_recall`.
+        points: From `hf_vft.evaluation.pr_roc_curves.precision_recall`.
         threshold: On the scores; None draws no dot.
         label: What a screen reader says.
     """
@@ -43,7 +43,7 @@ def roc_plot(points: Sequence[Point], threshold: float | None, *, label: str) ->
     """Recall over the share of false alarms, beside the diagonal of chance; None for boxes.
 
     Args:
-        points: From `hf_vft.evaluation.curves.precision_recall`.
+        points: From `hf_vft.evaluation.pr_roc_curves.precision_recall`.
         threshold: On the scores; None draws no dot.
         label: What a screen reader says.
     """

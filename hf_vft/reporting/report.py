@@ -14,18 +14,18 @@ from hf_vft._version import __version__
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import ClassResult, Estimate, EvalReport, Point, SplitResult
 from hf_vft.evaluation.robustness import Robustness
-from hf_vft.reporting import figures
+from hf_vft.reporting import score_tiles
 from hf_vft.reporting import verdict as words
 from hf_vft.reporting.box_mistakes import Seen
-from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
-from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.leaderboards import leaderboard_parts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.notices import FEW_IMAGES, leaks, notices
 from hf_vft.reporting.pages import image_uri, render_page, with_contents
 from hf_vft.reporting.plots import bar, heat_map, interval_plot, reliability_plot
 from hf_vft.reporting.pr_plots import pr_plot, roc_plot
+from hf_vft.reporting.report_facts import ReportFacts
 from hf_vft.reporting.run_files import read_audit, read_choices, read_history, read_summary
+from hf_vft.reporting.training_curves import loss_curve, score_curve, stage_bands
 from hf_vft.run import RunDirectory, write_text
 
 # Above this a confusion matrix with numbers no longer fits a page.
@@ -160,7 +160,7 @@ def _verdict_parts(report: EvalReport) -> dict[str, Any]:
 def _class_parts(report: EvalReport) -> dict[str, Any]:
     """What happens to each class: the confusion matrix, the pairs, the bars."""
     result = report.splits[words.judged_split(report)]
-    columns = figures.class_columns([found.metrics for found in result.per_class.values()])
+    columns = score_tiles.class_columns([found.metrics for found in result.per_class.values()])
     first = next(iter(columns))
 
     def by_score(item: tuple[str, ClassResult]) -> tuple[bool, float]:
@@ -225,9 +225,9 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
         "split": split,
         "result": result,
         "primary_name": words.metric_name(report.primary),
-        "tiles": figures.tiles(report, result),
-        "terms": figures.terms(report, result),
-        "slice_columns": figures.slice_columns(result),
+        "tiles": score_tiles.tiles(report, result),
+        "terms": score_tiles.terms(report, result),
+        "slice_columns": score_tiles.slice_columns(result),
         "scores": [
             (
                 words.metric_name(name),
@@ -235,7 +235,7 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
                 [found.metrics.get(name) for found in report.splits.values()],
                 [found.get(split, {}).get(name) for found in report.baselines.values()],
             )
-            for name in figures.SCORES
+            for name in score_tiles.SCORES
             if name in result.metrics
         ],
         "baselines": [name.replace("_", " ").capitalize() for name in report.baselines],

@@ -10,7 +10,8 @@ from typing import Any
 
 from hf_vft.serving import page
 from hf_vft.serving.endpoints import for_page
-from hf_vft.serving.inputs import (
+from hf_vft.serving.service import Service
+from hf_vft.serving.tab_inputs import (
     HIDDEN,
     HIDE,
     example_inputs,
@@ -18,7 +19,6 @@ from hf_vft.serving.inputs import (
     slice_inputs,
     visible_if,
 )
-from hf_vft.serving.service import Service
 from hf_vft.tasks.detection import FLOOR
 
 Calls = dict[str, Callable[..., Any]]

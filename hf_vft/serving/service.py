@@ -19,7 +19,7 @@ from hf_vft.answers import answer_kind
 from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError, LogError
-from hf_vft.explain.boxes import draw_boxes
+from hf_vft.explain.draw_boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import Frame, on_image, overlay, reduced, seen_frame
 from hf_vft.inference.log_rows import ImageInfo, Recorder
@@ -30,9 +30,9 @@ from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
 from hf_vft.serving.answer import Answer
 from hf_vft.serving.batcher import Batcher
+from hf_vft.serving.decode_memory import DecodingMemory
 from hf_vft.serving.large_images import model_input
 from hf_vft.serving.limits import MB, Limits
-from hf_vft.serving.memory import DecodingMemory
 from hf_vft.serving.stoppable import Stoppable
 from hf_vft.tasks import DetectedObject, Prediction
 

@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import Any
 
 from hf_vft.run import RunDirectory
-from hf_vft.serving import figures, page
+from hf_vft.serving import page, run_tables
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.batcher import Lately
 from hf_vft.serving.endpoints import for_page
-from hf_vft.serving.inputs import HIDDEN, HIDE, slice_inputs, visible_if
 from hf_vft.serving.mcp import describe_files
 from hf_vft.serving.service import Service
+from hf_vft.serving.tab_inputs import HIDDEN, HIDE, slice_inputs, visible_if
 from hf_vft.utils.spreadsheets import as_cell
 
 Calls = dict[str, Callable[..., Any]]
@@ -62,18 +62,18 @@ def batch_tab(gr: ModuleType, service: Service, calls: Calls) -> None:
 
 def model_tab(gr: ModuleType, run: RunDirectory) -> None:
     """What the model is worth, and its card."""
-    report, sentences = figures.verdict_of(run)
+    report, sentences = run_tables.verdict_of(run)
     gr.Markdown(escape(sentences, quote=False))
-    shown = ((figures.class_scores(report), "class"), (figures.slice_scores(report), "slice"))
+    shown = ((run_tables.class_scores(report), "class"), (run_tables.slice_scores(report), "slice"))
     with gr.Row():
         for found, of in shown:
             if found.rows:
                 title = f"{found.metric} by {of} (95 % interval)"
                 with gr.Column(min_width=300):
                     gr.HTML(page.score_bars(title, found.rows), padding=False)
-    gr.HTML(page.score_table(figures.scores(report)), elem_id="scores", padding=False)
+    gr.HTML(page.score_table(run_tables.scores(report)), elem_id="scores", padding=False)
     with gr.Accordion("Model card", open=False):
-        gr.Markdown(figures.card_text(run))
+        gr.Markdown(run_tables.card_text(run))
 
 
 def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports: Path) -> None:
@@ -89,11 +89,11 @@ def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports
     frame = gr.HTML(elem_id="report", padding=False)
     threshold = service.abstention.threshold if service.abstention else None
     served = Lately(
-        lambda: figures.log_history(service.log, threshold, unlogged=service.unlogged), FRESH
+        lambda: run_tables.log_history(service.log, threshold, unlogged=service.unlogged), FRESH
     )
 
     def show() -> tuple[str, str, Any]:
-        found, written, _ = figures.newest_verdict(reports)
+        found, written, _ = run_tables.newest_verdict(reports)
         tiles_now, lines = served()
         over_time = lines["time"].nunique() > 1  # one moment makes no line
         plot = gr.LinePlot(value=lines, visible=visible_if(over_time))
@@ -103,7 +103,7 @@ def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports
         # What is there stays readable while the next figures are looked up.
         event(show, None, [verdict, tiles, history], show_progress="hidden", **HIDDEN)
     # A page of megabytes is sent to who asks for it, and once.
-    whole.click(lambda: _framed(figures.newest_verdict(reports)[2]), None, frame, **HIDDEN)
+    whole.click(lambda: _framed(run_tables.newest_verdict(reports)[2]), None, frame, **HIDDEN)
 
 
 def _framed(newest: Path | None) -> str:

@@ -16,11 +16,11 @@ from hf_vft.data.groups import groups_of
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.recipe.schema import Recipe
 from hf_vft.tasks import Calibration, Task
-from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.processes import for_this_process, runs_on_cpu
 from hf_vft.training.sharding import whole
 from hf_vft.training.stages import per_process
 from hf_vft.training.trainer import VisionTrainer
+from hf_vft.training.training_arguments import VisionTrainingArguments
 
 
 def predict_split(model: nn.Module, data: Dataset[Any], task: Task, recipe: Recipe) -> Any:

@@ -13,7 +13,7 @@ from accelerate.utils import broadcast_object_list, extract_model_from_parallel
 from torch import nn
 
 from hf_vft.errors import RunError, VftError
-from hf_vft.training.args import VisionTrainingArguments
+from hf_vft.training.training_arguments import VisionTrainingArguments
 
 T = TypeVar("T")
 

@@ -32,7 +32,6 @@ from hf_vft.recipe.schema import Recipe, StageConfig
 from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
 from hf_vft.training.allocator import only_new_garbage
-from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import Deadline, Patience, Progress, TrainingGuard
 from hf_vft.training.checkpoints import discard_incomplete, last_complete
 from hf_vft.training.feature_cache import CachedFeatures
@@ -48,6 +47,7 @@ from hf_vft.training.history import (
 from hf_vft.training.processes import for_this_process, release, runs_on_cpu
 from hf_vft.training.sharding import divide_by_block, gather_into, to_train, whole
 from hf_vft.training.trainer import VisionTrainer
+from hf_vft.training.training_arguments import VisionTrainingArguments
 from hf_vft.utils.progress import Display, Silent
 
 START, BEST, RESULT = "start.safetensors", "best.safetensors", "result.json"

@@ -21,11 +21,11 @@ from hf_vft.errors import ModelError
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
-from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.callbacks import EpochHooks
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
 from hf_vft.training.processes import release
+from hf_vft.training.training_arguments import VisionTrainingArguments
 
 if TYPE_CHECKING:
     from optuna import Trial

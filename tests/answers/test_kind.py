@@ -26,7 +26,7 @@ from hf_vft.answers.kind import GivenAnswer
 from hf_vft.errors import DataError, RunError
 from hf_vft.evaluation.intervals import Floats
 from hf_vft.evaluation.results import EvalReport
-from hf_vft.hub.card_words import purpose, usage
+from hf_vft.hub.card_sentences import purpose, usage
 from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.policy import load_policy

@@ -19,7 +19,7 @@ import pandas as pd
 from hf_vft.monitoring.class_mix import estimate_class_mix
 from hf_vft.monitoring.drift import Window, find_drift
 from hf_vft.monitoring.findings import holm
-from hf_vft.monitoring.predictions import probabilities
+from hf_vft.monitoring.prediction_drift import probabilities
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.sample import Sample
 from tests.monitoring.made import drawn, reference, window

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from hf_vft.monitoring.class_mix import Floats, Ints, estimate_class_mix, expectation_maximisation
 from hf_vft.monitoring.drift import read_window
-from hf_vft.monitoring.predictions import probabilities
+from hf_vft.monitoring.prediction_drift import probabilities
 from hf_vft.monitoring.profile import Reference
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory

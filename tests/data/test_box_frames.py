@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from hf_vft.data.annotated_boxes import Objects
 from hf_vft.data.box_frames import turn_boxes
-from hf_vft.data.boxes import Objects
 from hf_vft.data.load import load_data
 from hf_vft.recipe.schema import DataConfig
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from hf_vft.errors import DataError, ModelError
-from hf_vft.evaluation.curves import precision_recall
 from hf_vft.evaluation.multilabel import (
     evaluate_multilabel,
     fit_binary_temperature,
@@ -17,6 +16,7 @@ from hf_vft.evaluation.multilabel import (
     prevalence_logits,
     sigmoid_probabilities,
 )
+from hf_vft.evaluation.pr_roc_curves import precision_recall
 from hf_vft.evaluation.thresholds import best_threshold, choose_thresholds
 
 NAMES = ["a", "b", "c", "d"]

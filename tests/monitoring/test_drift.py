@@ -12,8 +12,8 @@ from hf_vft.errors import LogError, RunError
 from hf_vft.monitoring.class_mix import estimate_class_mix
 from hf_vft.monitoring.drift import Drift, find_drift, read_window, with_null_quantiles
 from hf_vft.monitoring.findings import Finding, holm
-from hf_vft.monitoring.inputs import input_findings
-from hf_vft.monitoring.predictions import probabilities
+from hf_vft.monitoring.input_drift import input_findings
+from hf_vft.monitoring.prediction_drift import probabilities
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.sample import Sample, independent
 from hf_vft.records import ProductionLog

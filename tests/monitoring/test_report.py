@@ -7,7 +7,6 @@ import pytest
 
 from hf_vft.errors import RunError
 from hf_vft.monitoring.decision import decide
-from hf_vft.monitoring.inert import inert
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.report import (
     TITLES,
@@ -16,6 +15,7 @@ from hf_vft.monitoring.report import (
     make_snapshot,
     write_report,
 )
+from hf_vft.monitoring.safe_markup import inert
 from tests.monitoring.test_decision import NOTHING, STRONG, WORSE
 
 DECISION = decide([[STRONG, WORSE]] * 3, Policy())

@@ -15,7 +15,7 @@ from PIL import Image
 
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.load import ImageData
-from hf_vft.evaluation.curves import precision_recall
+from hf_vft.evaluation.pr_roc_curves import precision_recall
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting.box_mistakes import FALSE, MISSED, RIGHT, Seen, report_boxes
 from hf_vft.reporting.pr_plots import pr_plot

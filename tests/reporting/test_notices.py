@@ -1,5 +1,5 @@
-from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.notices import notices
+from hf_vft.reporting.report_facts import ReportFacts
 
 from .made import made_report
 from .test_verdict import changed, estimate

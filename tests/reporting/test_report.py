@@ -9,9 +9,9 @@ from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.hub.card_tables import slices_tables
-from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.mistakes import Mistake
 from hf_vft.reporting.report import confused_pairs, grouped_choices, render_report
+from hf_vft.reporting.report_facts import ReportFacts
 
 from . import made
 

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from hf_vft.errors import DataError, VftError
-from hf_vft.serving.limits import Limits
-from hf_vft.serving.memory import (
+from hf_vft.serving.decode_memory import (
     BYTES_A_PIXEL,
     DEEP_BYTES_A_PIXEL,
     GREY_DEEP_BYTES_A_PIXEL,
@@ -18,6 +17,7 @@ from hf_vft.serving.memory import (
     DecodingMemory,
     decoded_bytes,
 )
+from hf_vft.serving.limits import Limits
 from hf_vft.serving.uploads import REFUSED, UploadFolder
 from tests.made_images import encoded, made_image
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from hf_vft.errors import DataError
-from hf_vft.explain.boxes import draw_boxes
+from hf_vft.explain.draw_boxes import draw_boxes
 from hf_vft.serving import page
 from hf_vft.serving.answer import boxes_of, over
 from hf_vft.serving.service import Service

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.serving import made
-from tests.serving.test_figures import verdict
+from tests.serving.test_run_tables import verdict
 from tests.spaces.browser import CHROMIUM, LOW_CONTRAST, WIDTH, answered, ask, browser, opened
 
 pytest.importorskip("playwright", reason="needs the Python package playwright")

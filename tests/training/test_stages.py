@@ -18,10 +18,10 @@ from hf_vft.data.transforms.images import STRENGTHS, eval_transform
 from hf_vft.errors import RecipeError
 from hf_vft.recipe.schema import Recipe, StageConfig, parse_recipe
 from hf_vft.tasks import ImageClassification
-from hf_vft.training.args import VisionTrainingArguments
 from hf_vft.training.predict import predict_split
 from hf_vft.training.processes import join_processes
 from hf_vft.training.stages import StageContext, StageResult, per_process, run_stage
+from hf_vft.training.training_arguments import VisionTrainingArguments
 from hf_vft.utils.progress import Silent
 from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_convnext, tiny_resnet

@@ -30,7 +30,7 @@ from hf_vft.reporting.mistakes import read_predictions
 from hf_vft.reporting.report import render_report
 from hf_vft.reporting.run_files import read_choices
 from hf_vft.run import RunDirectory, write_json
-from hf_vft.serving import figures
+from hf_vft.serving import run_tables
 from hf_vft.serving.abstention import abstention
 from hf_vft.utils.public_files import public_files
 from hf_vft.workflows.steps.save_run import read_splits
@@ -50,10 +50,14 @@ def report(run: RunDirectory) -> str:
 
 
 def serve(run: RunDirectory) -> Any:
-    evaluated, _ = figures.verdict_of(run)
-    figures.scores(evaluated), figures.class_scores(evaluated), figures.slice_scores(evaluated)
-    figures.slice_values(evaluated), figures.card_text(run)
-    figures.newest_verdict(run.path / "monitoring")
+    evaluated, _ = run_tables.verdict_of(run)
+    (
+        run_tables.scores(evaluated),
+        run_tables.class_scores(evaluated),
+        run_tables.slice_scores(evaluated),
+    )
+    run_tables.slice_values(evaluated), run_tables.card_text(run)
+    run_tables.newest_verdict(run.path / "monitoring")
 
 
 def card(run: RunDirectory) -> str:

@@ -67,7 +67,7 @@ def fit(
         raise typer.Exit(launch(num_processes, words))
 
     # What can be wrong without a look at a single image is said before the slow imports.
-    from hf_vft.data.sources.present import check_present
+    from hf_vft.data.sources.check_source import check_present
     from hf_vft.recipe.schema import DEFAULT, load_recipe
 
     chosen: Recipe | None = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
-from hf_vft.data.sources.plan import LeftOut, Reading
+from hf_vft.data.sources.reading import LeftOut, Reading
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted

@@ -10,7 +10,7 @@ from typing import Any
 
 import datasets
 
-from hf_vft.data.boxes import Box, Objects, are_shares, from_corners
+from hf_vft.data.annotated_boxes import Box, Objects, are_shares, from_corners
 from hf_vft.data.sources.column_facts import ColumnFacts
 from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
 from hf_vft.data.sources.label_writing import parsed_list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hf_vft.data.sources.decide_folders import FolderPlan
 from hf_vft.data.sources.listing import Listing, has_image_suffix
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.errors import DataError
 

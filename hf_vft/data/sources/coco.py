@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.boxes import Box, Objects, are_shares
+from hf_vft.data.annotated_boxes import Box, Objects, are_shares
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
-from hf_vft.data.sources.plan import LeftOut, Option, Reading, ask
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import LeftOut, Option, Reading, ask
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.textfiles import TOO_DEEP
 from hf_vft.data.sources.tools.shapes import around
@@ -28,7 +28,7 @@ _CLASSES_FROM = 0.5
 """Annotations without boxes are classes if at least this share of the images has one."""
 
 
-def coco_files(listing: Listing, how: How) -> dict[str, Any]:
+def coco_files(listing: Listing, how: ReadOptions) -> dict[str, Any]:
     """The JSON files with ``images``, ``annotations`` and ``categories``, and their content."""
     found = {}
     for file in listing.ending(".json"):
@@ -50,7 +50,7 @@ def load_coco(file: Path) -> Any | None:
     return content if whole else None
 
 
-def read_coco(listing: Listing, files: Mapping[str, Any], how: How) -> Table:
+def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> Table:
     """Read every image that the files name; images without boxes are kept as such.
 
     Regions of crowds are left out and counted. Classes keep the order of their ids. Where no

@@ -20,9 +20,9 @@ from hf_vft.data.sources.column_names import (
     SURE_SPLIT_NAMES,
     plain_name,
 )
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.label_evidence import FOLDER, from_evidence, text_option
-from hf_vft.data.sources.names import split_in_words
-from hf_vft.data.sources.plan import Guess, ask
+from hf_vft.data.sources.reading import Guess, ask
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.errors import DataError, MissingColumnError
 from hf_vft.recipe.schema import DataConfig

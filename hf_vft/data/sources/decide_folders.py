@@ -8,10 +8,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hf_vft.data.sources.levels import FolderRow, Walk, through_levels
+from hf_vft.data.sources.folder_levels import FolderRow, Walk, through_levels
+from hf_vft.data.sources.folder_words import is_container, is_part, is_unit, split_in_words
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_container, is_part, is_unit, split_in_words
-from hf_vft.data.sources.plan import Guess, LeftOut, Option, ask, refuse
+from hf_vft.data.sources.reading import Guess, LeftOut, Option, ask, refuse
 from hf_vft.data.sources.same_images import refuse_copies, refuse_folds, refuse_variants
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES

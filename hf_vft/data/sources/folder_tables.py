@@ -14,11 +14,11 @@ from hf_vft.data.sources.box_columns import box_corners
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
 from hf_vft.data.sources.column_names import IMAGE_NAMES, LABEL_NAMES
 from hf_vft.data.sources.decide_columns import ImageColumn, decide_columns, image_column
-from hf_vft.data.sources.finder import Finder
-from hf_vft.data.sources.how import How
+from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.open_images import with_class_names
-from hf_vft.data.sources.plan import LeftOut, Option, ask
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import LeftOut, Option, ask
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.sources.tabular import Given, table_in
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
@@ -90,7 +90,7 @@ def metadata_files(listing: Listing) -> list[str]:
     return list(found.values())
 
 
-def find_tables(listing: Listing, how: How) -> FolderTables | None:
+def find_tables(listing: Listing, how: ReadOptions) -> FolderTables | None:
     """The tables of a folder that name its images; None where there are none, nor any damaged.
 
     Raises:
@@ -124,12 +124,12 @@ def _is_called(file: str, wanted: str) -> bool:
     return wanted in names or any(fnmatchcase(name, wanted) for name in names)
 
 
-def _content(listing: Listing, file: str, how: How) -> FileTable:
+def _content(listing: Listing, file: str, how: ReadOptions) -> FileTable:
     read = read_file_table(listing.path(file), how.config.encoding, shown=file)
     return with_class_names(read, posixpath.basename(file), lambda: listing)
 
 
-def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
+def _candidates(listing: Listing, how: ReadOptions) -> tuple[list[str], bool]:
     if how.config.table is not None:
         wanted = how.config.table
         files = [f for f in listing.files if _is_called(f, wanted)]
@@ -149,7 +149,7 @@ def _candidates(listing: Listing, how: How) -> tuple[list[str], bool]:
 
 
 def _opened(
-    content: FileTable, listing: Listing, file: str, how: How, *, asked: bool
+    content: FileTable, listing: Listing, file: str, how: ReadOptions, *, asked: bool
 ) -> FolderTable | str | None:
     """A file as a table of images; None where it is something else, or why it is none of these."""
     facts = gather(to_rows(content.columns))
@@ -184,7 +184,7 @@ def _none_there(file: str, images: ColumnFacts) -> str:
 
 
 def _holds_labels(
-    facts: Mapping[str, ColumnFacts], image: ImageColumn, how: How, file: str
+    facts: Mapping[str, ColumnFacts], image: ImageColumn, how: ReadOptions, file: str
 ) -> bool:
     try:
         return decide_columns(facts, how.config, image, kind=how.kind, where=file).labelled
@@ -194,7 +194,7 @@ def _holds_labels(
         return False
 
 
-def _judged_together(found: Sequence[FolderTable], how: How) -> list[FolderTable]:
+def _judged_together(found: Sequence[FolderTable], how: ReadOptions) -> list[FolderTable]:
     """A file may hold one class alone; what its columns are shows beside those of its sisters."""
     sisters: dict[tuple[str, ...], list[FolderTable]] = defaultdict(list)
     for table in found:
@@ -217,7 +217,7 @@ def _are_parts(tables: Sequence[FolderTable]) -> bool:
     return same and len(set().union(*names)) == sum(map(len, names))
 
 
-def finder_for(listing: Listing, file: str, how: How) -> Finder:
+def finder_for(listing: Listing, file: str, how: ReadOptions) -> Finder:
     """Finds images by names that are relative to the folder of a file."""
     folder = posixpath.dirname(file)
     split = split_of_path([posixpath.splitext(posixpath.basename(file))[0]])
@@ -285,7 +285,7 @@ def _is_sample(file: str) -> bool:
     return "submission" in name or name.startswith("sample_sub")
 
 
-def given_of(found: FolderTables, listing: Listing, how: How) -> Given:
+def given_of(found: FolderTables, listing: Listing, how: ReadOptions) -> Given:
     """The tables as one, with names from the root and the split of each row."""
     notes = tuple(note for table in found.tables for note in table.content.notes)
     if len(found.tables) == 1:
@@ -311,7 +311,7 @@ def given_of(found: FolderTables, listing: Listing, how: How) -> Given:
 
 
 def _together(
-    tables: Sequence[FolderTable], listing: Listing, how: How
+    tables: Sequence[FolderTable], listing: Listing, how: ReadOptions
 ) -> tuple[dict[str, list[Any]], list[str]]:
     """The columns of all tables under each other; names of images are from the root."""
     order = list(dict.fromkeys(name for table in tables for name in table.content.columns))
@@ -333,7 +333,7 @@ def _together(
     return dict(joined), splits
 
 
-def _from_root(table: FolderTable, listing: Listing, how: How) -> list[str | None]:
+def _from_root(table: FolderTable, listing: Listing, how: ReadOptions) -> list[str | None]:
     finder = finder_for(listing, table.file, how)
     folder = posixpath.dirname(table.file)
     names: list[str | None] = []

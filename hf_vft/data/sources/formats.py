@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_vft.data.sources.coco import coco_files, read_coco
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.bdd import bdd_files, read_bdd
 from hf_vft.data.sources.tools.createml import createml_files, read_createml
@@ -46,8 +46,8 @@ class Format:
 
     name: str
     title: str
-    recognise: Callable[[Listing, How], Any]
-    read: Callable[[Listing, Any, How], Table]
+    recognise: Callable[[Listing, ReadOptions], Any]
+    read: Callable[[Listing, Any, ReadOptions], Table]
     kinds: frozenset[str] = BOXES
     has_attributes: bool = False
 
@@ -73,7 +73,7 @@ FORMATS: tuple[Format, ...] = (
 """The formats that are read; where a folder is in several, the first counts."""
 
 
-def recognised(listing: Listing, how: How) -> list[tuple[Format, Any]]:
+def recognised(listing: Listing, how: ReadOptions) -> list[tuple[Format, Any]]:
     """The formats of annotations in a folder, with what was found of each."""
     wanted = [f for f in FORMATS if how.config.format in (None, f.name) and how.takes(f.kinds)]
     found = [(one, one.recognise(listing, how)) for one in wanted]

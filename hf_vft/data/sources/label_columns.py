@@ -10,7 +10,7 @@ from typing import Any, cast
 import datasets
 import pandas as pd
 
-from hf_vft.data.boxes import Box, Objects, from_corners
+from hf_vft.data.annotated_boxes import Box, Objects, from_corners
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.box_columns import box_fields, item_of
 from hf_vft.data.sources.column_facts import NEGATIVE, TRUE, ColumnFacts
@@ -22,7 +22,7 @@ from hf_vft.data.sources.label_writing import (
     parsed_list,
     parsed_vector,
 )
-from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.reading import Guess
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import few, quoted

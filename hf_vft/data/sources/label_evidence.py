@@ -8,7 +8,7 @@ import datasets
 
 from hf_vft.data.sources.column_facts import ColumnFacts
 from hf_vft.data.sources.column_names import LABEL_NAMES, is_attribute, plain_name
-from hf_vft.data.sources.plan import Guess, Option, ask
+from hf_vft.data.sources.reading import Guess, Option, ask
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import few
 

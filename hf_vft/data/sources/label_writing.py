@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hf_vft.data.sources.column_names import plain_name
-from hf_vft.data.sources.plan import Guess
+from hf_vft.data.sources.reading import Guess
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import quoted

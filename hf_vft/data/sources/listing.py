@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from hf_vft.data.images import IMAGE_SUFFIXES
+from hf_vft.data.sources.folder_words import is_container, is_mask_name, split_in_words
 from hf_vft.data.sources.folders import visible_walk
-from hf_vft.data.sources.names import is_container, is_mask_name, split_in_words
 from hf_vft.data.sources.table import canonical_split
 
 

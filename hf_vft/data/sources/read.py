@@ -11,18 +11,18 @@ from huggingface_hub.constants import HF_HOME
 
 from hf_vft.data.labels import natural_key
 from hf_vft.data.sources.archives import unpack
+from hf_vft.data.sources.check_source import KINDS_OF_SOURCE, check_hub_dataset
 from hf_vft.data.sources.coco import load_coco, read_coco
 from hf_vft.data.sources.decide_columns import FROM_SOURCE, NONE, refuse_columns
-from hf_vft.data.sources.described import given_of_file, read_described
-from hf_vft.data.sources.finder import Finder
+from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.formats import format_names, recognised
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, unwrapped
-from hf_vft.data.sources.numbered import with_names_of_numbers
-from hf_vft.data.sources.plan import Guess, LeftOut
+from hf_vft.data.sources.numbered_labels import with_names_of_numbers
+from hf_vft.data.sources.plain_folders import given_of_file, read_described
 from hf_vft.data.sources.pointers import refuse_pointers
-from hf_vft.data.sources.present import KINDS_OF_SOURCE, check_hub_dataset
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import Guess, LeftOut
 from hf_vft.data.sources.split_lists import divided_by_lists
 from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
@@ -63,7 +63,7 @@ def read_source(
     Raises:
         DataError: One line, if it is not there, not understood, or lacks what is needed.
     """
-    how = How(config, cache_dir, kind, labelled=labelled)
+    how = ReadOptions(config, cache_dir, kind, labelled=labelled)
     if not isinstance(source, str | Path):
         table = _read_stored(source, how, base=None)
     else:
@@ -96,7 +96,7 @@ def _described(table: Table) -> Table:
     return replace(table, reading=reading)
 
 
-def _read_folder(whole: Listing, how: How) -> Table:
+def _read_folder(whole: Listing, how: ReadOptions) -> Table:
     listing = unwrapped(whole)
     refuse_pointers(listing)
     if how.config.leave_out:
@@ -113,14 +113,14 @@ def _with_left_out(table: Table, number: int) -> Table:
     return replace(table, reading=reading)
 
 
-def _read_divided(listing: Listing, how: How) -> Table:
+def _read_divided(listing: Listing, how: ReadOptions) -> Table:
     table = _read_listing(listing, how)
     if table.splits is None and how.config.split_column in ("auto", FROM_SOURCE):
         return divided_by_lists(table, listing)
     return table
 
 
-def _read_listing(listing: Listing, how: How) -> Table:
+def _read_listing(listing: Listing, how: ReadOptions) -> Table:
     if is_saved(listing.root):
         return _read_stored(load_saved(listing.root), how, base=None)
     if not listing.files and not listing.empty:
@@ -139,7 +139,7 @@ def _read_listing(listing: Listing, how: How) -> Table:
     return read_described(listing, how)
 
 
-def _read_annotations(listing: Listing, how: How) -> Table | None:
+def _read_annotations(listing: Listing, how: ReadOptions) -> Table | None:
     """What an annotation tool wrote; None where no tool did."""
     found = recognised(listing, how)
     if not found:
@@ -160,7 +160,7 @@ def _read_annotations(listing: Listing, how: How) -> Table | None:
     return replace(table, notes=[*table.notes, note], reading=reading)
 
 
-def _read_file(path: Path, how: How) -> Table:
+def _read_file(path: Path, how: ReadOptions) -> Table:
     suffix = path.suffix.casefold()
     if suffix == ".zip":
         store = (how.cache_dir or Path(HF_HOME) / "hf-vft") / "archives"
@@ -185,7 +185,7 @@ def _read_file(path: Path, how: How) -> Table:
     raise DataError(f"{path} is not a source of labelled images: give {KINDS_OF_SOURCE}.")
 
 
-def _read_stored(stored: Stored, how: How, *, base: Path | None) -> Table:
+def _read_stored(stored: Stored, how: ReadOptions, *, base: Path | None) -> Table:
     rows, splits, notes = joined(stored)
     if not len(rows):
         raise DataError("The dataset has no rows.")

@@ -6,10 +6,10 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from hf_vft.data.sources.levels import FolderRow, Walk
+from hf_vft.data.sources.folder_levels import FolderRow, Walk
+from hf_vft.data.sources.folder_words import copied_from, is_variant
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import copied_from, is_variant
-from hf_vft.data.sources.plan import Option, ask
+from hf_vft.data.sources.reading import Option, ask
 from hf_vft.utils.text import few
 
 _MOSTLY = 0.5

@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from hf_vft.data.sources.listing import Listing, has_image_suffix
-from hf_vft.data.sources.names import (
+from hf_vft.data.sources.folder_words import (
     MASKS,
     THUMBNAILS,
     is_container,
@@ -18,7 +17,8 @@ from hf_vft.data.sources.names import (
     split_in_words,
     words_of,
 )
-from hf_vft.data.sources.plan import LeftOut
+from hf_vft.data.sources.listing import Listing, has_image_suffix
+from hf_vft.data.sources.reading import LeftOut
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import counted, few

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hf_vft.data.sources.names import is_container, is_mask_name, split_in_words
+from hf_vft.data.sources.folder_words import is_container, is_mask_name, split_in_words
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.errors import DataError
 

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from hf_vft.data.sources.encoding import read_text
+from hf_vft.data.sources.folder_words import split_in_words, words_of
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import split_in_words, words_of
-from hf_vft.data.sources.plan import Guess, LeftOut
+from hf_vft.data.sources.reading import Guess, LeftOut
 from hf_vft.data.sources.table import SPLIT_NAMES, Table, canonical_split
 from hf_vft.errors import DataError
 

@@ -13,8 +13,8 @@ import datasets
 import pyarrow as pa
 from datasets.exceptions import DatasetsError
 
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.folders import visible_files
-from hf_vft.data.sources.names import split_in_words
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.errors import DataError
 from hf_vft.utils.text import quoted

@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 
 from hf_vft.data.label_types import KINDS, LabelKind
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.reading import Reading
 
 SPLIT_NAMES = {
     "train": (

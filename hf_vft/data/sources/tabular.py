@@ -22,13 +22,13 @@ from hf_vft.data.sources.decide_columns import (
     require_label,
     split_value,
 )
-from hf_vft.data.sources.finder import Finder, FoundFiles, short_names
+from hf_vft.data.sources.find_files import Finder, FoundFiles, short_names
 from hf_vft.data.sources.folder_roles import FolderRoles, roles_of
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.label_columns import Labels, read_labels, text_values
 from hf_vft.data.sources.label_evidence import FOLDER, of_twins
-from hf_vft.data.sources.plan import Guess, LeftOut, Reading
-from hf_vft.data.sources.repeats import one_row_each
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import Guess, LeftOut, Reading
+from hf_vft.data.sources.repeated_rows import one_row_each
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.errors import DataError
 from hf_vft.utils.text import quoted
@@ -70,7 +70,7 @@ class _Images:
     roles: FolderRoles | None = None
 
 
-def rows_to_table(given: Given, how: How) -> Table:
+def rows_to_table(given: Given, how: ReadOptions) -> Table:
     """Bring a table into the one form.
 
     Args:
@@ -157,7 +157,7 @@ def _named(given: Given, column: str) -> _Images:
     return _Images(image_rows(found.paths), files, found.matched, roles)
 
 
-def _held(given: Given, column: str, how: How) -> _Images:
+def _held(given: Given, column: str, how: ReadOptions) -> _Images:
     """The image column alone, not decoded."""
     images = given.rows.select_columns([column])
     if column != "image":
@@ -217,7 +217,11 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
 
 
 def _labels(
-    given: Given, how: How, columns: Columns, facts: Mapping[str, ColumnFacts], images: _Images
+    given: Given,
+    how: ReadOptions,
+    columns: Columns,
+    facts: Mapping[str, ColumnFacts],
+    images: _Images,
 ) -> tuple[Labels, str]:
     """The label of each row, and where it comes from, in words."""
     rows = given.rows

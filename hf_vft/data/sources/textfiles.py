@@ -14,8 +14,8 @@ import datasets
 import pyarrow as pa
 
 from hf_vft.data.sources.encoding import guess_note, read_text
+from hf_vft.data.sources.image_lists import list_columns
 from hf_vft.data.sources.json_tables import rows_of
-from hf_vft.data.sources.listed import list_columns
 from hf_vft.data.sources.listing import has_image_suffix
 from hf_vft.errors import DataError
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from hf_vft.data.boxes import Box, Objects, from_corners
+from hf_vft.data.annotated_boxes import Box, Objects, from_corners
 from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
 from hf_vft.data.sources.encoding import read_text
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted
@@ -21,7 +21,7 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _IMAGES = ("JPEGImages", "../JPEGImages", "images", "../images", "../../images")
 
 
-def voc_files(listing: Listing, how: How) -> list[str]:
+def voc_files(listing: Listing, how: ReadOptions) -> list[str]:
     """The XML files, if the first of them is an annotation of Pascal VOC."""
     del how
     files = listing.ending(".xml")
@@ -30,7 +30,7 @@ def voc_files(listing: Listing, how: How) -> list[str]:
     return files
 
 
-def read_voc(listing: Listing, files: Sequence[str], how: How) -> Table:
+def read_voc(listing: Listing, files: Sequence[str], how: ReadOptions) -> Table:
     """Read every image that has an XML file.
 
     Splits are those of ``ImageSets/Main``, or of the folders. Images without a file are left out

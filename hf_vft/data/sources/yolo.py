@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from hf_vft.data.boxes import Box, Objects
+from hf_vft.data.annotated_boxes import Box, Objects
 from hf_vft.data.sources.annotations import AnnotatedImage, marked_table, without_unmarked_splits
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
-from hf_vft.data.sources.plan import LeftOut, Reading
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import LeftOut, Reading
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.yolo_config import YoloConfig, name_files
 from hf_vft.errors import DataError
@@ -18,7 +18,7 @@ _LARGEST_SHARE = 1.5
 """Labels over this are pixels; boxes that reach over the edge of their image are below it."""
 
 
-def yolo_labels(listing: Listing, how: How) -> dict[str, str]:
+def yolo_labels(listing: Listing, how: ReadOptions) -> dict[str, str]:
     """Text file of each image that has one, where the first of them hold labels of YOLO.
 
     It lies beside the image, or in a folder ``labels`` where the image lies in ``images``.
@@ -54,7 +54,7 @@ def _by_name(listing: Listing, texts: set[str]) -> dict[str, str]:
     return {stems[stem]: by_stem[stem] for stem in common}
 
 
-def read_yolo(listing: Listing, labels: Mapping[str, str], how: How) -> Table:
+def read_yolo(listing: Listing, labels: Mapping[str, str], how: ReadOptions) -> Table:
     """Read every image; one without a text file shows nothing, as YOLO has it.
 
     ``data.yaml`` is obeyed: class names, splits, key points. Without it the names are those of the

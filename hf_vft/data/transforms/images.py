@@ -1,8 +1,8 @@
 """From a decoded image to what the model sees.
 
 Validation and serving run the checkpoint's own processor and nothing else. Training knows from it
-where pixels go and what becomes of their levels (`hf_vft.data.transforms.framing`), and does the
-same together with its random changes: the file is decoded no larger than needed, resampled once
+where pixels go and what becomes of their levels (`hf_vft.data.transforms.preparation`), and does
+the same together with its random changes: the file is decoded no larger than needed, resampled once
 into the model's input, and recoloured there as 8-bit levels, which are normalised batch by batch.
 """
 
@@ -22,7 +22,7 @@ from hf_vft.data.decoding.reduced import ImageFile
 from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.colour import blurred, recoloured, to_levels
 from hf_vft.data.transforms.draws import Drawn, draw
-from hf_vft.data.transforms.framing import Framing, Normalisation, preparation_of
+from hf_vft.data.transforms.preparation import Framing, Normalisation, preparation_of
 from hf_vft.data.transforms.resample import Plan, planned, straight, warped
 from hf_vft.recipe.schema import AugmentConfig
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from hf_vft.data.decoding.reduced import ImageFile
 from hf_vft.data.transforms.affine import Affine, moved, scaled, stored_from_upright
 from hf_vft.data.transforms.draws import Drawn
-from hf_vft.data.transforms.framing import Framing, Placed, resized
+from hf_vft.data.transforms.preparation import Framing, Placed, resized
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from hf_vft.training.finetune import FineTuned
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.workflows.steps.held_out_scores import held_out_logits, prove
 from hf_vft.workflows.steps.leaderboard import leaderboard
-from hf_vft.workflows.steps.lessons import lessons
 from hf_vft.workflows.steps.reference import save_reference
 from hf_vft.workflows.steps.robustness import measure_robustness
 from hf_vft.workflows.steps.save_run import save_model, save_predictions, save_splits, summary
+from hf_vft.workflows.steps.search_insights import lessons
 
 REHEARSAL = "rehearsal"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hf_vft.data.boxes import Objects, clean_objects
+from hf_vft.data.annotated_boxes import Objects, clean_objects
 from hf_vft.data.label_types import LabelKind
 from hf_vft.records import join_names
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hf_vft.data.audit.quick import quick_audit
 from hf_vft.data.audit.results import Audit
 from hf_vft.data.load import ImageData, LabelledImages, load_data, load_labelled
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.reading import Reading
 from hf_vft.recipe.edit import get_value
 from hf_vft.recipe.schema import Choice, DataConfig, Recipe
 from hf_vft.utils.cache import default_cache

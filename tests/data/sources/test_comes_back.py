@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from hf_vft.data.boxes import Objects, clean_objects
+from hf_vft.data.annotated_boxes import Objects, clean_objects
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.recipe.schema import DataConfig

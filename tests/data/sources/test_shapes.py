@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hf_vft.data.boxes import clean_objects, fit_declared
+from hf_vft.data.annotated_boxes import clean_objects, fit_declared
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hf_vft.data.boxes import Box, from_corners
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box, from_corners
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import split_in_words
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files, objects_of
 from hf_vft.data.sources.tools.shapes import Shapes
@@ -29,13 +29,13 @@ def is_bdd(content: object) -> bool:
     return False
 
 
-def bdd_files(listing: Listing, how: How) -> str | None:
+def bdd_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_bdd)(listing)
 
 
-def read_bdd(listing: Listing, first: str, how: How) -> Table:
+def read_bdd(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format; lanes and drivable areas have no boxes and are counted.
 
     Raises:

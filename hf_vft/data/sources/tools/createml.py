@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
 from hf_vft.data.sources.tools.shapes import Shapes
@@ -24,13 +24,13 @@ def is_createml(content: object) -> bool:
     return isinstance(marks, list) and all(isinstance(one, dict) for one in marks)
 
 
-def createml_files(listing: Listing, how: How) -> str | None:
+def createml_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_createml)(listing)
 
 
-def read_createml(listing: Listing, first: str, how: How) -> Table:
+def read_createml(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format; annotations without coordinates are classes of the image.
 
     Raises:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree
 
-from hf_vft.data.boxes import Box, from_corners
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box, from_corners
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import split_in_words
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes, round_box
 from hf_vft.errors import DataError
 
 
-def cvat_files(listing: Listing, how: How) -> list[str]:
+def cvat_files(listing: Listing, how: ReadOptions) -> list[str]:
     """The XML files whose root is that of CVAT."""
     del how
     return [file for file in listing.ending(".xml")[:50] if _is_cvat(listing, file)]
 
 
-def read_cvat(listing: Listing, files: Sequence[str], how: How) -> Table:
+def read_cvat(listing: Listing, files: Sequence[str], how: ReadOptions) -> Table:
     """Read every image that the files name.
 
     Raises:

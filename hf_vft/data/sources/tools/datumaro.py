@@ -6,9 +6,9 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
 from hf_vft.data.sources.tools.shapes import Shapes
@@ -26,13 +26,13 @@ def is_datumaro(content: object) -> bool:
     )
 
 
-def datumaro_files(listing: Listing, how: How) -> str | None:
+def datumaro_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_datumaro)(listing)
 
 
-def read_datumaro(listing: Listing, first: str, how: How) -> Table:
+def read_datumaro(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format; the name of a file is that of its subset.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.shapes import Shapes, around
 from hf_vft.data.sources.tools.text_lines import read_lines
@@ -19,13 +19,13 @@ def is_dota(words: list[str]) -> bool:
     return (eight and not is_number(words[8])) or _is_head(words[0])
 
 
-def dota_files(listing: Listing, how: How) -> str | None:
+def dota_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_text(is_dota)(listing)
 
 
-def read_dota(listing: Listing, first: str, how: How) -> Table:
+def read_dota(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every text file in the folder of the first, and in its sisters of the same name.
 
     Raises:

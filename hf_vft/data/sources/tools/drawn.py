@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hf_vft.data.boxes import Box, Objects
+from hf_vft.data.annotated_boxes import Box, Objects
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import AnnotatedImage, Missing, image_named, marked_table
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table, canonical_split
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.unread_formats import read_json
@@ -45,7 +45,7 @@ class Drawn:
 
 
 def drawn_table(
-    listing: Listing, drawn: Iterable[Drawn], shapes: Shapes, how: How, title: str
+    listing: Listing, drawn: Iterable[Drawn], shapes: Shapes, how: ReadOptions, title: str
 ) -> Table:
     """The table of what was drawn; where nothing was, classes of whole images are its labels.
 

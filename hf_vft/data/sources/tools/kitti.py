@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hf_vft.data.boxes import Box, from_corners
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box, from_corners
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.tools.text_lines import read_lines
@@ -18,13 +18,13 @@ def is_kitti(words: list[str]) -> bool:
     return len(words) in (15, 16) and not is_number(words[0]) and all(map(is_number, words[1:15]))
 
 
-def kitti_files(listing: Listing, how: How) -> str | None:
+def kitti_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_text(is_kitti)(listing)
 
 
-def read_kitti(listing: Listing, first: str, how: How) -> Table:
+def read_kitti(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every text file in the folder of the first, and in its sisters of the same name.
 
     Raises:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.textfiles import read_csv_records
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
@@ -31,7 +31,7 @@ def is_label_studio(content: object) -> bool:
     return isinstance(first, dict) and {"data", "annotations"} <= set(first)
 
 
-def label_studio_files(listing: Listing, how: How) -> str | None:
+def label_studio_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format, or of its shorter forms JSON_MIN and CSV where they mark."""
     del how
     return (
@@ -41,7 +41,7 @@ def label_studio_files(listing: Listing, how: How) -> str | None:
     )
 
 
-def read_label_studio(listing: Listing, first: str, how: How) -> Table:
+def read_label_studio(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every task of every file; of several annotations of a task the last counts.
 
     Choices are classes of the image. What was cancelled is left out.

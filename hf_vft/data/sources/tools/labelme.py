@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import (
     Drawn,
@@ -30,13 +30,13 @@ def is_labelme(content: object) -> bool:
     return isinstance(content, dict) and {"shapes", "imagePath"} <= set(content)
 
 
-def labelme_files(listing: Listing, how: How) -> str | None:
+def labelme_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_labelme)(listing)
 
 
-def read_labelme(listing: Listing, first: str, how: How) -> Table:
+def read_labelme(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format; flags that are set are classes of the image.
 
     Raises:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hf_vft.data.boxes import Box, from_corners
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box, from_corners
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.tools.text_lines import read_lines
@@ -25,14 +25,14 @@ def is_oidv4(words: list[str]) -> bool:
     )
 
 
-def oidv4_files(listing: Listing, how: How) -> str | None:
+def oidv4_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format, if it is called like an image."""
     del how
     found = first_text(is_oidv4)(listing)
     return found if found is not None and listing.named(found[: -len(".txt")]) else None
 
 
-def read_oidv4(listing: Listing, first: str, how: How) -> Table:
+def read_oidv4(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every text file in the folder of the first, and in its sisters of the same name.
 
     Raises:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from hf_vft.data.boxes import Box, from_corners
+from hf_vft.data.annotated_boxes import Box, from_corners
 
 Point = Sequence[float]
 

@@ -9,9 +9,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import (
     Drawn,
@@ -33,13 +33,13 @@ def is_supervisely(content: object) -> bool:
     )
 
 
-def supervisely_files(listing: Listing, how: How) -> str | None:
+def supervisely_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_supervisely)(listing)
 
 
-def read_supervisely(listing: Listing, first: str, how: How) -> Table:
+def read_supervisely(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format; tags are classes of the image.
 
     Raises:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes
@@ -20,7 +20,7 @@ ReadLine = Callable[[Words, Shapes], tuple[Box, str] | None]
 def read_lines(
     listing: Listing,
     first: str,
-    how: How,
+    how: ReadOptions,
     title: str,
     fits: Callable[[Words], bool],
     read: ReadLine,

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hf_vft.data.boxes import Box, Objects, from_corners
+from hf_vft.data.annotated_boxes import Box, Objects, from_corners
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.annotations import AnnotatedImage, marked_table
 from hf_vft.data.sources.encoding import read_text
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing, split_of_path
-from hf_vft.data.sources.plan import Reading
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.shapes import Shapes
 from hf_vft.data.sources.tools.tf_example import Example, begins_as_records, examples
@@ -53,7 +53,7 @@ class _Record:
     size: tuple[int, int] | None = None
 
 
-def tfrecord_files(listing: Listing, how: How) -> list[str]:
+def tfrecord_files(listing: Listing, how: ReadOptions) -> list[str]:
     """The files of the format."""
     del how
     found = [file for file in listing.files if _SURE.search(file)]
@@ -66,7 +66,7 @@ def is_tfrecord_name(name: str) -> bool:
     return bool(_SURE.search(name) or _LIKELY.search(name))
 
 
-def read_tfrecord(listing: Listing, files: list[str], how: How) -> Table:
+def read_tfrecord(listing: Listing, files: list[str], how: ReadOptions) -> Table:
     """Read every record; the images are kept beside other caches, not in the user's folder.
 
     Raises:
@@ -97,7 +97,7 @@ def read_tfrecord(listing: Listing, files: list[str], how: How) -> Table:
     return replace(table, images=kept.select([row_of[file] for file in table.files]))
 
 
-def _table(listing: Listing, records: list[_Record], shapes: Shapes, how: How) -> Table:
+def _table(listing: Listing, records: list[_Record], shapes: Shapes, how: ReadOptions) -> Table:
     has_boxes = any(record.objects is not None for record in records)
     boxes = how.kind == "boxes" or (how.kind is None and has_boxes)
     if not any(record.objects if boxes else record.tags for record in records):

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
 from hf_vft.data.sources.listing import Listing
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.textfiles import read_csv_records
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table, json_files
@@ -32,13 +32,13 @@ def is_via(content: object) -> bool:
     return isinstance(first, dict) and {"filename", "regions"} <= set(first)
 
 
-def via_files(listing: Listing, how: How) -> str | None:
+def via_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format."""
     del how
     return first_json(".json", is_via)(listing) or first_csv(_is_csv)(listing)
 
 
-def read_via(listing: Listing, first: str, how: How) -> Table:
+def read_via(listing: Listing, first: str, how: ReadOptions) -> Table:
     """Read every file of the format.
 
     Regions have attributes, of which one is the class; ``data.label_column`` names it where there
@@ -101,7 +101,7 @@ def _region_attributes(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [one.get("region_attributes") or {} for one in _regions(entry)]
 
 
-def _attribute(given: list[dict[str, Any]], how: How) -> str | None:
+def _attribute(given: list[dict[str, Any]], how: ReadOptions) -> str | None:
     """The attribute that is the class; None where there is none."""
     used = Counter(name for one in given for name, value in one.items() if value not in ("", {}))
     asked = how.config.label_column

@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from hf_vft.data.boxes import Box
-from hf_vft.data.sources.how import How
+from hf_vft.data.annotated_boxes import Box
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.listing import Listing, has_image_suffix
-from hf_vft.data.sources.names import split_in_words
+from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tools.drawn import Drawn, drawn_table
 from hf_vft.data.sources.tools.shapes import Shapes
@@ -19,13 +19,13 @@ _INVALID = 7
 """The flag of a face that is too bad to be learned or counted; blur and expression precede it."""
 
 
-def wider_face_files(listing: Listing, how: How) -> list[str]:
+def wider_face_files(listing: Listing, how: ReadOptions) -> list[str]:
     """The texts of the format."""
     del how
     return [file for file in listing.ending("gt.txt") if _begins_so(listing, file)]
 
 
-def read_wider_face(listing: Listing, files: list[str], how: How) -> Table:
+def read_wider_face(listing: Listing, files: list[str], how: ReadOptions) -> Table:
     """Read every text; faces that are marked as invalid are left out and counted.
 
     Raises:

@@ -7,11 +7,11 @@ from hf_vft.evaluation.latency import Cost
 from hf_vft.evaluation.leaderboard import Leaderboard
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.evaluation.robustness import Robustness
-from hf_vft.hub.card_text import plain, said, table
+from hf_vft.hub.markdown import plain, said, table
 from hf_vft.inference.onnx import OnnxFacts
-from hf_vft.reporting.facts import ReportFacts
 from hf_vft.reporting.notices import notices
 from hf_vft.reporting.numbers import score
+from hf_vft.reporting.report_facts import ReportFacts
 from hf_vft.reporting.verdict import describe_robustness, judged_split, metric_name
 from hf_vft.run import RunDirectory
 

@@ -5,7 +5,7 @@ import torch
 from transformers.models.convnextv2.modeling_convnextv2 import ConvNextV2GRN
 
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone
-from hf_vft.pretraining.response import QuickGRN, quicken_norms
+from hf_vft.pretraining.response_norm import QuickGRN, quicken_norms
 from tests.pretraining.test_pretrain import CONVNEXT, VIT, recipe
 
 

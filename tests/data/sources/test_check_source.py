@@ -8,7 +8,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from hf_vft.data.sources.present import check_hub_dataset, check_present
+from hf_vft.data.sources.check_source import check_hub_dataset, check_present
 from hf_vft.errors import DataError
 from tests.test_package import loaded_after
 

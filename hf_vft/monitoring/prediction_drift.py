@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from hf_vft.monitoring.findings import Finding
-from hf_vft.monitoring.inputs import categorical_finding, numeric_finding
+from hf_vft.monitoring.input_drift import categorical_finding, numeric_finding
 from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, columns_difference
 

@@ -8,7 +8,7 @@ import transformers as tf
 from torch import nn
 
 from hf_vft.errors import ModelError
-from hf_vft.models.calls import call_order, own_sides
+from hf_vft.models.call_order import call_order, own_sides
 from tests.models import tiny, tiny_detectors
 
 

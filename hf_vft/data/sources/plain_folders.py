@@ -9,19 +9,19 @@ from pathlib import Path
 from hf_vft.data.sources.class_folders import read_class_folders
 from hf_vft.data.sources.decide_columns import refuse_columns
 from hf_vft.data.sources.decide_folders import FolderPlan, decide_folders
-from hf_vft.data.sources.finder import Finder
+from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.folder_tables import (
     FolderTables,
     find_tables,
     given_of,
     metadata_files,
 )
+from hf_vft.data.sources.folder_words import is_mask_name, is_unit
 from hf_vft.data.sources.formats import unread
-from hf_vft.data.sources.how import How
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_mask_name, is_unit
 from hf_vft.data.sources.open_images import with_class_names
-from hf_vft.data.sources.plan import LeftOut, Option, ask
+from hf_vft.data.sources.read_options import ReadOptions
+from hf_vft.data.sources.reading import LeftOut, Option, ask
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table, table_in
 from hf_vft.data.sources.textfiles import read_file_table, to_rows
@@ -32,7 +32,7 @@ _ASIDE = frozenset({"csv", "csvs", "meta", "metadata", "tables", "lists", "split
 _AS_FOLDERS = "data.format=folders"
 
 
-def read_described(listing: Listing, how: How) -> Table:
+def read_described(listing: Listing, how: ReadOptions) -> Table:
     """Read a folder by the tables in it, or as class folders.
 
     Where both are there and say different things, the person is asked.
@@ -56,7 +56,7 @@ def read_described(listing: Listing, how: How) -> Table:
     return _one_of_both(listing, tables, plan, how)
 
 
-def given_of_file(path: Path, how: How) -> Given:
+def given_of_file(path: Path, how: ReadOptions) -> Given:
     """The rows of one file, whose images lie below it, or beside its folder of tables."""
     content = read_file_table(path, how.config.encoding)
     base = path.parent
@@ -67,7 +67,7 @@ def given_of_file(path: Path, how: How) -> Given:
     return Given(to_rows(content.columns), table_in(path), finder, notes=content.notes)
 
 
-def _class_folders(listing: Listing, how: How, tables: FolderTables | None) -> Table:
+def _class_folders(listing: Listing, how: ReadOptions, tables: FolderTables | None) -> Table:
     refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
     try:
         plan = decide_folders(listing, how.config)
@@ -120,14 +120,16 @@ def _without_labels(tables: FolderTables | None, listing: Listing) -> DataError 
     )
 
 
-def _plan_or_none(listing: Listing, how: How) -> FolderPlan | None:
+def _plan_or_none(listing: Listing, how: ReadOptions) -> FolderPlan | None:
     try:
         return decide_folders(listing, how.config)
     except DataError:
         return None
 
 
-def _one_of_both(listing: Listing, tables: FolderTables, plan: FolderPlan, how: How) -> Table:
+def _one_of_both(
+    listing: Listing, tables: FolderTables, plan: FolderPlan, how: ReadOptions
+) -> Table:
     """The table where the folders say the same or the table is not about them; else a question."""
     names = ", ".join(posixpath.basename(table.file) for table in tables.tables)
     classes = sorted({place.label for place in plan.places})

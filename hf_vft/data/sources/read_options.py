@@ -9,7 +9,7 @@ from hf_vft.recipe.schema import DataConfig
 
 
 @dataclass(frozen=True)
-class How:
+class ReadOptions:
     """How a source is to be read.
 
     Attributes:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from hf_vft.automl.finish import _epochs_left
+from hf_vft.automl.finish_search import _epochs_left
 from hf_vft.training.finetune import FineTuned
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hf_vft.evaluation.results import Estimate, EvalReport
 from hf_vft.records import ProductionLog
-from hf_vft.serving import figures, page
+from hf_vft.serving import page, run_tables
 from tests.serving import made
 
 IDENTITY = {"model_hash": "m1", "preprocessing_hash": "p1", "task": "image-classification"}
@@ -27,11 +27,11 @@ def verdict(folder: Path, action: str, age: int) -> Path:
 
 
 def test_the_newest_verdict_says_whether_to_retrain(tmp_path: Path) -> None:
-    assert figures.newest_verdict(tmp_path / "none") == (None, "", None)
+    assert run_tables.newest_verdict(tmp_path / "none") == (None, "", None)
     verdict(tmp_path / "monday", "none", age=900)
     newest = verdict(tmp_path / "tuesday", "retrain", age=60)
     verdict(tmp_path / "wednesday", "label", age=0).write_text("{half")
-    found, written, report = figures.newest_verdict(tmp_path)
+    found, written, report = run_tables.newest_verdict(tmp_path)
     assert found is not None
     assert found["action"] == "retrain"
     assert report == newest.with_name("monitor.html")
@@ -48,7 +48,7 @@ def test_answers_that_were_not_timed_have_no_time(tmp_path: Path) -> None:
     row = {"request_id": "r", "ts_utc": datetime(2026, 3, 2, tzinfo=UTC), "confidence": 0.5}
     with log.writer() as writer:
         writer.append([IDENTITY | row | {"predicted": "a"}])
-    assert "nan" not in figures.log_history(log, 0.5)[0]
+    assert "nan" not in run_tables.log_history(log, 0.5)[0]
 
 
 @pytest.mark.parametrize(("hours", "moments"), [(5, 5), (24 * 6, 6)])
@@ -57,7 +57,7 @@ def test_history_shows_the_figures_by_hour_or_by_day(
 ) -> None:
     log = ProductionLog(tmp_path)
     start = datetime(2026, 3, 2, tzinfo=UTC)
-    old = {"request_id": "old", "ts_utc": start - timedelta(days=figures.DAYS), **IDENTITY}
+    old = {"request_id": "old", "ts_utc": start - timedelta(days=run_tables.DAYS), **IDENTITY}
     rows = [
         {"request_id": f"r{i}", "ts_utc": start + timedelta(hours=i), **IDENTITY}
         | {"predicted": "b|a", "confidence": 0.9 if i % 2 else 0.4, "latency_ms": 12.0}
@@ -66,15 +66,15 @@ def test_history_shows_the_figures_by_hour_or_by_day(
     with log.writer() as writer:
         writer.append([*rows, old | {"predicted": "a", "confidence": 0.1, "latency_ms": 900.0}])
     log.append_labels([{"request_id": "r0", "label": "a|b"}, {"request_id": "r1", "label": "a"}])
-    tiles, history = figures.log_history(log, 0.5)
+    tiles, history = run_tables.log_history(log, 0.5)
     assert "12 ms" in tiles
-    assert f"<strong>{hours}</strong><span>answers logged, the last {figures.DAYS} days" in tiles
+    assert f"<strong>{hours}</strong><span>answers logged, the last {run_tables.DAYS} days" in tiles
     assert "right, by 2 feedbacks" in tiles
     assert set(history["figure"]) == {"mean confidence", "share not sure", "share right"}
     assert (history["figure"] == "mean confidence").sum() == moments
     first = history[history["figure"] == "share right"]["value"].iloc[0]
     assert first == (1.0 if hours == 5 else 0.5)
-    without, again = figures.log_history(log, None)
+    without, again = run_tables.log_history(log, None)
     assert "not sure" not in without
     assert "share not sure" not in set(again["figure"])
 
@@ -85,10 +85,10 @@ def test_classes_and_slices_are_plotted_for_every_task(
 ) -> None:
     run = make(tmp_path / "run")  # type: ignore[operator]
     report = EvalReport.model_validate(run.read_json(run.metrics_file))
-    assert [name for name, _ in figures.class_scores(report).rows] == made.LABELS
-    assert len(figures.slice_scores(report).rows) == 2
-    assert figures.slice_scores(report).metric
-    assert figures.slice_values(report) == {"camera": ["side", "top"]}
+    assert [name for name, _ in run_tables.class_scores(report).rows] == made.LABELS
+    assert len(run_tables.slice_scores(report).rows) == 2
+    assert run_tables.slice_scores(report).metric
+    assert run_tables.slice_values(report) == {"camera": ["side", "top"]}
 
 
 def test_bars_show_their_intervals_and_a_score_without_one_has_none() -> None:

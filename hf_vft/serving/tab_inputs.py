@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from hf_vft.data.sources.folders import is_image_name, visible_files
-from hf_vft.serving import figures
+from hf_vft.serving import run_tables
 from hf_vft.serving.mcp import describe_slices
 from hf_vft.serving.service import Service
 
@@ -40,8 +40,8 @@ def slice_inputs(gr: ModuleType, service: Service) -> Any:
     describe_slices(given, service.slice_columns)
     if not service.slice_columns:
         return given
-    report, _ = figures.verdict_of(service.run)
-    known = figures.slice_values(report)
+    report, _ = run_tables.verdict_of(service.run)
+    known = run_tables.slice_values(report)
     with gr.Accordion("About the image", open=False), gr.Row():
         fields = [
             gr.Dropdown(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hf_vft.data.boxes import Objects
+from hf_vft.data.annotated_boxes import Objects
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
 from hf_vft.utils.text import quoted

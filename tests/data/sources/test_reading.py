@@ -9,7 +9,7 @@ import pytest
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.decide_folders import Place, decide_folders
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.plan import Guess, LeftOut, Option, Reading, ask
+from hf_vft.data.sources.reading import Guess, LeftOut, Option, Reading, ask
 from hf_vft.errors import AmbiguousSourceError
 from hf_vft.recipe.schema import DataConfig
 

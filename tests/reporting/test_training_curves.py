@@ -1,7 +1,7 @@
 import pytest
 
-from hf_vft.reporting.curves import loss_curve, score_curve, stage_bands
 from hf_vft.reporting.plots import Band
+from hf_vft.reporting.training_curves import loss_curve, score_curve, stage_bands
 
 from .made import history
 

@@ -7,9 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hf_vft.data.sources.folder_words import is_container, is_part
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.names import is_container, is_part
-from hf_vft.data.sources.plan import LeftOut
+from hf_vft.data.sources.reading import LeftOut
 from hf_vft.data.sources.set_aside import SetAside
 from hf_vft.data.sources.split_levels import SplitLevel, split_level
 

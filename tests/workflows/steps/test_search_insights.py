@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hf_vft.workflows.steps.lessons import FEWEST, known_classes
+from hf_vft.workflows.steps.search_insights import FEWEST, known_classes
 
 
 def test_classes_of_too_few_images_or_groups_are_not_compared() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from hf_vft.evaluation.results import Estimate
 from hf_vft.evaluation.search_insights import ClassPair, CurvePoint, DataCurve, Lessons
-from hf_vft.reporting.lessons import lesson_parts, told
+from hf_vft.reporting.search_insights import lesson_parts, told
 
 
 def lessons(
