@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from accelerate import PartialState
 
 from hf_vft.data.images import image_header
 from hf_vft.data.load import ImageData
+from hf_vft.utils.cores import cores
 
 SAMPLE = 200
 """Images whose size is read; more would not change a decision."""
@@ -29,7 +29,7 @@ class Facts:
         short_side: Median of the short sides in pixels.
         device: ``cpu``, ``cuda``, …
         processes: Over which training is spread.
-        cores: Of this machine.
+        cores: That this process may use.
         bf16: Whether the device computes bfloat16 faster than float32.
     """
 
@@ -61,7 +61,7 @@ def gather_facts(data: ImageData) -> Facts:
         short_side=statistics.median(min(size) for size in sizes),
         device=state.device.type,
         processes=state.num_processes,
-        cores=os.cpu_count() or 1,
+        cores=cores().usable,
         bf16=has_fast_bf16(state.device.type),
     )
 

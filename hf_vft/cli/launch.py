@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hf_vft.errors import RunError
+from hf_vft.utils.cores import limit_threads
 
 GRACE = 5.0
 """Seconds that a process has to end by itself, and that others wait before they complain."""
@@ -84,9 +85,8 @@ def _environment(processes: int) -> dict[str, str]:
     }
     gpus = torch.cuda.device_count()
     if gpus == 0:
-        threads = max(1, (os.cpu_count() or 1) // processes)
-        here = {"OMP_NUM_THREADS": str(threads)} if "OMP_NUM_THREADS" not in os.environ else {}
-        return shared | here | {"ACCELERATE_USE_CPU": "true"}
+        limit_threads(processes)
+        return shared | {"ACCELERATE_USE_CPU": "true"}
     if gpus < processes:
         raise RunError(
             f"--num-processes {processes}: this machine has {gpus} GPUs, and each process needs "

@@ -34,6 +34,7 @@ from hf_vft.cli.commands import (
 )
 from hf_vft.cli.launch import end, is_first, let_others_speak
 from hf_vft.errors import VftError
+from hf_vft.utils.cores import limit_threads
 from hf_vft.utils.full_disk import is_full_disk
 
 INTERRUPTED = 130
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("HF_VFT_DEBUG"))
     words = [word for word in words if word != "--debug"]
+    limit_threads()
     try:
         app(words)
     except VftError as error:

@@ -16,6 +16,7 @@ import datasets
 from hf_vft.data.images import Decoder, read_image_bytes
 from hf_vft.errors import DataError
 from hf_vft.run import write_text
+from hf_vft.utils.cores import cores
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
@@ -75,7 +76,7 @@ def verify_images(
     """
     cache = _Cache(cache_dir, decoder)
     checks: list[DecodeCheck] = []
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, cores().usable)) as pool:
         for batch in _batches(images):
             checks += pool.map(cache.check, batch)
             if progress is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from hf_vft.models.backbones import HUB_DEFAULTS
 from hf_vft.models.hub_models import check_hub
 from hf_vft.models.imagenet_weights import PACKAGED, installed, packaged_folder
 from hf_vft.utils.cache import default_cache
+from hf_vft.utils.cores import THREADS, cores
 
 STACK = (
     "torch", "torchvision", "transformers", "datasets", "accelerate", "peft", "evaluate", "timm",
@@ -48,6 +48,7 @@ def diagnose() -> list[HealthCheck]:
         *_versions(),
         _operators(),
         _device(),
+        _cores(),
         _disk(),
         _hub(),
         _imagenet(),
@@ -83,7 +84,15 @@ def _device() -> HealthCheck:
             "device", "ok", f"{names}; {bf16 if has_fast_bf16('cuda') else 'float32'}"
         )
     precision = bf16 if has_fast_bf16("cpu") else "float32, no fast bfloat16"
-    return HealthCheck("device", "note", f"no GPU; {os.cpu_count()} CPU cores, {precision}")
+    return HealthCheck("device", "note", f"no GPU; {precision}")
+
+
+def _cores() -> HealthCheck:
+    threads = torch.get_num_threads()
+    text = f"{cores()}; {threads} thread{'s' * (threads > 1)}"
+    if threads > cores().usable:
+        return HealthCheck("cores", "note", f"{text}, more than can run: set {THREADS}")
+    return HealthCheck("cores", "ok", text)
 
 
 def _disk() -> HealthCheck:

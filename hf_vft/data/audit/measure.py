@@ -7,7 +7,6 @@ copy: see `hf_vft.data.image_properties`.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from hf_vft.data.images import Decoder
 from hf_vft.data.load import ImageData
 from hf_vft.data.verify import Progress, image_bytes
 from hf_vft.run import write_file
+from hf_vft.utils.cores import cores
 
 PREVIEW = 16
 """Side of the grey preview that tells near duplicates from look-alikes."""
@@ -60,7 +60,7 @@ def measure_images(
         if cached["file"].tolist() == known["file"].tolist():
             return pd.concat([known, cached.drop(columns="file")], axis=1)
     measures: list[dict[str, Any]] = []
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(8, cores().usable)) as pool:
         for batch in _batches(data):
             measures += pool.map(lambda image: measure(image_bytes(image), data.decoder), batch)
             if progress is not None:
