@@ -74,19 +74,19 @@ def choose_and_train(
         search = open_search(
             recipe, place, clock, keep=keep, rehearse=rehearse, backend=_backend(recipe)
         )
-        found = search.run()
+        result = search.run()
         clock.line = 0.0
         # The trials were compared by the metric that the search was asked for: unless the recipe
         # names a place on the line, the best of them is the model of the run.
-        best, delivered = found.prepared, list[Choice]()
+        best, delivered = result.prepared, list[Choice]()
         if recipe.training.deliver != "auto":
-            best, delivered = deliver(best, found.tuned, place.display, over=clock.over)
+            best, delivered = deliver(best, result.tuned, place.display, over=clock.over)
         # Followed again, the recipe trains this model instead of searching for one.
         recipe = best.recipe.replaced({"search": SearchConfig().model_dump()})
         if recipe.training.deliver == "auto":
             recipe = recipe.replaced({"training.deliver": 1.0})
-        choices = [*found.choices, *delivered]
-        return Trained(recipe, best.loaded, best.tuning, found.tuned, choices, found.rows)
+        choices = [*result.choices, *delivered]
+        return Trained(recipe, best.loaded, best.tuning, result.tuned, choices, result.rows)
     several = recipe.model.candidates != "auto" and len(recipe.model.candidates) > 1
     if (several or recipe.search.bounded) and not place.task.probes:
         raise ModelError(

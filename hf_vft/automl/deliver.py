@@ -168,11 +168,13 @@ def _evidence(held: HeldOut, seen: Mapping[float, tuple[np.ndarray, np.ndarray]]
     # Images as they are set the temperature, as in the calibration of what is delivered.
     scales = {place: held.scale(seen[place][0]) for place in places}
     losses = np.asarray(
-        [np.mean([held.losses(one, scales[p]) for one in seen[p]], axis=0) for p in places]
+        [np.mean([held.losses(answers, scales[p]) for answers in seen[p]], axis=0) for p in places]
     )
     merits = -losses
     if held.exclusive:
-        merits = np.asarray([np.mean([held.right(one) for one in seen[p]], axis=0) for p in places])
+        merits = np.asarray(
+            [np.mean([held.right(answers) for answers in seen[p]], axis=0) for p in places]
+        )
     return Evidence(np.asarray(places), merits, losses, held.weights, held.groups, held.fewest)
 
 

@@ -128,7 +128,7 @@ def _processors(loaded: LoadedModel, size: int) -> dict[Fit, Any]:
     Raises:
         ModelError: If it can do none.
     """
-    found: dict[Fit, Any] = {}
+    processors: dict[Fit, Any] = {}
     seen: set[str] = set()
     refused: ModelError | None = None
     for fit in (FIRST, *(fit for fit in get_args(Fit) if fit != FIRST)):
@@ -139,10 +139,10 @@ def _processors(loaded: LoadedModel, size: int) -> dict[Fit, Any]:
             continue
         if (text := settings_text(processor)) not in seen:
             seen.add(text)
-            found[fit] = processor
-    if not found and refused is not None:
+            processors[fit] = processor
+    if not processors and refused is not None:
         raise refused
-    return found
+    return processors
 
 
 def _can_be_tried(framings: Mapping[Fit, ModelOnData]) -> bool:
@@ -197,8 +197,8 @@ def judge(framed: Framed, pretrained: ModelOnData) -> tuple[Fit, str]:
     weights = 1.0 / np.bincount(labels[rows], minlength=framed.n_classes)[labels[rows]]
     z = float(norm.isf(LEVEL / max(len(tried) - 1, 1)))
     gains = {
-        fit: paired_gain(tried[first].losses - one.losses, weights, units)
-        for fit, one in tried.items()
+        fit: paired_gain(tried[first].losses - attempt.losses, weights, units)
+        for fit, attempt in tried.items()
         if fit != first
     }
     credible = [
@@ -209,9 +209,9 @@ def judge(framed: Framed, pretrained: ModelOnData) -> tuple[Fit, str]:
     chosen = max(credible, key=lambda fit: gains[fit][0], default=first)
     metric = pretrained.recipe.training.metric
     told = "; ".join(
-        f"{fit} {np.average(one.losses, weights=weights):.3f} ({metric} {one.score:.3f}"
+        f"{fit} {np.average(attempt.losses, weights=weights):.3f} ({metric} {attempt.score:.3f}"
         + (f", gain {gains[fit][0]:+.3f} ± {z * gains[fit][1]:.3f})" if fit in gains else ")")
-        for fit, one in tried.items()
+        for fit, attempt in tried.items()
     )
     said = f"log loss of cross-validated probes on {len(rows)} training images: {told}"
     if chosen == first:
@@ -233,7 +233,7 @@ def _tried(framed: Framed, pretrained: ModelOnData) -> tuple[dict[Fit, Tried], n
     penalty = task.fit_probe(
         features[framed.first], labels.tolist(), **shared, seed=recipe.seed
     ).penalty
-    found: dict[Fit, Tried] = {}
+    attempts: dict[Fit, Tried] = {}
     rows = np.empty(0, dtype=int)
     for fit, values in features.items():
         losses, scores = [], []
@@ -249,8 +249,8 @@ def _tried(framed: Framed, pretrained: ModelOnData) -> tuple[dict[Fit, Tried], n
             rows, logits = held[order], logits[order]
             losses.append(-log_softmax(logits, axis=1)[np.arange(len(rows)), labels[rows]])
             scores.append(_score(pretrained, logits, labels[rows]))
-        found[fit] = Tried(np.mean(losses, axis=0), float(np.mean(scores)))
-    return found, rows
+        attempts[fit] = Tried(np.mean(losses, axis=0), float(np.mean(scores)))
+    return attempts, rows
 
 
 def _score(pretrained: ModelOnData, logits: np.ndarray, labels: np.ndarray) -> float:

@@ -39,16 +39,16 @@ EMBEDDED = {"convnextv2-formula": BOLD, "vit-registers-formula": LIVELY}
 def rates(recipe: Recipe, checkpoint: Checkpoint) -> list[tuple[str, Any, str]]:
     """Rules that set the learning rates on ``auto``: name, value, reason."""
     table, reason = _table(checkpoint)
-    found: list[tuple[str, Any, str]] = []
+    choices: list[tuple[str, Any, str]] = []
     for stage in recipe.stages:
         optimizer = next(iter(table)) if stage.optimizer == "auto" else stage.optimizer
         values = {"optimizer": optimizer, **table[optimizer]._asdict()}
-        found += [
+        choices += [
             (f"stages.{stage.name}.{field}", value, reason)
             for field, value in values.items()
             if getattr(stage, field) == "auto"
         ]
-    return found
+    return choices
 
 
 DECAY = 0.75
@@ -73,14 +73,14 @@ WARMUP = 0.1
 
 def warmups(recipe: Recipe) -> list[tuple[str, Any, str]]:
     """Rules that set each ``warmup`` on ``auto``: name, value, reason."""
-    found: list[tuple[str, Any, str]] = []
+    choices: list[tuple[str, Any, str]] = []
     for stage in recipe.stages:
         value, reason = WARMUP, "short steps first: the moments of the optimizer are still noise"
         if stage.scheduler in UNWARMED:
             value, reason = 0.0, f"the scheduler {stage.scheduler} has no warm-up"
         if stage.warmup == "auto":
-            found.append((f"stages.{stage.name}.warmup", value, reason))
-    return found
+            choices.append((f"stages.{stage.name}.warmup", value, reason))
+    return choices
 
 
 def knows_photographs(checkpoint: Checkpoint) -> bool:

@@ -110,18 +110,18 @@ def rank(
     for checkpoint in checkpoints:
         if not named:
             place.display.say(f"Looking at {checkpoint.name}.")
-        found = _look_at(checkpoint, recipe, place, seconds_left)
-        if isinstance(found, Candidate):
-            candidates = _only_the_best_kept([*candidates, found])
+        looked_at = _look_at(checkpoint, recipe, place, seconds_left)
+        if isinstance(looked_at, Candidate):
+            candidates = _only_the_best_kept([*candidates, looked_at])
         else:
-            rows.append(found)
-            slow[checkpoint] = found
+            rows.append(looked_at)
+            slow[checkpoint] = looked_at
     if not candidates and (quickest := fastest(slow, recipe.search)) is not None:
         # A model of too little training is more than none.
-        found = _look_at(quickest, recipe, place, None)
-        if isinstance(found, Candidate):
+        looked_at = _look_at(quickest, recipe, place, None)
+        if isinstance(looked_at, Candidate):
             rows.remove(slow[quickest])
-            candidates.append(found)
+            candidates.append(looked_at)
     if not candidates:
         reasons = "; ".join(f"{row.model}: {row.reason}" for row in rows if row.seconds is not None)
         raise ModelError(f"No candidate is left. {reasons or 'Raise the bounds of search.'}")
@@ -160,9 +160,9 @@ def _again(recipe: Recipe, place: RunContext, file: Path) -> Ranking:
     candidates: list[Candidate] = []
     for name in said["kept"]:
         checkpoint = choose_checkpoint([name])
-        found = _look_at(checkpoint, recipe, place, None, bounded=False)
-        if isinstance(found, Candidate):
-            candidates = _only_the_best_kept([*candidates, replace(found, row=by_model[name])])
+        looked_at = _look_at(checkpoint, recipe, place, None, bounded=False)
+        if isinstance(looked_at, Candidate):
+            candidates = _only_the_best_kept([*candidates, replace(looked_at, row=by_model[name])])
     return Ranking(candidates, rows)
 
 
@@ -257,7 +257,7 @@ def _ranked(
         parts, "features", lambda: tuning.probe_features(tuning.dataset("train"), "train")
     )
     opinion = from_main(lambda: _opinion(features, prepared.recipe, place, parts))
-    found = {
+    columns = {
         "score": opinion.score,
         "second_opinions": {"knn": opinion.knn, "log_me": opinion.log_me},
         "seconds": time.monotonic() - began,
@@ -265,7 +265,7 @@ def _ranked(
     }
     return Candidate(
         checkpoint,
-        row.model_copy(update=found),
+        row.model_copy(update=columns),
         prepared.recipe,
         prepared.choices,
         opinion.logits,
@@ -322,9 +322,9 @@ def _opinion(
 
 def _timed(parts: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
     began = time.monotonic()
-    found = work()
+    result = work()
     parts[name] = time.monotonic() - began
-    return found
+    return result
 
 
 def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[LeaderboardRow]]:

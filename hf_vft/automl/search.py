@@ -351,11 +351,11 @@ class Search:
     def rows(self) -> list[LeaderboardRow]:
         """Rows of the leaderboard: every trial of the study, and the ranked backbones."""
         study = self._study()
-        found = [
+        trials = [
             trial_row(trial, self.candidates.get(trial.params.get("model", "")), study.score(trial))
             for trial in study.trials()
         ]
-        return [*found, *self.ranking.rows]
+        return [*trials, *self.ranking.rows]
 
     def _choices(self, winner: Turn, candidate: Candidate, note: str) -> list[Choice]:
         tried = self.rows() if self.shared is not None else []

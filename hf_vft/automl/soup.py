@@ -65,9 +65,9 @@ def greedy_soup(
             continue
         tasted += 1
         tried = stirred(state, weights, len(names))
-        found = score(tried)
-        if math.isfinite(found) and (found > after if highest else found < after):
-            state, after, names = tried, found, [*names, other]
+        value = score(tried)
+        if math.isfinite(value) and (value > after if highest else value < after):
+            state, after, names = tried, value, [*names, other]
     return Soup(state, names, before, after, tasted)
 
 

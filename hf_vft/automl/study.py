@@ -113,14 +113,14 @@ class SharedStudy:
 
     def trained(self) -> list[FrozenTrial]:
         """This run's trials that have weights or may have them yet, the best first."""
-        found = [
+        trials = [
             t
             for t in self.mine()
             if t.state != TrialState.FAIL
             and FOLDER in t.user_attrs
             and (Path(t.user_attrs[FOLDER]) / "recipe.yaml").is_file()
         ]
-        return sorted(found, key=self.score, reverse=self.highest)
+        return sorted(trials, key=self.score, reverse=self.highest)
 
     def score(self, trial: FrozenTrial) -> float:
         """The best of a trial so far; the worst there is before the first."""
@@ -168,8 +168,8 @@ class SharedStudy:
 
     def _handle(self, number: int) -> Trial:
         study_id = self._storage.get_study_id_from_name(self.study.study_name)
-        found = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        return Trial(self.study, found)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return Trial(self.study, trial_id)
 
 
 def _storage(url: str) -> RDBStorage:

@@ -55,23 +55,23 @@ def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> 
 def trial_changes_of(folder: Path, base: Recipe) -> list[tuple[str, Any, Any]]:
     """What the recipe of a trial says otherwise than that of its backbone: name, was, value."""
     followed, before = load_recipe(folder / "recipe.yaml").model_dump(), base.model_dump()
-    found: list[tuple[str, Any, Any]] = []
+    changes: list[tuple[str, Any, Any]] = []
     for section, value in followed.items():
         if isinstance(value, dict) and section != "search":
-            found += [
+            changes += [
                 (f"{section}.{name}", before[section][name], item)
                 for name, item in value.items()
                 if item != before[section][name]
             ]
         elif section == "stages" and value != before[section]:
-            found.append((section, before[section], value))
-    return found
+            changes.append((section, before[section], value))
+    return changes
 
 
 def shown(changes: dict[str, Any]) -> dict[str, Any]:
     """Stages by what tells them apart; Optuna keeps attributes as JSON."""
-    found = {name: value for name, value in changes.items() if name != "stages"}
+    settings = {name: value for name, value in changes.items() if name != "stages"}
     for stage in changes.get("stages", []):
         for name in ("epochs", "learning_rate", "layer_decay", "optimizer"):
-            found[f"stages.{stage['name']}.{name}"] = stage[name]
-    return found
+            settings[f"stages.{stage['name']}.{name}"] = stage[name]
+    return settings

@@ -175,5 +175,5 @@ class Runner:
     ) -> list[float | None] | None:
         if over():
             return None
-        found = self._measured(prepared, tuned.model, prepared.recipe.evaluation.bootstrap)
-        return [found.low, found.high]
+        estimate = self._measured(prepared, tuned.model, prepared.recipe.evaluation.bootstrap)
+        return [estimate.low, estimate.high]

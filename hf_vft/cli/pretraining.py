@@ -52,6 +52,6 @@ class ShowProgress(TrainerCallback):
     ) -> None:
         """Say what the training or an evaluation shows."""
         logs = kwargs.get("logs") or {}
-        found = [f"{name} {logs[key]:.3f}" for key, name in SHOWN.items() if key in logs]
-        if state.is_world_process_zero and found:
-            self.display.say(f"step {state.global_step:>7}   " + "   ".join(found))
+        figures = [f"{name} {logs[key]:.3f}" for key, name in SHOWN.items() if key in logs]
+        if state.is_world_process_zero and figures:
+            self.display.say(f"step {state.global_step:>7}   " + "   ".join(figures))

@@ -84,8 +84,8 @@ def next_command(run: RunDirectory, report: EvalReport) -> str:
 def _lessons(run: RunDirectory) -> list[str]:
     if not run.leaderboard_file.is_file():
         return []
-    found = run.read_as(Leaderboard, run.leaderboard_file).lessons
-    return told(found) if found is not None else []
+    lessons = run.read_as(Leaderboard, run.leaderboard_file).lessons
+    return told(lessons) if lessons is not None else []
 
 
 def print_split(result: SplitResult) -> None:
@@ -95,9 +95,9 @@ def print_split(result: SplitResult) -> None:
     overall = _table(f"{result.n} images (95 % interval)", "", columns)
     overall.add_row("all", *(str(result.metrics[key]) for key in columns))
     for column, values in result.slices.items():
-        for value, found in values.items():
-            shown = (str(found.metrics[key]) if key in found.metrics else "" for key in columns)
-            overall.add_row(f"{column} = {value} ({found.n})", *shown)
+        for value, part in values.items():
+            shown = (str(part.metrics[key]) if key in part.metrics else "" for key in columns)
+            overall.add_row(f"{column} = {value} ({part.n})", *shown)
     console.print(overall)
     names = _there(BY_CLASS, next(iter(result.per_class.values())).metrics)
     classes = _table("By class", "support", names)
@@ -110,25 +110,25 @@ def print_split(result: SplitResult) -> None:
             console.print(line, markup=False, soft_wrap=True)
 
 
-def print_robustness(found: Robustness) -> None:
+def print_robustness(robustness: Robustness) -> None:
     """A row a disturbance, a column a severity."""
-    title = f"{metric_name(found.metric)} of {found.n} disturbed images (95 % interval)"
-    table = _table(title, "", {name: name for name in found.severities})
-    for name, scores in found.disturbed.items():
+    title = f"{metric_name(robustness.metric)} of {robustness.n} disturbed images (95 % interval)"
+    table = _table(title, "", {name: name for name in robustness.severities})
+    for name, scores in robustness.disturbed.items():
         table.add_row(name, *map(str, scores))
     console = Console()
     console.print(table)
-    console.print(describe_robustness(found), soft_wrap=True)
+    console.print(describe_robustness(robustness), soft_wrap=True)
 
 
 def _bias_lines(bias: BiasResult) -> list[str]:
     """Gaps that hold after correction, and what could not be looked at."""
     gaps = [describe_gap(gap) for gap in error_gaps(bias.gaps)]
     small = [
-        f"{column} = {value} ({found.n})"
+        f"{column} = {value} ({group.n})"
         for column, values in bias.groups.items()
-        for value, found in values.items()
-        if not found.sufficient and JOIN not in column
+        for value, group in values.items()
+        if not group.sufficient and JOIN not in column
     ]
     lines = gaps or ["No slice differs from the others by more than chance allows."]
     if small:
@@ -138,8 +138,8 @@ def _bias_lines(bias: BiasResult) -> list[str]:
 
 def _there(columns: dict[str, str], metrics: Iterable[str]) -> dict[str, str]:
     """The columns that the task has scores for."""
-    found = set(metrics)
-    return {key: name for key, name in columns.items() if key in found}
+    present = set(metrics)
+    return {key: name for key, name in columns.items() if key in present}
 
 
 def _table(title: str, first: str, columns: dict[str, str]) -> Table:

@@ -78,17 +78,17 @@ def clean_objects(
     """
     faults: Counter[str] = Counter()
     cleaned: list[Objects | None] = []
-    for found, size in zip(objects, sizes, strict=True):
-        if found is None or size is None:
-            cleaned.append(found)
+    for image_objects, size in zip(objects, sizes, strict=True):
+        if image_objects is None or size is None:
+            cleaned.append(image_objects)
         else:
-            cleaned.append(_clean(found, size, faults))
-    total = sum(len(found.boxes) for found in objects if found is not None)
+            cleaned.append(_clean(image_objects, size, faults))
+    total = sum(len(image_objects.boxes) for image_objects in objects if image_objects is not None)
     notes = [
         f"Of {counted(total, 'box') if total == 1 else f'{total:,} boxes'}, {n:,} {what}."
         for what, n in faults.items()
     ]
-    empty = sum(found is not None and not found.boxes for found in cleaned)
+    empty = sum(image_objects is not None and not image_objects.boxes for image_objects in cleaned)
     if empty:
         notes.append(f"Without objects, and used as such: {counted(empty, 'image')}.")
     return cleaned, notes
@@ -111,11 +111,16 @@ def fit_declared(
     """
     fitted: list[Objects | None] = []
     scaled = 0
-    for found, size in zip(objects, sizes, strict=True):
-        if found is None or size is None or found.relative or not _differs(found.declared, size):
-            fitted.append(found)
+    for image_objects, size in zip(objects, sizes, strict=True):
+        if (
+            image_objects is None
+            or size is None
+            or image_objects.relative
+            or not _differs(image_objects.declared, size)
+        ):
+            fitted.append(image_objects)
             continue
-        width, height = found.declared or size
+        width, height = image_objects.declared or size
         across, down = size[0] / width, size[1] / height
         if abs(width * down - size[0]) > max(2.0, 0.02 * size[0]):
             raise DataError(
@@ -123,8 +128,10 @@ def fit_declared(
                 f"{size[0]} × {size[1]}: another shape, so the boxes do not fit; give the images "
                 "that were annotated."
             )
-        boxes = tuple((x * across, y * down, w * across, h * down) for x, y, w, h in found.boxes)
-        fitted.append(replace(found, boxes=boxes, declared=None))
+        boxes = tuple(
+            (x * across, y * down, w * across, h * down) for x, y, w, h in image_objects.boxes
+        )
+        fitted.append(replace(image_objects, boxes=boxes, declared=None))
         scaled += 1
     if not scaled:
         return fitted, []
@@ -149,10 +156,10 @@ def refuse_format(
         DataError: If more than half of the boxes reach over the edge, and none would as corners.
     """
     over = corners = total = 0
-    for found, size in zip(objects, sizes, strict=True):
-        if found is None or size is None or found.relative:
+    for image_objects, size in zip(objects, sizes, strict=True):
+        if image_objects is None or size is None or image_objects.relative:
             continue
-        for x, y, w, h in found.boxes:
+        for x, y, w, h in image_objects.boxes:
             total += 1
             over += x + w > size[0] + TOLERANCE or y + h > size[1] + TOLERANCE
             corners += w > x and h > y and w <= size[0] + TOLERANCE and h <= size[1] + TOLERANCE
@@ -163,10 +170,10 @@ def refuse_format(
         )
 
 
-def _clean(found: Objects, size: tuple[int, int], faults: Counter[str]) -> Objects:
+def _clean(objects: Objects, size: tuple[int, int], faults: Counter[str]) -> Objects:
     kept: dict[tuple[Box, str], None] = {}
-    for box, category in zip(found.boxes, found.categories, strict=True):
-        mended = _mend(_scaled(box, size) if found.relative else box, size, faults)
+    for box, category in zip(objects.boxes, objects.categories, strict=True):
+        mended = _mend(_scaled(box, size) if objects.relative else box, size, faults)
         if mended is None:
             continue
         if (mended, category) in kept:
@@ -174,7 +181,7 @@ def _clean(found: Objects, size: tuple[int, int], faults: Counter[str]) -> Objec
         kept[mended, category] = None
     boxes, categories = tuple(box for box, _ in kept), tuple(name for _, name in kept)
     return replace(
-        found, boxes=boxes, categories=categories, size=size, relative=False, declared=None
+        objects, boxes=boxes, categories=categories, size=size, relative=False, declared=None
     )
 
 

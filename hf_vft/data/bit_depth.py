@@ -53,7 +53,7 @@ def settle_bit_depth(checks: Sequence[DecodeCheck], asked: int | Literal["auto"]
     if not deep:
         return BitDepth() if asked == "auto" else BitDepth(asked, "set in the recipe")
     highest = max(value for value, _ in deep)
-    bits = max(_needed(*one) for one in deep) if asked == "auto" else asked
+    bits = max(_needed(*pair) for pair in deep) if asked == "auto" else asked
     reason = f"no value of the {counted(len(deep), 'deep image')} is above {highest:,}"
     if said := [stated for _, stated in deep if stated is not None]:
         reason += f"; files state up to {max(said)} bits"

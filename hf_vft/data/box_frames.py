@@ -39,28 +39,33 @@ def turn_boxes(
     Returns:
         The same images, and a note where any is shown turned.
     """
-    turned = sum(one != UPRIGHT for one in orientations)
+    turned = sum(orientation != UPRIGHT for orientation in orientations)
     if not turned:
         return list(objects), []
     over_upright = over_stored = 0
-    for found, size, orientation in zip(objects, sizes, orientations, strict=True):
-        if found is None or size is None or found.relative or orientation not in _SWAPPED:
+    for image_objects, size, orientation in zip(objects, sizes, orientations, strict=True):
+        if (
+            image_objects is None
+            or size is None
+            or image_objects.relative
+            or orientation not in _SWAPPED
+        ):
             continue
-        over_upright += sum(_leaves(box, size) for box in found.boxes)
-        over_stored += sum(_leaves(box, size[::-1]) for box in found.boxes)
+        over_upright += sum(_leaves(box, size) for box in image_objects.boxes)
+        over_stored += sum(_leaves(box, size[::-1]) for box in image_objects.boxes)
     said = f"{turned:,} of {counted(len(objects), 'image')} {'is' if turned == 1 else 'are'} "
     said += "stored turned (EXIF); "
     if not over_upright or over_stored:
         return list(objects), [said + "their boxes are taken as drawn on the upright image."]
     mended = [
-        found
-        if found is None or size is None
+        image_objects
+        if image_objects is None or size is None
         else replace(
-            found,
-            boxes=tuple(_turned(box, size, orientation) for box in found.boxes),
-            declared=None if orientation != UPRIGHT else found.declared,
+            image_objects,
+            boxes=tuple(_turned(box, size, orientation) for box in image_objects.boxes),
+            declared=None if orientation != UPRIGHT else image_objects.declared,
         )
-        for found, size, orientation in zip(objects, sizes, orientations, strict=True)
+        for image_objects, size, orientation in zip(objects, sizes, orientations, strict=True)
     ]
     reason = f"{over_upright:,} boxes leave the upright images and none the stored ones"
     return mended, [said + f"their boxes were turned with them, because {reason}."]

@@ -73,10 +73,10 @@ class VisionDataset(Dataset[dict[str, Any]]):
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
         """What a loader gives to the task's collator, which normalises a batch at once."""
-        found = self.split[indices]
+        examples = self.split[indices]
         rows = [
             {"image": image, "label": label}
-            for image, label in zip(found["image"], found["label"], strict=True)
+            for image, label in zip(examples["image"], examples["label"], strict=True)
         ]
         return [self._row(index, row) for index, row in zip(indices, rows, strict=True)]
 
@@ -119,14 +119,14 @@ class DetectionDataset(VisionDataset):
     def row(self, image: Image.Image, label: object) -> dict[str, Any]:
         """Pixels and boxes."""
         transform: Any = self.transform
-        found: dict[str, Any] = transform.with_boxes(image, label)
-        return found
+        row: dict[str, Any] = transform.with_boxes(image, label)
+        return row
 
     def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:
         """The same of a file, with changes that are drawn from ``rng``."""
         transform: Any = self.transform
-        found: dict[str, Any] = transform.read(source, self.decoder, rng, label)
-        return found
+        row: dict[str, Any] = transform.read(source, self.decoder, rng, label)
+        return row
 
 
 class BalancedSampler(Sampler[int]):

@@ -164,17 +164,17 @@ class Decoder:
                 upright, turned = _upright(plain, image, own=data is not None)
                 return Decoded(_to_rgb(upright, profile), pages=pages, orientation=turned)
             upright, turned = _upright(samples.to_image(self.bit_depth), image, own=True)
-            found = self._of_samples(samples, _to_rgb(upright, profile), pages)
-            return replace(found, orientation=turned)
+            decoded = self._of_samples(samples, _to_rgb(upright, profile), pages)
+            return replace(decoded, orientation=turned)
         except BROKEN_FILE as error:
             reason = f"mode {image.mode} cannot be converted: {one_line(error)}"
             raise DataError(reason) from None
 
     def _dicom(self, data: bytes) -> Decoded:
-        found, pages = read_dicom(data, self.max_pixels)
-        if isinstance(found, Samples):
-            return self._of_samples(found, _to_rgb(found.to_image(self.bit_depth)), pages)
-        return Decoded(_to_rgb(found), pages=pages)
+        frame, pages = read_dicom(data, self.max_pixels)
+        if isinstance(frame, Samples):
+            return self._of_samples(frame, _to_rgb(frame.to_image(self.bit_depth)), pages)
+        return Decoded(_to_rgb(frame), pages=pages)
 
     def _of_samples(self, samples: Samples, image: Image.Image, pages: int) -> Decoded:
         above = samples.above(self.bit_depth)

@@ -83,8 +83,8 @@ class OneClass(LabelKind):
 
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
         """One-hot."""
-        found: np.ndarray = np.eye(n_classes, dtype=np.int64)[np.asarray(values, dtype=np.int64)]
-        return found
+        members: np.ndarray = np.eye(n_classes, dtype=np.int64)[np.asarray(values, dtype=np.int64)]
+        return members
 
 
 class ManyClasses(LabelKind):
@@ -150,10 +150,10 @@ class ClassBoxes(LabelKind):
 
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
         """How many boxes of each class."""
-        found = np.zeros((len(values), n_classes), dtype=np.int64)
+        members = np.zeros((len(values), n_classes), dtype=np.int64)
         for row, value in enumerate(values):
-            np.add.at(found[row], value["category"], 1)
-        return found
+            np.add.at(members[row], value["category"], 1)
+        return members
 
 
 KINDS: dict[str, LabelKind] = {

@@ -343,13 +343,13 @@ def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejecte
 
 
 def _rejected(table: Table, checks: Sequence[DecodeCheck]) -> list[Rejected]:
-    found = []
+    rejected = []
     for file, label, check in zip(table.files, table.labels, checks, strict=True):
         if check.reason is not None:
-            found.append(Rejected(file, check.reason))
+            rejected.append(Rejected(file, check.reason))
         elif label is None:
-            found.append(Rejected(file, "no label"))
-    return sorted(found, key=lambda item: item.file)
+            rejected.append(Rejected(file, "no label"))
+    return sorted(rejected, key=lambda item: item.file)
 
 
 def _with_columns(table: Table, classes: list[str], config: DataConfig) -> datasets.Dataset:

@@ -205,8 +205,8 @@ def _leak_notes(rows: Rows, splits: Sequence[str], group_column: str | None) -> 
 
 
 def _values_by_key(keys: Sequence[str | None], values: Sequence[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
+    by_key: dict[str, set[str]] = defaultdict(set)
     for key, value in zip(keys, values, strict=True):
         if key is not None:
-            found[key].add(value)
-    return found
+            by_key[key].add(value)
+    return by_key

@@ -113,9 +113,9 @@ def _order(texts: Iterable[str], column: str) -> str:
     Raises:
         DataError: If it cannot be told.
     """
-    found = [(m, text) for text in texts if (m := _YEAR_LAST.fullmatch(text))]
-    first = [text for m, text in found if int(m["a"]) > 12 >= int(m["b"])]
-    second = [text for m, text in found if int(m["b"]) > 12 >= int(m["a"])]
+    matches = [(m, text) for text in texts if (m := _YEAR_LAST.fullmatch(text))]
+    first = [text for m, text in matches if int(m["a"]) > 12 >= int(m["b"])]
+    second = [text for m, text in matches if int(m["b"]) > 12 >= int(m["a"])]
     if first and second:
         raise DataError(
             f"column {column!r} has days before months ({first[0]!r}) and after them "
@@ -123,14 +123,14 @@ def _order(texts: Iterable[str], column: str) -> str:
         )
     if first or second:
         return DAY_FIRST if first else MONTH_FIRST
-    unclear = [text for m, text in found if int(m["a"]) != int(m["b"])]
+    unclear = [text for m, text in matches if int(m["a"]) != int(m["b"])]
     if unclear:
         raise DataError(
             f"column {column!r}: {unclear[0]!r} may begin with the day or with the month, and no "
             "value shows which; say it with --time-format day_first or month_first "
             "(data.time_format in a recipe)."
         )
-    return DAY_FIRST if found else ""
+    return DAY_FIRST if matches else ""
 
 
 def _unit(numbers: Sequence[str]) -> str | None:
@@ -156,17 +156,17 @@ def _since_1970(text: str, unit: str) -> datetime | None:
 def _written(text: str, order: str) -> datetime | None:
     if _COMPACT.fullmatch(text):
         return _by_pattern(text, "%Y%m%d%H%M%S" if len(text) > 8 else "%Y%m%d")
-    if found := _YEAR_FIRST.fullmatch(text):
-        return _built(found, int(found["m"]), int(found["d"]))
-    if found := _YEAR_LAST.fullmatch(text):
+    if match := _YEAR_FIRST.fullmatch(text):
+        return _built(match, int(match["m"]), int(match["d"]))
+    if match := _YEAR_LAST.fullmatch(text):
         if not order:
             return None
-        a, b = int(found["a"]), int(found["b"])
-        return _built(found, *((b, a) if order == DAY_FIRST else (a, b)))
-    if found := _NAMED.fullmatch(text):
-        name = (found["name"] or found["name2"])[:3].casefold()
+        a, b = int(match["a"]), int(match["b"])
+        return _built(match, *((b, a) if order == DAY_FIRST else (a, b)))
+    if match := _NAMED.fullmatch(text):
+        name = (match["name"] or match["name2"])[:3].casefold()
         if name in _MONTHS:
-            return _built(found, _MONTHS.index(name) + 1, int(found["d"] or found["d2"]))
+            return _built(match, _MONTHS.index(name) + 1, int(match["d"] or match["d2"]))
         return None
     try:  # week dates, ordinal dates, the basic format
         return _moment(datetime.fromisoformat(text))
@@ -174,21 +174,21 @@ def _written(text: str, order: str) -> datetime | None:
         return None
 
 
-def _built(found: re.Match[str], month: int, day: int) -> datetime | None:
-    hour = int(found["hour"] or 0)
-    if found["half"]:
-        hour = hour % 12 + (12 if found["half"].casefold() == "pm" else 0)
+def _built(match: re.Match[str], month: int, day: int) -> datetime | None:
+    hour = int(match["hour"] or 0)
+    if match["half"]:
+        hour = hour % 12 + (12 if match["half"].casefold() == "pm" else 0)
     try:
         moment = datetime(
-            int(found["y"]),
+            int(match["y"]),
             month,
             day,
             hour,
-            int(found["minute"] or 0),
-            int(found["second"] or 0),
-            int((found["part"] or "0")[:6].ljust(6, "0")),
+            int(match["minute"] or 0),
+            int(match["second"] or 0),
+            int((match["part"] or "0")[:6].ljust(6, "0")),
         )
-        zone = found["zone"]
+        zone = match["zone"]
         if zone is None or zone in ("Z", "UTC", "GMT"):
             return moment.replace(tzinfo=UTC)
         return datetime.fromisoformat(f"{moment.isoformat()}{zone}").astimezone(UTC)

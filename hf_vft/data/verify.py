@@ -94,17 +94,17 @@ def _check(image: dict[str, Any] | None, decoder: Decoder) -> DecodeCheck:
     try:
         data = image_bytes(image)
         digest = hashlib.sha256(data).hexdigest()
-        found = decoder.read(data)
+        decoded = decoder.read(data)
     except DataError as error:
         return DecodeCheck(None, str(error))
     return DecodeCheck(
         digest,
         None,
-        *found.image.size,
-        highest=found.highest,
-        stated_bits=found.stated_bits,
-        pages=found.pages,
-        orientation=found.orientation,
+        *decoded.image.size,
+        highest=decoded.highest,
+        stated_bits=decoded.stated_bits,
+        pages=decoded.pages,
+        orientation=decoded.orientation,
     )
 
 

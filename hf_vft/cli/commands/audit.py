@@ -97,16 +97,16 @@ def _previewed(recipe: Recipe) -> Preview:
     return preview(str(recipe.data.path), recipe.data, kind=kind, cache_dir=cache)
 
 
-def print_preview(found: Preview, *, as_json: bool) -> None:
+def print_preview(preview: Preview, *, as_json: bool) -> None:
     """Show what the data would be read as, and the first images of each split."""
     import json
 
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(preview.to_json(), indent=2, ensure_ascii=False))
         return
-    for line in found.lines:
+    for line in preview.lines:
         typer.echo(line)
-    width = max((len(row.file) for row in found.rows), default=0)
-    for row in found.rows:
+    width = max((len(row.file) for row in preview.rows), default=0)
+    for row in preview.rows:
         label = "(no label)" if row.label is None else row.label
         typer.echo(f"  {row.split or '':<10} {row.file:<{width}}  {label}")

@@ -32,23 +32,24 @@ def compare(
 
     quiet_libraries()
     with ConsoleDisplay() as display:
-        found = compare_runs(first, second, out, display=display)
+        comparison = compare_runs(first, second, out, display=display)
     if as_json:
-        numbers = found.scores.model_dump(mode="json")
-        typer.echo(json.dumps({"sentence": found.sentence, **numbers}, indent=2))
+        numbers = comparison.scores.model_dump(mode="json")
+        typer.echo(json.dumps({"sentence": comparison.sentence, **numbers}, indent=2))
         return
-    table = Table(title=f"{found.scores.n} test images (paired 95 % interval)")
-    for name in ("", found.first, found.second, "difference"):
+    table = Table(title=f"{comparison.scores.n} test images (paired 95 % interval)")
+    for name in ("", comparison.first, comparison.second, "difference"):
         table.add_column(name)
-    for key, pair in found.scores.scores.items():
+    for key, pair in comparison.scores.scores.items():
         gap = pair.difference
         difference = f"{gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})"
         table.add_row(metric_name(key), f"{pair.first:.3f}", f"{pair.second:.3f}", difference)
     console = Console()
     console.print(table)
-    typer.echo(found.sentence)
+    typer.echo(comparison.sentence)
     typer.echo(
-        f"Right in both {found.scores.both}, only in {found.first} {found.scores.only_first}, only "
-        f"in {found.second} {found.scores.only_second}."
+        f"Right in both {comparison.scores.both}, "
+        f"only in {comparison.first} {comparison.scores.only_first}, "
+        f"only in {comparison.second} {comparison.scores.only_second}."
     )
-    typer.echo(f"Report: {found.page}")
+    typer.echo(f"Report: {comparison.page}")

@@ -68,10 +68,10 @@ def evaluate(
 
     measured = asking(measure)
     if as_json:
-        found = measured.result.model_dump(mode="json")
+        scores = measured.result.model_dump(mode="json")
         if measured.robustness is not None:
-            found["robustness"] = measured.robustness.model_dump(mode="json")
-        typer.echo(json.dumps(found, indent=2))
+            scores["robustness"] = measured.robustness.model_dump(mode="json")
+        typer.echo(json.dumps(scores, indent=2))
         return
     print_split(measured.result)
     if measured.robustness is not None:

@@ -66,17 +66,17 @@ def _write_table(
     from hf_vft.workflows.answer_images import answer_images
 
     with ConsoleDisplay() as display:
-        found = answer_images(run, images, out, batch_size=batch_size, display=display)
+        answered = answer_images(run, images, out, batch_size=batch_size, display=display)
     if as_json:
-        typer.echo(json.dumps({**vars(found), "file": str(found.file)}))
+        typer.echo(json.dumps({**vars(answered), "file": str(answered.file)}))
     else:
-        unsure = "" if found.unsure is None else f", {found.unsure:,} of them not sure"
-        typer.echo(f"{counted(found.images, 'image')}{unsure}: {found.file}")
-        if found.errors:
+        unsure = "" if answered.unsure is None else f", {answered.unsure:,} of them not sure"
+        typer.echo(f"{counted(answered.images, 'image')}{unsure}: {answered.file}")
+        if answered.errors:
             typer.secho(
-                f"{counted(found.errors, 'image')} could not be read; column error says why.",
+                f"{counted(answered.errors, 'image')} could not be read; column error says why.",
                 fg="red",
                 err=True,
             )
-    if found.errors:
+    if answered.errors:
         raise typer.Exit(1)

@@ -50,7 +50,7 @@ def retrain(
     quiet_libraries()
     suit_the_device()
     with ConsoleDisplay() as display:
-        found = run_retrain(
+        outcome = run_retrain(
             run,
             log,
             out,
@@ -63,11 +63,11 @@ def retrain(
             display=display,
         )
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(outcome.model_dump_json(indent=2))
     else:
-        typer.echo(found.headline)
-        for reason in found.reasons:
+        typer.echo(outcome.headline)
+        for reason in outcome.reasons:
             typer.echo(f"  {reason}")
-        typer.echo(f"Challenger: {found.challenger}")
-    if not found.promoted:
+        typer.echo(f"Challenger: {outcome.challenger}")
+    if not outcome.promoted:
         raise typer.Exit(STAYS)

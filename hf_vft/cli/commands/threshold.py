@@ -29,32 +29,32 @@ def threshold(
     """
     from hf_vft.workflows.choose_threshold import choose_threshold
 
-    found = choose_threshold(run, label, miss=miss, false_alarm=false_alarm)
+    choice = choose_threshold(run, label, miss=miss, false_alarm=false_alarm)
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        typer.echo(choice.model_dump_json(indent=2))
     else:
-        _print(found)
+        _print(choice)
 
 
-def _print(found: CostChoice) -> None:
+def _print(choice: CostChoice) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(
-        title=f"Alarm for {found.label}: {found.n} test images, {found.support} of the class"
+        title=f"Alarm for {choice.label}: {choice.n} test images, {choice.support} of the class"
     )
     for name in ("alarm", "misses", "false alarms", "cost of 100", "saved of 100"):
         table.add_column(name)
-    for name, rule in found.rules.items():
+    for name, rule in choice.rules.items():
         saved = "" if rule.saves is None else str(rule.saves)
         table.add_row(name, str(rule.misses), str(rule.false_alarms), str(rule.cost), saved)
     console = Console()
     console.print(table)
     console.print(
-        f"Threshold for {found.label}: {found.threshold:.4g} ({found.reason}).",
+        f"Threshold for {choice.label}: {choice.threshold:.4g} ({choice.reason}).",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
-    saves = found.rules["threshold"].saves
+    saves = choice.rules["threshold"].saves
     if saves is None or saves.low is None or saves.low <= 0:
         console.print(
             "These test images do not show that it is cheaper than the model's own answers.",

@@ -25,7 +25,7 @@ def count_images(data: ImageData) -> Counts:
         images=sum(len(table) for table in data.splits.values()),
         splits={split: len(table) for split, table in data.splits.items()},
         classes={
-            name: {split: found[number] for split, found in by_split.items()}
+            name: {split: counts[number] for split, counts in by_split.items()}
             for number, name in enumerate(data.labels)
         },
     )
@@ -33,10 +33,10 @@ def count_images(data: ImageData) -> Counts:
 
 def count_sizes(measures: pd.DataFrame, limit: int = 400) -> list[Size]:
     """The sizes in pixels, the most frequent first."""
-    found = measures.groupby(["width", "height"]).size().sort_values(ascending=False).head(limit)
+    sizes = measures.groupby(["width", "height"]).size().sort_values(ascending=False).head(limit)
     return [
         Size(width=int(width), height=int(height), images=int(images))
-        for width, height, images in found.reset_index().to_numpy()
+        for width, height, images in sizes.reset_index().to_numpy()
     ]
 
 
@@ -62,7 +62,7 @@ def _unusable(data: ImageData) -> list[AuditFinding]:
 
 
 def _imbalance(counts: Counts) -> list[AuditFinding]:
-    train = {name: found.get("train", 0) for name, found in counts.classes.items()}
+    train = {name: by_split.get("train", 0) for name, by_split in counts.classes.items()}
     rarest, commonest = min(train, key=train.__getitem__), max(train, key=train.__getitem__)
     ratio = train[commonest] / max(train[rarest], 1)
     if ratio < IMBALANCED:

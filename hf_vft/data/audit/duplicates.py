@@ -72,16 +72,18 @@ def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list
     """
     findings: list[AuditFinding] = []
     told: set[tuple[int, str]] = set()
-    for kind, found in sets.items():
+    for kind, duplicates in sets.items():
         for split, other in _LEAKS:
             rows = [
-                row for row in _in_both(measures, found, split, other) if (row, other) not in told
+                row
+                for row in _in_both(measures, duplicates, split, other)
+                if (row, other) not in told
             ]
             told |= {(row, other) for row in rows}
             if rows:
                 findings.append(_leak(measures, rows, kind, split, other, groups))
-        findings += _conflicts(measures, found, kind)
-        findings += _repeats(measures, found, kind)
+        findings += _conflicts(measures, duplicates, kind)
+        findings += _repeats(measures, duplicates, kind)
     return findings
 
 
@@ -93,14 +95,14 @@ def described_sets(measures: pd.DataFrame, sets: Sets, limit: int = 500) -> list
             images=[image_of(measures, row) for row in rows],
             expected=kind == "near" and _expected(measures, rows),
         )
-        for kind, found in sets.items()
-        for rows in found
+        for kind, groups in sets.items()
+        for rows in groups
     ]
 
-    def gravity(one: DuplicateSet) -> tuple[bool, bool, bool]:
-        splits = {image.split for image in one.images}
-        labels = {image.label for image in one.images}
-        return (one.expected, len(splits) == 1, len(labels) == 1)
+    def gravity(duplicates: DuplicateSet) -> tuple[bool, bool, bool]:
+        splits = {image.split for image in duplicates.images}
+        labels = {image.label for image in duplicates.images}
+        return (duplicates.expected, len(splits) == 1, len(labels) == 1)
 
     return sorted(described, key=gravity)[:limit]
 
@@ -121,7 +123,7 @@ def _equal(values: pd.Series) -> list[list[int]]:
 def _near(measures: pd.DataFrame) -> list[list[int]]:
     """Sets of near duplicates, each with all copies of its images."""
     distinct = measures.drop_duplicates("pixel_hash")
-    previews = np.stack([np.frombuffer(one, np.uint8) for one in distinct["preview"]])
+    previews = np.stack([np.frombuffer(preview, np.uint8) for preview in distinct["preview"]])
     hashes = distinct["look"].to_numpy(np.uint64)
     pairs = list(_near_pairs(hashes, previews.astype(np.float32)))
     links = np.concatenate([np.empty((0, 2), np.int64), *pairs])

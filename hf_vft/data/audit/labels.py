@@ -173,13 +173,13 @@ def find_lookalikes(
 ) -> list[Lookalikes]:
     """Pairs of classes that are often taken for each other, the worst first."""
     sizes = np.bincount(labels, minlength=len(names))
-    found = []
+    pairs = []
     for a, b in combinations(range(len(names)), 2):
         n = int(((labels == a) & (answered == b)).sum() + ((labels == b) & (answered == a)).sum())
         of = int(sizes[a] + sizes[b])
         if n >= ALIKE_IMAGES and n >= ALIKE * of:
-            found.append(Lookalikes(first=names[a], second=names[b], n=n, of=of))
-    return sorted(found, key=lambda pair: -pair.n / pair.of)
+            pairs.append(Lookalikes(first=names[a], second=names[b], n=n, of=of))
+    return sorted(pairs, key=lambda pair: -pair.n / pair.of)
 
 
 def _known(split: str, data: ImageData) -> pd.DataFrame:
@@ -193,7 +193,9 @@ def _known(split: str, data: ImageData) -> pd.DataFrame:
 def _units(known: pd.DataFrame, audit: Audit) -> np.ndarray:
     """A number for each image, equal within a group and for copies of an image."""
     row_of = {file: row for row, file in enumerate(known["file"])}
-    copies = [[row_of[one.file] for one in found.images] for found in audit.duplicates]
+    copies = [
+        [row_of[image.file] for image in duplicates.images] for duplicates in audit.duplicates
+    ]
     return units(len(known), {"near": copies}, known["group"])
 
 
@@ -257,22 +259,22 @@ def _suspect_findings(suspects: list[Suspect], agrees: float) -> list[AuditFindi
     """What contradicts the labels is a probe that errs itself, so how much it errs is said."""
     wrong = [suspect for suspect in suspects if not suspect.alike]
     unclear = [suspect for suspect in suspects if suspect.alike]
-    found = []
+    findings = []
     if wrong:
         them = "it" if len(wrong) == 1 else "them"
         sentence = (
             f"{counted(len(wrong), 'label')} may be wrong: a probe that agrees with {agrees:.0%} "
             f"of all labels contradicts {them}, {_example(wrong[0])}."
         )
-        found.append(_suspected("warning", sentence, "label_error", wrong))
+        findings.append(_suspected("warning", sentence, "label_error", wrong))
     if unclear:
         lies = "lies" if len(unclear) == 1 else "lie"
         sentence = (
             f"{counted(len(unclear), 'label')} {lies} between classes that look alike and may well "
             f"be right, {_example(unclear[0])}."
         )
-        found.append(_suspected("info", sentence, "label_unclear", unclear))
-    return found
+        findings.append(_suspected("info", sentence, "label_unclear", unclear))
+    return findings
 
 
 def _example(suspect: Suspect) -> str:

@@ -65,11 +65,11 @@ def measure_images(
             measures += pool.map(lambda image: measure(image_bytes(image), data.decoder), batch)
             if progress is not None:
                 progress(len(measures), len(known))
-    found = pd.DataFrame(measures)
+    measured = pd.DataFrame(measures)
     if cache is not None and data.fingerprint:
-        kept = found.assign(file=known["file"])
+        kept = measured.assign(file=known["file"])
         write_file(cache, lambda path: kept.to_parquet(path, index=False))
-    return pd.concat([known, found], axis=1)
+    return pd.concat([known, measured], axis=1)
 
 
 def _cache_file(data: ImageData, folder: Path) -> Path:

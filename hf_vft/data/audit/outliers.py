@@ -82,7 +82,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[AuditFind
     marks, values = _marked(measures), traits(measures)
     outliers: list[Outlier] = []
     findings: list[AuditFinding] = []
-    found: dict[str, np.ndarray] = {}
+    flags: dict[str, np.ndarray] = {}
     for name, kind in KINDS.items():
         distance = deviations(values[kind.trait], _FLOORS[kind.trait])
         marked = marks[kind.marked_by] if kind.marked_by else np.zeros(len(measures), bool)
@@ -91,8 +91,8 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[AuditFind
         odd = _few(marked & _beyond(distance, kind.side, kind.agreed), MANY_MARKED)
         odd |= _few(_beyond(distance, kind.side, FAR), MANY_FAR)
         for other in kind.unless:
-            odd &= ~found[other]
-        found[name] = odd
+            odd &= ~flags[other]
+        flags[name] = odd
         rows = sorted(np.flatnonzero(odd).tolist(), key=(-np.abs(distance)).__getitem__)
         if not rows:
             continue
@@ -140,11 +140,11 @@ def deviations(values: pd.Series, floor: float) -> np.ndarray:
 
 def spreads(measures: pd.DataFrame, bins: int = 24) -> list[Spread]:
     """Histograms of brightness, contrast and sharpness."""
-    found = []
+    rows = []
     for name in ("brightness", "contrast", "sharpness"):
         counts, edges = np.histogram(measures[name].dropna(), bins=bins)
-        found.append(Spread(name=name, edges=edges.tolist(), counts=counts.tolist()))
-    return found
+        rows.append(Spread(name=name, edges=edges.tolist(), counts=counts.tolist()))
+    return rows
 
 
 def _marked(measures: pd.DataFrame) -> dict[str, np.ndarray]:

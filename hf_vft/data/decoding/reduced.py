@@ -56,9 +56,9 @@ class ImageFile:
         if not isinstance(source, Image.Image):
             data = source if isinstance(source, bytes) else read_image_bytes(source)
             if data[:3] == b"\xff\xd8\xff":
-                found = cls._jpeg(data, decoder)
-                if found is not None:
-                    return found
+                jpeg = cls._jpeg(data, decoder)
+                if jpeg is not None:
+                    return jpeg
             source = data
         return cls.of(decoder(source), decoder)
 

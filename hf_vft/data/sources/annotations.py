@@ -51,14 +51,14 @@ def image_named(
         DataError: If several images could be meant.
     """
     folder = annotation.rpartition("/")[0]
-    found = listing.find(name, folder, hints)
-    if found.how == "several" and split is not None:
+    match = listing.find(name, folder, hints)
+    if match.how == "several" and split is not None:
         among = [file for file in listing.named(name) if split_of_path(file.split("/")) == split]
         if len(among) == 1:
             return Match(among[0], "tail")
-    if found.how == "several":
-        raise DataError(f"{annotation}: {found.others} images could be {name!r}; name the folder.")
-    return found
+    if match.how == "several":
+        raise DataError(f"{annotation}: {match.others} images could be {name!r}; name the folder.")
+    return match
 
 
 class Missing:
@@ -72,7 +72,7 @@ class Missing:
         """One more that is not there."""
         self.names.append((annotation, name))
 
-    def left_out(self, found: int) -> list[LeftOut]:
+    def left_out(self, images: int) -> list[LeftOut]:
         """What to say of them.
 
         Raises:
@@ -81,7 +81,7 @@ class Missing:
         if not self.names:
             return []
         annotation, name = self.names[0]
-        if not found:
+        if not images:
             raise DataError(
                 f"{annotation}: there is no image {name!r} in {self.listing.name}, nor any "
                 f"other of the {len(self.names)} it names."
@@ -104,7 +104,7 @@ def marked_table(
     Raises:
         DataError: If an image is named twice, or only some of them have a split.
     """
-    rows = sorted(marked, key=lambda one: one.file)
+    rows = sorted(marked, key=lambda image: image.file)
     if not rows:
         raise DataError(f"{listing.name} holds annotations, but they name no image.")
     twice = next((a.file for a, b in pairwise(rows) if a.file == b.file), None)
@@ -121,8 +121,8 @@ def marked_table(
             "set data.split_column to 'none' to divide anew."
         )
     notes = notes + [
-        f"Not used: {one.what} ({counted(one.count, one.noun)}: {one.reason})."
-        for one in reading.left_out
+        f"Not used: {part.what} ({counted(part.count, part.noun)}: {part.reason})."
+        for part in reading.left_out
     ]
     return Table(
         images=image_rows([listing.path(row.file) for row in rows]),
@@ -145,14 +145,14 @@ def without_unmarked_splits(
         marked: All images.
         labelled: Those that have one.
     """
-    total = Counter(one.split for one in marked)
-    there = {one.split for one in marked if one.file in labelled}
+    total = Counter(image.split for image in marked)
+    there = {image.split for image in marked if image.file in labelled}
     gone = [split for split in total if split not in there] if len(total) > 1 else []
     left_out = [
         LeftOut(split or "images without a split", "not one has a label file", total[split])
         for split in gone
     ]
-    return [one for one in marked if one.split not in gone], left_out
+    return [image for image in marked if image.split not in gone], left_out
 
 
 def with_guesses(reading: Reading, *guesses: Any) -> Reading:

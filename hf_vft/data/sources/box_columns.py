@@ -85,7 +85,7 @@ def box_corners(facts: Mapping[str, ColumnFacts]) -> tuple[str, tuple[str, ...]]
             return order, tuple(numbers[name] for name in wanted)
     for name, fact in facts.items():
         lists = [parsed_list(value) for value in list(fact.counts)[:50]]
-        if fact.plain in _TEXTS and lists and all(one and len(one) == 4 for one in lists):
+        if fact.plain in _TEXTS and lists and all(values and len(values) == 4 for values in lists):
             return "", (name,)
     return None
 
@@ -155,9 +155,9 @@ def read_box_rows(
     boxes = _boxes(rows, columns, config)
     relative = are_shares(box for box in boxes if box is not None)
     sizes = _sizes(rows, columns, len(files))
-    found: dict[str, tuple[list[Box], list[str], tuple[int, int] | None]] = {}
+    by_image: dict[str, tuple[list[Box], list[str], tuple[int, int] | None]] = {}
     for file, box, label, size in zip(files, boxes, labels, sizes, strict=True):
-        placed = found.setdefault(file, ([], [], size))
+        placed = by_image.setdefault(file, ([], [], size))
         if box is None:
             continue
         if label is None:
@@ -166,7 +166,7 @@ def read_box_rows(
         placed[1].append(label)
     return {
         file: Objects(tuple(b), tuple(names), relative=relative, declared=size)
-        for file, (b, names, size) in found.items()
+        for file, (b, names, size) in by_image.items()
     }
 
 
@@ -198,21 +198,21 @@ def _box(four: Sequence[Any], order: str, row: int) -> Box | None:
 def _sizes(rows: datasets.Dataset, columns: BoxColumns, total: int) -> list[tuple[int, int] | None]:
     if columns.size is None:
         return [None] * total
-    found: list[tuple[int, int] | None] = []
+    sizes: list[tuple[int, int] | None] = []
     for pair in zip(*(rows[name][:] for name in columns.size), strict=True):
         try:
             width, height = (int(float(value)) for value in pair)
         except (TypeError, ValueError):
-            found.append(None)
+            sizes.append(None)
             continue
-        found.append((width, height) if width > 0 and height > 0 else None)
-    return found
+        sizes.append((width, height) if width > 0 and height > 0 else None)
+    return sizes
 
 
 def box_struct(features: Mapping[str, Any]) -> list[str]:
     """Columns whose values are boxes with classes, those with a usual name first."""
-    found = [name for name, feature in features.items() if box_fields(feature) is not None]
-    return sorted(found, key=lambda name: name.strip().casefold() not in BOX_NAMES)
+    names = [name for name, feature in features.items() if box_fields(feature) is not None]
+    return sorted(names, key=lambda name: name.strip().casefold() not in BOX_NAMES)
 
 
 def box_fields(feature: object) -> tuple[str, str] | None:

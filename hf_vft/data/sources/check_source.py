@@ -90,4 +90,6 @@ def _is_cached(name: str, cache_dir: Path | None) -> bool:
     wanted = re.sub(r"[^a-z0-9]", "", name.lower())
     if not cache_dir.is_dir():
         return False
-    return any(re.sub(r"[^a-z0-9]", "", one.name.lower()) == wanted for one in cache_dir.iterdir())
+    return any(
+        re.sub(r"[^a-z0-9]", "", folder.name.lower()) == wanted for folder in cache_dir.iterdir()
+    )

@@ -30,12 +30,12 @@ _CLASSES_FROM = 0.5
 
 def coco_files(listing: Listing, how: ReadOptions) -> dict[str, Any]:
     """The JSON files with ``images``, ``annotations`` and ``categories``, and their content."""
-    found = {}
+    contents = {}
     for file in listing.ending(".json"):
         content = load_coco(listing.path(file))
         if content is not None and how.takes(_kinds(content)):
-            found[file] = content
-    return found
+            contents[file] = content
+    return contents
 
 
 def load_coco(file: Path) -> Any | None:
@@ -78,12 +78,12 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> T
         )
         if n
     ]
-    several = any(isinstance(one.label, tuple) and len(one.label) != 1 for one in read.marked)
+    several = any(isinstance(image.label, tuple) and len(image.label) != 1 for image in read.marked)
     kind = KINDS["boxes"] if read.boxes else KINDS["classes" if several else "class"]
     marked = read.marked
     if kind.name == "class":
         marked = [AnnotatedImage(m.file, m.label[0] if m.label else None, m.split) for m in marked]
-    if read.boxes and are_shares(box for one in marked for box in one.label.boxes):
+    if read.boxes and are_shares(box for image in marked for box in image.label.boxes):
         marked = [replace(m, label=replace(m.label, relative=True)) for m in marked]
         notes.append("All boxes lie between 0 and 1, so they are taken for shares of the image.")
     folders = _splits_of_folders(marked) if by_folder else []
@@ -101,7 +101,7 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> T
 
 def _splits_of_folders(marked: list[AnnotatedImage]) -> list[str]:
     """The splits that the folders of the images of one file tell; empty where they do not."""
-    told = [split_of_path(one.file.split("/")[:-1]) for one in marked]
+    told = [split_of_path(image.file.split("/")[:-1]) for image in marked]
     splits = [split for split in told if split is not None]
     return splits if len(splits) == len(told) and {"train"} < set(splits) else []
 
@@ -127,23 +127,23 @@ class _Read:
         """Read one file."""
         categories = _categories(content, file)
         self.names |= dict.fromkeys(categories[key] for key in sorted(categories, key=_order))
-        found: dict[Any, list[Any]] = defaultdict(list)
+        by_image: dict[Any, list[Any]] = defaultdict(list)
         for annotation in content["annotations"]:
             if annotation.get("iscrowd"):
                 self.crowds += 1
                 continue
-            one = (
+            is_exclusive = (
                 _box(annotation, categories, file)
                 if self.boxes
                 else _category(annotation, categories, file)
             )
-            found[annotation.get("image_id")].append(one)
+            by_image[annotation.get("image_id")].append(is_exclusive)
         hints = [
             "images",
             *(p for p in (posixpath.splitext(posixpath.basename(file))[0], split) if p),
         ]
         for image in content["images"]:
-            labels = found.pop(image.get("id"), [])
+            labels = by_image.pop(image.get("id"), [])
             name = _file_name(image)
             match = image_named(self.listing, name, file, hints, split)
             if match.file is None:
@@ -161,7 +161,7 @@ class _Read:
                 )
             label = self._label(labels, image)
             self.marked.append(AnnotatedImage(match.file, label, split if divided else None))
-        self.strays += sum(map(len, found.values()))
+        self.strays += sum(map(len, by_image.values()))
 
     def _label(self, labels: list[Any], image: object) -> Any:
         if not self.boxes:
@@ -178,7 +178,7 @@ def _of_one_kind(files: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut
     chosen = instances if instances and len(rest) > len(instances) else rest
     if not chosen:
         first, content = next(iter(files.items()))
-        if any("segments_info" in one for one in content["annotations"][:100]):
+        if any("segments_info" in annotation for annotation in content["annotations"][:100]):
             raise DataError(
                 f"{first} is COCO for panoptic segmentation, which is not read: take the file "
                 "instances_*.json of the same images, or export boxes."
@@ -190,7 +190,9 @@ def _of_one_kind(files: Mapping[str, Any]) -> tuple[dict[str, Any], list[LeftOut
 
 def _is_captions(content: Mapping[str, Any]) -> bool:
     annotations = content["annotations"]
-    return bool(annotations) and all("category_id" not in one for one in annotations[:100])
+    return bool(annotations) and all(
+        "category_id" not in annotation for annotation in annotations[:100]
+    )
 
 
 def _kinds(content: object) -> frozenset[str]:
@@ -200,10 +202,17 @@ def _kinds(content: object) -> frozenset[str]:
 def _is_classes(content: Any) -> bool:
     """Whether the annotations say what is in an image, and not where."""
     annotations = content["annotations"]
-    if any(one.get("segmentation") and not one.get("bbox") for one in annotations[:100]):
+    if any(
+        annotation.get("segmentation") and not annotation.get("bbox")
+        for annotation in annotations[:100]
+    ):
         return False
-    without = {one.get("image_id") for one in annotations if not one.get("bbox")}
-    few_boxes = sum(bool(one.get("bbox")) for one in annotations) * 2 < len(annotations)
+    without = {
+        annotation.get("image_id") for annotation in annotations if not annotation.get("bbox")
+    }
+    few_boxes = sum(bool(annotation.get("bbox")) for annotation in annotations) * 2 < len(
+        annotations
+    )
     return few_boxes and len(without) >= _CLASSES_FROM * len(content["images"])
 
 
@@ -284,7 +293,9 @@ def _around_outline(annotation: Mapping[str, Any], file: str) -> Box:
     """The box around the polygons of an annotation that has none."""
     try:
         numbers = [[float(side) for side in polygon] for polygon in annotation["segmentation"]]
-        box = around(point for one in numbers for point in zip(one[::2], one[1::2], strict=True))
+        box = around(
+            point for outline in numbers for point in zip(outline[::2], outline[1::2], strict=True)
+        )
     except (TypeError, ValueError):
         box = None
     if box is None:

@@ -71,8 +71,8 @@ class ColumnFacts:
     @cached_property
     def words(self) -> frozenset[str]:
         """The values in lower case; 1.0 is 1."""
-        found = {_word(value) for value in self.counts}
-        return frozenset(found | ({""} if self.missing else set()))
+        words = {_word(value) for value in self.counts}
+        return frozenset(words | ({""} if self.missing else set()))
 
     @property
     def is_flag(self) -> bool:

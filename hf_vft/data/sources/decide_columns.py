@@ -160,7 +160,7 @@ def image_column(
         return ImageColumn(usual[0])
     texts = [name for name in names if _may_name_files(facts[name])]
     shares = {name: share(name) for name in usual or texts} if share is not None else {}
-    files = [name for name, found in shares.items() if found >= _ARE_FILES]
+    files = [name for name, share in shares.items() if share >= _ARE_FILES]
     if usual:
         if len(files) >= 1:
             reason = f"Columns {quoted(usual)} could name the images, and {files[0]!r} names files"

@@ -185,7 +185,7 @@ def _refuse_lone_split(walk: Walk, level: int, listing: Listing) -> None:
         if len(row.names) > level:
             classes[row.names[level - 1]].add(row.names[level])
     told = {name: split_in_words(name) for name in classes}
-    lone = sorted(name for name, found in told.items() if found and found[0] != "train")
+    lone = sorted(name for name, split in told.items() if split and split[0] != "train")
     if len(lone) != 1 or len(classes) != 2 or any(f and f[0] == "train" for f in told.values()):
         return
     [other] = set(classes) - set(lone)
@@ -239,7 +239,7 @@ def _examples(rows: Sequence[FolderRow], level: int) -> str:
 
 
 def _no_classes(walk: Walk, aside: SetAside) -> str:
-    masks = [one.what for one in aside.left_out if one.reason == MASKS_OR_ANNOTATIONS]
+    masks = [part.what for part in aside.left_out if part.reason == MASKS_OR_ANNOTATIONS]
     if masks:
         return (
             f"it holds images and, in {few(masks, 3)}, masks or annotations of the same images, "
@@ -264,8 +264,8 @@ def _no_classes(walk: Walk, aside: SetAside) -> str:
 def _told_by_names(listing: Listing) -> str:
     """A hint where images are called ``cat.0.jpg`` and ``dog_1.jpg``; empty where they are not."""
     stems = [posixpath.splitext(posixpath.basename(image))[0] for image in listing.images]
-    found = [match[1].casefold() for stem in stems if (match := _WORD_AND_NUMBER.match(stem))]
-    counts = Counter(found)
+    words = [match[1].casefold() for stem in stems if (match := _WORD_AND_NUMBER.match(stem))]
+    counts = Counter(words)
     repeated = sorted(word for word, number in counts.items() if number > 2)
     several = len(repeated) > 1 and not any(map(is_container, repeated))
     if not several or sum(counts[word] for word in repeated) * 2 < len(stems):

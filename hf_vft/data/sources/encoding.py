@@ -127,7 +127,7 @@ def _is_western(data: bytes) -> bool:
 
 
 def _candidates(data: bytes) -> str:
-    found = []
+    encodings = []
     for name in (WESTERN, "cp1250", "gb18030", "shift_jis", "cp1251"):
         try:
             text = data.decode(name)
@@ -135,5 +135,5 @@ def _candidates(data: bytes) -> str:
             continue
         strange = re.search(r"\w*[^\x00-\x7f]\w*", text)
         if strange:
-            found.append(f"{name} ({quoted([strange[0][:12]])})")
-    return f" to one of {', '.join(found)}" if found else ""
+            encodings.append(f"{name} ({quoted([strange[0][:12]])})")
+    return f" to one of {', '.join(encodings)}" if encodings else ""

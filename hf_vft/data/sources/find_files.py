@@ -76,8 +76,8 @@ class Finder:
                 if path is not None:
                     return Match(path, "written")
         hints = [self.hint] if self.hint else []
-        found = self.tree.find(name, self.folder, hints)
-        return found if found.file is None else Match(self._path(found.file), found.how)
+        match = self.tree.find(name, self.folder, hints)
+        return match if match.file is None else Match(self._path(match.file), match.how)
 
     def all(self, names: Sequence[str]) -> FoundFiles:
         """The images of all rows.
@@ -106,12 +106,12 @@ class Finder:
     def share(self, names: Sequence[str]) -> float:
         """The share of some names that are those of one image or several."""
         safe = [name for name in names if not (self.contained and _leads_out(name))]
-        found = sum(self.one(name).how != "none" for name in safe)
-        return found / len(names) if names else 0.0
+        n_matched = sum(self.one(name).how != "none" for name in safe)
+        return n_matched / len(names) if names else 0.0
 
-    def refuse_if_none(self, found: FoundFiles, names: Sequence[str], table: str) -> None:
+    def refuse_if_none(self, matched: FoundFiles, names: Sequence[str], table: str) -> None:
         """Stop where not one of the named images is there."""
-        if len(found.missing) < len(names) or not names:
+        if len(matched.missing) < len(names) or not names:
             return
         beside = counted(len(self.tree.images), "image")
         raise DataError(

@@ -77,9 +77,9 @@ def through_levels(aside: SetAside, listing: Listing, *, strict: bool) -> Walk:
     while going := [row for row in walk.rows if row.rest]:
         names = Counter(row.rest[0] for row in going)
         deeper = {row.rest[0] for row in going if len(row.rest) > 1}
-        found = split_level(list(names), deeper, listing.name)
-        if found is not None and all(row.split is None for row in going):
-            _divide(walk, going, found)
+        division = split_level(list(names), deeper, listing.name)
+        if division is not None and all(row.split is None for row in going):
+            _divide(walk, going, division)
             continue
         bare = _splits_without_classes(going)
         if bare:
@@ -117,21 +117,21 @@ def _forget_constants(walk: Walk) -> None:
                 del row.names[level : level + 1]
 
 
-def _divide(walk: Walk, going: Sequence[FolderRow], found: SplitLevel) -> None:
+def _divide(walk: Walk, going: Sequence[FolderRow], division: SplitLevel) -> None:
     others: dict[str, int] = defaultdict(int)
     for row in going:
         name = row.rest[0]
-        if name not in found.splits:
+        if name not in division.splits:
             others[name] += row.images
             continue
-        row.split = found.splits[name]
-        if found.classes:
-            row.names.append(found.classes[name])
+        row.split = division.splits[name]
+        if division.classes:
+            row.names.append(division.classes[name])
         if name not in walk.split_names:
             walk.split_names.append(name)
         row.last, row.rest = name, row.rest[1:]
     walk.rows = [row for row in walk.rows if not row.rest or row.split is not None]
-    if found.classes:
+    if division.classes:
         walk.numbers.append(1)
     if others:
         walk.notes.append(

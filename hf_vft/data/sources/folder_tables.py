@@ -81,13 +81,13 @@ def metadata_files(listing: Listing) -> list[str]:
     root = [name for name in METADATA_NAMES if name in there]
     if root:
         return root[:1]
-    found: dict[str, str] = {}
+    by_folder: dict[str, str] = {}
     for file in listing.files:
         folder, name = posixpath.split(file)
         split = split_of_path([folder]) if folder and "/" not in folder else None
         if name in METADATA_NAMES and split is not None:
-            found.setdefault(split, file)
-    return list(found.values())
+            by_folder.setdefault(split, file)
+    return list(by_folder.values())
 
 
 def find_tables(listing: Listing, how: ReadOptions) -> FolderTables | None:
@@ -98,7 +98,7 @@ def find_tables(listing: Listing, how: ReadOptions) -> FolderTables | None:
         DataError: If the table that the recipe names cannot be read.
     """
     files, asked = _candidates(listing, how)
-    found: list[FolderTable] = []
+    tables: list[FolderTable] = []
     unreadable: list[str] = []
     for file in files:
         try:
@@ -112,10 +112,10 @@ def find_tables(listing: Listing, how: ReadOptions) -> FolderTables | None:
         if isinstance(table, str):
             unreadable.append(table)
         elif table is not None:
-            found.append(table)
-    if not found:
+            tables.append(table)
+    if not tables:
         return FolderTables((), unreadable=tuple(unreadable)) if unreadable else None
-    return _chosen(_judged_together(found, how), listing, asked=asked)
+    return _chosen(_judged_together(tables, how), listing, asked=asked)
 
 
 def _is_called(file: str, wanted: str) -> bool:
@@ -194,10 +194,10 @@ def _holds_labels(
         return False
 
 
-def _judged_together(found: Sequence[FolderTable], how: ReadOptions) -> list[FolderTable]:
+def _judged_together(candidates: Sequence[FolderTable], how: ReadOptions) -> list[FolderTable]:
     """A file may hold one class alone; what its columns are shows beside those of its sisters."""
     sisters: dict[tuple[str, ...], list[FolderTable]] = defaultdict(list)
-    for table in found:
+    for table in candidates:
         sisters[tuple(table.content.columns)].append(table)
     labelled: set[str] = set()
     for names, tables in sisters.items():
@@ -207,7 +207,7 @@ def _judged_together(found: Sequence[FolderTable], how: ReadOptions) -> list[Fol
         image = ImageColumn(tables[0].image)
         if _holds_labels(gather(to_rows(joined)), image, how, tables[0].file):
             labelled |= {table.file for table in tables}
-    return [replace(t, labelled=True) if t.file in labelled else t for t in found]
+    return [replace(t, labelled=True) if t.file in labelled else t for t in candidates]
 
 
 def _are_parts(tables: Sequence[FolderTable]) -> bool:
@@ -227,18 +227,18 @@ def finder_for(listing: Listing, file: str, how: ReadOptions) -> Finder:
 
 def _folder_of_split(listing: Listing, split: str) -> str:
     tops = sorted({file.split("/", 1)[0] for file in listing.images if "/" in file})
-    found = [top for top in tops if split_of_path([top]) == split]
-    return found[0] if len(found) == 1 else ""
+    folders = [top for top in tops if split_of_path([top]) == split]
+    return folders[0] if len(folders) == 1 else ""
 
 
-def _chosen(found: Sequence[FolderTable], listing: Listing, *, asked: bool) -> FolderTables:
-    columns = {tuple(t.content.columns) for t in found if t.labelled}
+def _chosen(tables: Sequence[FolderTable], listing: Listing, *, asked: bool) -> FolderTables:
+    columns = {tuple(t.content.columns) for t in tables if t.labelled}
     labelled = [
         t
-        for t in found
+        for t in tables
         if asked or (tuple(t.content.columns) in columns and not _is_sample(t.file))
     ]
-    rest = [table for table in found if table not in labelled]
+    rest = [table for table in tables if table not in labelled]
     left_out = tuple(
         LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest
     )
@@ -285,28 +285,28 @@ def _is_sample(file: str) -> bool:
     return "submission" in name or name.startswith("sample_sub")
 
 
-def given_of(found: FolderTables, listing: Listing, how: ReadOptions) -> Given:
+def given_of(chosen: FolderTables, listing: Listing, how: ReadOptions) -> Given:
     """The tables as one, with names from the root and the split of each row."""
-    notes = tuple(note for table in found.tables for note in table.content.notes)
-    if len(found.tables) == 1:
-        [table] = found.tables
+    notes = tuple(note for table in chosen.tables for note in table.content.notes)
+    if len(chosen.tables) == 1:
+        [table] = chosen.tables
         return Given(
             to_rows(table.content.columns),
             table_in(table.file),
             finder_for(listing, table.file, how),
             notes=notes,
-            left_out=found.left_out,
+            left_out=chosen.left_out,
         )
-    columns, splits = _together(found.tables, listing, how)
-    divided = all(table.split is not None for table in found.tables)
+    columns, splits = _together(chosen.tables, listing, how)
+    divided = all(table.split is not None for table in chosen.tables)
     return Given(
         to_rows(columns),
-        f"the tables {', '.join(table.file for table in found.tables)}",
+        f"the tables {', '.join(table.file for table in chosen.tables)}",
         Finder(listing.root, listing, "", how.contained),
         splits if divided else None,
         "the names of these files" if divided else "",
         notes,
-        found.left_out,
+        chosen.left_out,
     )
 
 

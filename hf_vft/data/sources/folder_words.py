@@ -89,7 +89,7 @@ def split_in_words(name: str) -> tuple[str, str] | None:
         ``("train", "images")`` for ``train_images`` and ``imagesTr``; None where no word or
         several different ones do. Numbers are not part of the rest: ``train2017`` leaves nothing.
     """
-    found: set[str] = set()
+    splits: set[str] = set()
     rest: list[str] = []
     words = words_of(name)
     for word in words:
@@ -97,10 +97,10 @@ def split_in_words(name: str) -> tuple[str, str] | None:
         if split is None and word in _SHORT_SPLITS and _may_be_short(word, words):
             split = _SHORT_SPLITS[word]
         if split is not None:
-            found.add(split)
+            splits.add(split)
         elif not word.isdigit():
             rest.append(word)
-    return (found.pop(), " ".join(rest)) if len(found) == 1 else None
+    return (splits.pop(), " ".join(rest)) if len(splits) == 1 else None
 
 
 def _may_be_short(word: str, words: tuple[str, ...]) -> bool:
@@ -125,8 +125,8 @@ def is_variant(name: str) -> bool:
 
 def copied_from(name: str) -> str | None:
     """``cat`` for ``cat - Copy``, ``cat (2)`` or ``Kopie von cat``; None where no copy is meant."""
-    found = _COPY.fullmatch(name)
-    return (found["of"] or found["base"]) if found else None
+    match = _COPY.fullmatch(name)
+    return (match["of"] or match["base"]) if match else None
 
 
 def is_unlabelled_beside(name: str, other: str) -> bool:
@@ -150,10 +150,10 @@ def is_mask_name(name: str) -> bool:
 
 def mask_base(stem: str) -> str | None:
     """``benign_1`` for ``benign_1_mask`` and ``benign_1_mask_2``; None where none is meant."""
-    found = re.fullmatch(r"(.+?)[ _.-]+([A-Za-z]+?)(?:[ _.-]*\d{1,3})?", stem)
-    if found is None:
+    match = re.fullmatch(r"(.+?)[ _.-]+([A-Za-z]+?)(?:[ _.-]*\d{1,3})?", stem)
+    if match is None:
         return None
-    ending = found[2].casefold()
+    ending = match[2].casefold()
     if ending in _MASK_ENDINGS:
-        return found[1]
+        return match[1]
     return None

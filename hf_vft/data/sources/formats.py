@@ -76,19 +76,19 @@ FORMATS: tuple[Format, ...] = (
 def recognised(listing: Listing, how: ReadOptions) -> list[tuple[Format, Any]]:
     """The formats of annotations in a folder, with what was found of each."""
     wanted = [f for f in FORMATS if how.config.format in (None, f.name) and how.takes(f.kinds)]
-    found = [(one, one.recognise(listing, how)) for one in wanted]
-    return [(one, evidence) for one, evidence in found if evidence]
+    pairs = [(known, known.recognise(listing, how)) for known in wanted]
+    return [(known, evidence) for known, evidence in pairs if evidence]
 
 
 def unread(listing: Listing) -> str | None:
     """What is known of a format that is not read: its name, and what to do."""
-    for one in UNREAD:
-        file = one.recognise(listing)
+    for unread_format in UNREAD:
+        file = unread_format.recognise(listing)
         if file is not None:
-            return f"{file} is {one.title}, which is not read: {one.advice}."
+            return f"{file} is {unread_format.title}, which is not read: {unread_format.advice}."
     return None
 
 
 def format_names() -> list[str]:
     """The values of ``data.format``."""
-    return ["folders", "table", *(one.name for one in FORMATS)]
+    return ["folders", "table", *(known.name for known in FORMATS)]

@@ -31,9 +31,9 @@ def list_columns(text: str, file: str) -> dict[str, list[Any]]:
     if len(lines) > 2 and lines[0].isdecimal():
         return _attributes(lines[1].split(), lines[2:], file)
     for pattern, image, label in ((_IMAGE_FIRST, 1, 2), (_LABEL_FIRST, 2, 1)):
-        found = [pattern.fullmatch(line) for line in lines]
-        if lines and all(found):
-            labels = [one[label].strip() for one in found if one]
+        matches = [pattern.fullmatch(line) for line in lines]
+        if lines and all(matches):
+            labels = [match[label].strip() for match in matches if match]
             if len(set(labels)) == len(labels) > 2 and all(map(str.isdecimal, labels)):
                 raise _no_list(file)  # numbers of the images, as CUB has them
             if all(map(_holds_box, labels)):
@@ -41,7 +41,7 @@ def list_columns(text: str, file: str) -> dict[str, list[Any]]:
                     f"{file} lists boxes after the names of images, which is not read: convert it "
                     "to COCO, Pascal VOC or YOLO."
                 )
-            return {"image": [one[image].strip() for one in found if one], "label": labels}
+            return {"image": [match[image].strip() for match in matches if match], "label": labels}
     pairs = [line.replace("\t", " ").split(" ", 1) for line in lines]
     if len(lines) > 2 and all(len(pair) == 2 for pair in pairs):
         names = [pair[0].rstrip(",;") for pair in pairs]

@@ -21,7 +21,7 @@ def rows_of(content: object) -> Any:
     if all(map(is_image_name, content)) and _all(content.values(), (str, int, list)):
         return [{"image": image, "label": label} for image, label in content.items()]
     if all(canonical_split(key) for key in content) and _all(content.values(), (list,)):
-        rows = [_row(one, split) for split, held in content.items() for one in held]
+        rows = [_row(item, split) for split, held in content.items() for item in held]
         return content if None in rows else rows
     if _all(content.values(), (list,)) and _all_images(content.values()):
         return [{"image": image, "label": name} for name, held in content.items() for image in held]
@@ -34,12 +34,12 @@ def is_image_name(value: object) -> bool:
     return isinstance(value, str) and posixpath.splitext(value)[1].casefold() in IMAGE_SUFFIXES
 
 
-def _row(one: object, split: str) -> Mapping[str, Any] | None:
+def _row(item: object, split: str) -> Mapping[str, Any] | None:
     """A row with its split; of ``[image, number, name]`` the last is the label."""
-    if isinstance(one, dict):
-        return {**one, "split": split}
-    if isinstance(one, list) and len(one) in (2, 3) and is_image_name(one[0]):
-        return {"image": one[0], "label": one[-1], "split": split}
+    if isinstance(item, dict):
+        return {**item, "split": split}
+    if isinstance(item, list) and len(item) in (2, 3) and is_image_name(item[0]):
+        return {"image": item[0], "label": item[-1], "split": split}
     return None
 
 
@@ -57,5 +57,5 @@ def _all(values: Iterable[Any], types: tuple[type, ...]) -> bool:
 
 
 def _all_images(lists: Iterable[Any]) -> bool:
-    held = [one for values in lists for one in values]
+    held = [item for values in lists for item in values]
     return bool(held) and all(map(is_image_name, held))

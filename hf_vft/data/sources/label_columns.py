@@ -70,13 +70,13 @@ def read_labels(
         DataError: If a value is of another kind.
     """
     if columns.flags:
-        found = _from_flags(rows, columns.flags, facts, config, kind)
+        labels = _from_flags(rows, columns.flags, facts, config, kind)
     else:
-        found = _from_column(rows, str(columns.label), facts, config, kind)
-    if kind is not None and kind != found.kind.name:
+        labels = _from_column(rows, str(columns.label), facts, config, kind)
+    if kind is not None and kind != labels.kind.name:
         where = quoted(columns.flags) if columns.flags else repr(columns.label)
-        raise DataError(f"Column {where}: {found.kind.reason}, which does not fit the task.")
-    return found
+        raise DataError(f"Column {where}: {labels.kind.reason}, which does not fit the task.")
+    return labels
 
 
 def text_values(rows: datasets.Dataset, column: str) -> list[str | None]:
@@ -185,14 +185,16 @@ def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
     if how.form in ("list", "vector"):
         parse = parsed_list if how.form == "list" else parsed_vector
         lists: list[Any] = [None if text is None else parse(text) for text in kept]
-        if any(isinstance(value, dict | list) for one in lists for value in one or ()):
+        if any(isinstance(value, dict | list) for names in lists for value in names or ()):
             raise _objects_in(column)
-        found = _plain_lists(lists, datasets.Value("string"), column)
-        return Labels(found.kind, found.values, found.class_names, how.guesses, notes + found.notes)
+        labels = _plain_lists(lists, datasets.Value("string"), column)
+        return Labels(
+            labels.kind, labels.values, labels.class_names, how.guesses, notes + labels.notes
+        )
     parts = [None if text is None else text.split(how.separator) for text in kept]
     cut = [
-        None if one is None else tuple(dict.fromkeys(filter(None, (p.strip() for p in one))))
-        for one in parts
+        None if names is None else tuple(dict.fromkeys(filter(None, (p.strip() for p in names))))
+        for names in parts
     ]
     return Labels(KINDS["classes"], cut, None, how.guesses, notes)
 
@@ -218,8 +220,8 @@ def _plain_lists(values: Sequence[Any], inner: object, column: str) -> Labels:
     if length:
         places = [str(number) for number in range(length)]
         marked = [
-            None if one is None else tuple(n for n, v in zip(places, one, strict=True) if v)
-            for one in values
+            None if names is None else tuple(n for n, v in zip(places, names, strict=True) if v)
+            for names in values
         ]
         note = (
             f"Column {column!r} holds vectors of {length} values 0 and 1: each place is a class, "
@@ -229,9 +231,9 @@ def _plain_lists(values: Sequence[Any], inner: object, column: str) -> Labels:
     names = list(inner.names) if isinstance(inner, datasets.ClassLabel) else None
     labels = [
         None
-        if found is None
-        else tuple(dict.fromkeys(text for v in found if (text := _text(v, inner)) is not None))
-        for found in values
+        if row is None
+        else tuple(dict.fromkeys(text for v in row if (text := _text(v, inner)) is not None))
+        for row in values
     ]
     return Labels(KINDS["classes"], labels, names)
 
@@ -241,20 +243,18 @@ def _boxes(values: Sequence[Any], feature: Any, config: DataConfig) -> Labels:
     kind = (item_of(feature) or feature)[category]
     kind = item_of(kind) or kind
     names = list(kind.names) if isinstance(kind, datasets.ClassLabel) else None
-    labels = [
-        None if found is None else _objects(found, box, category, kind, config) for found in values
-    ]
+    labels = [None if row is None else _objects(row, box, category, kind, config) for row in values]
     return Labels(KINDS["boxes"], labels, names)
 
 
 def _objects(
-    found: Mapping[str, Any], box: str, category: str, kind: object, config: DataConfig
+    row: Mapping[str, Any], box: str, category: str, kind: object, config: DataConfig
 ) -> Objects:
     """The objects of one image, from a mapping of lists or a list of mappings."""
-    if isinstance(found, Mapping):
-        boxes, categories = found[box] or [], found[category] or []
+    if isinstance(row, Mapping):
+        boxes, categories = row[box] or [], row[category] or []
     else:
-        boxes, categories = [o[box] for o in found], [o[category] for o in found]
+        boxes, categories = [o[box] for o in row], [o[category] for o in row]
     names = []
     for value in categories:
         name = _text(value, kind)

@@ -88,12 +88,12 @@ def parsed_list(text: str) -> list[Any] | None:
         return None
     for parse in (json.loads, ast.literal_eval):
         try:
-            found = parse(text)
+            values = parse(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             continue
-        if isinstance(found, set):
-            return sorted(found, key=str)
-        return list(found) if isinstance(found, list | tuple) else None
+        if isinstance(values, set):
+            return sorted(values, key=str)
+        return list(values) if isinstance(values, list | tuple) else None
     words = [word.removesuffix(".") for word in text[1:-1].split()]  # as numpy prints
     return [int(word) for word in words] if words and all(map(str.isdecimal, words)) else None
 
@@ -107,22 +107,24 @@ def parsed_vector(text: str) -> list[int]:
 def _are_vectors(counts: Counter[str]) -> bool:
     """Whether all texts are 0 and 1 for each of three or more classes."""
     vectors = [parsed_vector(text) for text in counts]
-    return len(vectors) > 1 and len(vectors[0]) > 2 and len({len(one) for one in vectors}) == 1
+    return (
+        len(vectors) > 1 and len(vectors[0]) > 2 and len({len(vector) for vector in vectors}) == 1
+    )
 
 
 def is_k_hot(lists: Iterable[Sequence[Any] | None]) -> int:
     """The length of vectors of 0 and 1; 0 where the lists are something else."""
     length = 0
     sums: set[int] = set()
-    for one in lists:
-        if one is None:
+    for vector in lists:
+        if vector is None:
             continue
-        if len(one) < 2 or (length and len(one) != length):
+        if len(vector) < 2 or (length and len(vector) != length):
             return 0
-        if any(value not in (0, 1) or isinstance(value, str) for value in one):
+        if any(value not in (0, 1) or isinstance(value, str) for value in vector):
             return 0
-        length = len(one)
-        sums.add(int(sum(one)))
+        length = len(vector)
+        sums.add(int(sum(vector)))
     return length if sums != {length} else 0
 
 
@@ -131,27 +133,27 @@ def _missing(
 ) -> tuple[frozenset[str], tuple[Guess, ...], tuple[str, ...]]:
     if config.missing_labels is not None:
         return frozenset(config.missing_labels), (), ()
-    found = {text for text in counts if text.casefold() in MISSING}
-    found |= _minus_one(set(counts) - found)
-    if not found:
+    missing = {text for text in counts if text.casefold() in MISSING}
+    missing |= _minus_one(set(counts) - missing)
+    if not missing:
         return frozenset(), (), ()
-    number = sum(counts[text] for text in found)
-    listed = sorted(found)
+    number = sum(counts[text] for text in missing)
+    listed = sorted(missing)
     held = f"Column {column!r} holds {quoted(listed)} in {number:,} rows"
-    if len(counts) - len(found) < 2:
+    if len(counts) - len(missing) < 2:
         setting = f"data.missing_labels={_listed(listed)}"
         note = f"{held}, taken for a class; set {setting} if it means no label."
         return frozenset(), (), (note,)
     reason = f"{held}, taken for no label"
     guess = Guess("data.missing_labels", listed, reason)
-    return frozenset(found), (guess,), (f"{reason}; set data.missing_labels=[] to have a class.",)
+    return frozenset(missing), (guess,), (f"{reason}; set data.missing_labels=[] to have a class.",)
 
 
 def _minus_one(texts: set[str]) -> set[str]:
     """-1 beside the numbers 0, 1, 2, ..., or beside names alone."""
-    found = {"-1", "-1.0"} & texts
-    rest = {text.removesuffix(".0").isdecimal() for text in texts - found}
-    return found if found and len(texts - found) >= 2 and len(rest) == 1 else set()
+    markers = {"-1", "-1.0"} & texts
+    rest = {text.removesuffix(".0").isdecimal() for text in texts - markers}
+    return markers if markers and len(texts - markers) >= 2 and len(rest) == 1 else set()
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -101,10 +101,10 @@ class Listing:
     @cached_property
     def by_folder(self) -> dict[str, list[str]]:
         """The files that lie in each folder; the root is the empty text."""
-        found: dict[str, list[str]] = defaultdict(list)
+        by_folder: dict[str, list[str]] = defaultdict(list)
         for file in self.files:
-            found[posixpath.dirname(file)].append(file)
-        return dict(found)
+            by_folder[posixpath.dirname(file)].append(file)
+        return dict(by_folder)
 
     @cached_property
     def image_set(self) -> frozenset[str]:
@@ -114,13 +114,13 @@ class Listing:
     @cached_property
     def _tails(self) -> dict[str, list[str]]:
         """Images by file name and by file name without its ending, in one spelling of accents."""
-        found: dict[str, list[str]] = defaultdict(list)
+        by_tail: dict[str, list[str]] = defaultdict(list)
         for file in self.images:
             name = unicodedata.normalize("NFC", posixpath.basename(file))
-            found[name].append(file)
+            by_tail[name].append(file)
             stem = posixpath.splitext(name)[0]
-            found["/" + stem].append(file)
-        return dict(found)
+            by_tail["/" + stem].append(file)
+        return dict(by_tail)
 
     def find(self, name: str, folder: str = "", hints: Sequence[str] = ()) -> Match:
         """The image that a name means.
@@ -142,12 +142,12 @@ class Listing:
                     joined = posixpath.normpath(posixpath.join(start, hint, spelling))
                     if joined in self.image_set:
                         return Match(joined, "written")
-        found = self._by_tail(plain)
-        if found.how == "several":
-            found = self._below_hint(plain, folder, hints) or found
-        if found.how == "none" and "%" in plain:
-            found = self._by_tail(_plain(urllib.parse.unquote(plain)))
-        return self._in_any_case(plain) if found.how == "none" else found
+        match = self._by_tail(plain)
+        if match.how == "several":
+            match = self._below_hint(plain, folder, hints) or match
+        if match.how == "none" and "%" in plain:
+            match = self._by_tail(_plain(urllib.parse.unquote(plain)))
+        return self._in_any_case(plain) if match.how == "none" else match
 
     def _below_hint(self, plain: str, folder: str, hints: Sequence[str]) -> Match | None:
         """The only image of a name below one of the folders that are tried first."""
@@ -161,10 +161,10 @@ class Listing:
 
     @cached_property
     def _folded(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
+        by_name: dict[str, list[str]] = defaultdict(list)
         for file in self.images:
-            found[posixpath.basename(file).casefold()].append(file)
-        return dict(found)
+            by_name[posixpath.basename(file).casefold()].append(file)
+        return dict(by_name)
 
     def _in_any_case(self, plain: str) -> Match:
         """Names that differ in capitals alone, as Windows takes them for the same."""
@@ -182,9 +182,9 @@ class Listing:
             return Match(None, "none")
         whole, bare = self._tails.get(parts[-1], []), self._tails.get("/" + parts[-1], [])
         for how, candidates in (("below", whole), ("ending", bare)):
-            found = _best(parts, candidates, how)
-            if found.how != "none":
-                return found
+            match = _best(parts, candidates, how)
+            if match.how != "none":
+                return match
         if has_image_suffix(parts[-1]):  # converted to another format since
             stem = posixpath.splitext(parts[-1])[0]
             return _best((*parts[:-1], stem), self._tails.get("/" + stem, []), "ending")
@@ -237,8 +237,8 @@ def _agreement(parts: Sequence[str], file: str) -> int:
     there = PurePosixPath(unicodedata.normalize("NFC", file)).parts
     named, lying = parts[:-1][::-1], there[:-1][::-1]
     agreed = 1
-    for one, other in zip(named, lying, strict=False):
-        if one.casefold() != other.casefold():
+    for expected, other in zip(named, lying, strict=False):
+        if expected.casefold() != other.casefold():
             break
         agreed += 1
     rest_named = [part for part in named[agreed - 1 :] if not _says_nothing(part)]
@@ -253,9 +253,9 @@ def _says_nothing(folder: str) -> bool:
 def split_of_path(parts: Sequence[str]) -> str | None:
     """The split that the folders of a file tell of, the outermost first."""
     for part in parts:
-        found = split_in_words(part)
-        if found is not None:
-            return found[0]
+        words = split_in_words(part)
+        if words is not None:
+            return words[0]
     return None
 
 

@@ -110,12 +110,12 @@ def _unsure(trust: Any) -> bool:
 
 def _descriptions(listing: Listing) -> dict[str, str]:
     """Names by identifier; those of several identifiers keep it, so that they stay apart."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for file in listing.ending(".csv"):
         if not _DESCRIPTIONS.fullmatch(posixpath.basename(file)):
             continue
         for record in read_csv_records(listing.path(file), shown=file):
             if len(record) >= 2 and _CLASS_ID.fullmatch(record[0].strip()) and record[1].strip():
-                found.setdefault(record[0].strip(), record[1].strip())
-    shared = {name for name, number in Counter(found.values()).items() if number > 1}
-    return {key: f"{name} ({key})" if name in shared else name for key, name in found.items()}
+                names.setdefault(record[0].strip(), record[1].strip())
+    shared = {name for name, number in Counter(names.values()).items() if number > 1}
+    return {key: f"{name} ({key})" if name in shared else name for key, name in names.items()}

@@ -72,8 +72,8 @@ def _class_folders(listing: Listing, how: ReadOptions, tables: FolderTables | No
     try:
         plan = decide_folders(listing, how.config)
         if len({place.label for place in plan.places}) > 1:
-            found = read_class_folders(listing, plan)
-            return replace(found, notes=[*found.notes, *_unlabelled_notes(tables)])
+            table = read_class_folders(listing, plan)
+            return replace(table, notes=[*table.notes, *_unlabelled_notes(tables)])
         error = _without_labels(tables, listing)
         if error is None:
             return read_class_folders(listing, plan)
@@ -90,7 +90,7 @@ def _unlabelled_notes(tables: FolderTables | None) -> list[str]:
     """That tables are about the images as well, where no column of them is known for labels."""
     if tables is None or not tables.unlabelled:
         return []
-    table = max(tables.unlabelled, key=lambda one: one.content.rows)
+    table = max(tables.unlabelled, key=lambda candidate: candidate.content.rows)
     others = [name for name in table.content.columns if name != table.image]
     if not others:
         return []
@@ -109,7 +109,7 @@ def _without_labels(tables: FolderTables | None, listing: Listing) -> DataError 
         return None
     if not tables.unlabelled:
         return DataError(f"{listing.name}: {tables.unreadable[0]}") if tables.unreadable else None
-    table = max(tables.unlabelled, key=lambda one: one.content.rows)
+    table = max(tables.unlabelled, key=lambda candidate: candidate.content.rows)
     others = [name for name in table.content.columns if name != table.image]
     return DataError(
         f"{listing.name}: {table.file} names its images, but no column is known to hold their "
@@ -142,13 +142,13 @@ def _one_of_both(
         raise ask(listing.name, question, [*options, folders]) from None
     label_of = {place.folder: place.label for place in plan.places}
     by_folder = [label_of.get(posixpath.dirname(file)) for file in _files_in(table, listing)]
-    if len(table.files) * 2 < len(listing.images) or all(one is None for one in table.labels):
-        found = read_class_folders(listing, plan)
+    if len(table.files) * 2 < len(listing.images) or all(label is None for label in table.labels):
+        by_folders = read_class_folders(listing, plan)
         aside = LeftOut(names, "names few of the images", len(table.files), "row")
-        reading = found.reading and replace(
-            found.reading, left_out=(*found.reading.left_out, aside)
+        reading = by_folders.reading and replace(
+            by_folders.reading, left_out=(*by_folders.reading.left_out, aside)
         )
-        return replace(found, reading=reading)
+        return replace(by_folders, reading=reading)
     pairs = {(str(a), b) for a, b in zip(table.labels, by_folder, strict=True) if a is not None}
     same = len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
     if same and _only_numbers(tables, table):
@@ -172,7 +172,7 @@ def _one_of_both(
 def _files_in(table: Table, listing: Listing) -> list[str]:
     """The images of a table from the root of a listing; those elsewhere as the table has them."""
     prefix = f"{listing.root.as_posix().rstrip('/')}/"
-    paths = (str(one["path"]) for one in table.images["image"][:])
+    paths = (str(row["path"]) for row in table.images["image"][:])
     return [
         path[len(prefix) :] if path.startswith(prefix) else file
         for path, file in zip(paths, table.files, strict=True)
@@ -181,7 +181,7 @@ def _files_in(table: Table, listing: Listing) -> list[str]:
 
 def _only_numbers(tables: FolderTables, table: Table) -> bool:
     """Whether lists number the classes whose names the folders tell."""
-    lists = all(one.file.casefold().endswith(".txt") for one in tables.tables)
+    lists = all(table.file.casefold().endswith(".txt") for table in tables.tables)
     return lists and all(str(label).isdecimal() for label in table.labels if label is not None)
 
 

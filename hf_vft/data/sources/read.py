@@ -141,10 +141,10 @@ def _read_listing(listing: Listing, how: ReadOptions) -> Table:
 
 def _read_annotations(listing: Listing, how: ReadOptions) -> Table | None:
     """What an annotation tool wrote; None where no tool did."""
-    found = recognised(listing, how)
-    if not found:
+    candidates = recognised(listing, how)
+    if not candidates:
         return None
-    (chosen, evidence), *others = found
+    (chosen, evidence), *others = candidates
     if not chosen.has_attributes:
         refuse_columns(how.config, f"{listing.name}, a folder of annotated images,")
     table = chosen.read(listing, evidence, how)

@@ -99,7 +99,7 @@ class Reading:
         """The reading in a sentence."""
         parts = [self._classes(), self._images(), self.matched]
         if self.left_out:
-            shown = [str(one) for one in self.left_out]
+            shown = [str(part) for part in self.left_out]
             parts.append(f"left out: {few(shown, _SHOWN_LEFT_OUT)}")
         return f"Read as {self.format}: {'; '.join(filter(None, parts))}."
 
@@ -116,12 +116,12 @@ class Reading:
         self, classes: Iterable[str], splits: list[str] | None, total: int, kind: LabelKind
     ) -> Reading:
         """With what was found when it was followed."""
-        found = Counter(splits if splits is not None else [""] * total)
-        order = [name for name in ("", *_SPLITS) if found[name]]
+        counts = Counter(splits if splits is not None else [""] * total)
+        order = [name for name in ("", *_SPLITS) if counts[name]]
         return replace(
             self,
             classes=tuple(classes),
-            counts=tuple((name, found[name]) for name in order),
+            counts=tuple((name, counts[name]) for name in order),
             kind=kind.name,
         )
 

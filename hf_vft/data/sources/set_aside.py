@@ -82,33 +82,33 @@ def set_aside(listing: Listing, config: DataConfig) -> SetAside:
 
 def _children(by_folder: Iterable[str]) -> dict[str, list[str]]:
     """The folders right inside of each folder that has files somewhere below."""
-    found: dict[str, set[str]] = defaultdict(set)
+    children: dict[str, set[str]] = defaultdict(set)
     for folder in by_folder:
         while folder:
             outer, name = posixpath.split(folder)
-            found[outer].add(name)
+            children[outer].add(name)
             folder = outer
-    return {folder: sorted(names) for folder, names in found.items()}
+    return {folder: sorted(names) for folder, names in children.items()}
 
 
 def _mask_folders(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str]:
     """Folders of masks or annotations, known by their names and by those beside them."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for outer, names in tree.items():
         for name in names:
             if is_mask_name(name) and (
                 any(_partners(name, other) for other in names)
                 or _named_after(name, names, outer, listing)
             ):
-                found[posixpath.join(outer, name)] = MASKS_OR_ANNOTATIONS
+                reasons[posixpath.join(outer, name)] = MASKS_OR_ANNOTATIONS
             if any(is_unlabelled_beside(name, other) for other in names):
-                found[posixpath.join(outer, name)] = "without labels"
-    return found
+                reasons[posixpath.join(outer, name)] = "without labels"
+    return reasons
 
 
 def _inside_images(listing: Listing, tree: dict[str, list[str]]) -> dict[str, str]:
     """Folders of masks or thumbnails of the very images that they lie beside."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for outer, names in tree.items():
         suspects = [n for n in names if n.casefold() in THUMBNAILS or is_mask_name(n)]
         if not suspects:
@@ -120,8 +120,8 @@ def _inside_images(listing: Listing, tree: dict[str, list[str]]) -> dict[str, st
             same = sum(stem in stems or mask_base(stem) in stems for stem in inner)
             if same * 2 > len(inner):
                 small = name.casefold() in THUMBNAILS
-                found[folder] = "thumbnails" if small else MASKS_OR_ANNOTATIONS
-    return found
+                reasons[folder] = "thumbnails" if small else MASKS_OR_ANNOTATIONS
+    return reasons
 
 
 def _image_stems(listing: Listing, folder: str) -> set[str]:
@@ -154,15 +154,17 @@ def _partners(name: str, other: str) -> bool:
 
 def _copies(tree: dict[str, list[str]]) -> dict[str, str]:
     """Folders that hold the folders beside them once more."""
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for outer, names in tree.items():
         for name in names:
             sisters = {other.casefold() for other in names if other != name}
-            inner = {one.casefold() for one in tree.get(posixpath.join(outer, name), [])}
+            inner = {
+                name_inside.casefold() for name_inside in tree.get(posixpath.join(outer, name), [])
+            }
             common = len(inner & sisters)
             if canonical_split(name) is None and common >= 2 and common >= len(sisters) / 2:
-                found[posixpath.join(outer, name)] = "its folders are called as those beside it"
-    return found
+                reasons[posixpath.join(outer, name)] = "its folders are called as those beside it"
+    return reasons
 
 
 def _with_reasons(listing: Listing, folders: dict[str, str]) -> dict[str, tuple[str, int]]:
@@ -184,14 +186,14 @@ def _above(folder: str) -> Iterator[str]:
 
 def _masks_beside(listing: Listing) -> frozenset[str]:
     """Images called like another one of their folder, with ``_mask`` or the like behind."""
-    found: set[str] = set()
+    masks: set[str] = set()
     for files in listing.by_folder.values():
         stems = {posixpath.splitext(posixpath.basename(file))[0]: file for file in files}
         for stem, file in stems.items():
             base = mask_base(stem)
             if base is not None and base in stems and has_image_suffix(file):
-                found.add(file)
-    return frozenset(found)
+                masks.add(file)
+    return frozenset(masks)
 
 
 def _sidecars(listing: Listing) -> tuple[frozenset[str], frozenset[str]]:

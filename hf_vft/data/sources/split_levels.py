@@ -68,7 +68,7 @@ def _refuse_twins(exact: dict[str, str], where: str) -> None:
 
 
 def _by_words(names: Sequence[str], deeper: set[str]) -> SplitLevel | None:
-    told = {name: found for name in names if (found := split_in_words(name)) is not None}
+    told = {name: meaning for name in names if (meaning := split_in_words(name)) is not None}
     by_rest: dict[str, set[str]] = defaultdict(set)
     for split, rest in told.values():
         by_rest[rest].add(split)

@@ -36,15 +36,15 @@ def divided_by_lists(table: Table, listing: Listing) -> Table:
     Images that no list names are left out. Where two lists name the same image, none is followed,
     and that is said.
     """
-    found = find_split_lists(listing)
-    if found is None or table.splits is not None or table.reading is None:
+    lists = find_split_lists(listing)
+    if lists is None or table.splits is not None or table.reading is None:
         return table
-    names = ", ".join(map(posixpath.basename, found.files))
-    if not found.splits:
+    names = ", ".join(map(posixpath.basename, lists.files))
+    if not lists.splits:
         note = f"Not followed, because several of them name the same image: the lists {names}."
         return replace(table, notes=[*table.notes, note])
-    at = {str(listing.path(image)): split for image, split in found.splits.items()}
-    given = [at.get(one["path"] or "") for one in table.images["image"][:]]
+    at = {str(listing.path(image)): split for image, split in lists.splits.items()}
+    given = [at.get(row["path"] or "") for row in table.images["image"][:]]
     kept = [row for row, split in enumerate(given) if split is not None]
     if len(set(given) - {None}) < 2:
         return table
@@ -79,7 +79,9 @@ def find_split_lists(listing: Listing) -> SplitLists | None:
         return None
     files: list[str] = []
     lists: dict[str, list[str]] = {}
-    for split, candidates in sorted(named.items(), key=lambda one: list(SPLIT_NAMES).index(one[0])):
+    for split, candidates in sorted(
+        named.items(), key=lambda item: list(SPLIT_NAMES).index(item[0])
+    ):
         for file in candidates:
             images = _images(listing, file)
             if images:
@@ -113,17 +115,17 @@ def _images(listing: Listing, file: str) -> list[str]:
         lines[:_SAMPLE]
     ):
         return []
-    found = (_image(listing, line, folder) for line in lines)
-    return [image for image in found if image is not None]
+    files = (_image(listing, line, folder) for line in lines)
+    return [image for image in files if image is not None]
 
 
 def _image(listing: Listing, line: str, folder: str) -> str | None:
     """The image of a line, which may go on with a label."""
-    found = listing.find(line, folder).file
-    if found is None and (" " in line or "\t" in line or "," in line):
+    file = listing.find(line, folder).file
+    if file is None and (" " in line or "\t" in line or "," in line):
         first = line.replace(",", " ").split()[0]
-        found = listing.find(first, folder).file
-    return found
+        file = listing.find(first, folder).file
+    return file
 
 
 def _numbered(listing: Listing) -> SplitLists | None:

@@ -63,7 +63,7 @@ def load_parquet(path: Path, cache_dir: Path | None) -> Stored:
 
     def load() -> Stored:
         names: Any = (
-            {split: [_literal(file) for file in found] for split, found in files.items()}
+            {split: [_literal(file) for file in of_split] for split, of_split in files.items()}
             if isinstance(files, dict)
             else [_literal(file) for file in files]
         )
@@ -74,18 +74,18 @@ def load_parquet(path: Path, cache_dir: Path | None) -> Stored:
 
 def _by_split(folder: Path) -> dict[str, list[Path]]:
     """The Parquet files of a folder by the split that their names tell, as on the Hub."""
-    found: dict[str, list[Path]] = {}
+    by_split: dict[str, list[Path]] = {}
     for file in visible_files(folder):
         if file.suffix.casefold() == ".parquet":
-            found.setdefault(_split_of(file.relative_to(folder)), []).append(file)
-    return found
+            by_split.setdefault(_split_of(file.relative_to(folder)), []).append(file)
+    return by_split
 
 
 def _split_of(file: Path) -> str:
     if shard := _SHARD.fullmatch(file.name):
         return shard[1]
     told = (split_in_words(part) for part in (file.stem, *reversed(file.parent.parts)))
-    return next((found[0] for found in told if found), "train")
+    return next((words[0] for words in told if words), "train")
 
 
 def _literal(file: Path) -> str:
@@ -125,12 +125,12 @@ def _listed(tree: Any, key: str, field: str | None = None) -> list[str]:
     Raises:
         DataError: If they are not there.
     """
-    found = tree.get(key) if isinstance(tree, dict) else None
-    if field is not None and isinstance(found, list):
-        found = [one.get(field) if isinstance(one, dict) else None for one in found]
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    values = tree.get(key) if isinstance(tree, dict) else None
+    if field is not None and isinstance(values, list):
+        values = [value.get(field) if isinstance(value, dict) else None for value in values]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise DataError(f"a saved dataset has no list {key!r} of texts.")
-    return found
+    return values
 
 
 def _json(file: Path) -> Any:

@@ -148,13 +148,13 @@ def _named(given: Given, column: str) -> _Images:
         raise DataError(f"Column {column!r}, row {names.index(None) + 1}: no file is named.")
     texts = cast("list[str]", names)
     finder = given.finder or Finder(Path())
-    found: FoundFiles = finder.all(texts)
-    finder.refuse_if_none(found, texts, given.where)
-    files = short_names(found.paths, finder.base.as_posix())
-    for row in found.missing:  # as written, which is what a person looks for
+    matched: FoundFiles = finder.all(texts)
+    finder.refuse_if_none(matched, texts, given.where)
+    files = short_names(matched.paths, finder.base.as_posix())
+    for row in matched.missing:  # as written, which is what a person looks for
         files[row] = files[row] if not files[row].startswith("../") else texts[row]
     roles = roles_of(files)
-    return _Images(image_rows(found.paths), files, found.matched, roles)
+    return _Images(image_rows(matched.paths), files, matched.matched, roles)
 
 
 def _held(given: Given, column: str, how: ReadOptions) -> _Images:
@@ -177,11 +177,11 @@ def _fields(
     images: datasets.Dataset, field: str, function: Callable[..., Any] | None = None
 ) -> list[Any]:
     """One field of every image, or a function of it, without holding all images at once."""
-    found: list[Any] = []
+    values_of_rows: list[Any] = []
     for batch in images.with_format("arrow").iter(1000):
         values = pc.struct_field(batch["image"], field)
-        found += (values if function is None else function(values)).to_pylist()
-    return found
+        values_of_rows += (values if function is None else function(values)).to_pylist()
+    return values_of_rows
 
 
 def _row_names(images: datasets.Dataset, splits: Sequence[str] | None) -> list[str]:
@@ -242,8 +242,8 @@ def _labels(
         note = "No column holds labels, so the names of the folders are the labels."
         guess = Guess("data.label_column", FOLDER, note.removesuffix("."))
         said = [] if how.config.label_column == FOLDER else [note]
-        found = Labels(KINDS["class"], list(roles.labels or []), None, (guess,), said)
-        return found, "the folder names"
+        labels = Labels(KINDS["class"], list(roles.labels or []), None, (guess,), said)
+        return labels, "the folder names"
     if how.labelled:
         require_label(others)
     return Labels(KINDS["class"], [None] * len(images.files)), ""

@@ -73,16 +73,16 @@ def read_file_table(file: Path, encoding: str | None = None, shown: str | None =
     read = read_text(file, encoding, name)
     suffix = file.suffix.casefold()
     if suffix in (".csv", ".tsv"):
-        found = _parse_csv(read.text, name)
+        table = _parse_csv(read.text, name)
     elif suffix == ".txt":
-        found = FileTable(list_columns(read.text, name))
+        table = FileTable(list_columns(read.text, name))
     else:
-        found = FileTable(_parse_json(read.text, file, name))
-    if not found.rows:
+        table = FileTable(_parse_json(read.text, file, name))
+    if not table.rows:
         raise DataError(f"{name} has no rows.")
-    _refuse_instructions(found.columns, name)
+    _refuse_instructions(table.columns, name)
     note = guess_note(name, read)
-    return FileTable(found.columns, (*found.notes, *([note] if note else [])))
+    return FileTable(table.columns, (*table.notes, *([note] if note else [])))
 
 
 def read_csv_records(file: Path, shown: str | None = None) -> list[list[str]]:

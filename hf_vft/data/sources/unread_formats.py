@@ -123,7 +123,7 @@ def _has_keys(*keys: str) -> Callable[[Any], bool]:
 
     def fits(content: object) -> bool:
         if isinstance(content, list):
-            content = next((one for one in content if isinstance(one, dict)), {})
+            content = next((item for item in content if isinstance(item, dict)), {})
         return isinstance(content, dict) and set(keys) <= set(content)
 
     return fits

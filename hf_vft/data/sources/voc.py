@@ -54,7 +54,7 @@ def read_voc(listing: Listing, files: Sequence[str], how: ReadOptions) -> Table:
         if match.file is None:
             missing.add(file, (root.findtext("filename") or stem).strip())
             continue
-        objects = [_object(one, posixpath.basename(file)) for one in root.iter("object")]
+        objects = [_object(element, posixpath.basename(file)) for element in root.iter("object")]
         boxes = Objects(
             tuple(box for box, _ in objects),
             tuple(name for _, name in objects),
@@ -65,7 +65,7 @@ def read_voc(listing: Listing, files: Sequence[str], how: ReadOptions) -> Table:
     left_out = missing.left_out(len(marked))
     unused = len(listing.images) - len(marked)
     notes = [f"Not used, because no annotation names them: {counted(unused, 'image')}."]
-    divided = any(one.split for one in marked)
+    divided = any(image.split for image in marked)
     source = "the lists of ImageSets" if sets else "the folders"
     reading = Reading(
         "Pascal VOC",
@@ -95,9 +95,9 @@ def _image(listing: Listing, file: str, root: ElementTree.Element) -> Match:
     named = (root.findtext("filename") or "").strip().replace("\\", "/")
     split = split_of_path(file.split("/")[:-1])
     if named:
-        found = image_named(listing, posixpath.basename(named), file, _IMAGES, split)
-        if found.file is not None:
-            return found
+        match = image_named(listing, posixpath.basename(named), file, _IMAGES, split)
+        if match.file is not None:
+            return match
     return image_named(listing, stem, file, _IMAGES, split)
 
 
@@ -109,12 +109,12 @@ def _size(root: ElementTree.Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _object(one: ElementTree.Element, file: str) -> tuple[Box, str]:
-    name = (one.findtext("name") or "").strip()
+def _object(element: ElementTree.Element, file: str) -> tuple[Box, str]:
+    name = (element.findtext("name") or "").strip()
     if not name:
         raise DataError(f"{file}: an object has no name.")
-    found = one.find("bndbox")
-    texts = [None if found is None else found.findtext(corner) for corner in _CORNERS]
+    corners = element.find("bndbox")
+    texts = [None if corners is None else corners.findtext(corner) for corner in _CORNERS]
     try:
         x1, y1, x2, y2 = (float(str(text)) for text in texts)
     except ValueError:
@@ -138,10 +138,10 @@ def _sets(listing: Listing, encoding: str | None) -> dict[str, str]:
     whole = lists.pop("trainval", None)
     if whole is not None and "train" not in lists:
         lists["train"] = whole
-    found: dict[str, str] = {}
+    splits: dict[str, str] = {}
     for split, file in lists.items():
         for line in read_text(listing.path(file), encoding, file).text.splitlines():
             if line.strip():
                 name = posixpath.basename(line.split()[0].replace("\\", "/"))
-                found[posixpath.splitext(name)[0] if "." in name else name] = split
-    return found
+                splits[posixpath.splitext(name)[0] if "." in name else name] = split
+    return splits

@@ -27,14 +27,14 @@ def yolo_labels(listing: Listing, how: ReadOptions) -> dict[str, str]:
     texts -= name_files(texts)
     if not texts:
         return {}
-    found = {}
+    labels = {}
     for image in listing.images:
         label = next((place for place in _places(image) if place in texts), None)
         if label is not None:
-            found[image] = label
-    found = found or _by_name(listing, texts)
+            labels[image] = label
+    labels = labels or _by_name(listing, texts)
     config = YoloConfig(listing, how.config.encoding)
-    return found if config.known or _look_like_labels(listing, list(found.values())) else {}
+    return labels if config.known or _look_like_labels(listing, list(labels.values())) else {}
 
 
 def _by_name(listing: Listing, texts: set[str]) -> dict[str, str]:
@@ -86,12 +86,12 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: ReadOptions) -> 
     config.note_differing_lists()
     marked, left_out = _divided(read, labels)
     marked, unmarked = without_unmarked_splits(marked, set(labels))
-    if not source and any(one.split for one in marked):
+    if not source and any(image.split for image in marked):
         source = "the folders"
     reading = Reading(
         "YOLO",
         config.names_file,
-        source if any(one.split for one in marked) else "",
+        source if any(image.split for image in marked) else "",
         left_out=(*left_out, *unmarked),
     )
     return marked_table(listing, marked, list(names), list(config.notes), reading)
@@ -101,12 +101,12 @@ def _divided(
     marked: list[AnnotatedImage], labels: Mapping[str, str]
 ) -> tuple[list[AnnotatedImage], list[LeftOut]]:
     """Without stray images that have neither a split nor a label where others have a split."""
-    if all(one.split is None for one in marked):
+    if all(image.split is None for image in marked):
         return marked, []
-    strays = [one for one in marked if one.split is None and one.file not in labels]
+    strays = [image for image in marked if image.split is None and image.file not in labels]
     if not strays:
         return marked, []
-    kept = [one for one in marked if one.split is not None or one.file in labels]
+    kept = [image for image in marked if image.split is not None or image.file in labels]
     return kept, [LeftOut(f"{strays[0].file} and the like", "neither split nor label", len(strays))]
 
 

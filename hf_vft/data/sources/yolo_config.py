@@ -52,12 +52,12 @@ class YoloConfig:
     @cached_property
     def _lists(self) -> dict[str, str]:
         """The file of class names of each folder that has one."""
-        found: dict[str, str] = {}
+        lists: dict[str, str] = {}
         for file in self.listing.files:
             folder, name = posixpath.split(file)
             if name.casefold() in NAME_FILES or name.casefold().endswith(".names"):
-                found.setdefault(folder, file)
-        return found
+                lists.setdefault(folder, file)
+        return lists
 
     @property
     def known(self) -> bool:
@@ -101,8 +101,8 @@ class YoloConfig:
         file, content = self._yaml
         names = content["names"]
         if isinstance(names, str):  # the path of a list
-            found = self._file_called(names)
-            return self._list_names(found) if found else {}
+            listed = self._file_called(names)
+            return self._list_names(listed) if listed else {}
         pairs = enumerate(names) if isinstance(names, list) else names.items()
         try:
             return self._distinct({int(key): str(name) for key, name in pairs}, file)
@@ -139,23 +139,23 @@ class YoloConfig:
         entries = {key: content[key] for key in _KEYS if content.get(key)}
         if not entries:
             file, entries = self._obj_data()
-        found: dict[str, str] = {}
+        folders: dict[str, str] = {}
         sources: dict[str, str] = {}
         for key, entry in entries.items():
             split = str(canonical_split(key))
-            for one in entry if isinstance(entry, list) else [entry]:
-                files = self._images_of(str(one), file)
-                twice = {found[image] for image in files if found.get(image, split) != split}
+            for path in entry if isinstance(entry, list) else [entry]:
+                files = self._images_of(str(path), file)
+                twice = {folders[image] for image in files if folders.get(image, split) != split}
                 if twice:
                     self.notes.append(
                         f"Leak in {file}: {key} is the same as {' and '.join(sorted(twice))} "
-                        f"({one}), so its images are used for {min(twice)} alone."
+                        f"({path}), so its images are used for {min(twice)} alone."
                     )
                 for image in files:
-                    found.setdefault(image, split)
+                    folders.setdefault(image, split)
                 if files:
-                    sources[str(one)] = split
-        return found, file if sources else ""
+                    sources[str(path)] = split
+        return folders, file if sources else ""
 
     def _obj_data(self) -> tuple[str, dict[str, Any]]:
         """What CVAT and darknet write: lists of images for each subset."""
@@ -164,10 +164,10 @@ class YoloConfig:
             values = {key.strip().casefold(): value.strip() for key, _, value in pairs}
             there = {k: values[k] for k in _KEYS if values.get(k)}
             lists = {
-                split: one
-                for one in self.listing.ending(".txt")
-                if "/" not in one
-                and (split := split_of_path([posixpath.splitext(one)[0]])) is not None
+                split: file
+                for file in self.listing.ending(".txt")
+                if "/" not in file
+                and (split := split_of_path([posixpath.splitext(file)[0]])) is not None
             }
             return file, lists | {str(canonical_split(key)): v for key, v in there.items()}
         return "", {}
@@ -190,14 +190,16 @@ class YoloConfig:
 
     def _listed(self, file: str) -> list[str]:
         names = self.text(file).splitlines()
-        found = (self.listing.find(name, posixpath.dirname(file)) for name in names if name.strip())
-        return [match.file for match in found if match.file is not None]
+        matches = (
+            self.listing.find(name, posixpath.dirname(file)) for name in names if name.strip()
+        )
+        return [match.file for match in matches if match.file is not None]
 
     def _file_called(self, name: str) -> str | None:
         last = posixpath.basename(name)
-        found = [f for f in self.listing.files if f == name or f.endswith(f"/{name}")]
-        found = found or [f for f in self.listing.files if posixpath.basename(f) == last]
-        return found[0] if found else None
+        files = [f for f in self.listing.files if f == name or f.endswith(f"/{name}")]
+        files = files or [f for f in self.listing.files if posixpath.basename(f) == last]
+        return files[0] if files else None
 
     def text(self, file: str) -> str:
         """The content of a text file; a guessed encoding is noted."""

@@ -107,8 +107,8 @@ class TrainBoxTransform:
 
     def _row(self, file: ImageFile, rng: Random, label: dict[str, Any]) -> dict[str, Any]:
         pixels, plan = self.change.changed(file, rng)
-        size, found = (plan.placed.width, plan.placed.height), Boxes.of(label)
-        marked = Boxes(mapped(found.boxes, plan.upright.inverse()), found.classes)
+        size, boxes = (plan.placed.width, plan.placed.height), Boxes.of(label)
+        marked = Boxes(mapped(boxes.boxes, plan.upright.inverse()), boxes.classes)
         return {"pixel_values": pixels, "labels": relative_rows(visible_part(marked, size), size)}
 
 
@@ -162,6 +162,6 @@ def padded(rows: list[torch.Tensor]) -> torch.Tensor:
     """``[B, most, 5]``; rows of the class -100 fill up, at least one, so that none is empty."""
     most = max(1, *(len(row) for row in rows))
     batch = torch.full((len(rows), most, 5), PAD_CLASS)
-    for found, row in zip(batch, rows, strict=True):
-        found[: len(row)] = row
+    for pixels, row in zip(batch, rows, strict=True):
+        pixels[: len(row)] = row
     return batch

@@ -67,17 +67,17 @@ class Drawn:
         """From a place in the crop to its place in the upright image."""
         width, height = self.size
         left, top, _, _ = self.kept
-        found = moved(left, top)
+        plane = moved(left, top)
         movement = self.movement
         if movement is not None:
-            found = found.after(movement)
+            plane = plane.after(movement)
         if self.degrees:
-            found = around(turned(self.degrees), width / 2, height / 2).after(found)
+            plane = around(turned(self.degrees), width / 2, height / 2).after(plane)
         if self.mirror:
-            found = Affine(a=-1.0, c=width).after(found)
+            plane = Affine(a=-1.0, c=width).after(plane)
         if self.upside_down:
-            found = Affine(e=-1.0, f=height).after(found)
-        return found
+            plane = Affine(e=-1.0, f=height).after(plane)
+        return plane
 
     def snapped(self, step: int) -> Drawn:
         """With a crop of whole pixels of the image reduced by ``step``."""

@@ -130,10 +130,13 @@ def stack_pixels(rows: Sequence[Mapping[str, Any]]) -> torch.Tensor:
     Images may be nested lists too: that is how ``datasets`` stores what ``map`` computed.
     """
     pixels = [row["pixel_values"] for row in rows]
-    if all(isinstance(one, Levels) for one in pixels):
+    if all(isinstance(image, Levels) for image in pixels):
         normalise: Normalisation = pixels[0].normalise
-        return normalise(torch.stack([one.values for one in pixels]))
-    whole = [one.finished() if isinstance(one, Levels) else torch.as_tensor(one) for one in pixels]
+        return normalise(torch.stack([image.values for image in pixels]))
+    whole = [
+        image.finished() if isinstance(image, Levels) else torch.as_tensor(image)
+        for image in pixels
+    ]
     return torch.stack(whole)
 
 
@@ -163,9 +166,9 @@ class TrainTransform:
         self, processor: BaseImageProcessor, augment: AugmentConfig, *, whole: bool = False
     ) -> None:
         self.augment = augment
-        found = preparation_of(processor)
-        shows_all = found is not None and found.framing.shows_all
-        self.preparation = found if shows_all or not whole else None
+        preparation = preparation_of(processor)
+        shows_all = preparation is not None and preparation.framing.shows_all
+        self.preparation = preparation if shows_all or not whole else None
         self.process = eval_transform(processor)
         self.shape = input_size(processor)
 
@@ -218,10 +221,10 @@ class TrainTransform:
         else:
             seen = warped(pixels, plan, framing, "bilinear")[0]
         image: Image.Image = v2.functional.to_pil_image(_recoloured(seen, drawn))
-        found = self.process(image)
+        processed = self.process(image)
         if drawn.erased is not None:
-            found = _erased(found, drawn.erased, (0,) * len(found))
-        return found, plan
+            processed = _erased(processed, drawn.erased, (0,) * len(processed))
+        return processed, plan
 
 
 def _recoloured(levels: torch.Tensor, drawn: Drawn) -> torch.Tensor:

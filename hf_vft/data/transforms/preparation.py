@@ -172,9 +172,9 @@ def preparation_of(processor: BaseImageProcessor) -> Preparation | None:
     for framing in _candidates(processor, int(height), int(width)):
         for resample in ("bilinear", "bicubic"):
             for margin in margins if framing.kind == "fit" else margins[:1]:
-                found = Preparation(framing, resample, margin, normalise)
-                if all(_agrees(found, *pair) for pair in shown):
-                    return found
+                preparation = Preparation(framing, resample, margin, normalise)
+                if all(_agrees(preparation, *pair) for pair in shown):
+                    return preparation
     return None
 
 
@@ -217,12 +217,12 @@ def _normalisation(processor: BaseImageProcessor) -> Normalisation | None:
     return Normalisation(tuple(scale.tolist()), tuple(offset.tolist()))
 
 
-def _agrees(found: Preparation, image: Image.Image, output: torch.Tensor) -> bool:
-    levels = found(image)
+def _agrees(preparation: Preparation, image: Image.Image, output: torch.Tensor) -> bool:
+    levels = preparation(image)
     if levels.shape != output.shape:
         return False
-    scale = torch.tensor(found.normalise.scale).view(-1, 1, 1)
-    return bool(((found.normalise(levels) - output).abs() / scale).mean() <= TOLERANCE)
+    scale = torch.tensor(preparation.normalise.scale).view(-1, 1, 1)
+    return bool(((preparation.normalise(levels) - output).abs() / scale).mean() <= TOLERANCE)
 
 
 def _output(processor: BaseImageProcessor, image: Image.Image) -> torch.Tensor:

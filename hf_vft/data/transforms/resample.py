@@ -75,12 +75,12 @@ def straight(pixels: np.ndarray, plan: Plan, resample: str) -> torch.Tensor:
     part = torch.from_numpy(pixels[y0:y1, x0:x1]).permute(2, 0, 1)
     swapped = to.a == 0.0
     high, wide = (placed.width, placed.height) if swapped else (placed.height, placed.width)
-    found = resized(part, high, wide, resample)
+    resampled = resized(part, high, wide, resample)
     if swapped:
-        found = found.transpose(1, 2)
+        resampled = resampled.transpose(1, 2)
     # Whether a step to the right, or down, in the result is a step back in the source.
     back = [axis for axis, step in ((2, to.a + to.d), (1, to.b + to.e)) if step < 0]
-    return found.flip(back) if back else found
+    return resampled.flip(back) if back else resampled
 
 
 def _whole(low: float, high: float, size: int) -> tuple[int, int]:
@@ -120,10 +120,10 @@ def warped(
     # grid_sample wants places from -1 to 1 over the part.
     place = scaled(2 / (x1 - x0), 2 / (y1 - y0)).after(moved(-x0, -y0)).after(to)
     levels, place, beyond = _mirrored(levels, place, high, wide)
-    found = functional.grid_sample(
+    sampled = functional.grid_sample(
         levels, _grid(place, high, wide), mode="bilinear", padding_mode=beyond, align_corners=False
     )
-    return found[0], first_y, first_x
+    return sampled[0], first_y, first_x
 
 
 def _pitch(length: int, step: float) -> int:

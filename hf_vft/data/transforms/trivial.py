@@ -74,8 +74,8 @@ class TrivialChange:
 
     def filtered(self, levels: torch.Tensor) -> torch.Tensor:
         """``uint8 [3, H, W]`` after a change that is a filter."""
-        found: torch.Tensor = _FILTERS[self.name](levels, self.strength)
-        return found
+        filtered: torch.Tensor = _FILTERS[self.name](levels, self.strength)
+        return filtered
 
 
 _FILTERS: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {

@@ -54,7 +54,7 @@ def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             objects = objects_of(
                 file,
                 _labels(image),
-                lambda one: _box(one, shapes),
+                lambda label: _box(label, shapes),
                 "category",
                 f"a box of {name!r} is not complete",
             )
@@ -63,11 +63,11 @@ def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             )
 
 
-def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
-    if one.get("box2d") is None:
-        shapes.unused[str(one.get("category", "label"))] += 1
+def _box(label: Mapping[str, Any], shapes: Shapes) -> Box | None:
+    if label.get("box2d") is None:
+        shapes.unused[str(label.get("category", "label"))] += 1
         return None
-    return from_corners(*(float(one["box2d"][side]) for side in _CORNERS))
+    return from_corners(*(float(label["box2d"][side]) for side in _CORNERS))
 
 
 def _images(content: object) -> list[Any]:

@@ -21,7 +21,7 @@ def is_createml(content: object) -> bool:
     if not isinstance(first, dict) or not any(name in first for name in _NAMES):
         return False
     marks = first.get("annotations", first.get("annotation"))
-    return isinstance(marks, list) and all(isinstance(one, dict) for one in marks)
+    return isinstance(marks, list) and all(isinstance(mark, dict) for mark in marks)
 
 
 def createml_files(listing: Listing, how: ReadOptions) -> str | None:
@@ -46,8 +46,8 @@ def _images(listing: Listing) -> Iterator[Drawn]:
         for image in content:
             name = str(next((image[key] for key in _NAMES if key in image), ""))
             objects, tags = [], []
-            for one in image.get("annotations", image.get("annotation", [])):
-                place, label = one.get("coordinates"), str(one.get("label", ""))
+            for mark in image.get("annotations", image.get("annotation", [])):
+                place, label = mark.get("coordinates"), str(mark.get("label", ""))
                 if place is None:
                     tags.append(label)
                     continue

@@ -28,7 +28,7 @@ def read_cvat(listing: Listing, files: Sequence[str], how: ReadOptions) -> Table
         DataError: If a file is one of a video, whose frames have no names, or a number is none.
     """
     shapes = Shapes()
-    drawn = [one for file in files for one in cvat_images(listing, file, shapes)]
+    drawn = [image for file in files for image in cvat_images(listing, file, shapes)]
     return drawn_table(listing, drawn, shapes, how, "CVAT's XML")
 
 
@@ -57,38 +57,38 @@ def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
     for image in root.iter("image"):
         name = image.get("name", "")
         try:
-            found = [(_box(one, shapes), one.get("label", "")) for one in image]
+            boxes = [(_box(shape, shapes), shape.get("label", "")) for shape in image]
             size = (int(float(image.get("width", 0))), int(float(image.get("height", 0))))
         except (ValueError, IndexError):
             raise DataError(f"{file}: a shape of {name!r} has numbers that are none.") from None
         yield Drawn(
             file,
             name,
-            tuple((box, label) for box, label in found if box is not None),
-            tuple(one.get("label", "") for one in image if one.tag == "tag"),
+            tuple((box, label) for box, label in boxes if box is not None),
+            tuple(shape.get("label", "") for shape in image if shape.tag == "tag"),
             size if all(size) else None,
             split=image.get("subset") or named,
         )
 
 
-def _box(one: ElementTree.Element, shapes: Shapes) -> Box | None:
+def _box(shape: ElementTree.Element, shapes: Shapes) -> Box | None:
     def number(name: str) -> float:
-        return float(one.get(name, "nan"))
+        return float(shape.get(name, "nan"))
 
-    turned = float(one.get("rotation", 0))
-    if one.tag == "box":
+    turned = float(shape.get("rotation", 0))
+    if shape.tag == "box":
         box = from_corners(*(number(side) for side in ("xtl", "ytl", "xbr", "ybr")))
         return shapes.turned(box, turned)
-    if one.tag == "ellipse":
+    if shape.tag == "ellipse":
         box = round_box(number("cx"), number("cy"), number("rx"), number("ry"))
         shapes.boxed["ellipse"] += 1
         return shapes.turned(box, turned)
-    if one.tag == "mask":
+    if shape.tag == "mask":
         shapes.boxed["mask"] += 1
         return (number("left"), number("top"), number("width"), number("height"))
-    if one.tag == "polygon":
-        points = [pair.split(",") for pair in one.get("points", "").split(";") if pair]
+    if shape.tag == "polygon":
+        points = [pair.split(",") for pair in shape.get("points", "").split(";") if pair]
         return shapes.around([(float(x), float(y)) for x, y in points], "polygon")
-    if one.tag != "tag":
-        shapes.unused[one.tag] += 1
+    if shape.tag != "tag":
+        shapes.unused[shape.tag] += 1
     return None

@@ -45,19 +45,19 @@ def read_datumaro(listing: Listing, first: str, how: ReadOptions) -> Table:
 
 def _items(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     for file, content in json_files(listing, is_datumaro):
-        names = [str(one.get("name")) for one in content["categories"]["label"]["labels"]]
+        names = [str(category.get("name")) for category in content["categories"]["label"]["labels"]]
         subset = posixpath.splitext(posixpath.basename(file))[0]
         for item in content["items"]:
             image, identity = item.get("image") or {}, str(item.get("id", ""))
             objects, tags = [], []
-            for one in item.get("annotations", []):
+            for annotation in item.get("annotations", []):
                 try:
-                    if one["type"] == "label":
-                        tags.append(names[one["label_id"]])
+                    if annotation["type"] == "label":
+                        tags.append(names[annotation["label_id"]])
                         continue
-                    box = _box(one, shapes)
+                    box = _box(annotation, shapes)
                     if box is not None:
-                        objects.append((box, names[one["label_id"]]))
+                        objects.append((box, names[annotation["label_id"]]))
                 except (KeyError, TypeError, ValueError, IndexError):
                     raise DataError(f"{file}: an annotation of {identity!r} is damaged.") from None
             size = list(image.get("size") or [])
@@ -68,13 +68,13 @@ def _items(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             )
 
 
-def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
-    kind = one["type"]
+def _box(annotation: Mapping[str, Any], shapes: Shapes) -> Box | None:
+    kind = annotation["type"]
     if kind == "bbox":
-        x, y, width, height = (float(side) for side in one["bbox"])
+        x, y, width, height = (float(side) for side in annotation["bbox"])
         return (x, y, width, height)
     if kind in ("polygon", "rotated_bbox"):
-        numbers = [float(side) for side in one["points"]]
+        numbers = [float(side) for side in annotation["points"]]
         return shapes.around(list(zip(numbers[::2], numbers[1::2], strict=True)), kind)
     shapes.unused[kind] += 1
     return None

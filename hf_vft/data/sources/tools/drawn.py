@@ -60,25 +60,25 @@ def drawn_table(
         DataError: If nothing is marked, or no image is there.
     """
     given = list(drawn)
-    boxes = how.kind == "boxes" or (how.kind is None and any(one.objects for one in given))
-    if not boxes and not any(one.tags for one in given):
+    boxes = how.kind == "boxes" or (how.kind is None and any(image.objects for image in given))
+    if not boxes and not any(image.tags for image in given):
         counts = ", ".join(f"{kind}: {n:,}" for kind, n in shapes.unused.items())
         why = f"nothing in it has an area and a class ({counts})" if counts else ""
         raise DataError(f"{listing.name}: read as {title}, but {why or 'nothing is marked in it'}.")
     missing, marked = Missing(listing), []
-    for one in given:
-        file = _found(listing, one)
+    for image in given:
+        file = _found(listing, image)
         if file is None:
-            missing.add(one.annotation, one.image)
+            missing.add(image.annotation, image.image)
             continue
-        split = canonical_split(one.split or "") or split_of_path(file.split("/")[:-1])
-        marked.append(AnnotatedImage(file, _label(one, boxes=boxes), split))
+        split = canonical_split(image.split or "") or split_of_path(file.split("/")[:-1])
+        marked.append(AnnotatedImage(file, _label(image, boxes=boxes), split))
     left_out = missing.left_out(len(marked))
     unused = len(listing.images) - len(marked)
     notes = shapes.notes() if boxes else []
     if unused:
         notes.append(f"Not used, because no annotation names them: {counted(unused, 'image')}.")
-    divided = any(one.split for one in marked)
+    divided = any(image.split for image in marked)
     reading = Reading(
         title,
         "what was drawn" if boxes else "the tags of the images",
@@ -87,7 +87,7 @@ def drawn_table(
     )
     if boxes:
         return marked_table(listing, marked, None, notes, reading)
-    several = any(len(one.label or ()) > 1 for one in marked) or how.kind == "classes"
+    several = any(len(image.label or ()) > 1 for image in marked) or how.kind == "classes"
     if not several:
         marked = [AnnotatedImage(m.file, m.label[0] if m.label else None, m.split) for m in marked]
     return marked_table(
@@ -111,11 +111,11 @@ def objects_of(
         DataError: If one is.
     """
     objects = []
-    for one in given:
+    for annotation in given:
         try:
-            found = box(one)
-            if found is not None:
-                objects.append((found, str(one[name])))
+            outline = box(annotation)
+            if outline is not None:
+                objects.append((outline, str(annotation[name])))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise DataError(f"{file}: {complaint}.") from None
     return tuple(objects)
@@ -134,22 +134,22 @@ def json_files(listing: Listing, fits: Callable[[object], bool]) -> Iterator[tup
             yield file, content
 
 
-def _found(listing: Listing, one: Drawn) -> str | None:
-    for name in (one.image, *one.others):
+def _found(listing: Listing, image: Drawn) -> str | None:
+    for name in (image.image, *image.others):
         match = image_named(
-            listing, name, one.annotation, ("images", "img", "../img", "../images"), one.split
+            listing, name, image.annotation, ("images", "img", "../img", "../images"), image.split
         )
         if match.file is not None:
             return match.file
     return None
 
 
-def _label(one: Drawn, *, boxes: bool) -> Any:
+def _label(image: Drawn, *, boxes: bool) -> Any:
     if not boxes:
-        return tuple(dict.fromkeys(one.tags)) or None
+        return tuple(dict.fromkeys(image.tags)) or None
     return Objects(
-        tuple(box for box, _ in one.objects),
-        tuple(name for _, name in one.objects),
-        relative=one.relative,
-        declared=one.size,
+        tuple(box for box, _ in image.objects),
+        tuple(name for _, name in image.objects),
+        relative=image.relative,
+        declared=image.size,
     )

@@ -60,7 +60,11 @@ def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     """What each task of each file says, in their order; boxes in shares of the sides."""
     for file, content in json_files(listing, is_label_studio):
         for task in content:
-            given = [one for one in task.get("annotations", []) if not one.get("was_cancelled")]
+            given = [
+                annotation
+                for annotation in task.get("annotations", [])
+                if not annotation.get("was_cancelled")
+            ]
             if len(given) > 1:
                 shapes.unused["earlier annotation of an image"] += len(given) - 1
             results = given[-1].get("result", []) if given else []
@@ -71,14 +75,14 @@ def _task(file: str, data: object, results: Any, shapes: Shapes) -> Drawn:
     name = _image(data, file)
     objects: list[tuple[Box, str]] = []
     tags: list[str] = []
-    for one in results:
-        value = one.get("value") or {}
+    for result in results:
+        value = result.get("value") or {}
         try:
-            box = _box(one, value, shapes)
+            box = _box(result, value, shapes)
         except (KeyError, TypeError, ValueError):
             raise DataError(f"{file}: a result of {name!r} lacks numbers.") from None
         if box is not None:
-            objects += [(box, str(label)) for label in value.get(one["type"], ())]
+            objects += [(box, str(label)) for label in value.get(result["type"], ())]
         tags += [str(label) for label in value.get("choices", ())]
     last = name.rpartition("/")[2]
     others = (last, _UPLOADED.sub("", last))
@@ -110,13 +114,13 @@ def _csv_rows(file: Path) -> list[dict[str, str]]:
 
 def _short_results(row: object) -> list[dict[str, Any]]:
     """What a row marks, as the whole JSON has it."""
-    found = []
+    results = []
     for value in row.values() if isinstance(row, dict) else ():
-        for one in _objects(value):
-            kind = next((key for key in one if key in _MARKS), None)
+        for shape in _objects(value):
+            kind = next((key for key in shape if key in _MARKS), None)
             if kind is not None:
-                found.append({**one, "type": kind, "value": one})
-    return found
+                results.append({**shape, "type": kind, "value": shape})
+    return results
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
@@ -126,7 +130,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
             value = json.loads(value)
         except ValueError:
             return []
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _image(data: Any, file: str) -> str:
@@ -140,10 +144,10 @@ def _image(data: Any, file: str) -> str:
     return local[0] if local else urllib.parse.unquote(address.path).lstrip("/")
 
 
-def _box(one: Mapping[str, Any], value: Mapping[str, Any], shapes: Shapes) -> Box | None:
+def _box(result: Mapping[str, Any], value: Mapping[str, Any], shapes: Shapes) -> Box | None:
     """In shares of the image's sides."""
-    kind = one.get("type", "")
-    wide, high = float(one.get("original_width", 0)), float(one.get("original_height", 0))
+    kind = result.get("type", "")
+    wide, high = float(result.get("original_width", 0)), float(result.get("original_height", 0))
     if kind == "rectanglelabels":
         x, y, w, h = (float(value[side]) / 100 for side in ("x", "y", "width", "height"))
         turned = float(value.get("rotation") or 0)

@@ -57,7 +57,7 @@ def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
         objects = objects_of(
             file,
             content["shapes"],
-            lambda one: _box(one, shapes),
+            lambda shape: _box(shape, shapes),
             "label",
             "a shape is not made of points",
         )

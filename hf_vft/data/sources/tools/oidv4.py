@@ -28,8 +28,8 @@ def is_oidv4(words: list[str]) -> bool:
 def oidv4_files(listing: Listing, how: ReadOptions) -> str | None:
     """The first file of the format, if it is called like an image."""
     del how
-    found = first_text(is_oidv4)(listing)
-    return found if found is not None and listing.named(found[: -len(".txt")]) else None
+    file = first_text(is_oidv4)(listing)
+    return file if file is not None and listing.named(file[: -len(".txt")]) else None
 
 
 def read_oidv4(listing: Listing, first: str, how: ReadOptions) -> Table:

@@ -28,12 +28,12 @@ class Shapes:
         """What a person should know, in sentences."""
         boxed = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.boxed.items()))
         unused = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.unused.items()))
-        found = []
+        notes = []
         if boxed:
-            found.append(f"The upright box around it stands for each shape: {boxed}.")
+            notes.append(f"The upright box around it stands for each shape: {boxed}.")
         if unused:
-            found.append(f"Not used, because they mark no area of a class: {unused}.")
-        return found
+            notes.append(f"Not used, because they mark no area of a class: {unused}.")
+        return notes
 
     def around(self, points: Iterable[Point], kind: str) -> Box | None:
         """The box around the points of a shape that is none."""

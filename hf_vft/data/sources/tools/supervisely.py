@@ -55,22 +55,22 @@ def _images(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
         objects = objects_of(
             file,
             content["objects"],
-            lambda one: _box(one, shapes),
+            lambda item: _box(item, shapes),
             "classTitle",
             "an object lacks its points",
         )
-        tags = tuple(str(one.get("name")) for one in content.get("tags") or [])
+        tags = tuple(str(tag.get("name")) for tag in content.get("tags") or [])
         folder, _, name = file.removesuffix(".json").rpartition("/")
         beside = f"{folder.removesuffix('ann')}img/{name}" if folder.endswith("ann") else name
         size = declared_size(content["size"].get("width"), content["size"].get("height"))
         yield Drawn(file, beside, objects, tags, size, others=(name,))
 
 
-def _box(one: Mapping[str, Any], shapes: Shapes) -> Box | None:
-    kind = one.get("geometryType", "polygon")
+def _box(item: Mapping[str, Any], shapes: Shapes) -> Box | None:
+    kind = item.get("geometryType", "polygon")
     if kind == "bitmap":
-        return _of_bitmap(one["bitmap"], shapes)
-    points = one["points"]["exterior"]
+        return _of_bitmap(item["bitmap"], shapes)
+    points = item["points"]["exterior"]
     if kind == "rectangle":
         return around(points)
     if kind == "polygon":

@@ -57,9 +57,9 @@ def _image(
     for number, words in _lines(listing, file):
         if not fits(words):
             raise DataError(f"{file}: line {number} does not have the columns of {title}.")
-        found = read(words, shapes)
-        if found is not None:
-            objects.append(found)
+        drawn_object = read(words, shapes)
+        if drawn_object is not None:
+            objects.append(drawn_object)
     above, _, name = file.rpartition("/")
     stem = name[: -len(".txt")]
     beside = f"{above.rpartition('/')[0]}/{stem}".lstrip("/")  # the folder of texts lies in theirs

@@ -110,11 +110,11 @@ def _crc_table() -> list[int]:
 
 def _parsed(data: bytes, where: str) -> Example:
     try:
-        found = example_class().FromString(data)
+        example = example_class().FromString(data)
     except message.DecodeError:
         raise DataError(f"{where}: damaged, or no tf.train.Example.") from None
     features = {}
-    for name, feature in found.features.feature.items():
+    for name, feature in example.features.feature.items():
         kind = feature.WhichOneof("kind")
         features[name] = list(getattr(feature, kind).value) if kind else []
     return features

@@ -56,9 +56,9 @@ class _Record:
 def tfrecord_files(listing: Listing, how: ReadOptions) -> list[str]:
     """The files of the format."""
     del how
-    found = [file for file in listing.files if _SURE.search(file)]
-    likely = [file for file in listing.files if _LIKELY.search(file) and file not in set(found)]
-    return found + [file for file in likely if begins_as_records(listing.path(file))]
+    files = [file for file in listing.files if _SURE.search(file)]
+    likely = [file for file in listing.files if _LIKELY.search(file) and file not in set(files)]
+    return files + [file for file in likely if begins_as_records(listing.path(file))]
 
 
 def is_tfrecord_name(name: str) -> bool:
@@ -161,13 +161,13 @@ def _boxes(
     if len(lengths) > 1:
         raise DataError(f"{where}: {len(corners[0])} boxes, but {len(classes)} classes or corners.")
     groups = [flag for key in _GROUPS for flag in example.get(key, [])] or [0] * len(classes)
-    found = []
+    boxes = []
     for *four, name, group in zip(*corners, classes, groups, strict=False):
         if group:
             shapes.unused["region of a crowd"] += 1
         else:
-            found.append((from_corners(*map(float, four)), name))
-    return tuple(found)
+            boxes.append((from_corners(*map(float, four)), name))
+    return tuple(boxes)
 
 
 def _classes(
@@ -214,14 +214,14 @@ def _image(example: Example, where: str) -> bytes:
 
 def _label_names(listing: Listing) -> dict[int, str]:
     """Names by number, from a ``label_map.pbtxt`` or the ``labels.txt`` of TensorFlow Datasets."""
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for file in listing.ending(".pbtxt"):
         for item in _ITEM.findall(read_text(listing.path(file), shown=file).text):
             entry = {key: number or a or b for key, number, a, b in _ENTRY.findall(item)}
             name = entry.get("display_name") or entry.get("name")
             if name and entry.get("id", "").isdecimal():
-                found.setdefault(int(entry["id"]), name)
-    for file in () if found else listing.ending("label.labels.txt"):
+                names.setdefault(int(entry["id"]), name)
+    for file in () if names else listing.ending("label.labels.txt"):
         lines = read_text(listing.path(file), shown=file).text.splitlines()
-        found |= dict(enumerate(line.strip() for line in lines))
-    return found
+        names |= dict(enumerate(line.strip() for line in lines))
+    return names

@@ -51,11 +51,11 @@ def read_via(listing: Listing, first: str, how: ReadOptions) -> Table:
     del first
     shapes = Shapes()
     files = dict(json_files(listing, is_via))
-    entries = [(file, one) for file, c in files.items() for one in c.get(_PROJECT, c).values()]
+    entries = [(file, entry) for file, c in files.items() for entry in c.get(_PROJECT, c).values()]
     entries = entries or _of_csv(listing)
-    region = _attribute([a for _, one in entries for a in _region_attributes(one)], how)
-    whole = _attribute([one.get("file_attributes") or {} for _, one in entries], how)
-    drawn = (_image(file, one, region, whole, shapes) for file, one in entries)
+    region = _attribute([a for _, entry in entries for a in _region_attributes(entry)], how)
+    whole = _attribute([entry.get("file_attributes") or {} for _, entry in entries], how)
+    drawn = (_image(file, entry, region, whole, shapes) for file, entry in entries)
     return drawn_table(listing, drawn, shapes, how, "VIA")
 
 
@@ -67,7 +67,7 @@ def _is_csv(header: str) -> bool:
 
 def _of_csv(listing: Listing) -> list[tuple[str, dict[str, Any]]]:
     """The images of VIA's CSV, which has a row for each region, as its JSON has them."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    entries: dict[tuple[str, str], dict[str, Any]] = {}
     for file in listing.ending(".csv"):
         header, *rows = read_csv_records(listing.path(file), shown=file) or [[]]
         names = [name.strip().lstrip("#") for name in header]
@@ -84,12 +84,12 @@ def _of_csv(listing: Listing) -> list[tuple[str, dict[str, Any]]]:
                 raise DataError(f"{file}, line {number}: attributes that are not JSON.") from None
             image = row.get("filename", "")
             new = {"filename": image, "file_attributes": whole, "regions": []}
-            entry = found.setdefault((file, image), new)
+            entry = entries.setdefault((file, image), new)
             if shape:
                 entry["regions"].append(
                     {"shape_attributes": shape, "region_attributes": attributes}
                 )
-    return [(file, entry) for (file, _), entry in found.items()]
+    return [(file, entry) for (file, _), entry in entries.items()]
 
 
 def _regions(entry: Mapping[str, Any]) -> list[Any]:
@@ -98,12 +98,14 @@ def _regions(entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _region_attributes(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [one.get("region_attributes") or {} for one in _regions(entry)]
+    return [region.get("region_attributes") or {} for region in _regions(entry)]
 
 
 def _attribute(given: list[dict[str, Any]], how: ReadOptions) -> str | None:
     """The attribute that is the class; None where there is none."""
-    used = Counter(name for one in given for name, value in one.items() if value not in ("", {}))
+    used = Counter(
+        name for attributes in given for name, value in attributes.items() if value not in ("", {})
+    )
     asked = how.config.label_column
     if asked != "auto":
         return asked if asked in used else None
@@ -123,7 +125,7 @@ def _attribute(given: list[dict[str, Any]], how: ReadOptions) -> str | None:
 def _names(attributes: Mapping[str, Any], name: str | None) -> list[str]:
     value = attributes.get(name) if name is not None else None
     if isinstance(value, dict):  # a checkbox: each that is ticked
-        return [str(one) for one, on in value.items() if on]
+        return [str(name) for name, on in value.items() if on]
     return [str(value)] if value not in (None, "") else []
 
 
@@ -131,12 +133,12 @@ def _image(
     file: str, entry: Mapping[str, Any], region: str | None, whole: str | None, shapes: Shapes
 ) -> Drawn:
     objects: list[tuple[Box, str]] = []
-    for one in _regions(entry):
+    for mark in _regions(entry):
         try:
-            box = _box(one.get("shape_attributes") or {}, shapes)
+            box = _box(mark.get("shape_attributes") or {}, shapes)
         except (KeyError, TypeError, ValueError):
             raise DataError(f"{file}: a shape of {entry['filename']!r} lacks numbers.") from None
-        names = _names(one.get("region_attributes") or {}, region)
+        names = _names(mark.get("region_attributes") or {}, region)
         if box is not None and not names:
             shapes.unused["region without a class"] += 1
         objects += [(box, name) for name in names if box is not None]

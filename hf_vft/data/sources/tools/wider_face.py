@@ -32,7 +32,7 @@ def read_wider_face(listing: Listing, files: list[str], how: ReadOptions) -> Tab
         DataError: If a text breaks off, or a line has not four numbers.
     """
     shapes = Shapes()
-    drawn = (one for file in files for one in _images(listing, file, shapes))
+    drawn = (image for file in files for image in _images(listing, file, shapes))
     return drawn_table(listing, drawn, shapes, how, "WIDER FACE")
 
 
