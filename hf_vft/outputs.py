@@ -121,7 +121,7 @@ def _is_our_image(path: Path) -> bool:
 def _mark(folder: Path) -> dict[str, Any]:
     """A mark that cannot be read marks nothing."""
     try:
-        found = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return mark if isinstance(mark, dict) else {}

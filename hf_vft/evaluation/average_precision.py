@@ -64,13 +64,13 @@ def _class_scores(
 
 def _interpolated(hits: Floats, total: Floats, true: Floats) -> Floats:
     """Mean over 101 recalls of the highest precision at this recall or a higher one: ``[B]``."""
-    found = np.where(true > 0, 0.0, np.nan)
+    averages = np.where(true > 0, 0.0, np.nan)
     if not len(hits):
-        return found
+        return averages
     precision = np.divide(hits, total, out=np.zeros_like(hits), where=total > 0)
     best = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
     for column in np.flatnonzero(true > 0):
         reached = np.searchsorted(hits[:, column] / true[column], RECALLS, side="left")
         inside = reached[reached < len(hits)]
-        found[column] = best[inside, column].sum() / len(RECALLS)
-    return found
+        averages[column] = best[inside, column].sum() / len(RECALLS)
+    return averages

@@ -54,21 +54,21 @@ class Matches:
     true: Ints
 
 
-def match_all(truths: Sequence[Boxes], found: Sequence[Boxes], n_classes: int) -> list[Matches]:
+def match_all(truths: Sequence[Boxes], predicted: Sequence[Boxes], n_classes: int) -> list[Matches]:
     """Match every image, class by class.
 
     Args:
         truths: Of each image.
-        found: Of each image, with scores.
+        predicted: Of each image, with scores.
         n_classes: C.
     """
-    return [_match_class(truths, found, c) for c in range(n_classes)]
+    return [_match_class(truths, predicted, c) for c in range(n_classes)]
 
 
-def _match_class(truths: Sequence[Boxes], found: Sequence[Boxes], c: int) -> Matches:
+def _match_class(truths: Sequence[Boxes], predicted: Sequence[Boxes], c: int) -> Matches:
     images, scores, rights, ious = [], [], [], []
     true = np.zeros(len(truths), dtype=np.int64)
-    for number, (truth, answer) in enumerate(zip(truths, found, strict=True)):
+    for number, (truth, answer) in enumerate(zip(truths, predicted, strict=True)):
         real = truth.corners[truth.classes == c]
         mine = np.flatnonzero(answer.classes == c)
         mine = mine[np.argsort(-answer.scores[mine], kind="stable")][:MOST]
@@ -126,5 +126,5 @@ def box_iou(first: Floats, second: Floats) -> Floats:
     shared = np.clip(bottom_right - top_left, 0, None).prod(2)
     areas = [(b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (first, second)]
     union = areas[0][:, None] + areas[1][None] - shared
-    found: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return found
+    iou: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou

@@ -72,12 +72,14 @@ class MeanAveragePrecision(evaluate.Metric):  # type: ignore[misc]  # evaluate c
         n_bootstrap: int = 1000,
         seed: int = 0,
     ) -> dict[str, Any]:
-        found = [_boxes(one, one["scores"]) for one in predictions]
-        truths = [_boxes(one, [1.0] * len(one["labels"])) for one in references]
-        n_classes = 1 + max((int(b.classes.max(initial=-1)) for b in (*found, *truths)), default=-1)
+        answers = [_boxes(item, item["scores"]) for item in predictions]
+        truths = [_boxes(item, [1.0] * len(item["labels"])) for item in references]
+        n_classes = 1 + max(
+            (int(b.classes.max(initial=-1)) for b in (*answers, *truths)), default=-1
+        )
         result = evaluate_detections(
             truths,
-            found,
+            answers,
             [str(c) for c in range(max(n_classes, 1))],
             thresholds=[threshold] * max(n_classes, 1),
             n_bootstrap=n_bootstrap if interval else 0,
@@ -92,14 +94,14 @@ class MeanAveragePrecision(evaluate.Metric):  # type: ignore[misc]  # evaluate c
                 scores[f"{name}_high"] = _nan_if_none(estimate.high)
         for name in ("ap", "ap50"):
             scores[f"{name}_per_class"] = [
-                _nan_if_none(one.metrics[name].value) for one in result.per_class.values()
+                _nan_if_none(item.metrics[name].value) for item in result.per_class.values()
             ]
         return scores
 
 
-def _boxes(one: Mapping[str, Any], scores: object) -> Boxes:
-    corners = np.asarray(one["boxes"], dtype=np.float64).reshape(-1, 4)
-    classes = np.asarray(one["labels"], dtype=np.int64)
+def _boxes(item: Mapping[str, Any], scores: object) -> Boxes:
+    corners = np.asarray(item["boxes"], dtype=np.float64).reshape(-1, 4)
+    classes = np.asarray(item["labels"], dtype=np.int64)
     values = np.asarray(scores, dtype=np.float64)
     if not len(corners) == len(classes) == len(values):
         raise DataError(

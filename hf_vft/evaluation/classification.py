@@ -127,13 +127,13 @@ def evaluate_logits(
 
 def _curves(probs: Floats, ids: Ints, names: Sequence[str]) -> dict[str, list[Point]]:
     """Precision-recall and ROC curves of each class against the rest, by name."""
-    found = {}
+    curves = {}
     for c, name in enumerate(names):
         there = ids == c
-        found[name] = precision_recall(
+        curves[name] = precision_recall(
             probs[:, c], there, int(there.sum()), negatives=int((~there).sum())
         )
-    return found
+    return curves
 
 
 def class_scores(
@@ -246,7 +246,7 @@ def _slices(
 ) -> dict[str, SliceResult]:
     """Scores of the images that share a value; the resampling stays inside the slice."""
     keys = np.array(["(missing)" if value is None else str(value) for value in values])
-    found = {}
+    slice_results = {}
     for key in np.unique(keys):
         inside = keys == key
         ids, guesses = labels[inside], predicted[inside]
@@ -257,5 +257,5 @@ def _slices(
             return {name: overall[name] for name in _SLICE_METRICS}, {}
 
         metrics, _ = estimate_scores(measure, ids, n_classes, unit, n_bootstrap, seed)
-        found[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
-    return found
+        slice_results[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
+    return slice_results

@@ -17,13 +17,13 @@ STATS = (
 
 
 def coco_scores(
-    truths: Sequence[Boxes], found: Sequence[Boxes], n_classes: int
+    truths: Sequence[Boxes], predicted: Sequence[Boxes], n_classes: int
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """The twelve figures, and two of each class.
 
     Args:
         truths: Of each image.
-        found: Of each image, with scores.
+        predicted: Of each image, with scores.
         n_classes: C.
 
     Returns:
@@ -33,7 +33,7 @@ def coco_scores(
 
     truth = COCO(as_coco(truths, n_classes))
     evaluator = COCOeval_faster(
-        truth, truth.loadRes(coco_results(found)), iouType="bbox", print_function=_silent
+        truth, truth.loadRes(coco_results(predicted)), iouType="bbox", print_function=_silent
     )
     evaluator.evaluate()
     evaluator.accumulate()
@@ -70,11 +70,11 @@ def as_coco(truths: Sequence[Boxes], n_classes: int) -> dict[str, Any]:
     }
 
 
-def coco_results(found: Sequence[Boxes]) -> list[dict[str, Any]]:
+def coco_results(predicted: Sequence[Boxes]) -> list[dict[str, Any]]:
     """Found boxes as COCO results."""
     return [
         {"image_id": number, "category_id": int(c), "bbox": _xywh(box), "score": float(score)}
-        for number, answer in enumerate(found, start=1)
+        for number, answer in enumerate(predicted, start=1)
         for box, c, score in zip(answer.corners, answer.classes, answer.scores, strict=True)
     ]
 

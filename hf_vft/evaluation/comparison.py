@@ -78,7 +78,7 @@ def compare(
     """
     names = sorted({*labels, *champion, *challenger})
     truth = np.asarray(labels)
-    found = paired_scores(
+    scores = paired_scores(
         label_measure(labels, champion, names),
         label_measure(labels, challenger, names),
         (truth == np.asarray(champion), truth == np.asarray(challenger)),
@@ -87,11 +87,11 @@ def compare(
         seed=seed,
     )
     return Comparison(
-        n=found.n,
-        units=found.units,
-        accuracy=Paired.of(found.scores["accuracy"]),
-        f1_macro=Paired.of(found.scores["f1_macro"]),
-        only_champion=found.only_first,
-        only_challenger=found.only_second,
-        p_value=found.p_value,
+        n=scores.n,
+        units=scores.units,
+        accuracy=Paired.of(scores.scores["accuracy"]),
+        f1_macro=Paired.of(scores.scores["f1_macro"]),
+        only_champion=scores.only_first,
+        only_challenger=scores.only_second,
+        p_value=scores.p_value,
     )

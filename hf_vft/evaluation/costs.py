@@ -121,8 +121,8 @@ def rule_costs(
 
 
 def _costs(alarm: Bools, there: Bools, miss: float, false_alarm: float) -> Floats:
-    found: Floats = np.where(there, miss * ~alarm, false_alarm * alarm).astype(np.float64)
-    return found
+    costs: Floats = np.where(there, miss * ~alarm, false_alarm * alarm).astype(np.float64)
+    return costs
 
 
 def _estimate(values: Floats, units: Ints, seed: int) -> Estimate:

@@ -24,7 +24,7 @@ _SLICE_METRICS = ("map50", "f1")
 
 def evaluate_detections(
     truths: Sequence[Boxes],
-    found: Sequence[Boxes],
+    predicted: Sequence[Boxes],
     names: Sequence[str],
     *,
     thresholds: Sequence[float],
@@ -43,7 +43,7 @@ def evaluate_detections(
 
     Args:
         truths: Of each image.
-        found: Of each image, with scores.
+        predicted: Of each image, with scores.
         names: Class names; the position is the id.
         thresholds: On the scores, one a class, from other images.
         n_bootstrap: Resamples behind each interval; 0 gives none.
@@ -54,12 +54,12 @@ def evaluate_detections(
     Raises:
         DataError: If there are no images, or as many truths as answers.
     """
-    if not truths or len(truths) != len(found):
-        raise DataError(f"{len(found)} answers for {len(truths)} images; give one each.")
-    matches = match_all(truths, found, len(names))
+    if not truths or len(truths) != len(predicted):
+        raise DataError(f"{len(predicted)} answers for {len(truths)} images; give one each.")
+    matches = match_all(truths, predicted, len(names))
     units = units_of(len(truths), clusters)
-    present = np.stack([(one.true > 0).astype(np.int64) for one in matches], axis=1)
-    boxes = max(1, sum(len(one.score) for one in matches))
+    present = np.stack([(of_class.true > 0).astype(np.int64) for of_class in matches], axis=1)
+    boxes = max(1, sum(len(of_class.score) for of_class in matches))
     draws = min(n_bootstrap, max(100, _BUDGET // boxes))
 
     def measure(weights: Floats) -> Scores:
@@ -68,7 +68,7 @@ def evaluate_detections(
     overall, per_class = estimate_scores(
         measure, present, len(names), units, draws, seed, too_high=INTERPOLATED
     )
-    figures, by_class = coco_scores(truths, found, len(names))
+    figures, by_class = coco_scores(truths, predicted, len(names))
     return SplitResult(
         n=len(truths),
         metrics=_with_values(overall, figures),
@@ -85,8 +85,10 @@ def evaluate_detections(
             for c, name in enumerate(names)
         },
         curves={
-            name: precision_recall(one.score, one.right[:, 0], int(one.true.sum()), threshold)
-            for name, one, threshold in zip(names, matches, thresholds, strict=True)
+            name: precision_recall(
+                of_class.score, of_class.right[:, 0], int(of_class.true.sum()), threshold
+            )
+            for name, of_class, threshold in zip(names, matches, thresholds, strict=True)
         },
         slices={
             column: _slices(matches, thresholds, values, units, draws, seed)
@@ -127,7 +129,7 @@ def weighted_scores(
 
 def choose_box_thresholds(
     truths: Sequence[Boxes],
-    found: Sequence[Boxes],
+    predicted: Sequence[Boxes],
     n_classes: int,
     *,
     per_class: bool,
@@ -137,18 +139,18 @@ def choose_box_thresholds(
 
     Args:
         truths: Of each image.
-        found: Of each image, with scores.
+        predicted: Of each image, with scores.
         n_classes: C.
         per_class: One for each class, or one that is shared.
         beta: Above 1 finds more, below 1 claims less that is wrong.
     """
-    matches = match_all(truths, found, n_classes)
-    groups = [[one] for one in matches] if per_class else [matches]
+    matches = match_all(truths, predicted, n_classes)
+    groups = [[of_class] for of_class in matches] if per_class else [matches]
     chosen = []
     for group in groups:
-        scores = np.concatenate([one.score for one in group])
-        right = np.concatenate([one.right[:, 0] for one in group])
-        missed = sum(int(one.true.sum()) for one in group) - int(right.sum())
+        scores = np.concatenate([of_class.score for of_class in group])
+        right = np.concatenate([of_class.right[:, 0] for of_class in group])
+        missed = sum(int(of_class.true.sum()) for of_class in group) - int(right.sum())
         chosen.append(best_threshold(scores, right, missed, beta))
     return chosen if per_class else chosen * n_classes
 
@@ -185,11 +187,11 @@ def _slices(
 ) -> dict[str, SliceResult]:
     """Scores of the images that share a value; the resampling stays inside the slice."""
     keys = np.array(["(missing)" if value is None else str(value) for value in values])
-    found = {}
+    slice_results = {}
     for key in np.unique(keys):
         inside = np.flatnonzero(keys == key)
-        part = [_only(one, inside, len(keys)) for one in matches]
-        present = np.stack([(one.true > 0).astype(np.int64) for one in part], axis=1)
+        part = [_only(of_class, inside, len(keys)) for of_class in matches]
+        present = np.stack([(of_class.true > 0).astype(np.int64) for of_class in part], axis=1)
 
         def measure(weights: Floats, part: Sequence[Matches] = part) -> Scores:
             overall, _ = weighted_scores(part, weights, thresholds)
@@ -199,8 +201,8 @@ def _slices(
         metrics, _ = estimate_scores(
             measure, present, len(part), unit, draws, seed, too_high=INTERPOLATED
         )
-        found[str(key)] = SliceResult(n=len(inside), metrics=metrics)
-    return found
+        slice_results[str(key)] = SliceResult(n=len(inside), metrics=metrics)
+    return slice_results
 
 
 def _only(matches: Matches, images: np.ndarray, n: int) -> Matches:

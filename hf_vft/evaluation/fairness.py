@@ -156,7 +156,7 @@ def _rates(counts: Floats, rows: _Rows) -> Iterator[GroupRates]:
 def _groups(
     by: Groups, rows: _Rows, rates: list[GroupRates], min_events: int, deff: float, seed: int
 ) -> dict[str, GroupResult]:
-    found = {key: GroupResult(n=n, sufficient=False) for key, n in by.small.items()}
+    groups = {key: GroupResult(n=n, sufficient=False) for key, n in by.small.items()}
     intervals = [
         (
             rate,
@@ -178,7 +178,7 @@ def _groups(
         if rows.labels is not None:
             right = rows.predicted[inside] == rows.labels[inside]
             ece = ece_estimate(confidence, right, deff=deff, seed=seed)
-        found[key] = GroupResult(
+        groups[key] = GroupResult(
             n=len(confidence),
             sufficient=True,
             accuracy=accuracy,
@@ -186,7 +186,7 @@ def _groups(
             confidence=_mean(confidence, deff),
             **by_class,
         )
-    return found
+    return groups
 
 
 def _design_effect(rows: _Rows, clusters: Sequence[Hashable] | None) -> float:

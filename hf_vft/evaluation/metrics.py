@@ -107,13 +107,13 @@ class _VisionMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate carries 
         else:
             estimates = [overall[f"{self.score}_{average}" if self.per_class else self.score]]
         parts = {"": "value", "_low": "low", "_high": "high"} if interval else {"": "value"}
-        found = {
+        scores = {
             self.score + suffix: [_nan_if_none(getattr(e, part)) for e in estimates]
             for suffix, part in parts.items()
         }
         if self.per_class and average is None:
-            return found
-        return {name: values[0] for name, values in found.items()}
+            return scores
+        return {name: values[0] for name, values in scores.items()}
 
     def _scorer(self, answers: Floats, labels: Ints, n_classes: int) -> Any:
         """A function from weights ``[N, B]`` to `Scores`."""
@@ -244,10 +244,10 @@ def _n_classes(answers: Floats, labels: Ints) -> int:
 
 
 def _one_each(what: str, values: npt.ArrayLike | None, n: int) -> Floats:
-    found = np.ones(n) if values is None else np.asarray(values, dtype=np.float64)
-    if found.shape != (n,):
-        raise DataError(f"{what}: shape {found.shape} for {n} references; give one value each.")
-    return found
+    weights = np.ones(n) if values is None else np.asarray(values, dtype=np.float64)
+    if weights.shape != (n,):
+        raise DataError(f"{what}: shape {weights.shape} for {n} references; give one value each.")
+    return weights
 
 
 def _nan_if_none(value: float | None) -> float:

@@ -42,8 +42,8 @@ def fit_binary_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> floa
         return -float((target * log_expit(scaled) + (1 - target) * log_expit(-scaled)).mean())
 
     bounds = tuple(np.log(TEMPERATURES))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(optimum.x))
 
 
 def prevalence_logits(train_labels: npt.ArrayLike, n: int) -> Floats:
@@ -214,8 +214,8 @@ def answer_scores(marks: Ints, answered: Ints, weights: Floats) -> Scores:
 def _f1_samples(marks: Ints, answered: Ints) -> Floats:
     """The F1 of each image ``[N]``."""
     right, both = (marks * answered).sum(1), marks.sum(1) + answered.sum(1)
-    found: Floats = np.where(both == 0, 1.0, 2 * right / np.maximum(both, 1))
-    return found
+    f1: Floats = np.where(both == 0, 1.0, 2 * right / np.maximum(both, 1))
+    return f1
 
 
 def _ece(probs: Floats, marks: Ints, weights: Floats) -> Floats:
@@ -224,8 +224,8 @@ def _ece(probs: Floats, marks: Ints, weights: Floats) -> Floats:
     for c in range(marks.shape[1]):
         index = np.clip(np.ceil(probs[:, c] * BINS) - 1, 0, BINS - 1).astype(np.int64)
         gaps += sum_by(index, BINS, weights, marks[:, c] - probs[:, c])
-    found: Floats = np.abs(gaps).sum(0) / (weights.sum(0) * marks.shape[1])
-    return found
+    ece: Floats = np.abs(gaps).sum(0) / (weights.sum(0) * marks.shape[1])
+    return ece
 
 
 def _reliability(probs: Floats, marks: Ints) -> list[Bin]:
@@ -243,7 +243,7 @@ def _slices(
     seed: int,
 ) -> dict[str, SliceResult]:
     keys = np.array(["(missing)" if value is None else str(value) for value in values])
-    found = {}
+    slice_results = {}
     for key in np.unique(keys):
         inside = keys == key
         truth, given = marks[inside], answered[inside]
@@ -254,8 +254,8 @@ def _slices(
 
         unit = units_of(len(truth), units[inside].tolist())
         metrics, _ = estimate_scores(measure, truth, marks.shape[1], unit, n_bootstrap, seed)
-        found[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
-    return found
+        slice_results[str(key)] = SliceResult(n=int(inside.sum()), metrics=metrics)
+    return slice_results
 
 
 def _checked(

@@ -81,7 +81,7 @@ def paired_scores(
         n_bootstrap: Resamples behind the intervals.
         seed: Of the resamples.
     """
-    ours = [np.asarray(one, dtype=bool) for one in right]
+    ours = [np.asarray(correct, dtype=bool) for correct in right]
     n = len(ours[0])
     units = units_of(n, clusters)
     n_units = int(units.max()) + 1
@@ -96,7 +96,7 @@ def paired_scores(
     for weights in resamples(units, n_bootstrap, seed):
         draws.append(both(weights))
         inside.append(
-            [[_share(one[rows], weights[rows]) for one in ours] for rows in masks.values()]
+            [[_share(correct[rows], weights[rows]) for correct in ours] for rows in masks.values()]
         )
     scores = {
         name: _paired(
@@ -107,7 +107,7 @@ def paired_scores(
         )
         for name in values[0]
     }
-    found = [
+    gains = [
         PartScore(
             column=column,
             value=value,
@@ -131,7 +131,7 @@ def paired_scores(
         only_second=alone[1],
         both=int((ours[0] & ours[1]).sum()),
         p_value=float(binomtest(alone[1], torn).pvalue) if torn else 1.0,
-        parts=sorted(found, key=lambda part: -abs(part.difference.value or 0.0)),
+        parts=sorted(gains, key=lambda part: -abs(part.difference.value or 0.0)),
     )
 
 

@@ -41,8 +41,8 @@ def column_parity(
             rng.multinomial(int(total), row / total, size=size).reshape(size, *counts.shape[1:])
             for total, row in zip(n, cells, strict=True)
         ]
-        found = _parity(np.stack(drawn, 1).astype(np.float64), counts, labelled, min_events)
-        for name, piece in found.items():
+        parity = _parity(np.stack(drawn, 1).astype(np.float64), counts, labelled, min_events)
+        for name, piece in parity.items():
             draws[name].append(piece)
     return {
         name: _estimate(value[0], np.concatenate(draws[name])) for name, value in values.items()
@@ -57,9 +57,9 @@ def _parity(
     answered = confusions.sum(2)
     seen = observed.sum((0, 1)) >= min_events
     selected = [(answered / n)[..., seen]]
-    found = _apart("demographic_parity", selected)
+    gaps = _apart("demographic_parity", selected)
     if not labelled:
-        return found
+        return gaps
     true = confusions.sum(3)
     right = np.diagonal(confusions, axis1=2, axis2=3)
     there = observed.sum(2)
@@ -68,10 +68,10 @@ def _parity(
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (right / true)[..., counted]
         false_positive = ((answered - right) / (n - true))[..., counted]
-    found |= _apart("equalized_odds", [recall, false_positive])
+    gaps |= _apart("equalized_odds", [recall, false_positive])
     accuracy = right.sum(2) / n[..., 0]
-    found["accuracy_difference"] = accuracy.max(1) - accuracy.min(1)
-    return found
+    gaps["accuracy_difference"] = accuracy.max(1) - accuracy.min(1)
+    return gaps
 
 
 def _apart(name: str, rates: list[Floats]) -> dict[str, Floats]:

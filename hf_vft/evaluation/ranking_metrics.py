@@ -56,13 +56,13 @@ class ClassRanking:
         tied = stretches[1::2]
         reached = upto[1::2]
         own = self._members @ weights
-        found = np.cumsum(own, axis=0)
+        cumulated = np.cumsum(own, axis=0)
         n_own = own.sum(0)
         n_rest = upto[-1] - n_own
 
-        rest_above = reached - tied - (found - own)
+        rest_above = reached - tied - (cumulated - own)
         beaten = n_rest - rest_above - 0.5 * (tied - own)
-        precision = np.divide(found, reached, out=np.zeros_like(found), where=reached > 0)
+        precision = np.divide(cumulated, reached, out=np.zeros_like(cumulated), where=reached > 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             auroc = (own * beaten).sum(0) / (n_own * n_rest)
             average_precision = (own * precision).sum(0) / n_own

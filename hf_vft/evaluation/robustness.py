@@ -25,7 +25,7 @@ class Robustness(Frozen):
     @property
     def mean(self) -> float | None:
         """Over all disturbances and severities; None without a defined score."""
-        return _mean(one for scores in self.disturbed.values() for one in scores)
+        return _mean(estimate for scores in self.disturbed.values() for estimate in scores)
 
     @property
     def worst(self) -> str | None:
@@ -36,5 +36,5 @@ class Robustness(Frozen):
 
 
 def _mean(scores: Iterable[Estimate]) -> float | None:
-    values = [one.value for one in scores if one.value is not None]
+    values = [estimate.value for estimate in scores if estimate.value is not None]
     return sum(values) / len(values) if values else None

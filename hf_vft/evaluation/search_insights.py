@@ -92,11 +92,11 @@ class Held:
     def scores(self, said: Ints) -> tuple[float, Floats]:
         """Score answers ``[N]`` on the images and on each of their resamples."""
         columns = [np.ones((len(self.truth), 1)), *self._draws]
-        found = [
+        computed = [
             count_scores(self.truth, said, self.n_classes, weights)[0][self.metric]
             for weights in columns
         ]
-        return float(found[0][0]), np.concatenate([np.empty(0), *found[1:]])
+        return float(computed[0][0]), np.concatenate([np.empty(0), *computed[1:]])
 
 
 def gain(held: Held, ours: Ints, theirs: Ints) -> Estimate:
@@ -124,9 +124,9 @@ def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | No
     rng = np.random.default_rng(held.seed)
     values, draws = {}, {}
     for images in sorted(said):
-        found = [held.scores(answers) for answers in said[images]]
-        values[images] = float(np.mean([value for value, _ in found]))
-        table = np.stack([column for _, column in found])
+        scores = [held.scores(answers) for answers in said[images]]
+        values[images] = float(np.mean([value for value, _ in scores]))
+        table = np.stack([column for _, column in scores])
         drawn = rng.integers(len(table), size=table.shape[1])
         draws[images] = table[drawn, np.arange(table.shape[1])]
     half, whole = sorted(said)[-2:]

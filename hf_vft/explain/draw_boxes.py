@@ -41,39 +41,41 @@ def draw_boxes(
     shown = image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(shown)
     font = ImageFont.load_default(_LETTER)
-    for found in reversed(objects):
-        box = tuple(edge * scale for edge in found.box)
-        draw.rectangle(box, outline=_colour(found, names), width=3)
+    for detected in reversed(objects):
+        box = tuple(edge * scale for edge in detected.box)
+        draw.rectangle(box, outline=_colour(detected, names), width=3)
     written: list[Box] = []
-    for found in objects:
-        tag, text = _tag(draw, font, found, scale, size)
+    for detected in objects:
+        tag, text = _tag(draw, font, detected, scale, size)
         if any(_overlap(tag, other) for other in written):
             continue  # where boxes crowd, what can be read is that of the surest
         written.append(tag)
-        draw.rectangle(tag, fill=_colour(found, names))
+        draw.rectangle(tag, fill=_colour(detected, names))
         draw.text((tag[0] + 4, tag[1] + 1), text, fill="white", font=font)
     return shown
 
 
-def _colour(found: DetectedObject, names: Sequence[str]) -> str:
-    return COLOURS[list(names).index(found.label) % len(COLOURS)]
+def _colour(detected: DetectedObject, names: Sequence[str]) -> str:
+    return COLOURS[list(names).index(detected.label) % len(COLOURS)]
 
 
 def _tag(
     draw: ImageDraw.ImageDraw,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    found: DetectedObject,
+    detected: DetectedObject,
     scale: float,
     size: tuple[int, int],
 ) -> tuple[Box, str]:
     """What is written to a box and where: above it, or inside where there is no room."""
-    text = f"{found.label[:_LONGEST]} {100 * found.score:.0f} %"
+    text = f"{detected.label[:_LONGEST]} {100 * detected.score:.0f} %"
     _, _, width, height = draw.textbbox((0, 0), text, font=font)
-    left, top = (edge * scale for edge in found.box[:2])
+    left, top = (edge * scale for edge in detected.box[:2])
     x = min(max(left, 0), max(size[0] - width - 8, 0))
     y = top - height - 6 if top > height + 6 else top
     return (x, y, x + width + 8, y + height + 6), text
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(first: Box, other: Box) -> bool:
+    return (
+        first[0] < other[2] and other[0] < first[2] and first[1] < other[3] and other[1] < first[3]
+    )

@@ -59,12 +59,12 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
         gradients = torch.autograd.grad(score, outputs, allow_unused=True)
     maps: dict[tuple[int, int], np.ndarray] = {}
     for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
-        found = None if gradient is None else _as_map(_attribution(output, gradient), pixels)
-        if found is None or not _reaches_the_head(gradient):
+        attribution = None if gradient is None else _as_map(_attribution(output, gradient), pixels)
+        if attribution is None or not _reaches_the_head(gradient):
             continue
-        side = (found.shape[0], found.shape[1])
+        side = (attribution.shape[0], attribution.shape[1])
         if side not in maps:
-            maps[side] = _unit(_enlarged(found.clamp(min=0), pixels.shape[-2:]))
+            maps[side] = _unit(_enlarged(attribution.clamp(min=0), pixels.shape[-2:]))
         if len(maps) == RESOLUTIONS or output.ndim == 3:
             break
     if not maps:

@@ -125,12 +125,12 @@ def _eval_results(report: EvalReport, dataset: str | None, source: str) -> list[
     """One result a metric, on the split that the verdict is about."""
     split = verdict.judged_split(report)
     folder = Path(source).name or "images"
-    found = []
+    results = []
     for metric, estimate in report.splits[split].metrics.items():
         if estimate.value is None:
             continue
         kind, arguments = _METRICS.get(metric, (metric, None))
-        found.append(
+        results.append(
             EvalResult(
                 task_type=report.task,
                 dataset_type=dataset or "imagefolder",
@@ -142,7 +142,7 @@ def _eval_results(report: EvalReport, dataset: str | None, source: str) -> list[
                 metric_args=arguments,
             )
         )
-    return found
+    return results
 
 
 def _tags(run: RunDirectory) -> list[str]:

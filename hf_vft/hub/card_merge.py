@@ -53,24 +53,24 @@ def sealed(metadata: Mapping[str, Any], body: str) -> str:
 
 def is_edited(page: str) -> bool:
     """Whether somebody has changed the page since hf-vft wrote it; True if hf-vft never did."""
-    found = _PAGE.search(page)
-    if not found:
+    match = _PAGE.search(page)
+    if not match:
         return True
-    return _digest(page[: found.start()] + "\n" + page[found.end() :]) != found[1]
+    return _digest(page[: match.start()] + "\n" + page[match.end() :]) != match[1]
 
 
 def parsed(page: str) -> tuple[dict[str, Any], str]:
     """Metadata and body of a page; metadata that is no mapping counts as none."""
-    found = _FRONT.match(page)
-    if not found:
+    match = _FRONT.match(page)
+    if not match:
         return {}, _PAGE.sub("\n", page)
     try:
-        metadata = parse_yaml(found[1])
+        metadata = parse_yaml(match[1])
     except ValueError:
         metadata = None
     return (
         metadata if isinstance(metadata, dict) else {},
-        _PAGE.sub("\n", page[found.end() :]),
+        _PAGE.sub("\n", page[match.end() :]),
     )
 
 
@@ -95,19 +95,19 @@ def merge(old: str | None, new: str) -> Merged:
     if not _SECTION.search(old_body):
         note = "The card on the Hub is kept, above the generated sections."
         return Merged(sealed(metadata, f"{old_body.strip()}\n\n{new_body}"), [note])
-    fresh = {found["name"]: found["body"] for found in _SECTION.finditer(new_body)}
+    fresh = {section["name"]: section["body"] for section in _SECTION.finditer(new_body)}
     notes: list[str] = []
 
-    def chosen(found: re.Match[str]) -> str:
-        name = found["name"]
-        if found["digest"] and found["digest"] != _digest(found["body"]):
+    def chosen(section: re.Match[str]) -> str:
+        name = section["name"]
+        if section["digest"] and section["digest"] != _digest(section["body"]):
             notes.append(f"The section {name!r} of the card was changed by hand and is kept.")
             # Without a digest it stays what it is: no longer ours.
-            return f"<!-- hf-vft:{name} {'0' * 12} -->\n{found['body']}<!-- /hf-vft:{name} -->"
+            return f"<!-- hf-vft:{name} {'0' * 12} -->\n{section['body']}<!-- /hf-vft:{name} -->"
         return f"<!-- hf-vft:{name} -->\n{fresh.get(name, '')}<!-- /hf-vft:{name} -->"
 
     body = _SECTION.sub(chosen, old_body)
-    gone = sorted(set(fresh) - {found["name"] for found in _SECTION.finditer(old_body)})
+    gone = sorted(set(fresh) - {section["name"] for section in _SECTION.finditer(old_body)})
     notes += [f"The section {name!r} was taken out of the card and stays out." for name in gone]
     return Merged(sealed(metadata, body), notes)
 
@@ -122,9 +122,9 @@ def merge_metadata(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, 
     return {key: merged[key] for key in [*new, *(k for k in merged if k not in new)]}
 
 
-def _sealed_section(found: re.Match[str]) -> str:
-    name, body = found["name"], found["body"]
-    digest = found["digest"] or _digest(body)
+def _sealed_section(section: re.Match[str]) -> str:
+    name, body = section["name"], section["body"]
+    digest = section["digest"] or _digest(body)
     return f"<!-- hf-vft:{name} {digest} -->\n{body}<!-- /hf-vft:{name} -->"
 
 

@@ -73,10 +73,10 @@ def robustness(run: RunDirectory) -> str:
             "How it bears blur, noise or other light was not measured; "
             "`hf-vft evaluate RUN DATA --robustness` does."
         )
-    found = run.read_as(Robustness, run.robustness_file)
-    rows = [[plain(name), *map(said, scores)] for name, scores in found.disturbed.items()]
-    heads = [metric_name(found.metric), *found.severities]
-    return f"{plain(describe_robustness(found))}\n\n{table(heads, rows)}"
+    measured = run.read_as(Robustness, run.robustness_file)
+    rows = [[plain(name), *map(said, scores)] for name, scores in measured.disturbed.items()]
+    heads = [metric_name(measured.metric), *measured.severities]
+    return f"{plain(describe_robustness(measured))}\n\n{table(heads, rows)}"
 
 
 def speed(run: RunDirectory) -> str:
@@ -109,15 +109,15 @@ def _cost(run: RunDirectory) -> Cost | None:
 def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
     """What to keep in mind: what the numbers warn of, and what holds for every such model."""
     split = judged_split(report)
-    found = [notice.sentence for notice in notices(report, facts)]
-    found += [f"About the data: {note}" for note in facts.notes]
+    sentences = [notice.sentence for notice in notices(report, facts)]
+    sentences += [f"About the data: {note}" for note in facts.notes]
     if answer_kind(report.task).exclusive:
-        found.append(
+        sentences.append(
             f"It knows {len(report.labels)} classes and names one of them for every image, also "
             "for one that shows none of them."
         )
-    found.append(
+    sentences.append(
         f"Its scores hold for images like the {report.splits[split].n:,} of the {split} split, "
         "and only as long as production looks like them."
     )
-    return found
+    return sentences

@@ -76,9 +76,9 @@ def slices_tables(result: SplitResult) -> str:
     for column, values in result.slices.items():
         names = list(next(iter(values.values())).metrics) if values else []
         rows = [
-            [plain(value), f"{found.n:,}{' (few)' if found.n < FEW_IMAGES else ''}"]
-            + [said(found.metrics.get(name)) for name in names]
-            for value, found in values.items()
+            [plain(value), f"{part.n:,}{' (few)' if part.n < FEW_IMAGES else ''}"]
+            + [said(part.metrics.get(name)) for name in names]
+            for value, part in values.items()
         ]
         heads = [plain(column), "Images", *(metric_name(name) for name in names)]
         parts.append(f"{_gap(column, values, names)}\n\n{table(heads, rows)}")
@@ -89,9 +89,9 @@ def _gap(column: str, values: Mapping[str, Any], names: list[str]) -> str:
     """The largest difference in one sentence, and whether it is more than chance."""
     metric = next(iter(names), None)
     scored = {
-        value: found.metrics[metric]
-        for value, found in values.items()
-        if metric and found.n >= FEW_IMAGES and found.metrics[metric].value is not None
+        value: group.metrics[metric]
+        for value, group in values.items()
+        if metric and group.n >= FEW_IMAGES and group.metrics[metric].value is not None
     }
     if metric is None or len(scored) < 2:
         return f"By {code(column)}: too few images to compare."

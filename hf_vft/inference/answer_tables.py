@@ -73,15 +73,19 @@ class Columns:
         """A row; all but ``file`` and ``error`` are None where the image could not be read."""
         row: dict[str, Any] = dict.fromkeys(self.schema.names)
         row |= {"file": printable(answer.file), "error": answer.error, "note": answer.note or None}
-        found = answer.prediction
-        if found is None:
+        prediction = answer.prediction
+        if prediction is None:
             return row
-        row |= {"label": found.labels[0]} if self.exclusive else {"labels": list(found.labels)}
-        row["confidence"] = round(found.confidence, 6)
-        scores = zip(self.labels, found.scores, strict=True)
+        row |= (
+            {"label": prediction.labels[0]}
+            if self.exclusive
+            else {"labels": list(prediction.labels)}
+        )
+        row["confidence"] = round(prediction.confidence, 6)
+        scores = zip(self.labels, prediction.scores, strict=True)
         row |= {f"{SCORE}{label}": round(float(score), 6) for label, score in scores}
         if self.boxes:
-            row["boxes"] = [one.as_dict() for one in found.answered]
+            row["boxes"] = [box.as_dict() for box in prediction.answered]
         return row
 
 

@@ -40,10 +40,10 @@ class Answering(nn.Module):
         The embeddings are missing where a model has several heads.
         """
         outputs = self.model(pixel_values=pixel_values)
-        found = dict(self._task.answers(outputs, self.model.config))
+        answers = dict(self._task.answers(outputs, self.model.config))
         if self._has_embeddings:
-            found[EMBEDDINGS] = pooled(self._caught.features)
-        return found
+            answers[EMBEDDINGS] = pooled(self._caught.features)
+        return answers
 
     def _catch_embeddings(self) -> bool:
         def catch(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -76,7 +76,7 @@ def load_answering(folder: Path, task: Task, **options: object) -> tuple[Answeri
     """
     check_shards(folder)
     try:
-        model, found = task.auto_class.from_pretrained(
+        model, loading = task.auto_class.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
@@ -92,7 +92,7 @@ def load_answering(folder: Path, task: Task, **options: object) -> tuple[Answeri
     except Exception as error:  # noqa: BLE001  # for damaged files the libraries raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(f"{folder}: the model cannot be loaded ({reason}).") from None
-    if missing := sorted(found["missing_keys"]):
+    if missing := sorted(loading["missing_keys"]):
         raise ModelError(
             f"{folder}: {len(missing)} weights are not in model.safetensors ({missing[0]}), and "
             "would be random numbers; take the folder from where it came once more."

@@ -91,16 +91,16 @@ class Recorder:
         answers = self._answers(shown, outputs)
         rows = [
             {
-                "request_id": one.request_id,
-                "ts_utc": one.ts_utc,
+                "request_id": image.request_id,
+                "ts_utc": image.ts_utc,
                 **self.identity,
-                "file": one.file,
-                **one.properties,
+                "file": image.file,
+                **image.properties,
                 **answer,
-                "latency_ms": one.latency_ms,
-                **one.slices,
+                "latency_ms": image.latency_ms,
+                **image.slices,
             }
-            for one, answer in zip(shown, answers, strict=True)
+            for image, answer in zip(shown, answers, strict=True)
         ]
         if outputs.embeddings is not None:
             for row, embedding in zip(rows, reduce_embeddings(outputs.embeddings), strict=True):

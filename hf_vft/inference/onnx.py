@@ -79,18 +79,18 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
     answering, processor = load_answering(run.model, task, attn_implementation="eager")
     transform = task.plain(processor)
     pixels = torch.stack([transform(image) for image in _images(max(BATCHES))])
-    found: list[OnnxFacts] = []
+    exported: list[OnnxFacts] = []
 
     def fill(folder: Path) -> None:
         target = folder / run.onnx_file.name
         session = _session_of(answering, pixels[:2], target)
         facts = _compared(run, answering, session, pixels, target)
         write_json(folder / run.onnx_facts_file.name, facts.model_dump(mode="json"))
-        found.append(facts)
+        exported.append(facts)
 
     with _alone(run):
         write_folder(run.export, fill)
-    return found[0]
+    return exported[0]
 
 
 @contextmanager
@@ -267,14 +267,14 @@ def _compared(
                 f"{allowed:.2g} is accepted), so it was not kept; serve the run as it is."
             )
     difference = max(difference for difference, _ in compared)
-    cpu, one = torch.device("cpu"), pixels[:1]
+    cpu, single = torch.device("cpu"), pixels[:1]
     with torch.inference_mode():
-        torch_ms = median_ms(lambda: answering(one), cpu)
+        torch_ms = median_ms(lambda: answering(single), cpu)
     return OnnxFacts(
         model_hash=run.model_hash(),
         difference=difference,
         bytes=sum(file.stat().st_size for file in path.parent.iterdir()),
-        latency_ms=median_ms(lambda: session(one), cpu),
+        latency_ms=median_ms(lambda: session(single), cpu),
         torch_latency_ms=torch_ms,
         threads=torch.get_num_threads(),
         versions={
@@ -334,7 +334,7 @@ def _as_sets(expected: Arrays, got: Arrays) -> tuple[Arrays, Arrays]:
         got: The same of another model.
     """
     ours, theirs = (
-        np.concatenate([one["scores"], one["boxes"]], axis=2) for one in (expected, got)
+        np.concatenate([outputs["scores"], outputs["boxes"]], axis=2) for outputs in (expected, got)
     )
     distances = np.abs(ours[:, :, None] - theirs[:, None]).max(-1)
     order = np.stack([linear_sum_assignment(image)[1] for image in distances])

@@ -122,10 +122,10 @@ class Predictor:
 
     def outputs_of(self, pixels: Sequence[torch.Tensor]) -> Outputs:
         """The same for images that went through ``transform`` already, ``[3, H, W]`` each."""
-        rows = [{"pixel_values": one} for one in pixels]
-        found = self._run(self.task.collate(rows)["pixel_values"])
-        embeddings = found.pop(EMBEDDINGS, None)
-        return Outputs(self.task.outputs(tuple(found.values())), embeddings)
+        rows = [{"pixel_values": image} for image in pixels]
+        outputs = self._run(self.task.collate(rows)["pixel_values"])
+        embeddings = outputs.pop(EMBEDDINGS, None)
+        return Outputs(self.task.outputs(tuple(outputs.values())), embeddings)
 
     def answers(self, outputs: Outputs, sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
         """What the task makes of outputs for images of these sizes (width, height)."""
@@ -151,8 +151,8 @@ class Predictor:
 
     @torch.inference_mode()
     def _torch(self, pixels: torch.Tensor) -> dict[str, np.ndarray]:
-        found = self.answering(pixels.to(self.device))
-        return {name: values.float().cpu().numpy() for name, values in found.items()}
+        outputs = self.answering(pixels.to(self.device))
+        return {name: values.float().cpu().numpy() for name, values in outputs.items()}
 
     def probabilities(self, images: Sequence[Image.Image]) -> np.ndarray:
         """RGB images to the calibrated scores of each class ``[N, C]``."""
@@ -173,26 +173,26 @@ class Predictor:
             yield from self._answers(batch, top)
 
     def _answers(self, files: Sequence[Path], top: int) -> Iterator[FileAnswer]:
-        found: dict[Path, Decoded] = {}
+        images: dict[Path, Decoded] = {}
         errors: dict[Path, str] = {}
         for file in files:
             try:
-                found[file] = self.read(file)
+                images[file] = self.read(file)
             except DataError as error:
                 errors[file] = str(error)
-        predictions = self.predictions([one.image for one in found.values()])
-        answers = dict(zip(found, predictions, strict=True))
+        predictions = self.predictions([decoded.image for decoded in images.values()])
+        answers = dict(zip(images, predictions, strict=True))
         for file in files:
             if file in errors:
                 yield FileAnswer(str(file), error=errors[file])
             else:
-                one = answers[file]
+                prediction = answers[file]
                 yield FileAnswer(
                     str(file),
-                    one,
-                    fields=self.task.as_dict(one, self.labels, top),
-                    text=self.task.as_text(one, self.labels, top),
-                    note=found[file].note,
+                    prediction,
+                    fields=self.task.as_dict(prediction, self.labels, top),
+                    text=self.task.as_text(prediction, self.labels, top),
+                    note=images[file].note,
                 )
 
 

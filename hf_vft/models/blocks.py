@@ -120,13 +120,13 @@ class _Backbone:
 
 def _chain_elements(backbone: _Backbone, module: nn.Module, name: str = "") -> list[str]:
     """Elements of all chains, or the blocks inside of them where these hold nearly all."""
-    found: list[str] = []
+    names: list[str] = []
     for chain_name, chain in chains(module, name):
         for element_name, element in backbone.elements(chain, chain_name):
             inner = _chain_elements(backbone, element, element_name)
             whole = backbone.share(inner, element_name) < NEARLY_ALL
-            found += [element_name] if whole else inner
-    return found
+            names += [element_name] if whole else inner
+    return names
 
 
 def _named_repetitions(backbone: _Backbone, module: nn.Module, name: str = "") -> list[str]:
@@ -140,13 +140,13 @@ def _named_repetitions(backbone: _Backbone, module: nn.Module, name: str = "") -
             for child_name, child in elements
             for block in _named_repetitions(backbone, child, child_name)
         ]
-    found: list[str] = []
+    names: list[str] = []
     for element_name, element in elements:
         large = backbone.share([element_name]) > LARGE
         inner = _named_repetitions(backbone, element, element_name) if large else []
         whole = backbone.share(inner, element_name) < NEARLY_ALL
-        found += [element_name] if whole else inner
-    return found
+        names += [element_name] if whole else inner
+    return names
 
 
 def _longest_sequence(backbone: _Backbone) -> list[str]:

@@ -57,12 +57,12 @@ def find_candidates(
         return [choose_checkpoint([name], offline=offline) for name in names], []
     offline = is_offline_mode() if offline is None else offline
     unreachable = "the Hub is switched off" if offline else ""
-    found: list[Checkpoint] = []
+    considered: list[Checkpoint] = []
     hub: list[Checkpoint] = []
     left_out: list[ExcludedModel] = []
     for backbone in CATALOGUE.values():
         try:
-            (found if backbone.packaged else hub).append(
+            (considered if backbone.packaged else hub).append(
                 _from_catalogue(backbone, max_params, unreachable)
             )
         except HubError as error:
@@ -71,12 +71,12 @@ def find_candidates(
             left_out.append(_out_of_reach(backbone, unreachable))
         except ModelError as error:
             left_out.append(ExcludedModel(backbone.name, str(error)))
-    found += [
+    considered += [
         Checkpoint(name, str(folder), True, f"{name} comes with hf-vft.")
         for name, folder in embedded().items()
     ]
-    found += hub
-    return found or [_last_resort()], left_out
+    considered += hub
+    return considered or [_last_resort()], left_out
 
 
 def _from_catalogue(backbone: Backbone, max_params: int | None, unreachable: str) -> Checkpoint:

@@ -215,12 +215,12 @@ def _try_loss(model: nn.Module, side: int) -> None:
     box = {"class_labels": torch.tensor([0]), "boxes": torch.tensor([[0.5, 0.5, 0.5, 0.5]])}
     kind = type(model).__name__
     try:
-        found = model.eval()(pixel_values=torch.zeros(1, 3, side, side), labels=[box])
+        output = model.eval()(pixel_values=torch.zeros(1, 3, side, side), labels=[box])
     # Whatever a family raises that was made for answering alone.
     except Exception as error:  # noqa: BLE001
         reason = " ".join(str(error).split())[:120]
         raise ModelError(f"{kind} cannot be fine-tuned ({reason}); {_OTHERS}.") from None
-    if missing := [name for name in ("loss", "logits", "pred_boxes") if found.get(name) is None]:
+    if missing := [name for name in ("loss", "logits", "pred_boxes") if output.get(name) is None]:
         raise ModelError(f"{kind} gives no {' and no '.join(missing)}; {_OTHERS}.")
 
 
@@ -299,7 +299,7 @@ def _scales(backbone: PreTrainedModel) -> list[int]:
     """How many pixels a step in each feature map is, measured on a blank image."""
     side = 256
     maps = backbone.train(False)(torch.zeros(1, 3, side, side)).feature_maps
-    return [side // found.shape[-1] for found in maps]
+    return [side // feature_map.shape[-1] for feature_map in maps]
 
 
 def _count(module: nn.Module) -> int:

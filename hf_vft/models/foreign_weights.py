@@ -22,10 +22,10 @@ def read_weights(auto_class: Any, folder: str | Path, **options: object) -> Any:
     Returns:
         What ``from_pretrained`` returns.
     """
-    found = weights_of_files(file.name for file in Path(folder).iterdir())
+    files = weights_of_files(file.name for file in Path(folder).iterdir())
     return auto_class.from_pretrained(
         folder,
-        use_safetensors=found != FORMATS[1],
+        use_safetensors=files != FORMATS[1],
         weights_only=True,
         trust_remote_code=False,
         **options,

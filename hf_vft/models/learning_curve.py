@@ -45,7 +45,7 @@ def answers_by_images(
         By number of images (the mean of the draws), answers ``[M]`` of each draw.
     """
     rng = np.random.default_rng(seed)
-    found: dict[int, list[np.ndarray]] = {}
+    by_images: dict[int, list[np.ndarray]] = {}
     for share in SHARES:
         drawn = [
             part(labels, share, rng, groups=groups) for _ in range(DRAWS if share < 1.0 else 1)
@@ -55,8 +55,8 @@ def answers_by_images(
             _answers(features[rows], labels[rows], held_out, penalty, balanced) for rows in drawn
         ]
         if answers:
-            found[round(float(np.mean([len(rows) for rows in drawn])))] = answers
-    return found
+            by_images[round(float(np.mean([len(rows) for rows in drawn])))] = answers
+    return by_images
 
 
 def part(

@@ -35,10 +35,10 @@ def backbone_config(config: PreTrainedConfig) -> TimmBackboneConfig:
             f"{', '.join(f'{w:g}' for w in WIDTHS)}."
         )
     settings: Any = TimmBackboneConfig
-    found: TimmBackboneConfig = settings(
+    backbone: TimmBackboneConfig = settings(
         backbone=f"mobilenetv2_{width}", out_indices=[2, 3, 4], use_pretrained_backbone=False
     )
-    return found
+    return backbone
 
 
 def backbone_weights(path: str, target: nn.Module) -> dict[str, torch.Tensor]:
@@ -54,11 +54,11 @@ def backbone_weights(path: str, target: nn.Module) -> dict[str, torch.Tensor]:
     source = read_weights(AutoModel, path)
     given = [(n, t) for n, t in source.state_dict().items() if n.endswith(PARTS)]
     wanted = [(n, t) for n, t in target.state_dict().items() if n.endswith(PARTS)]
-    found = {}
+    weights = {}
     # The classifier's last convolution stands behind the last feature map.
     for (name, tensor), (their, value) in zip(wanted, given, strict=False):
         if tensor.shape != value.shape:
             raise ModelError(f"{path}: {their} does not fit {name}; is it a plain MobileNetV2?")
         moved = source.config.layer_norm_eps - TIMM_EPSILON
-        found[name] = value + moved if name.endswith("running_var") else value
-    return found
+        weights[name] = value + moved if name.endswith("running_var") else value
+    return weights

@@ -39,7 +39,7 @@ def modules_to_save(model: nn.Module) -> list[str]:
         parts = [name for name in _children(split, modules) if _has_state(modules[name])]
         if not parts:
             raise ModelError(_ambiguous(model, split, chosen, modules))
-        chosen = [name for one in chosen for name in (parts if one == split else [one])]
+        chosen = [name for module in chosen for name in (parts if module == split else [module])]
     return chosen
 
 
@@ -88,7 +88,7 @@ def _is_split(name: str, chosen: list[str], modules: Mapping[str, nn.Module]) ->
         return True
     # Another name's match inside it would be a copy within a copy.
     inside = [key for key in modules if key.startswith(f"{name}.")]
-    others = tuple(one for one in chosen if one != name)
+    others = tuple(other for other in chosen if other != name)
     return any(key.endswith(others) for key in inside)
 
 

@@ -102,8 +102,8 @@ def transfer_losses(
                 answers[name].append(model.predict_proba(x[test]))
     classes = np.unique(labels)
     return {
-        name: float(log_loss(truth, np.concatenate(found), labels=classes, sample_weight=weights))
-        for name, found in answers.items()
+        name: float(log_loss(truth, np.concatenate(logits), labels=classes, sample_weight=weights))
+        for name, logits in answers.items()
     }
 
 

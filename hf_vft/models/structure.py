@@ -189,8 +189,8 @@ def _heads(core: nn.Module) -> list[str]:
     if isinstance(known := getattr(core, "anatomy", None), Anatomy):
         candidates = [(name, core.get_submodule(name)) for name in known.head]
     elif hasattr(timm_model, "get_classifier"):
-        found = timm_model.get_classifier()
-        classifiers = found if isinstance(found, tuple) else (found,)
+        classifier = timm_model.get_classifier()
+        classifiers = classifier if isinstance(classifier, tuple) else (classifier,)
         candidates = [(n, m) for n, m in core.named_modules() if any(m is c for c in classifiers)]
     else:
         children = list(core.named_children())

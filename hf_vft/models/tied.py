@@ -18,7 +18,7 @@ def tied_parameters(model: nn.Module) -> list[list[str]]:
     names: dict[int, list[str]] = defaultdict(list)
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names[id(parameter)].append(name)
-    return [found for found in names.values() if len(found) > 1]
+    return [group for group in names.values() if len(group) > 1]
 
 
 def tie_parameters(model: nn.Module, groups: Iterable[list[str]]) -> None:

@@ -40,16 +40,16 @@ def start_of_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Ten
     Returns:
         One tensor for each of the end; a part that the start does not have is that of the end.
     """
-    found = {}
+    state = {}
     for name, value in end.items():
         plain = name.removeprefix(WRAPPED).replace(".base_layer.", ".")
         plain = plain.replace(SAVED, ".").replace(ORIGINAL, ".")
         if ".lora_B." in name:
-            found[name] = torch.zeros_like(value)
+            state[name] = torch.zeros_like(value)
         else:
             same = plain in start and start[plain].shape == value.shape
-            found[name] = start[plain].to(value) if same else value
-    return found
+            state[name] = start[plain].to(value) if same else value
+    return state
 
 
 def on_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], at: float) -> State:
@@ -113,13 +113,13 @@ def best_place(evidence: Evidence, seed: int) -> float:
     rng = np.random.default_rng(seed)
     ids = np.unique(evidence.groups, return_inverse=True)[1]
     count = int(ids.max()) + 1
-    found = []
+    places = []
     for _ in range(RESAMPLES):
         times = np.bincount(rng.integers(count, size=count), minlength=count)[ids]
         weights = evidence.weights * times
         if weights.any():
-            found.append(_best(evidence, weights))
-    return round(20 * float(np.mean(found))) / 20
+            places.append(_best(evidence, weights))
+    return round(20 * float(np.mean(places))) / 20
 
 
 def _best(evidence: Evidence, weights: np.ndarray) -> float:

@@ -42,8 +42,8 @@ def images_to_label(
     rest = open_rows.index.difference(list(chosen)).to_numpy()
     spread = _spread(rest, embeddings, n - len(chosen))
     chosen |= dict.fromkeys(spread.tolist(), "diverse")
-    found = current.loc[list(chosen)].assign(why=list(chosen.values()))
-    return found.assign(label=None).reindex(columns=COLUMNS).head(n).reset_index(drop=True)
+    images = current.loc[list(chosen)].assign(why=list(chosen.values()))
+    return images.assign(label=None).reindex(columns=COLUMNS).head(n).reset_index(drop=True)
 
 
 def _spread(rows: Ints, embeddings: npt.NDArray[Any] | None, n: int) -> Ints:

@@ -107,11 +107,11 @@ def _headline(
 
 def _what(decision: Decision, *, harm: bool, known: bool, waiting: bool) -> str:
     """What happened to the answers."""
-    findings = [one.finding for one in decision.judged]
+    findings = [judged.finding for judged in decision.judged]
     if harm:
-        only = all(one.section == "bias" for one in findings if _harms(one))
+        only = all(judged.section == "bias" for judged in findings if _harms(judged))
         return f"The model has become worse{' for some' if only else _figures(decision)}"
-    if known and any(one.level == "warn" and _loses(one) for one in findings):
+    if known and any(judged.level == "warn" and _loses(judged) for judged in findings):
         return "Something changed, and a loss is measured in one window so far"
     if known:
         return "Something changed, and the labels prove no loss"
@@ -122,7 +122,7 @@ def _what(decision: Decision, *, harm: bool, known: bool, waiting: bool) -> str:
 
 def _figures(decision: Decision) -> str:
     """The measured score, else the estimate."""
-    by_key = {one.finding.key: one.finding for one in decision.judged}
+    by_key = {judged.finding.key: judged.finding for judged in decision.judged}
     for key in (*MEASURES, "performance.estimated_accuracy"):
         finding = by_key.get(key)
         if finding is None or finding.level not in ("alert", "warn"):
@@ -204,10 +204,10 @@ def _first_steps(kind: Kind, first: Cause | None, at: datetime | None) -> list[s
 
 def _refused(decision: Decision) -> list[str]:
     return [
-        one.finding.note
-        for one in decision.judged
-        if one.finding.key == "performance.estimated_accuracy"
-        and one.finding.level == "insufficient"
+        judged.finding.note
+        for judged in decision.judged
+        if judged.finding.key == "performance.estimated_accuracy"
+        and judged.finding.level == "insufficient"
     ]
 
 
@@ -222,9 +222,9 @@ def told(decision: Decision) -> list[str]:
     if decision.affected:
         lines.append("Who is affected:")
         lines += [
-            f"  {one.column} {one.value}: {one.of} {one.before:.2f} → {one.now:.2f} "
-            f"({one.low:.2f}–{one.high:.2f}, {one.rows:,} images)"
-            for one in decision.affected
+            f"  {group.column} {group.value}: {group.of} {group.before:.2f} → {group.now:.2f} "
+            f"({group.low:.2f}–{group.high:.2f}, {group.rows:,} images)"
+            for group in decision.affected
         ]
     lines.append("What to do:")
     lines += [f"  {n}. {step}" for n, step in enumerate(decision.todo, 1)]

@@ -98,10 +98,10 @@ def _identity(gap: Gap) -> tuple[str, str, str, str | None]:
 def _small_groups(now: BiasResult) -> list[Finding]:
     """Groups of single columns that are too small; their intersections go without saying."""
     return [
-        insufficient("bias", f"{column} = {value}", found.n, f"{found.n} rows are too few.")
+        insufficient("bias", f"{column} = {value}", group.n, f"{group.n} rows are too few.")
         for column, groups in now.groups.items()
-        for value, found in groups.items()
-        if not found.sufficient and JOIN not in column
+        for value, group in groups.items()
+        if not group.sufficient and JOIN not in column
     ]
 
 
@@ -205,9 +205,9 @@ def _answer_findings(
 
 def _same(gap: Gap, old: dict[tuple[str, str, str, str | None], Gap]) -> Gap | None:
     """The gap at training; of two groups only one was tested there, perhaps the other one."""
-    found = old.get(_identity(gap))
-    if found is not None:
-        return found
+    known = old.get(_identity(gap))
+    if known is not None:
+        return known
     for other in old.values():
         same = (other.column, other.metric, other.label) == (gap.column, gap.metric, gap.label)
         if same and JOIN not in gap.column and _only_two(other, gap, old):

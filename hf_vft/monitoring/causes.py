@@ -76,47 +76,47 @@ def find_causes(
         slices: Columns of the user's that both may have.
         new_classes: Of the labels, classes that the model does not know.
     """
-    loud = [one for one in judged if one.finding.level in _LOUD]
-    found = [
+    loud = [signal for signal in judged if signal.finding.level in _LOUD]
+    causes = [
         *_new_values(reference, current, slices),
         *_new_classes(current, new_classes or {}),
     ]
-    if not loud and not found:
+    if not loud and not causes:
         return []
     images = _image_causes(loud, policy)
-    found += images
-    outside = bool(found)
-    found += _answers(judged, loud, policy, weight=_ECHO if outside else 1.0)
-    found += _label_causes(judged, loud, current, weight=_ECHO if outside else 1.0)
-    found.sort(key=lambda cause: -cause.weight)
+    causes += images
+    outside = bool(causes)
+    causes += _answers(judged, loud, policy, weight=_ECHO if outside else 1.0)
+    causes += _label_causes(judged, loud, current, weight=_ECHO if outside else 1.0)
+    causes.sort(key=lambda cause: -cause.weight)
     best: dict[str, Cause] = {}
-    for cause in found:
+    for cause in causes:
         best.setdefault(cause.kind, cause)
     if not best:
         return [_unknown()]
     return list(best.values())[:MOST]
 
 
-def _excess(one: Judged, policy: Policy) -> float:
+def _excess(signal: Judged, policy: Policy) -> float:
     """The effect in multiples of the smallest that counts."""
-    finding = one.finding
+    finding = signal.finding
     least = policy.harm.get(finding.key) or policy.effects.get(
         finding.key, policy.effects.get(finding.effect_name, 1.0)
     )
     return abs(finding.effect or 0.0) / (least or 1.0)
 
 
-def _direction(one: Judged) -> int:
-    now, before = one.finding.current, one.finding.reference
+def _direction(signal: Judged) -> int:
+    now, before = signal.finding.current, signal.finding.reference
     if isinstance(now, float) and isinstance(before, float):
         return 1 if now > before else -1
-    return 1 if (one.finding.effect or 0.0) > 0 else -1
+    return 1 if (signal.finding.effect or 0.0) > 0 else -1
 
 
 def _image_causes(loud: Sequence[Judged], policy: Policy) -> list[Cause]:
     """What the images' own properties say, each echo below its source."""
-    sizes = {one.finding.name: one for one in loud if one.finding.section == "input"}
-    excess = {name: _excess(one, policy) for name, one in sizes.items()}
+    sizes = {signal.finding.name: signal for signal in loud if signal.finding.section == "input"}
+    excess = {name: _excess(signal, policy) for name, signal in sizes.items()}
     light = "brightness" in sizes
     focus = "sharpness" in sizes and _direction(sizes["sharpness"]) < 0
     causes = []
@@ -148,9 +148,9 @@ def _image_causes(loud: Sequence[Judged], policy: Policy) -> list[Cause]:
 
 
 def _image_cause(kind: Kind, name: str, sizes: Mapping[str, Judged], weight: float) -> Cause:
-    one = sizes[name]
-    word = _WORDS[name, _direction(one)]
-    before, now = one.finding.reference, one.finding.current
+    signal = sizes[name]
+    word = _WORDS[name, _direction(signal)]
+    before, now = signal.finding.reference, signal.finding.current
     figures = ""
     if isinstance(before, float) and isinstance(now, float):
         figures = f": {name.replace('_', ' ')} {shown(before)} → {shown(now)}"
@@ -224,12 +224,12 @@ def _answers(
 ) -> list[Cause]:
     """New content, or another mix of classes."""
     causes = []
-    content = [one for one in loud if one.finding.section == "embedding"]
-    answers = [one for one in loud if one.finding.section in ("prediction", "class_mix")]
-    new = next((one for one in judged if one.finding.key == "embedding.new_content"), None)
+    content = [signal for signal in loud if signal.finding.section == "embedding"]
+    answers = [signal for signal in loud if signal.finding.section in ("prediction", "class_mix")]
+    new = next((signal for signal in judged if signal.finding.key == "embedding.new_content"), None)
     is_new = new is not None and new.p_holm is not None and new.p_holm <= policy.alpha
     if content and is_new:
-        size = max(_excess(one, policy) for one in content)
+        size = max(_excess(signal, policy) for signal in content)
         causes.append(
             Cause(
                 kind="new_content",
@@ -239,15 +239,19 @@ def _answers(
                 weight=weight * size,
             )
         )
-    mix = [one for one in judged if one.finding.section == "class_mix" and one.finding.effect]
+    mix = [
+        signal
+        for signal in judged
+        if signal.finding.section == "class_mix" and signal.finding.effect
+    ]
     if (answers or content) and mix:
-        largest = max(mix, key=lambda one: abs(one.finding.effect or 0.0))
+        largest = max(mix, key=lambda signal: abs(signal.finding.effect or 0.0))
         name = largest.finding.name.removesuffix("_share")
         now, before = largest.finding.current, largest.finding.reference
         figures = ""
         if isinstance(now, float) and isinstance(before, float):
             figures = f": {name!r} {before:.0%} → {now:.0%}"
-        size = max(_excess(one, policy) for one in [*answers, *content])
+        size = max(_excess(signal, policy) for signal in [*answers, *content])
         causes.append(
             Cause(
                 kind="class_mix",
@@ -267,7 +271,7 @@ def _label_causes(
 ) -> list[Cause]:
     """Labels that mean something new, and groups that fare worse."""
     causes = []
-    by_key = {one.finding.key: one for one in loud}
+    by_key = {signal.finding.key: signal for signal in loud}
     concept = by_key.get("labels.concept")
     if concept is not None and (concept.finding.effect or 0.0) < 0:
         said, meant, share = flipped(current)

@@ -76,7 +76,7 @@ def find_change(values: Floats, *, alpha: float = ALPHA, seed: int = 0) -> Chang
     series = _thinned(np.asarray(values, dtype=np.float64), step)
     ranks = rankdata(series)
     rng = np.random.default_rng(seed)
-    strength, place = (found[0] for found in _scan(ranks[None]))
+    strength, place = (scanned[0] for scanned in _scan(ranks[None]))
     chance, _ = _scan(_shuffled(ranks, rng))
     p_value = float((1 + (chance >= strength).sum()) / (1 + len(chance)))
     if p_value > alpha:

@@ -220,8 +220,8 @@ def fit_class_biases(probs: Floats, labels: Ints) -> Floats:
         value = weight * change @ change - log_p[rows, labels].mean()
         return float(value), gradient + 2.0 * weight * change
 
-    found = minimize(loss, np.zeros(1 + probs.shape[1]), jac=True, method="L-BFGS-B")
-    change: Floats = found.x
+    optimum = minimize(loss, np.zeros(1 + probs.shape[1]), jac=True, method="L-BFGS-B")
+    change: Floats = optimum.x
     return change
 
 

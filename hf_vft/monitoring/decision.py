@@ -167,24 +167,24 @@ def _level(finding: Finding, count: int, needed: int, *, now: bool, policy: Poli
 
 
 def _decided(judged: list[Judged], windows: int, policy: Policy) -> Decision:
-    alerts = [one for one in judged if one.finding.level == "alert"]
-    harms = [one for one in alerts if one.finding.key in policy.harm]
+    alerts = [item for item in judged if item.finding.level == "alert"]
+    harms = [item for item in alerts if item.finding.key in policy.harm]
     action: Action = "retrain" if harms else "label" if alerts else "none"
     headline = _HEADLINES[action]
-    if harms and all(one.finding.section == "bias" for one in harms):
+    if harms and all(item.finding.section == "bias" for item in harms):
         headline = _EQUALITY
     drifts = sorted(
-        (one for one in alerts if one not in harms),
-        key=lambda one: -_excess(one.finding, policy),
+        (item for item in alerts if item not in harms),
+        key=lambda item: -_excess(item.finding, policy),
     )
-    reasons = [_reason(one) for one in [*harms, *drifts]]
-    once = [one for one in judged if one.finding.level == "warn"]
+    reasons = [_reason(item) for item in [*harms, *drifts]]
+    once = [item for item in judged if item.finding.level == "warn"]
     if once and action == "none":
         headline = _ONCE
-    reasons += [f"Seen in one window only: {_reason(one)}" for one in once]
+    reasons += [f"Seen in one window only: {_reason(item)}" for item in once]
     if not reasons:
         reasons = [_quiet(judged)]
-    rows = max((one.finding.rows for one in judged), default=0)
+    rows = max((item.finding.rows for item in judged), default=0)
     return Decision(
         action=action,
         headline=headline,
@@ -202,8 +202,8 @@ def _excess(finding: Finding, policy: Policy) -> float:
     return abs(finding.effect or 0.0) / (_least(finding, policy) or 1.0) - echo
 
 
-def _reason(one: Judged) -> str:
-    finding = one.finding
+def _reason(item: Judged) -> str:
+    finding = item.finding
     name = finding.name.replace("_", " ")
     text = finding.note
     if not text and isinstance(finding.reference, float) and isinstance(finding.current, float):
@@ -216,7 +216,7 @@ def _reason(one: Judged) -> str:
 
 
 def _quiet(judged: list[Judged]) -> str:
-    looked = sum(one.p_holm is not None for one in judged)
+    looked = sum(item.p_holm is not None for item in judged)
     unmeasured = "without labels, as far as confidence can tell"
     basis = "measured on labels" if measured(judged) else unmeasured
     return f"None of {looked} tests found a change that counts ({basis})."
@@ -224,17 +224,17 @@ def _quiet(judged: list[Judged]) -> str:
 
 def measured(judged: Sequence[Judged]) -> bool:
     """Whether labels said how right the answers are."""
-    return any(one.finding.key in MEASURES and one.p_holm is not None for one in judged)
+    return any(item.finding.key in MEASURES and item.p_holm is not None for item in judged)
 
 
 def _todo(action: Action, judged: list[Judged]) -> list[str]:
     if action == "none":
         return ["Nothing. Label a few images now and then: only labels measure accuracy."]
     refused = [
-        one.finding.note
-        for one in judged
-        if one.finding.key == "performance.estimated_accuracy"
-        and one.finding.level == "insufficient"
+        item.finding.note
+        for item in judged
+        if item.finding.key == "performance.estimated_accuracy"
+        and item.finding.level == "insufficient"
     ]
     if action == "label":
         return [

@@ -166,15 +166,15 @@ def _concept(held_out: pd.DataFrame, known: pd.DataFrame, group: str | None) -> 
     mean something new, the model is as sure as ever and wrong.
     """
     then, now = (_unexplained(frame, group) for frame in (held_out, known))
-    found = stats.ttest_ind(now, then, equal_var=False)
-    low, high = found.confidence_interval()
+    test = stats.ttest_ind(now, then, equal_var=False)
+    low, high = test.confidence_interval()
     effect = float(now.mean() - then.mean())
     return Finding(
         section=SECTION,
         name="concept",
         method="Welch's test of right minus confidence",
-        statistic=float(found.statistic),
-        p_value=float(found.pvalue),
+        statistic=float(test.statistic),
+        p_value=float(test.pvalue),
         effect=effect,
         effect_name="change in accuracy not explained by confidence",
         reference=float(then.mean()),

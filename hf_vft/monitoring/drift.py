@@ -72,16 +72,16 @@ def read_window(
     same = comparable(frame, reference.identity)
     of_the_model = frame[same]
     kept = of_the_model.drop_duplicates("request_id", keep="last").reset_index(drop=True)
-    found = log.read_embeddings(since, until, model=reference.profile.model_hash)
+    stored = log.read_embeddings(since, until, model=reference.profile.model_hash)
     embeddings = None
-    if len(found.request_ids):
+    if len(stored.request_ids):
         # Of a request that was logged twice, the last embedding.
-        place = pd.Series(np.arange(len(found.request_ids)), index=found.request_ids)
+        place = pd.Series(np.arange(len(stored.request_ids)), index=stored.request_ids)
         place = place[~place.index.duplicated(keep="last")]
         where = place.reindex(kept["request_id"]).to_numpy()
         there = ~np.isnan(where)
-        embeddings = np.full((len(kept), found.values.shape[1]), np.nan, dtype=np.float16)
-        embeddings[there] = found.values[where[there].astype(np.int64)]
+        embeddings = np.full((len(kept), stored.values.shape[1]), np.nan, dtype=np.float16)
+        embeddings[there] = stored.values[where[there].astype(np.int64)]
     repeated = len(of_the_model) - len(kept)
     return Window(Sample(kept, embeddings), int((~same).sum()), repeated)
 

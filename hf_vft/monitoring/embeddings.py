@@ -97,7 +97,7 @@ def embedding_findings(
     mmd = mean_discrepancy(ours, theirs, permutations=permutations, rng=rng)
     classifier = classifier_difference(ours, theirs, rng)
     rows = len(current)
-    found = [
+    findings = [
         Finding(
             section="embedding",
             name="components",
@@ -133,9 +133,9 @@ def embedding_findings(
         ),
     ]
     if labels is None or class_mix is None:
-        return found
+        return findings
     rest = beyond_class_mix(ours, labels, theirs, class_mix, permutations, rng)
-    found.append(
+    findings.append(
         Finding(
             section="embedding",
             name="new_content",
@@ -149,7 +149,7 @@ def embedding_findings(
             "content if this is significant, only another class mix if it is not.",
         )
     )
-    return found
+    return findings
 
 
 def content_shift(
@@ -177,8 +177,8 @@ def content_shift(
     some = numbered.at_most(MOST_ROWS, rng)
     ours, theirs = together(some, current.at_most(MOST_ROWS, rng))
     labels = some.frame["_class"].to_numpy()
-    found = beyond_class_mix(ours, labels, theirs, class_mix, 0, rng)
-    return float(np.sqrt(max(found.statistic - found.by_chance, 0.0)))
+    shift = beyond_class_mix(ours, labels, theirs, class_mix, 0, rng)
+    return float(np.sqrt(max(shift.statistic - shift.by_chance, 0.0)))
 
 
 def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:

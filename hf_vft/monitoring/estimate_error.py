@@ -61,15 +61,15 @@ class Trust:
         kinds = sorted({test.kind for test in tests})
         if len(kinds) < LEAST_KINDS:
             return None
-        by_kind = {kind: [one for one in tests if one.kind == kind] for kind in kinds}
+        by_kind = {kind: [test for test in tests if test.kind == kind] for kind in kinds}
         squares, weights = 0.0, 0.0
         for kind in kinds:
-            slope = _slope([one for one in tests if one.kind != kind])
-            for one in by_kind[kind]:
-                squares += (_error(one) - slope * one.shift) ** 2
-                weights += one.shift**2
+            slope = _slope([test for test in tests if test.kind != kind])
+            for result in by_kind[kind]:
+                squares += (_error(result) - slope * result.shift) ** 2
+                weights += result.shift**2
         deviation = float(np.sqrt(squares / weights)) if weights else 0.0
-        return cls(_slope(tests), deviation, max(one.shift for one in tests))
+        return cls(_slope(tests), deviation, max(test.shift for test in tests))
 
     def uncertainty(self, shift: float) -> float:
         """Standard deviation of the error of a corrected estimate."""
@@ -93,7 +93,7 @@ def _error(test: StressTest) -> float:
 
 def _slope(tests: Sequence[StressTest]) -> float:
     """Least squares through the origin: without a shift there is nothing to correct."""
-    shift = np.array([one.shift for one in tests])
-    errors = np.array([_error(one) for one in tests])
+    shift = np.array([test.shift for test in tests])
+    errors = np.array([_error(test) for test in tests])
     total = float(shift @ shift)
     return float(shift @ errors) / total if total else 0.0

@@ -59,18 +59,18 @@ def find_since(
 
 
 def _signals(causes: Sequence[Cause], frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
-    found: list[tuple[str, pd.Series]] = []
+    signals: list[tuple[str, pd.Series]] = []
     for cause in causes:
         values = signal(cause, frame)
         if values is not None:
             name = "wrong answers" if cause.kind == "label_rule" else str(cause.column)
-            found.append((name, values))
+            signals.append((name, values))
     if "label" in frame and frame["label"].notna().any():
         wrong = (frame["predicted"] != frame["label"]).astype(float)
-        found.append(("wrong answers", wrong.where(frame["label"].notna())))
+        signals.append(("wrong answers", wrong.where(frame["label"].notna())))
     if "confidence" in frame:
-        found.append(("confidence", frame["confidence"].astype(float)))
-    return found
+        signals.append(("confidence", frame["confidence"].astype(float)))
+    return signals
 
 
 def day(moment: datetime) -> str:
@@ -102,7 +102,7 @@ def find_affected(
         return []
     right_now = (known["predicted"] == known["label"]).to_numpy()
     right_then = (before["predicted"] == before["label"]).to_numpy()
-    found, p_values = [], []
+    groups, p_values = [], []
     for column in [*columns, "label"]:
         if column not in known or (column not in before):
             continue
@@ -116,7 +116,7 @@ def find_affected(
             low, high = proportion_confint(hits, n, method="wilson")
             table = [[hits, n - hits], [int(then.sum()), int(len(then) - then.sum())]]
             p_values.append(float(stats.fisher_exact(table, alternative="less").pvalue))
-            found.append(
+            groups.append(
                 Affected(
                     column="class" if column == "label" else column,
                     value=str(value),
@@ -128,8 +128,8 @@ def find_affected(
                     of="accuracy",
                 )
             )
-    kept = [one for one, p in zip(found, holm(p_values), strict=True) if p <= alpha]
-    return sorted(kept, key=lambda one: one.now - one.before)[:MOST_GROUPS]
+    kept = [group for group, p in zip(groups, holm(p_values), strict=True) if p <= alpha]
+    return sorted(kept, key=lambda group: group.now - group.before)[:MOST_GROUPS]
 
 
 def over_time(

@@ -26,13 +26,13 @@ def input_findings(
         resamples: Of the test of categories, where some are rare.
         seed: Of the test of categories.
     """
-    found = [
+    findings = [
         numeric_finding("input", name, reference.frame[name], current.frame[name])
         for name in PROPERTIES
         if reference.frame[name].notna().any() and current.frame[name].notna().any()
     ]
     if reference.frame["format"].notna().any() and current.frame["format"].notna().any():
-        found.append(
+        findings.append(
             categorical_finding(
                 "input",
                 "format",
@@ -42,22 +42,22 @@ def input_findings(
                 seed=seed,
             )
         )
-    return found
+    return findings
 
 
 def numeric_finding(
     section: Section, name: str, reference: pd.Series, current: pd.Series
 ) -> Finding:
     """Kolmogorov-Smirnov on one column."""
-    found = numeric_difference(reference.to_numpy(), current.to_numpy())
+    difference = numeric_difference(reference.to_numpy(), current.to_numpy())
     before, now = float(reference.mean()), float(current.mean())
     return Finding(
         section=section,
         name=name,
         method="Kolmogorov-Smirnov, two samples",
-        statistic=found.statistic,
-        p_value=found.p_value,
-        effect=found.effect,
+        statistic=difference.statistic,
+        p_value=difference.p_value,
+        effect=difference.effect,
         effect_name="Wasserstein / SD",
         reference=before,
         current=now,
@@ -78,7 +78,7 @@ def categorical_finding(
     """Chi-square on one column of names."""
     ours, theirs = reference.value_counts(), current.value_counts()
     table = pd.concat([ours, theirs], axis=1).fillna(0)
-    found = categorical_difference(table.to_numpy().T, resamples=resamples, seed=seed)
+    difference = categorical_difference(table.to_numpy().T, resamples=resamples, seed=seed)
     shares = table.to_numpy() / np.array([max(len(reference), 1), max(len(current), 1)])
     worst = int(np.abs(shares[:, 1] - shares[:, 0]).argmax())
     most, (before, now) = str(table.index[worst]), shares[worst]
@@ -86,9 +86,9 @@ def categorical_finding(
         section=section,
         name=name,
         method="chi-square, contingency table",
-        statistic=found.statistic,
-        p_value=found.p_value,
-        effect=found.effect,
+        statistic=difference.statistic,
+        p_value=difference.p_value,
+        effect=difference.effect,
         effect_name="Cramér's V",
         reference=f"{most} {before:.1%}",
         current=f"{most} {now:.1%}",

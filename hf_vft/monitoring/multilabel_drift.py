@@ -29,12 +29,12 @@ DRAWS = 100
 def presence(answers: pd.Series, labels: Sequence[str], kind: AnswerKind) -> Flags:
     """Which labels are in each answer, ``[N, C]``."""
     number = {name: k for k, name in enumerate(labels)}
-    found = np.zeros((len(answers), len(labels)), dtype=bool)
+    present = np.zeros((len(answers), len(labels)), dtype=bool)
     for row, text in enumerate(answers):
         for name in kind.names(str(text)):
             if name in number:
-                found[row, number[name]] = True
-    return found
+                present[row, number[name]] = True
+    return present
 
 
 def several_prediction_findings(
@@ -57,13 +57,13 @@ def several_prediction_findings(
         seed: Of these tests.
     """
     ours, theirs = (kind.with_tracked(sample.frame) for sample in (reference, current))
-    found = [_answered(ours, theirs, labels, kind, resamples, seed)]
-    found += [
+    findings = [_answered(ours, theirs, labels, kind, resamples, seed)]
+    findings += [
         numeric_finding("prediction", name, ours[name], theirs[name])
         for name in kind.tracked
         if all(name in frame and frame[name].notna().any() for frame in (ours, theirs))
     ]
-    return [*found, *all_outputs(ours, theirs, labels)]
+    return [*findings, *all_outputs(ours, theirs, labels)]
 
 
 def presence_findings(
@@ -130,21 +130,21 @@ def _answered(
     seed: int,
 ) -> Finding:
     before, now = (presence(frame["predicted"], labels, kind) for frame in (ours, theirs))
-    found = []
+    differences = []
     for k in range(len(labels)):
         sides = (before[:, k], now[:, k])
         table = [[int(side.sum()), int((~side).sum())] for side in sides]
-        found.append(categorical_difference(table, resamples=resamples, seed=seed))
-    tested = [one.p_value for one in found if one.p_value is not None]
-    worst = max(range(len(labels)), key=lambda k: found[k].effect)
+        differences.append(categorical_difference(table, resamples=resamples, seed=seed))
+    tested = [difference.p_value for difference in differences if difference.p_value is not None]
+    worst = max(range(len(labels)), key=lambda k: differences[k].effect)
     then, share = float(before[:, worst].mean()), float(now[:, worst].mean())
     return Finding(
         section="prediction",
         name="labels",
         method="chi-square for each label, Bonferroni",
-        statistic=found[worst].statistic,
+        statistic=differences[worst].statistic,
         p_value=min(1.0, min(tested) * len(tested)) if tested else None,
-        effect=found[worst].effect,
+        effect=differences[worst].effect,
         effect_name="Cramér's V",
         reference=f"{labels[worst]} {then:.1%}",
         current=f"{labels[worst]} {share:.1%}",

@@ -106,7 +106,7 @@ def several_bias_findings(
     ]
     if not new:
         return details
-    p, worst = min(new, key=lambda one: one[0])
+    p, worst = min(new, key=lambda pair: pair[0])
     method = f"smallest of {len(details)} p-values, Holm"
     head = {"name": "new_gap", "p_value": float(p), "method": method, "interval": None}
     return [worst.model_copy(update=head), *details]
@@ -140,11 +140,11 @@ def _gap_finding(
     where: str, gap: tuple[Floats, Floats], then: tuple[Floats, Floats] | None
 ) -> Finding:
     inside, outside = gap
-    found = stats.ttest_ind(inside, outside, equal_var=False)
-    ends = found.confidence_interval()
+    test = stats.ttest_ind(inside, outside, equal_var=False)
+    ends = test.confidence_interval()
     before = None if then is None else float(then[0].mean() - then[1].mean())
     history = "not known from training" if before is None else f"{before:+.2f} at training"
-    p = float(found.pvalue)
+    p = float(test.pvalue)
     return Finding(
         section="bias",
         name=f"F1 by image, {where}",
@@ -181,15 +181,15 @@ def f1_of(totals: Floats) -> Floats:
 def _f1_image(then: Floats, now: Floats, what: str) -> Finding:
     before, after = f1_of(then), f1_of(now)
     tested = bool(before.std() or after.std())
-    found = stats.ttest_ind(after, before, equal_var=False) if tested else None
+    test = stats.ttest_ind(after, before, equal_var=False) if tested else None
     effect = float(after.mean() - before.mean())
-    ends = None if found is None else found.confidence_interval()
+    ends = None if test is None else test.confidence_interval()
     return Finding(
         section=SECTION,
         name=F1,
         method=f"Welch's test of F1 by image, {what}",
         statistic=float(after.mean()),
-        p_value=None if found is None else float(found.pvalue),
+        p_value=None if test is None else float(test.pvalue),
         effect=effect,
         effect_name="change in F1 by image",
         reference=float(before.mean()),

@@ -62,8 +62,8 @@ def distances(known: Sample, asked: Sample, reduction: Reduction) -> Floats:
     """Mean distance ``[M]`` of each asked image to the nearest known ones."""
     points = reduction.with_rest(known)
     search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(points))).fit(points)
-    found: Floats = search.kneighbors(reduction.with_rest(asked))[0].mean(1)
-    return found
+    means: Floats = search.kneighbors(reduction.with_rest(asked))[0].mean(1)
+    return means
 
 
 def held_out_distances(
@@ -85,10 +85,10 @@ def held_out_distances(
     """
     units = unit_numbers(known.frame, group)
     folds = rng.permutation(units.max() + 1)[units] % FOLDS
-    found = np.full(len(asked), np.nan)
+    out_of_fold = np.full(len(asked), np.nan)
     for fold in np.unique(folds):
         mine = np.flatnonzero(folds[origin] == fold)
         others = known.take(np.flatnonzero(folds != fold))
         if len(mine) and len(others):
-            found[mine] = distances(others, asked.take(mine), Reduction.fit(others))
-    return found
+            out_of_fold[mine] = distances(others, asked.take(mine), Reduction.fit(others))
+    return out_of_fold

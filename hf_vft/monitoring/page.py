@@ -56,7 +56,7 @@ def render_monitor(
     word, tone = _WORDS[decision.action]
     pairs = [*crops, *([(None, None)] * len(decision.causes))]
     reference = _at_training(held_out)
-    points = [_point(one) for one in curve]
+    points = [_point(stretch) for stretch in curve]
     plots = (
         [
             accuracy_plot(points, reference=reference, change=_change(decision), width=width)
@@ -66,7 +66,7 @@ def render_monitor(
         else [None, None]
     )
     left_out = [reason for reason in decision.reasons if "eft out" in reason]
-    found = [reason for reason in decision.reasons if reason not in left_out]
+    reasons = [reason for reason in decision.reasons if reason not in left_out]
     return render_page(
         "monitor.html",
         name=name,
@@ -79,15 +79,15 @@ def render_monitor(
         curve=plots[0],
         narrow_curve=plots[1],
         causes=[(cause, *pair) for cause, pair in zip(decision.causes, pairs, strict=False)],
-        no_images=not any(one for pair in crops for one in pair),
-        reasons=[*found[:_REASONS], *left_out],
-        more_reasons=found[_REASONS:],
+        no_images=not any(crop for pair in crops for crop in pair),
+        reasons=[*reasons[:_REASONS], *left_out],
+        more_reasons=reasons[_REASONS:],
         statistics=statistics,
     )
 
 
 def _tiles(decision: Decision) -> list[tuple[str, str, str]]:
-    by_key = {one.finding.key: one.finding for one in decision.judged}
+    by_key = {judged.finding.key: judged.finding for judged in decision.judged}
     tiles = []
     for key, title in _TILES.items():
         finding = by_key.get(key)
@@ -111,9 +111,11 @@ def _at_training(held_out: pd.DataFrame | None) -> float | None:
     return float((known["predicted"] == known["label"]).mean()) if len(known) else None
 
 
-def _point(one: Stretch) -> CurvePoint:
-    middle = one.start + (one.end - one.start) / 2
-    return CurvePoint(middle, one.measured, one.low, one.high, one.estimated, one.trusted)
+def _point(stretch: Stretch) -> CurvePoint:
+    middle = stretch.start + (stretch.end - stretch.start) / 2
+    return CurvePoint(
+        middle, stretch.measured, stretch.low, stretch.high, stretch.estimated, stretch.trusted
+    )
 
 
 def _change(decision: Decision) -> tuple[datetime, datetime, datetime] | None:

@@ -118,8 +118,8 @@ def performance_findings(
         round(effective_rows(right, held_out, group)),
         round(effective_rows(now, scored, group)),
     )
-    found = _consensus(sure, right, now, draws, correction, doubt, seed)
-    return [found.model_copy(update={"rows": rows}), *_each(right, estimates, rows)]
+    findings = _consensus(sure, right, now, draws, correction, doubt, seed)
+    return [findings.model_copy(update={"rows": rows}), *_each(right, estimates, rows)]
 
 
 def consensus(reference_confidence: Floats, right: Floats, confidence: Floats) -> Floats:

@@ -34,7 +34,7 @@ def prediction_findings(
         seed: Of the test of labels.
     """
     ours, theirs = reference.frame, current.frame
-    found = [
+    findings = [
         categorical_finding(
             "prediction",
             "labels",
@@ -44,8 +44,8 @@ def prediction_findings(
             seed=seed,
         )
     ]
-    found += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in tracked]
-    return [*found, *all_outputs(ours, theirs, labels)]
+    findings += [numeric_finding("prediction", name, ours[name], theirs[name]) for name in tracked]
+    return [*findings, *all_outputs(ours, theirs, labels)]
 
 
 def all_outputs(ours: pd.DataFrame, theirs: pd.DataFrame, labels: Sequence[str]) -> list[Finding]:

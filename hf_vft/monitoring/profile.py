@@ -166,11 +166,11 @@ def make_reference(
     for name in ("top_labels", "rest"):
         if name not in frame:
             frame[name] = None
-    complete = all(one is not None for one in embeddings)
+    complete = all(embedding is not None for embedding in embeddings)
     kept = None
     if complete and rows:
         largest = np.finfo(np.float16).max
-        stacked = np.stack([np.asarray(one, dtype=np.float32) for one in embeddings])
+        stacked = np.stack([np.asarray(embedding, dtype=np.float32) for embedding in embeddings])
         kept = np.clip(stacked, -largest, largest).astype(np.float16)
     sample = Sample(pd.concat([frame, others], axis=1), kept)
     profile = Profile(

@@ -103,15 +103,15 @@ def make_snapshot(
         *(Figure(key=key, tests=[]) for key in figures),
     ]
     for section, title in TITLES.items():
-        found = [one for one in decision.judged if one.finding.section == section]
-        alerts = sum(one.finding.level == "alert" for one in found)
+        judged = [item for item in decision.judged if item.finding.section == section]
+        alerts = sum(item.finding.level == "alert" for item in judged)
         metrics.append(
             SectionAlerts(
                 section=section,
                 title=title,
                 alerts=alerts,
-                table=[_row(one) for one in sorted(found, key=_gravity)],
-                note=None if found else "Nothing to look at: the log holds no data for this.",
+                table=[_row(item) for item in sorted(judged, key=_gravity)],
+                note=None if judged else "Nothing to look at: the log holds no data for this.",
                 tests=[eq(0)],
             )
         )
@@ -188,9 +188,9 @@ def add_to_workspace(snapshot: object, folder: Path, *, project: str = PROJECT) 
     from evidently.ui.workspace import Workspace
 
     workspace = Workspace.create(str(folder))
-    found = [one for one in workspace.list_projects() if one.name == project]
-    home = found[0] if found else workspace.create_project(project)
-    if not found:
+    projects = [known for known in workspace.list_projects() if known.name == project]
+    home = projects[0] if projects else workspace.create_project(project)
+    if not projects:
         _panels(home)
     workspace.add_run(home.id, snapshot, include_data=False)
 
@@ -202,9 +202,9 @@ def _import_evidently() -> None:
 
 def _figures(decision: Decision) -> dict[str, float]:
     """The points that this report adds to the dashboard."""
-    found = {one.finding.key: _value(one.finding) for one in decision.judged}
+    figures = {judged.finding.key: _value(judged.finding) for judged in decision.judged}
     code = float(get_args(Action).index(decision.action))
-    known = {key: value for key in FIGURES if (value := found.get(key)) is not None}
+    known = {key: value for key in FIGURES if (value := figures.get(key)) is not None}
     return {"verdict": code, "rows": float(decision.rows), **known}
 
 
@@ -218,7 +218,7 @@ def _tiles(decision: Decision) -> list[Any]:
     title = "Images in the newest window"
     rows = decision.rows
     tiles = [Tile(title=title, value=float(rows), shown=f"{rows:,}", tests=[])]
-    by_key = {one.finding.key: one.finding for one in decision.judged}
+    by_key = {judged.finding.key: judged.finding for judged in decision.judged}
     for key in SHOWN:
         value = _value(by_key[key]) if key in by_key else None
         if value is None:
@@ -238,29 +238,29 @@ def _curve(over_time: pd.DataFrame) -> dict[str, Any]:
 
 def _at_training(decision: Decision) -> dict[str, Any]:
     """What the curve shows, and its level at training."""
-    found = [one.finding for one in decision.judged if one.finding.key in _REALISED]
-    title = _REALISED[found[0].key] if found else _REALISED["labels.accuracy"]
-    values = [one.reference for one in found if isinstance(one.reference, float)]
+    findings = [judged.finding for judged in decision.judged if judged.finding.key in _REALISED]
+    title = _REALISED[findings[0].key] if findings else _REALISED["labels.accuracy"]
+    values = [finding.reference for finding in findings if isinstance(finding.reference, float)]
     return {"title": title, **({"reference": values[0]} if values else {})}
 
 
-def _gravity(one: Judged) -> tuple[int, str]:
-    return -LEVELS.index(one.finding.level), one.finding.name
+def _gravity(judged: Judged) -> tuple[int, str]:
+    return -LEVELS.index(judged.finding.level), judged.finding.name
 
 
-def _row(one: Judged) -> dict[str, str]:
-    finding = one.finding
+def _row(judged: Judged) -> dict[str, str]:
+    finding = judged.finding
     ends = finding.interval
     span = "" if ends is None else f", {ends[0]:.2g} to {ends[1]:.2g}"
     effect = "" if finding.effect is None else f"{finding.effect:.3g} {finding.effect_name}{span}"
-    test = finding.method + ("" if one.q_value is None else f", q = {one.q_value:.2g}")
+    test = finding.method + ("" if judged.q_value is None else f", q = {judged.q_value:.2g}")
     return {
         "level": finding.level,
         "finding": finding.name.replace("_", " "),
         "training": _shown(finding.reference),
         "now": _shown(finding.current),
         "effect (95 % interval)": effect,
-        "windows": str(one.windows) if one.p_holm is not None else "",
+        "windows": str(judged.windows) if judged.p_holm is not None else "",
         "test": test,
         "what it means": finding.note,
     }

@@ -20,18 +20,18 @@ def inert(page: str) -> str:
     Raises:
         RunError: If the data are not where they are known to be.
     """
-    found = 0
+    count = 0
 
     def escaped(line: re.Match[str]) -> str:
-        nonlocal found
+        nonlocal count
         try:
             json.loads(line[2])
         except ValueError:
             return line[0]  # code of a library
-        found += 1
+        count += 1
         return f"{line[1]}{line[2].replace('<', chr(92) + 'u003c')}{line[3]}"
 
     page = _DATA.sub(escaped, page)
-    if not found:
+    if not count:
         raise RunError("This version of evidently writes another page; install that of hf-vft.")
     return page

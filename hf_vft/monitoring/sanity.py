@@ -30,9 +30,9 @@ def comparable(frame: pd.DataFrame, identity: dict[str, str]) -> pd.Series:
     for name, value in identity.items():
         matches = frame[name] == value
         if len(frame) and not matches.any():
-            found = ", ".join(map(str, frame[name].dropna().unique()[:3]))
+            values = ", ".join(map(str, frame[name].dropna().unique()[:3]))
             raise LogError(
-                f"every row of the log has another {name} ({found}) than the run ({value}): "
+                f"every row of the log has another {name} ({values}) than the run ({value}): "
                 "the two cannot be compared; monitor with the run that answered."
             )
         same &= matches

@@ -48,10 +48,10 @@ def numeric_difference(reference: npt.ArrayLike, current: npt.ArrayLike) -> Diff
     pooled = np.concatenate([ours, theirs])
     if not len(ours) or not len(theirs) or np.ptp(pooled) == 0:
         return Difference(0.0, None, 0.0)
-    found = ks_2samp(ours, theirs, method="asymp")
+    test = ks_2samp(ours, theirs, method="asymp")
     spread = float(ours.std()) or float(pooled.std())
     return Difference(
-        float(found.statistic), float(found.pvalue), float(wasserstein(ours, theirs)) / spread
+        float(test.statistic), float(test.pvalue), float(wasserstein(ours, theirs)) / spread
     )
 
 
@@ -72,14 +72,14 @@ def categorical_difference(
     table = table[:, table.sum(0) > 0]
     if table.shape[1] < 2 or (table.sum(1) == 0).any():
         return Difference(0.0, None, 0.0)
-    found = chi2_contingency(table, correction=False)
-    p_value = found.pvalue
-    if resamples and found.expected_freq.min() < _EXACT:
+    test = chi2_contingency(table, correction=False)
+    p_value = test.pvalue
+    if resamples and test.expected_freq.min() < _EXACT:
         rng = np.random.default_rng(seed)
         method = MonteCarloMethod(n_resamples=resamples, rng=rng)
         p_value = chi2_contingency(table, correction=False, method=method).pvalue
     return Difference(
-        float(found.statistic), float(p_value), float(np.sqrt(found.statistic / table.sum()))
+        float(test.statistic), float(p_value), float(np.sqrt(test.statistic / table.sum()))
     )
 
 
@@ -93,13 +93,13 @@ def columns_difference(reference: Floats, current: Floats) -> tuple[Difference, 
     Returns:
         The difference, whose effect is the largest KS distance, and the column that it is in.
     """
-    found = [
+    tests = [
         ks_2samp(reference[:, k], current[:, k], method="asymp") for k in range(reference.shape[1])
     ]
-    p_values = np.array([test.pvalue for test in found])
-    distances = np.array([test.statistic for test in found])
+    p_values = np.array([test.pvalue for test in tests])
+    distances = np.array([test.statistic for test in tests])
     worst = int(np.lexsort((-distances, p_values))[0])
-    p_value = min(1.0, float(p_values[worst]) * len(found))
+    p_value = min(1.0, float(p_values[worst]) * len(tests))
     return Difference(float(distances[worst]), p_value, float(distances.max())), worst
 
 
@@ -167,9 +167,9 @@ def classifier_difference(
         model.decision_function((points[half[1]] - centre) / spread)
         for points, half in zip((reference, current), halves, strict=True)
     )
-    found = mannwhitneyu(theirs, ours, alternative="greater", method="asymptotic")
-    auc = float(found.statistic) / (len(ours) * len(theirs))
-    return Difference(auc, float(found.pvalue), 2.0 * auc - 1.0)
+    test = mannwhitneyu(theirs, ours, alternative="greater", method="asymptotic")
+    auc = float(test.statistic) / (len(ours) * len(theirs))
+    return Difference(auc, float(test.pvalue), 2.0 * auc - 1.0)
 
 
 def _halves(n: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], ...]:

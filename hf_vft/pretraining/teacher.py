@@ -51,11 +51,13 @@ class Teacher(nn.Module):
         self.eval()
         side = max(sides)
         maps = self(torch.zeros(1, 3, side, side))
-        if any(found.ndim != 4 for found in maps):
+        if any(feature_map.ndim != 4 for feature_map in maps):
             raise RecipeError(f"training.teacher: {name} is not convolutional; name one that is.")
-        self.maps = [FeatureMap(side // found.shape[1], found.shape[3]) for found in maps]
-        square = max(found.stride for found in self.maps)
-        if any(one % square for one in sides):
+        self.maps = [
+            FeatureMap(side // feature_map.shape[1], feature_map.shape[3]) for feature_map in maps
+        ]
+        square = max(feature_map.stride for feature_map in self.maps)
+        if any(side_of_image % square for side_of_image in sides):
             raise RecipeError(
                 f"training.sizes: {name} sees squares of {square} pixels; take multiples of that."
             )

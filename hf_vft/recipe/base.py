@@ -33,19 +33,22 @@ class Section(BaseModel):
 def _members(annotation: object) -> tuple[Any, ...]:
     """The types of a union, or the only one."""
     if get_origin(annotation) in (Union, UnionType):
-        return tuple(one for part in get_args(annotation) for one in _members(part))
+        return tuple(member for part in get_args(annotation) for member in _members(part))
     return (annotation,)
 
 
 def _takes_texts(annotation: object) -> bool:
     members = _members(annotation)
     return str not in members and any(
-        get_origin(one) is list and get_args(one) == (str,) for one in members
+        get_origin(member) is list and get_args(member) == (str,) for member in members
     )
 
 
 def _words(annotation: object) -> set[str]:
     """The words that a field takes beside a list, such as ``auto``."""
     return {
-        word for one in _members(annotation) if get_origin(one) is Literal for word in get_args(one)
+        word
+        for member in _members(annotation)
+        if get_origin(member) is Literal
+        for word in get_args(member)
     }

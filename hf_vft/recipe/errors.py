@@ -30,8 +30,8 @@ def explain(error: ValidationError, tree: object, known: Iterable[str]) -> str:
         tree: The recipe as it was read.
         known: Dotted names of all fields, to suggest one for a misspelt name.
     """
-    found = error.errors(include_url=False)
-    first = found[0]
+    errors = error.errors(include_url=False)
+    first = errors[0]
     if first["type"] == "extra_forbidden":
         *parents, name = first["loc"]
         where = ".".join([*_place(parents, tree), str(name)])
@@ -39,7 +39,7 @@ def explain(error: ValidationError, tree: object, known: Iterable[str]) -> str:
     place = _place(first["loc"], tree)
     # A field that may be a number or "auto" fails once for each: tell all of it.
     want, *others = dict.fromkeys(
-        _want(item) for item in found if _place(item["loc"], tree) == place
+        _want(item) for item in errors if _place(item["loc"], tree) == place
     )
     wants = [want, *(other.removeprefix("has to be ") for other in others)]
     where = f"{'.'.join(place)}: " if place else ""

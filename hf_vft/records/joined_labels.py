@@ -17,7 +17,7 @@ def join_names(names: Iterable[str]) -> str:
     Returns:
         Empty where there is no name.
     """
-    escaped = (_SPECIAL.sub(lambda found: _ESCAPE + found[0], name) for name in names)
+    escaped = (_SPECIAL.sub(lambda match: _ESCAPE + match[0], name) for name in names)
     return SEPARATOR.join(dict.fromkeys(escaped))
 
 

@@ -208,10 +208,10 @@ class ProductionLog:
         lines: dict[Partition, dict[str, list[dict[str, Any]]]] = {}
         for path in journals(self.folder):
             try:
-                found = read_journal(path, [table])
+                journal = read_journal(path, [table])
             except FileNotFoundError:
                 continue
-            for partition, rows in found.items():
+            for partition, rows in journal.items():
                 lines.setdefault(partition, {})[path.stem] = rows
         for partition in filter(wanted, sorted({*partitions(self.folder, table), *lines})):
             there = contents(self.folder, partition)

@@ -125,12 +125,12 @@ def contents(root: Path, partition: Partition) -> Contents:
             rest.
     """
     opened = _opened(partition.folder(root))
-    found = [opened[path] for path in sorted(opened)]
-    replaced = frozenset[str]().union(*(part.replaces for part in found))
+    parts = [opened[path] for path in sorted(opened)]
+    replaced = frozenset[str]().union(*(part.replaces for part in parts))
     return Contents(
-        parts=tuple(part for part in found if part.name not in replaced),
-        replaced=tuple(part for part in found if part.name in replaced),
-        known=replaced | {part.name for part in found},
+        parts=tuple(part for part in parts if part.name not in replaced),
+        replaced=tuple(part for part in parts if part.name in replaced),
+        known=replaced | {part.name for part in parts},
     )
 
 

@@ -62,16 +62,16 @@ class Vocabulary:
     @property
     def kept_out(self) -> set[str]:
         """The names that count for nothing."""
-        return {one.name for one in self.unknown}
+        return {label.name for label in self.unknown}
 
     def sentence(self) -> str:
         """What is kept out and why; empty where nothing is."""
         if not self.unknown:
             return ""
-        n = sum(one.count for one in self.unknown)
+        n = sum(label.count for label in self.unknown)
         return (
             f"{counted(n, 'label')} left out, since the model has no such class: "
-            f"{few([str(one) for one in self.unknown])}."
+            f"{few([str(label) for label in self.unknown])}."
         )
 
 
@@ -82,7 +82,7 @@ def folded(name: str) -> str:
 
 def nearest_class(name: str, classes: Iterable[str]) -> tuple[str | None, bool]:
     """The class that a name resembles most, and whether it is another spelling of it."""
-    forms = {folded(one): one for one in classes}
+    forms = {folded(class_name): class_name for class_name in classes}
     own = folded(name)
     if own in forms:
         return forms[own], True
@@ -108,15 +108,15 @@ def read_vocabulary(
     known = set(classes)
     names = (name for label in labels for name in (split_names(label) if several else [label]))
     counts = Counter(name for name in names if name not in known)
-    found: dict[str, int] = {}
+    new_classes: dict[str, int] = {}
     unknown = []
     for name, count in counts.most_common():
         nearest, spelling = nearest_class(name, known)
         if name in new or (nearest is None and count >= LEAST_OF_CLASS):
-            found[name] = count
+            new_classes[name] = count
         else:
             unknown.append(UnknownLabel(name, count, nearest, spelling))
-    return Vocabulary(found, unknown)
+    return Vocabulary(new_classes, unknown)
 
 
 def counts_for_something(

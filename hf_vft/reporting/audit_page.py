@@ -54,11 +54,13 @@ def render_audit(
         name: Of the data, for people.
     """
     album = _Album(data)
-    unexpected = [one for one in audit.duplicates if not one.expected]
-    most = max((sum(found.values()) for found in audit.counts.classes.values()), default=0)
+    unexpected = [duplicates for duplicates in audit.duplicates if not duplicates.expected]
+    most = max((sum(by_split.values()) for by_split in audit.counts.classes.values()), default=0)
     classes = [
-        (label, found, sum(found.values()), count_bar(list(found.items()), most))
-        for label, found in sorted(audit.counts.classes.items(), key=lambda c: -sum(c[1].values()))
+        (label, by_split, sum(by_split.values()), count_bar(list(by_split.items()), most))
+        for label, by_split in sorted(
+            audit.counts.classes.items(), key=lambda c: -sum(c[1].values())
+        )
     ]
     write_text(
         page,
@@ -70,8 +72,8 @@ def render_audit(
             tone=tone(audit),
             headline=headline(audit),
             suspects=_suspects(audit, album),
-            wrong=sum(not one.alike for one in audit.suspects),
-            sets=[_set(one, album) for one in unexpected[:_SETS]],
+            wrong=sum(not duplicates.alike for duplicates in audit.suspects),
+            sets=[_set(duplicates, album) for duplicates in unexpected[:_SETS]],
             more_sets=len(unexpected) - _SETS,
             expected=len(audit.duplicates) - len(unexpected),
             odd=list(_odd(audit.outliers, album)),
@@ -159,11 +161,11 @@ def _suspects(audit: Audit, album: _Album) -> list[_ShownSuspects]:
     """Those that may be wrong apart from those that lie between classes that look alike."""
     shown = []
     for alike, place, title, caution in _SORTS:
-        found = [one for one in audit.suspects if one.alike == alike]
-        if found:
-            images = [(album.uri(one.image.file), one) for one in found[:_SUSPECTS]]
+        suspects = [suspect for suspect in audit.suspects if suspect.alike == alike]
+        if suspects:
+            images = [(album.uri(suspect.image.file), suspect) for suspect in suspects[:_SUSPECTS]]
             lead = f"The least likely first. Look at each: {caution}"
-            shown.append(_ShownSuspects(place, title, lead, images, len(found) - len(images)))
+            shown.append(_ShownSuspects(place, title, lead, images, len(suspects) - len(images)))
     return shown
 
 
@@ -178,31 +180,34 @@ class _ShownSet:
     more: int
 
 
-def _set(one: DuplicateSet, album: _Album) -> _ShownSet:
+def _set(duplicates: DuplicateSet, album: _Album) -> _ShownSet:
     """A few of a set, of every split and label one if there is room."""
     first: dict[tuple[str, str], int] = {}
-    for index, image in enumerate(one.images):
+    for index, image in enumerate(duplicates.images):
         first.setdefault((image.split, image.label), index)
-    order = [*first.values(), *(i for i in range(len(one.images)) if i not in first.values())]
-    shown = [one.images[index] for index in order[:_PER_SET]]
+    order = [
+        *first.values(),
+        *(i for i in range(len(duplicates.images)) if i not in first.values()),
+    ]
+    shown = [duplicates.images[index] for index in order[:_PER_SET]]
     return _ShownSet(
-        how=_HOW[one.kind],
-        across=len({image.split for image in one.images}) > 1,
-        torn=len({image.label for image in one.images}) > 1,
+        how=_HOW[duplicates.kind],
+        across=len({image.split for image in duplicates.images}) > 1,
+        torn=len({image.label for image in duplicates.images}) > 1,
         images=[(album.uri(image.file), image) for image in shown],
-        more=len(one.images) - len(shown),
+        more=len(duplicates.images) - len(shown),
     )
 
 
 def _odd(outliers: list[Outlier], album: _Album) -> Iterator[tuple[str, int, list[Any]]]:
     """Kind of oddity, how many images, and the farthest of them."""
     for kind, words in _ODD.items():
-        found = [one for one in outliers if one.kind == kind]
-        if found:
+        of_kind = [outlier for outlier in outliers if outlier.kind == kind]
+        if of_kind:
             yield (
                 words,
-                len(found),
-                [(album.uri(one.image.file), one) for one in found[:_OUTLIERS]],
+                len(of_kind),
+                [(album.uri(outlier.image.file), outlier) for outlier in of_kind[:_OUTLIERS]],
             )
 
 
@@ -211,7 +216,7 @@ def _median_size(audit: Audit) -> str:
 
     def median(side: str) -> int:
         half, seen = sum(size.images for size in audit.sizes) / 2, 0
-        for size in sorted(audit.sizes, key=lambda one: getattr(one, side)):
+        for size in sorted(audit.sizes, key=lambda measured: getattr(measured, side)):
             seen += size.images
             if seen >= half:
                 return int(getattr(size, side))

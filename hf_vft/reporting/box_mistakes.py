@@ -73,28 +73,28 @@ def report_boxes(
     rows = predictions[predictions["split"] == split]
     judged = [_judge(row, thresholds) for row in rows.itertuples()]
     number = {file: row for row, file in enumerate(data.splits[split]["file"])}
-    most_missed = sorted(judged, key=lambda one: (-len(one.missed), one.file))
-    surest = sorted(judged, key=lambda one: (-_sureness(one.false), one.file))
+    most_missed = sorted(judged, key=lambda image: (-len(image.missed), image.file))
+    surest = sorted(judged, key=lambda image: (-_sureness(image.false), image.file))
     step = max(1, len(judged) // limit)
     chosen = {
-        "Worst misses": [one for one in most_missed if one.missed],
-        "Worst false alarms": [one for one in surest if one.false],
+        "Worst misses": [image for image in most_missed if image.missed],
+        "Worst false alarms": [image for image in surest if image.false],
         "As they come": judged[::step],
     }
-    found: dict[str, list[Seen]] = {}
+    by_title: dict[str, list[Seen]] = {}
     for heading, ones in chosen.items():
-        found[heading] = []
-        for one in ones[:limit]:
-            image = image_of(data, split, number.get(one.file), side=None)
+        by_title[heading] = []
+        for case in ones[:limit]:
+            image = image_of(data, split, number.get(case.file), side=None)
             if image is not None:
-                found[heading].append(Seen(_drawn(image, one), one.file, _words(one)))
-    return found
+                by_title[heading].append(Seen(_drawn(image, case), case.file, _words(case)))
+    return by_title
 
 
 def _judge(row: Any, thresholds: dict[str, float]) -> _Judged:
     """Give each answered box, the surest first, the free true box of its class that fits best."""
     truths = list(row.label)
-    answers = [one for one in row.predicted if one["score"] >= thresholds[one["label"]]]
+    answers = [box for box in row.predicted if box["score"] >= thresholds[box["label"]]]
     free = dict(enumerate(truths))
     right, false = [], []
     for answer in answers:
@@ -117,21 +117,21 @@ def _corners(objects: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def _sureness(objects: Sequence[dict[str, Any]]) -> float:
-    return max((float(one["score"]) for one in objects), default=0.0)
+    return max((float(box["score"]) for box in objects), default=0.0)
 
 
-def _words(one: _Judged) -> str:
-    parts = [f"{len(one.right)} right"]
-    if one.missed:
-        names = sorted({found["label"] for found in one.missed})
-        parts.append(f"{len(one.missed)} missed ({', '.join(names)})")
-    if one.false:
-        worst = max(one.false, key=lambda found: found["score"])
-        parts.append(f"{len(one.false)} false ({worst['label']} {worst['score']:.0%} sure)")
+def _words(judged: _Judged) -> str:
+    parts = [f"{len(judged.right)} right"]
+    if judged.missed:
+        names = sorted({box["label"] for box in judged.missed})
+        parts.append(f"{len(judged.missed)} missed ({', '.join(names)})")
+    if judged.false:
+        worst = max(judged.false, key=lambda box: box["score"])
+        parts.append(f"{len(judged.false)} false ({worst['label']} {worst['score']:.0%} sure)")
     return ", ".join(parts)
 
 
-def _drawn(image: Image.Image, one: _Judged) -> str:
+def _drawn(image: Image.Image, judged: _Judged) -> str:
     """Boxes on a reduced image: lines of two pixels whatever its size."""
     scale = min(1.0, SIDE / max(image.size))
     small = image.convert("RGB").resize(
@@ -143,7 +143,7 @@ def _drawn(image: Image.Image, one: _Judged) -> str:
         scale *= factor
         small = small.resize((round(small.width * factor), round(small.height * factor)))
     draw = ImageDraw.Draw(small)
-    for objects, colour in ((one.right, RIGHT), (one.missed, MISSED), (one.false, FALSE)):
+    for objects, colour in ((judged.right, RIGHT), (judged.missed, MISSED), (judged.false, FALSE)):
         for box in _corners(objects) * scale if objects else []:
             draw.rectangle([float(v) for v in box], outline=colour, width=2)
     return image_uri(small, SIDE)

@@ -48,10 +48,10 @@ def comparison_sentence(scores: PairedScores, primary: str, first: str, second: 
         second: Name of the second run.
     """
     name = primary if primary in scores.scores else next(iter(scores.scores))
-    found = scores.scores[name]
-    gap = found.difference
+    pair = scores.scores[name]
+    gap = pair.difference
     numbers = (
-        f"{metric_name(name)} {found.first:.3f} for {first} and {found.second:.3f} for {second}, a "
+        f"{metric_name(name)} {pair.first:.3f} for {first} and {pair.second:.3f} for {second}, a "
         f"difference of {gap.value:+.3f} ({gap.low:+.3f} to {gap.high:+.3f}) on {scores.n:,} images"
     )
     if gap.low is not None and gap.low > 0:
@@ -95,7 +95,7 @@ def render_comparison(
             parts=scores.parts[:_PARTS],
             more_parts=scores.parts[_PARTS:],
             seen={
-                side: [(image_uri(one.image), one) for one in seen if one.right == side]
+                side: [(image_uri(image.image), image) for image in seen if image.right == side]
                 for side in ("first", "second")
             },
             alone=alone,

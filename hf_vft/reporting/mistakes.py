@@ -92,13 +92,13 @@ def report_mistakes(
         return []  # which have pages of their own, see hf_vft.reporting.box_mistakes
     predictions = read_predictions(run)
     rows = {file: row for row, file in enumerate(data.splits[split]["file"])}
-    found: list[Mistake] = []
+    mistakes: list[Mistake] = []
     for wrong in worst_mistakes(predictions, split=split, labels=data.labels).itertuples():
-        if len(found) == limit:
+        if len(mistakes) == limit:
             break
         image = image_of(data, split, rows.get(str(wrong.file)))
         if image is not None:
-            found.append(
+            mistakes.append(
                 Mistake(
                     image,
                     file=str(wrong.file),
@@ -107,7 +107,7 @@ def report_mistakes(
                     confidence=float(wrong.confidence),  # type: ignore[arg-type]
                 )
             )
-    return found
+    return mistakes
 
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:

@@ -74,7 +74,8 @@ def _change(change: tuple[datetime, datetime, datetime] | None, frame: _Frame) -
     if change is None:
         return Markup("")
     low, at, high = (
-        min(max(frame.px(one.timestamp()), frame.left), frame.left + frame.width) for one in change
+        min(max(frame.px(moment.timestamp()), frame.left), frame.left + frame.width)
+        for moment in change
     )
     text = f"changed {change[1].day} {change[1]:%b %H:%M}"
     right = at > frame.left + frame.width / 2

@@ -39,14 +39,14 @@ def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice
     """What to know before relying on the result, the gravest first."""
     facts = facts or ReportFacts()
     split = judged_split(report)
-    found = [
+    candidates = [
         _not_pretrained(facts),
         _no_gain(report),
         _few_images(report.splits[split], split),
         _splits_disagree(report, split),
         _unequal(report.splits[split]),
     ]
-    grave = [notice for notice in found if notice]
+    grave = [notice for notice in candidates if notice]
     for stage, sentences in facts.warnings.items():
         grave += [Notice("warning", f"Stage {stage}: {sentence}") for sentence in sentences]
     return sorted(grave, key=lambda notice: notice.severity != "error")
@@ -59,9 +59,9 @@ def leaks(findings: Sequence[Mapping[str, Any]]) -> list[Notice]:
         findings: Of ``audit.json``.
     """
     return [
-        Notice(found["severity"], found["sentence"])
-        for found in findings
-        if str(found.get("kind")).endswith("_across")
+        Notice(finding["severity"], finding["sentence"])
+        for finding in findings
+        if str(finding.get("kind")).endswith("_across")
     ]
 
 
@@ -76,14 +76,14 @@ def _not_pretrained(facts: ReportFacts) -> Notice | None:
 
 
 def _no_gain(report: EvalReport) -> Notice | None:
-    found = standings(report)
-    blind = next((name for name in BLIND if found.get(name) in ("unclear", "worse")), None)
+    verdicts = standings(report)
+    blind = next((name for name in BLIND if verdicts.get(name) in ("unclear", "worse")), None)
     if blind is not None:
         return Notice(
             "error",
             f"The model cannot be told from {BASELINE_NAMES[blind]}: it is of no use yet.",
         )
-    place = found.get("linear_probe")
+    place = verdicts.get("linear_probe")
     if place == "worse":
         return Notice(
             "error",
@@ -101,9 +101,9 @@ def _no_gain(report: EvalReport) -> Notice | None:
 
 def _few_images(result: SplitResult, split: str) -> Notice | None:
     few = {
-        name: found.support
-        for name, found in result.per_class.items()
-        if found.support < FEW_IMAGES
+        name: result_of_class.support
+        for name, result_of_class in result.per_class.items()
+        if result_of_class.support < FEW_IMAGES
     }
     if not few:
         return None

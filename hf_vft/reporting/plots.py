@@ -174,14 +174,14 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     base = frame.top + frame.height
     parts = [_y_axis(ticks, frame)]
-    most = max((found.n for found in bins), default=0) or 1
-    for found in bins:
-        if found.accuracy is None or found.confidence is None:
+    most = max((bin_.n for bin_ in bins), default=0) or 1
+    for bin_ in bins:
+        if bin_.accuracy is None or bin_.confidence is None:
             continue
-        x, width = frame.px(found.low) + 1, frame.px(found.high) - frame.px(found.low) - 2
-        lower, upper = sorted((found.accuracy, found.confidence))
-        gap = "over" if found.confidence > found.accuracy else "under"
-        count = 34 * found.n / most
+        x, width = frame.px(bin_.low) + 1, frame.px(bin_.high) - frame.px(bin_.low) - 2
+        lower, upper = sorted((bin_.accuracy, bin_.confidence))
+        gap = "over" if bin_.confidence > bin_.accuracy else "under"
+        count = 34 * bin_.n / most
         parts.append(
             Markup(
                 "<g><title>confidence {:.2f} to {:.2f}: {} images, {} right, {} claimed</title>"
@@ -189,7 +189,7 @@ def reliability_plot(bins: Sequence[Bin], *, label: str) -> Markup:
                 '<rect class="fill-{}" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"/>'
                 '<rect class="fill-c" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"/></g>'
             ).format(
-                found.low, found.high, found.n, percent(found.accuracy), percent(found.confidence),
+                bin_.low, bin_.high, bin_.n, percent(bin_.accuracy), percent(bin_.confidence),
                 x, width, frame.py(lower), base - frame.py(lower),
                 gap, x, width, frame.py(upper), frame.py(lower) - frame.py(upper),
                 x, width, base + 62 - count, count,

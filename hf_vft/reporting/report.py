@@ -72,8 +72,8 @@ def grouped_choices(choices: Sequence[Mapping[str, Any]]) -> list[Mapping[str, A
         return choice["name"].rpartition(".")[0], choice["reason"]
 
     grouped: list[Mapping[str, Any]] = []
-    for (section, reason), found in groupby(choices, key=kind):
-        members = list(found)
+    for (section, reason), group in groupby(choices, key=kind):
+        members = list(group)
         if len(members) == 1:
             grouped += members
         else:
@@ -160,7 +160,9 @@ def _verdict_parts(report: EvalReport) -> dict[str, Any]:
 def _class_parts(report: EvalReport) -> dict[str, Any]:
     """What happens to each class: the confusion matrix, the pairs, the bars."""
     result = report.splits[words.judged_split(report)]
-    columns = score_tiles.class_columns([found.metrics for found in result.per_class.values()])
+    columns = score_tiles.class_columns(
+        [result_of_class.metrics for result_of_class in result.per_class.values()]
+    )
     first = next(iter(columns))
 
     def by_score(item: tuple[str, ClassResult]) -> tuple[bool, float]:
@@ -168,8 +170,12 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         return value is None, value or 0.0
 
     rows = [
-        (name, found, bar(found.metrics[first], label=f"{columns[first]} of {name}"))
-        for name, found in sorted(result.per_class.items(), key=by_score)
+        (
+            name,
+            result_of_class,
+            bar(result_of_class.metrics[first], label=f"{columns[first]} of {name}"),
+        )
+        for name, result_of_class in sorted(result.per_class.items(), key=by_score)
     ]
     pairs = confused_pairs(result, report.labels)
     n = len(report.labels)
@@ -182,8 +188,8 @@ def _class_parts(report: EvalReport) -> dict[str, Any]:
         "few_images": FEW_IMAGES,
         "has_confusion": bool(result.confusion),
         "curves": [
-            (name, *_plots(name, points, report.thresholds.get(name), found.metrics))
-            for name, points, found in _with_curves(result)
+            (name, *_plots(name, points, report.thresholds.get(name), result_of_class.metrics))
+            for name, points, result_of_class in _with_curves(result)
         ],
         "confusion": result.confusion if n <= _TABLE_CLASSES else None,
         "confusion_map": heat_map(
@@ -232,8 +238,8 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
             (
                 words.metric_name(name),
                 name == report.primary,
-                [found.metrics.get(name) for found in report.splits.values()],
-                [found.get(split, {}).get(name) for found in report.baselines.values()],
+                [split_result.metrics.get(name) for split_result in report.splits.values()],
+                [baseline.get(split, {}).get(name) for baseline in report.baselines.values()],
             )
             for name in score_tiles.SCORES
             if name in result.metrics
@@ -241,12 +247,12 @@ def _score_parts(report: EvalReport) -> dict[str, Any]:
         "baselines": [name.replace("_", " ").capitalize() for name in report.baselines],
         "comparison": _comparison(report, split),
         "reliability": [
-            (title, found, reliability_plot(found, label=f"Reliability diagram, {title}."))
-            for title, found in (
+            (title, bins, reliability_plot(bins, label=f"Reliability diagram, {title}."))
+            for title, bins in (
                 ("before temperature scaling", result.reliability),
                 ("after temperature scaling", result.reliability_calibrated),
             )
-            if found
+            if bins
         ],
     }
 

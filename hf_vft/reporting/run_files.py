@@ -87,8 +87,8 @@ def read_choices(run: RunDirectory) -> list[dict[str, Any]]:
     """The content of ``choices.json``; nothing where there is none."""
     if not run.choices_file.is_file():
         return []
-    found = run.read_as(list[ChosenValue], run.choices_file)
-    return [choice.model_dump(exclude_unset=True) for choice in found]
+    choices = run.read_as(list[ChosenValue], run.choices_file)
+    return [choice.model_dump(exclude_unset=True) for choice in choices]
 
 
 def read_audit(run: RunDirectory) -> dict[str, Any] | None:
@@ -102,5 +102,5 @@ def read_history(run: RunDirectory) -> list[dict[str, Any]]:
     """The content of ``history.json``; nothing where there is none."""
     if not run.history_file.is_file():
         return []
-    found = run.read_as(list[EpochRecord], run.history_file)
-    return [record.model_dump(exclude_unset=True) for record in found]
+    epochs = run.read_as(list[EpochRecord], run.history_file)
+    return [record.model_dump(exclude_unset=True) for record in epochs]

@@ -58,14 +58,14 @@ def terms(report: EvalReport, result: SplitResult) -> list[tuple[str, str]]:
 
 def class_columns(metrics: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Which scores of the classes are told, and what they are called."""
-    there = {name for found in metrics for name in found}
+    there = {name for of_class in metrics for name in of_class}
     return {name: title for name, title in CLASS_SCORES.items() if name in there}
 
 
 def slice_columns(result: SplitResult) -> dict[str, str]:
     """Which scores of the slices are told, and what they are called."""
-    found = (value for values in result.slices.values() for value in values.values())
-    names = dict.fromkeys(name for one in found for name in one.metrics)
+    parts = (value for values in result.slices.values() for value in values.values())
+    names = dict.fromkeys(name for part in parts for name in part.metrics)
     return {name: words.metric_name(name) for name in names}
 
 
@@ -77,7 +77,7 @@ def tiles(report: EvalReport, result: SplitResult) -> list[tuple[str, str, str]]
         span = (
             f"{numbers.score(main.low)}–{numbers.score(main.high)}, 95\N{NO-BREAK SPACE}% interval"
         )
-    found = [(words.metric_name(report.primary), numbers.score(main.value), span)]
+    tiles = [(words.metric_name(report.primary), numbers.score(main.value), span)]
     second = next((n for n in _TILES if n in result.metrics and n != report.primary), None)
     if second is not None:
         note = ""
@@ -85,9 +85,9 @@ def tiles(report: EvalReport, result: SplitResult) -> list[tuple[str, str, str]]
             n_wrong = result.n - sum(row[c] for c, row in enumerate(result.confusion))
             note = f"{n_wrong} of {result.n} images wrong"
         value = numbers.score(result.metrics[second].value)
-        found.append((words.metric_name(second), value, note))
+        tiles.append((words.metric_name(second), value, note))
     if "ece_calibrated" in result.metrics:
         before = numbers.score(result.metrics["ece"].value)
         after = numbers.score(result.metrics["ece_calibrated"].value)
-        found.append(("Calibration error", after, f"{before} before temperature scaling"))
-    return found
+        tiles.append(("Calibration error", after, f"{before} before temperature scaling"))
+    return tiles

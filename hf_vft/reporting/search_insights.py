@@ -82,9 +82,9 @@ def _doubling(curve: DataCurve, gain: Estimate, name: str) -> str:
 
 
 def _pair(pair: ClassPair) -> str:
-    one, other = pair.classes
+    first, other = pair.classes
     return (
-        f"{one} and {other} are not separable in these images: AUROC {pair.probe} of a probe of "
+        f"{first} and {other} are not separable in these images: AUROC {pair.probe} of a probe of "
         f"the two on {pair.n:,} images, {pair.model} of the model; 0.5 is guessing. Look at "
         "their labels, take images that show the difference, or merge them."
     )

@@ -134,18 +134,18 @@ def details(report: EvalReport) -> list[str]:
 
 def tone(report: EvalReport) -> Literal["good", "warn", "bad"]:
     """The colour of the verdict: good only when it clearly beats every baseline."""
-    found = standings(report)
-    if "worse" in found.values() or any(found.get(name) == "unclear" for name in BLIND):
+    verdicts = standings(report)
+    if "worse" in verdicts.values() or any(verdicts.get(name) == "unclear" for name in BLIND):
         return "bad"
-    return "good" if set(found.values()) == {"clearly"} else "warn"
+    return "good" if set(verdicts.values()) == {"clearly"} else "warn"
 
 
 def weakest_class(result: SplitResult) -> str | None:
     """The class with the lowest F1."""
     scored = {
-        name: found.metrics["f1"].value
-        for name, found in result.per_class.items()
-        if found.metrics["f1"].value is not None
+        name: of_class.metrics["f1"].value
+        for name, of_class in result.per_class.items()
+        if of_class.metrics["f1"].value is not None
     }
     if len(scored) < 2:
         return None
@@ -181,19 +181,19 @@ def _against(report: EvalReport, split: str) -> str:
         "unclear": "not distinguishable from",
         "worse": worse,
     }
-    found = standings(report)
+    verdicts = standings(report)
     phrases: dict[Standing, list[str]] = {}
     for name, wording in BASELINE_NAMES.items():
-        if name in found:
+        if name in verdicts:
             value = report.baselines[name][split][report.primary].value
             number = "" if value is None else f" ({numbers.score(value)})"
-            phrases.setdefault(found[name], []).append(wording + number)
+            phrases.setdefault(verdicts[name], []).append(wording + number)
     return ", ".join(f"{relations[key]} {' and '.join(names)}" for key, names in phrases.items())
 
 
 def _calibration(result: SplitResult) -> str | None:
-    found = [result.metrics.get(name) for name in ("ece", "ece_calibrated")]
-    before, after = (None if one is None else one.value for one in found)
+    estimates = [result.metrics.get(name) for name in ("ece", "ece_calibrated")]
+    before, after = (None if estimate is None else estimate.value for estimate in estimates)
     if before is None or after is None:
         return None
     if after <= WELL_CALIBRATED:
@@ -211,9 +211,9 @@ def _calibration(result: SplitResult) -> str | None:
 def _off(result: SplitResult, error: float) -> str:
     """``4 % too high on average``; without one direction, ``off by 4 % on average``."""
     gap = sum(
-        found.n * (found.confidence - found.accuracy)
-        for found in result.reliability_calibrated
-        if found.confidence is not None and found.accuracy is not None
+        bin_.n * (bin_.confidence - bin_.accuracy)
+        for bin_ in result.reliability_calibrated
+        if bin_.confidence is not None and bin_.accuracy is not None
     )
     gap /= result.n or 1
     if abs(gap) < ONE_SIDED * error:
@@ -241,20 +241,22 @@ def _boxes(n: int) -> str:
     return "1 box" if n == 1 else f"{n:,} boxes"
 
 
-def describe_robustness(found: Robustness) -> str:
+def describe_robustness(robustness: Robustness) -> str:
     """What disturbed images cost, in a sentence."""
-    if found.mean is None or found.worst is None:
+    if robustness.mean is None or robustness.worst is None:
         return "What noise, blur or other light cost cannot be told from these images."
     scores = "; ".join(
         f"{severity} {numbers.score(estimate.value)}"
-        for severity, estimate in zip(found.severities, found.disturbed[found.worst], strict=True)
+        for severity, estimate in zip(
+            robustness.severities, robustness.disturbed[robustness.worst], strict=True
+        )
     )
-    kinds, severities = len(found.disturbed), len(found.severities)
+    kinds, severities = len(robustness.disturbed), len(robustness.severities)
     return (
-        f"{metric_name(found.metric)} is {numbers.score(found.clean.value)} on "
-        f"{_images(found.n)} of {found.source} as they are, and {numbers.score(found.mean)} on "
-        f"average over {kinds} kinds of disturbance at {severities} severities. The worst for it "
-        f"is {found.worst}: {scores}."
+        f"{metric_name(robustness.metric)} is {numbers.score(robustness.clean.value)} on "
+        f"{_images(robustness.n)} of {robustness.source} as they are, and "
+        f"{numbers.score(robustness.mean)} on average over {kinds} kinds of disturbance at "
+        f"{severities} severities. The worst for it is {robustness.worst}: {scores}."
     )
 
 

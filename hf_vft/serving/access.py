@@ -41,7 +41,9 @@ class AccessPolicy:
             peer: The address of the connection.
             forwarded: The values of all X-Forwarded-For headers, in order.
         """
-        named = [one.strip() for text in forwarded for one in text.split(",") if one.strip()]
+        named = [
+            address.strip() for text in forwarded for address in text.split(",") if address.strip()
+        ]
         if not self.proxies or not named:
             return peer
         return named[-min(self.proxies, len(named))]

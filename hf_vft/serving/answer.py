@@ -38,7 +38,7 @@ class Answer:
         named: dict[str, Any] = {"request_id": self.request_id}
         named |= {"note": self.note} if self.note else {}
         if self.objects is not None:
-            return named | {"objects": [_box(found) for found in self.objects]}
+            return named | {"objects": [_box(box) for box in self.objects]}
         scores = [{"label": name, "score": round(score, 6)} for name, score in self.scores]
         if self.sure is None:
             return named | {"labels": list(self.labels), "scores": scores}
@@ -46,13 +46,13 @@ class Answer:
         return named | best | {"sure": self.sure, "reason": self.reason, "scores": scores}
 
 
-def _box(found: DetectedObject) -> dict[str, Any]:
-    corners = {name: round(edge, 2) for name, edge in found.as_dict()["box"].items()}
+def _box(detected: DetectedObject) -> dict[str, Any]:
+    corners = {name: round(edge, 2) for name, edge in detected.as_dict()["box"].items()}
     return {
-        "label": found.label,
-        "score": round(found.score, 6),
+        "label": detected.label,
+        "score": round(detected.score, 6),
         "box": corners,
-        "answered": found.answered,
+        "answered": detected.answered,
     }
 
 
@@ -60,17 +60,17 @@ def boxes_of(answer: dict[str, Any]) -> list[DetectedObject]:
     """The boxes of what `Answer.as_dict` wrote."""
     return [
         DetectedObject(
-            one["label"],
-            one["score"],
-            tuple(one["box"][name] for name in ("xmin", "ymin", "xmax", "ymax")),
-            one["answered"],
+            box["label"],
+            box["score"],
+            tuple(box["box"][name] for name in ("xmin", "ymin", "xmax", "ymax")),
+            box["answered"],
         )
-        for one in answer.get("objects", [])
+        for box in answer.get("objects", [])
     ]
 
 
 def over(objects: list[DetectedObject], threshold: float | None) -> list[DetectedObject]:
     """The boxes from a score on; None takes those that are answered."""
     if threshold is None:
-        return [found for found in objects if found.answered]
-    return [found for found in objects if found.score >= threshold]
+        return [box for box in objects if box.answered]
+    return [box for box in objects if box.score >= threshold]

@@ -44,7 +44,7 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
         if not isinstance(block, gr.Image | gr.File):
             return without_files(value)
         if isinstance(value, list):
-            return [admitted_file(uploads, one) for one in value]
+            return [admitted_file(uploads, item) for item in value]
         return None if value is None else admitted_file(uploads, value)
 
     return Checked
@@ -68,11 +68,11 @@ def without_files(value: object) -> Any:
     """
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if "path" in one and "meta" in one:
+        current = waiting.pop()
+        if isinstance(current, dict):
+            if "path" in current and "meta" in current:
                 raise DataError(REFUSED)
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
+            waiting += current.values()
+        elif isinstance(current, list):
+            waiting += current
     return value

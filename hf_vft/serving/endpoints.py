@@ -53,16 +53,16 @@ class Endpoints:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """By name, what Gradio calls."""
-        found: list[Callable[..., Any]] = [
+        calls: list[Callable[..., Any]] = [
             self.predict,
             self.explain,
             self.predict_batch,
             self.feedback,
             self.drawn,
         ]
-        for call in found:  # Gradio hands the request to who asks for it by type
+        for call in calls:  # Gradio hands the request to who asks for it by type
             call.__annotations__["request"] = self._gr.Request
-        return {call.__name__: call for call in found}
+        return {call.__name__: call for call in calls}
 
     def predict(
         self, image: str, slices: dict[str, Any] | None = None, request: object = None
@@ -115,12 +115,12 @@ class Endpoints:
             self._asked(request, 0),
             tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch,
         ):
-            found = self._images(files, Path(scratch), request)
-            images = [path for _, path in found if path is not None]
+            files_of_images = self._images(files, Path(scratch), request)
+            images = [path for _, path in files_of_images if path is not None]
             answers = iter(self._service.predict_many(images, slices))
             return [
                 {"file": name} | (_row(next(answers)) if path else {"error": NO_IMAGE})
-                for name, path in found
+                for name, path in files_of_images
             ]
 
     def feedback(self, request_id: str, label: str | list[str], request: object = None) -> str:
@@ -136,7 +136,7 @@ class Endpoints:
         """
         with self._asked(request):
             several = isinstance(label, list | tuple)
-            given = [_text(one) for one in label] if several else _text(label)
+            given = [_text(name) for name in label] if several else _text(label)
             self._service.feedback(_text(request_id), given)
         told = given if isinstance(given, str) else ", ".join(given)
         return f"Thank you: kept as {told or 'none of the labels'}."
@@ -151,7 +151,7 @@ class Endpoints:
     ) -> Any:
         """Boxes of an answer over its image, from a score on; for the page alone."""
         with self._asked(request):
-            boxes = [one for one in over(boxes_of(answer), threshold) if only in ("", one.label)]
+            boxes = [box for box in over(boxes_of(answer), threshold) if only in ("", box.label)]
             return self._service.drawn(self._given(image), boxes)
 
     @contextmanager
@@ -203,19 +203,19 @@ class Endpoints:
             if expected > most:
                 raise DataError(f"{expected:,} images are too many; the limit is {most}.")
             self._count(request, expected)
-            found: list[tuple[str, Path | None]] = []
+            images: list[tuple[str, Path | None]] = []
             for file in given:
                 if file in zips:
                     folder = unpack(
                         file, scratch, max_bytes=self._limits.upload_mb * MB, max_files=4 * most
                     )
-                    found += [
+                    images += [
                         (str(path.relative_to(folder)), path if is_image_name(path) else None)
                         for path in visible_files(folder)
                     ]
                 else:
-                    found.append((file.name, file))
-        return found
+                    images.append((file.name, file))
+        return images
 
 
 def _row(answer: Answer | DataError) -> dict[str, Any]:
@@ -231,10 +231,10 @@ def for_page(gr: ModuleType, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def escaped(*given: object) -> Any:
         try:
-            found = call(*given)
+            result = call(*given)
         except gr.Error as error:
             raise gr.Error(escape(error.message), print_exception=False) from None
-        return escape(found) if isinstance(found, str) else found
+        return escape(result) if isinstance(result, str) else result
 
     return escaped
 

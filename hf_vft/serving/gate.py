@@ -217,12 +217,12 @@ class GateState:
     @contextmanager
     def counted(self, path: str) -> Iterator[None]:
         """Within, a request is under way; a page that only shows that it is open is none."""
-        one = 0 if _HEARTBEAT in path else 1
-        self._under_way += one
+        weight = 0 if _HEARTBEAT in path else 1
+        self._under_way += weight
         try:
             yield
         finally:
-            self._under_way -= one
+            self._under_way -= weight
 
     @property
     def under_way(self) -> int:
@@ -292,10 +292,10 @@ def _without_api(page: bytes) -> bytes:
 
 
 def _headers(scope: Scope) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    headers: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
-        found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-    return found
+        headers.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return headers
 
 
 def _name(host: str) -> str:

@@ -29,8 +29,8 @@ def describe_slices(given: Any, columns: Sequence[str]) -> None:
 
 def describe_files(gr: ModuleType, files: Any) -> None:
     """Let a ``gr.File`` of several files say what a file is where it is mentioned."""
-    one = gr.data_classes.ImageData.model_json_schema()
-    files.api_info = lambda: {"type": "array", "items": one}
+    schema = gr.data_classes.ImageData.model_json_schema()
+    files.api_info = lambda: {"type": "array", "items": schema}
 
 
 def take_data(app: Any, uploads: UploadFolder, max_bytes: int) -> None:
@@ -50,7 +50,7 @@ def take_data(app: Any, uploads: UploadFolder, max_bytes: int) -> None:
 
     def file(given: object) -> Any:
         if isinstance(given, list):
-            return [file(one) for one in given]
+            return [file(item) for item in given]
         if isinstance(given, str) and given.startswith(DATA):
             given = uploads.keep_data(given, max_bytes=max_bytes)
         return None if given is None else admitted_file(uploads, given)
@@ -90,7 +90,7 @@ def refuse_in_our_words(app: Any) -> None:
 def _may_be_files(given: object, *, several: bool) -> bool:
     """Whether a file argument is a text, or where there may be several a list of texts."""
     listed = given if several and isinstance(given, list) else [given]
-    return all(isinstance(one, str) for one in listed)
+    return all(isinstance(item, str) for item in listed)
 
 
 def _is_of_the_schema(result: Any) -> bool:

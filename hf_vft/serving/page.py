@@ -122,9 +122,9 @@ def answer_card(answer: dict[str, Any] | None, threshold: float | None = None) -
 def _found_card(shown: list[DetectedObject]) -> str:
     if not shown:
         return _card("unsure", "Nothing found", "No box reaches the threshold.", "")
-    counts = Counter(found.label for found in shown)
+    counts = Counter(box.label for box in shown)
     title = ", ".join(f"{n} {label}" for label, n in counts.most_common())
-    bars = "".join(_bar(found.label, found.score) for found in shown[:_BARS])
+    bars = "".join(_bar(box.label, box.score) for box in shown[:_BARS])
     more = f"The surest {_BARS} of {len(shown)}." if len(shown) > _BARS else ""
     return _card("sure", title, more, bars)
 
@@ -139,7 +139,7 @@ def _card(kind: str, title: str, reason: str, bars: str) -> str:
 
 
 def _bars(answer: dict[str, Any]) -> str:
-    return "".join(_bar(one["label"], one["score"]) for one in answer["scores"])
+    return "".join(_bar(score["label"], score["score"]) for score in answer["scores"])
 
 
 def _bar(label: str, score: float) -> str:
@@ -157,16 +157,16 @@ def score_bars(title: str, rows: Iterable[tuple[str, Estimate]]) -> str:
     return f'<div class="vft-scores"><h3>{escape(title)}</h3>{drawn}</div>'
 
 
-def _score_bar(name: str, found: Estimate) -> str:
+def _score_bar(name: str, estimate: Estimate) -> str:
     """``name`` is HTML already."""
     whisker = ""
-    if found.low is not None and found.high is not None:
-        left, width = 100 * found.low, 100 * (found.high - found.low)
+    if estimate.low is not None and estimate.high is not None:
+        left, width = 100 * estimate.low, 100 * (estimate.high - estimate.low)
         whisker = f'<u style="left:{left:.1f}%;width:{width:.1f}%"></u>'
     return (
         f'<div class="vft-score"><span title="{name}">{name}</span><i aria-hidden="true">'
-        f'<b style="width:{100 * (found.value or 0.0):.1f}%"></b>{whisker}</i>'
-        f"<span>{found}</span></div>"
+        f'<b style="width:{100 * (estimate.value or 0.0):.1f}%"></b>{whisker}</i>'
+        f"<span>{estimate}</span></div>"
     )
 
 
@@ -174,9 +174,11 @@ def score_table(rows: Iterable[tuple[str, Estimate]]) -> str:
     """Scores with the ends of their intervals, numbers below numbers."""
     lines = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
-        + "".join(f"<td>{score(value)}</td>" for value in (found.value, found.low, found.high))
+        + "".join(
+            f"<td>{score(value)}</td>" for value in (estimate.value, estimate.low, estimate.high)
+        )
         + "</tr>"
-        for name, found in rows
+        for name, estimate in rows
     )
     return (
         '<table class="vft-table"><thead><tr><th scope="col">Score</th><th scope="col">Value</th>'

@@ -61,39 +61,45 @@ class Bars:
 
 def scores(report: EvalReport) -> list[tuple[str, Estimate]]:
     """Every overall score of the judged split, with its interval."""
-    found = report.splits[judged_split(report)].metrics
-    return [(metric_name(name), value) for name, value in found.items()]
+    metrics = report.splits[judged_split(report)].metrics
+    return [(metric_name(name), value) for name, value in metrics.items()]
 
 
 def class_scores(report: EvalReport) -> Bars:
     """A score of each class."""
-    found = report.splits[judged_split(report)].per_class
-    metric = next((m for m in _OF_A_CLASS if any(m in one.metrics for one in found.values())), "")
-    rows = [(name, one.metrics[metric]) for name, one in found.items() if metric in one.metrics]
+    per_class = report.splits[judged_split(report)].per_class
+    metric = next(
+        (m for m in _OF_A_CLASS if any(m in result.metrics for result in per_class.values())), ""
+    )
+    rows = [
+        (name, result.metrics[metric])
+        for name, result in per_class.items()
+        if metric in result.metrics
+    ]
     return Bars(_OF_A_CLASS.get(metric, ""), rows)
 
 
 def slice_scores(report: EvalReport) -> Bars:
     """A score by slice."""
     slices = report.splits[judged_split(report)].slices
-    every = [found.metrics for values in slices.values() for found in values.values()]
+    every = [part.metrics for values in slices.values() for part in values.values()]
     metric = next((m for m in _OF_A_SLICE if any(m in metrics for metrics in every)), "")
     rows = [
-        (f"{column}: {value}", found.metrics[metric])
+        (f"{column}: {value}", part.metrics[metric])
         for column, values in slices.items()
-        for value, found in values.items()
-        if metric in found.metrics
+        for value, part in values.items()
+        if metric in part.metrics
     ]
     return Bars(metric_name(metric), rows)
 
 
 def slice_values(report: EvalReport) -> dict[str, list[str]]:
     """The values of each slice column that were seen when the run was measured."""
-    found: dict[str, set[str]] = {}
+    by_column: dict[str, set[str]] = {}
     for split in report.splits.values():
         for column, values in split.slices.items():
-            found.setdefault(column, set()).update(values)
-    return {column: sorted(values) for column, values in found.items()}
+            by_column.setdefault(column, set()).update(values)
+    return {column: sorted(values) for column, values in by_column.items()}
 
 
 def card_text(run: RunDirectory) -> str:
@@ -172,8 +178,8 @@ def _names(labels: str) -> list[str]:
 
 def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | None]:
     """What the monitor wrote last below a folder: the verdict, when, and its page."""
-    found = list(folder.rglob("verdict.json")) if folder.is_dir() else []
-    for path in sorted(found, key=lambda one: one.stat().st_mtime, reverse=True):
+    files = list(folder.rglob("verdict.json")) if folder.is_dir() else []
+    for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         try:
             verdict = read_as(ToldVerdict, path).model_dump()
         except RunError:

@@ -131,7 +131,7 @@ class Service:
                 waiting.append(self._batcher.submit(self._asked(path, checked)))
             except DataError as error:
                 waiting.append(error)
-        return [one if isinstance(one, DataError) else one.result() for one in waiting]
+        return [future if isinstance(future, DataError) else future.result() for future in waiting]
 
     def explain(self, path: str | Path, label: str | None = None) -> Image.Image:
         """The image with what speaks for a label over it, by default for the best one.
@@ -152,8 +152,8 @@ class Service:
         with self._maps:
             outputs = self.predictor.outputs_of([pixels])
             if self.kind.boxes:
-                found = self.predictor.answers(outputs, [size])[0].answered
-                shown = [one for one in found if label in (None, "", one.label)]
+                boxes = self.predictor.answers(outputs, [size])[0].answered
+                shown = [box for box in boxes if label in (None, "", box.label)]
                 return draw_boxes(image, shown, self.labels, size=size)
             target = self.labels.index(label) if label else int(outputs.logits[0].argmax())
             heat = heat_map(self.predictor.model, pixels, target)
@@ -162,7 +162,7 @@ class Service:
     def drawn(self, path: str | Path, objects: Sequence[DetectedObject]) -> Image.Image:
         """The image with boxes over it."""
         image, size = self._decoded(
-            self._content(path), lambda found: (reduced(found.image), found.image.size)
+            self._content(path), lambda decoded: (reduced(decoded.image), decoded.image.size)
         )
         return draw_boxes(image, objects, self.labels, size=size)
 
@@ -211,10 +211,10 @@ class Service:
         content = self._content(path)
         name = Path(path).name[:_LONGEST_VALUE]
 
-        def asked(found: Decoded) -> _Asked:
-            shown = ImageInfo.of(found.image, content, file=name, slices=slices)
+        def asked(decoded: Decoded) -> _Asked:
+            shown = ImageInfo.of(decoded.image, content, file=name, slices=slices)
             kept = content if self.keep_images else None
-            return _Asked(self._pixels(found.image), shown, since, kept, found.note)
+            return _Asked(self._pixels(decoded.image), shown, since, kept, decoded.note)
 
         return self._decoded(content, asked)
 
@@ -228,9 +228,11 @@ class Service:
         with self._decoding.room_for(content):
             return use(self._read(content))
 
-    def _prepared(self, found: Decoded) -> tuple[torch.Tensor, Image.Image, tuple[int, int], Frame]:
+    def _prepared(
+        self, decoded: Decoded
+    ) -> tuple[torch.Tensor, Image.Image, tuple[int, int], Frame]:
         """What the model takes, what is shown, the size, and which part of it the model sees."""
-        predictor, whole = self.predictor, found.image
+        predictor, whole = self.predictor, decoded.image
         size, image = whole.size, reduced(whole)
         left, top, right, bottom = seen_frame(predictor.transform, predictor.processor, size)
         x, y = image.width / size[0], image.height / size[1]
@@ -269,9 +271,9 @@ class Service:
         return replace(decoder, max_pixels=most).read(content)
 
     def _answer(self, asked: Sequence[_Asked]) -> list[Answer]:
-        outputs = self.predictor.outputs_of([one.pixels for one in asked])
-        found = self.predictor.answers(outputs, [one.shown.size for one in asked])
-        answers = [self._served(*pair) for pair in zip(asked, found, strict=True)]
+        outputs = self.predictor.outputs_of([request.pixels for request in asked])
+        predictions = self.predictor.answers(outputs, [request.shown.size for request in asked])
+        answers = [self._served(*pair) for pair in zip(asked, predictions, strict=True)]
         if self._writer is not None:
             try:
                 self._record(self._writer, asked, outputs)
@@ -282,25 +284,29 @@ class Service:
 
     def _record(self, writer: LogWriter, asked: Sequence[_Asked], outputs: Outputs) -> None:
         now = time.monotonic()
-        shown = [replace(one.shown, latency_ms=1000 * (now - one.since)) for one in asked]
+        shown = [
+            replace(request.shown, latency_ms=1000 * (now - request.since)) for request in asked
+        ]
         writer.append(self._recorder.rows(shown, outputs))
-        self._answered |= dict.fromkeys(one.request_id for one in shown)
+        self._answered |= dict.fromkeys(request.request_id for request in shown)
         while len(self._answered) > _REMEMBERED:
             del self._answered[next(iter(self._answered))]
-        for one in asked:
-            if one.content is not None:
-                writer.keep_image(one.shown.request_id, one.content, one.shown.properties["format"])
+        for request in asked:
+            if request.content is not None:
+                writer.keep_image(
+                    request.shown.request_id, request.content, request.shown.properties["format"]
+                )
 
-    def _served(self, asked: _Asked, found: Prediction) -> Answer:
+    def _served(self, asked: _Asked, prediction: Prediction) -> Answer:
         answer = Answer(
             asked.shown.request_id,
-            found.labels,
-            found.best(self.labels, self.top),
-            found.objects,
+            prediction.labels,
+            prediction.best(self.labels, self.top),
+            prediction.objects,
             note=asked.note,
         )
         if self.abstention is None:
             return answer
-        sure = found.confidence >= self.abstention.threshold
-        reason = "" if sure else self.abstention.reason(found.confidence)
+        sure = prediction.confidence >= self.abstention.threshold
+        reason = "" if sure else self.abstention.reason(prediction.confidence)
         return replace(answer, sure=sure, reason=reason)

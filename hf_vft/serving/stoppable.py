@@ -31,18 +31,18 @@ class Stoppable:
         Raises:
             DataError: If the server stops before there is one.
         """
-        found: Future[Result] = Future()
+        future: Future[Result] = Future()
 
         def run() -> None:
             try:
-                found.set_result(work())
+                future.set_result(work())
             except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-                found.set_exception(error)
+                future.set_exception(error)
 
         # A daemon: the process does not wait for what has been given up.
         Thread(target=run, name="hf-vft-stoppable", daemon=True).start()
-        either: list[Future[Any]] = [found, self._stopped]
+        either: list[Future[Any]] = [future, self._stopped]
         wait(either, return_when=FIRST_COMPLETED)
-        if not found.done():
+        if not future.done():
             raise DataError(STOPPING)
-        return found.result()
+        return future.result()

@@ -54,8 +54,8 @@ def slice_inputs(gr: ModuleType, service: Service) -> Any:
         pairs = zip(service.slice_columns, values, strict=True)
         return {column: value for column, value in pairs if value}
 
-    for one in fields:
-        one.change(together, fields, given, **HIDDEN)
+    for field in fields:
+        field.change(together, fields, given, **HIDDEN)
     return given
 
 

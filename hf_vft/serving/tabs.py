@@ -66,11 +66,11 @@ def model_tab(gr: ModuleType, run: RunDirectory) -> None:
     gr.Markdown(escape(sentences, quote=False))
     shown = ((run_tables.class_scores(report), "class"), (run_tables.slice_scores(report), "slice"))
     with gr.Row():
-        for found, of in shown:
-            if found.rows:
-                title = f"{found.metric} by {of} (95 % interval)"
+        for bars, of in shown:
+            if bars.rows:
+                title = f"{bars.metric} by {of} (95 % interval)"
                 with gr.Column(min_width=300):
-                    gr.HTML(page.score_bars(title, found.rows), padding=False)
+                    gr.HTML(page.score_bars(title, bars.rows), padding=False)
     gr.HTML(page.score_table(run_tables.scores(report)), elem_id="scores", padding=False)
     with gr.Accordion("Model card", open=False):
         gr.Markdown(run_tables.card_text(run))
@@ -93,11 +93,11 @@ def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports
     )
 
     def show() -> tuple[str, str, Any]:
-        found, written, _ = run_tables.newest_verdict(reports)
+        verdict, written, _ = run_tables.newest_verdict(reports)
         tiles_now, lines = served()
         over_time = lines["time"].nunique() > 1  # one moment makes no line
         plot = gr.LinePlot(value=lines, visible=visible_if(over_time))
-        return page.verdict_card(found, written), tiles_now, plot
+        return page.verdict_card(verdict, written), tiles_now, plot
 
     for event in (tab.select, gr.Timer(REFRESH).tick, app.load):
         # What is there stays readable while the next figures are looked up.
@@ -122,7 +122,7 @@ def _columns(service: Service) -> list[str]:
 
 def _cell(row: dict[str, Any], name: str) -> Any:
     if name in ("found", "boxes") and "objects" in row:
-        kept = [found.label for found in over(boxes_of(row), None)]
+        kept = [box.label for box in over(boxes_of(row), None)]
         return ", ".join(dict.fromkeys(kept)) if name == "found" else len(kept)
     value = row.get(name, "")
     if isinstance(value, list):

@@ -80,12 +80,12 @@ class UploadFolder:
         if not path.is_relative_to(self.path) or path.name == _LOCK:
             raise DataError(REFUSED)
         try:
-            found = path.resolve(strict=True)
+            file = path.resolve(strict=True)
         except (OSError, RuntimeError):
             raise DataError(REFUSED) from None
-        if not found.is_relative_to(self.path) or not found.is_file():
+        if not file.is_relative_to(self.path) or not file.is_file():
             raise DataError(REFUSED)
-        return found
+        return file
 
     def keep_data(self, text: str, *, max_bytes: int) -> Path:
         """Keep the content of a ``data:`` address as an uploaded file.

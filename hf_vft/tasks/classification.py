@@ -94,8 +94,10 @@ class ImageClassification(Task):
     ) -> Estimate:
         """Score the classes with the highest logits."""
         scores = np.asarray(logits)
-        found = class_scores(np.asarray(values), scores.argmax(1), scores.shape[1], **options)
-        return found.get(metric, found[self.primary_metric])
+        scores_of_model = class_scores(
+            np.asarray(values), scores.argmax(1), scores.shape[1], **options
+        )
+        return scores_of_model.get(metric, scores_of_model[self.primary_metric])
 
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
         """Always the most frequent class."""

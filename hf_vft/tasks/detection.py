@@ -148,12 +148,12 @@ class ObjectDetection(Task):
             for i in range(len(value["category"]))
         ]
         drawn = np.random.default_rng(0).permutation(len(rows))[:TYPICAL]
-        found = np.asarray([rows[i] for i in drawn], dtype=np.float64).reshape(-1, 5)
+        boxes = np.asarray([rows[i] for i in drawn], dtype=np.float64).reshape(-1, 5)
         shares = np.bincount([int(row[0]) for row in rows], minlength=n_classes) / max(len(rows), 1)
-        scores = np.zeros((len(found), n_classes))
-        classes = found[:, 0].astype(int)
-        scores[np.arange(len(found)), classes] = shares[classes]
-        return {"typical_boxes": (np.stack([scores] * n), np.stack([found[:, 1:]] * n))}
+        scores = np.zeros((len(boxes), n_classes))
+        classes = boxes[:, 0].astype(int)
+        scores[np.arange(len(boxes)), classes] = shares[classes]
+        return {"typical_boxes": (np.stack([scores] * n), np.stack([boxes[:, 1:]] * n))}
 
     def calibrate(
         self,
@@ -205,7 +205,7 @@ class ObjectDetection(Task):
     ) -> list[Prediction]:
         """Return all boxes with a score of at least 0.05, and mark those over their thresholds."""
         limits = calibration.thresholds
-        found = []
+        predictions = []
         for best, scores in zip(top_detections(*outputs, sizes=sizes), outputs[0], strict=True):
             objects = tuple(
                 DetectedObject(names[c], float(score), _four(box), bool(score >= limits[c]))
@@ -214,20 +214,20 @@ class ObjectDetection(Task):
                 )
                 if score >= FLOOR
             )
-            labels = tuple(one.label for one in objects if one.answered)
-            found.append(Prediction(labels, scores.max(0), objects))
-        return found
+            labels = tuple(box.label for box in objects if box.answered)
+            predictions.append(Prediction(labels, scores.max(0), objects))
+        return predictions
 
     def as_dict(self, prediction: Prediction, names: Sequence[str], top: int) -> dict[str, Any]:
         """The boxes that are answered."""
-        return {"objects": [found.as_dict() for found in prediction.answered]}
+        return {"objects": [box.as_dict() for box in prediction.answered]}
 
     def as_text(self, prediction: Prediction, names: Sequence[str], top: int) -> str:
         """The boxes that are answered."""
         parts = []
-        for found in prediction.answered:
-            left, top_, right, bottom = (round(v) for v in found.box)
-            parts.append(f"{found.label} {found.score:.1%} at {left},{top_}–{right},{bottom}")
+        for box in prediction.answered:
+            left, top_, right, bottom = (round(v) for v in box.box)
+            parts.append(f"{box.label} {box.score:.1%} at {left},{top_}–{right},{bottom}")
         return "; ".join(parts) or "nothing found"
 
     def columns(
@@ -236,7 +236,7 @@ class ObjectDetection(Task):
         """Lists of true and of found boxes, each with its label, found ones with their score."""
         return {
             "label": [_true_objects(value, names) for value in values],
-            "predicted": [[one.as_dict() for one in p.objects or ()] for p in predictions],
+            "predicted": [[box.as_dict() for box in p.objects or ()] for p in predictions],
             "answered": [len(prediction.answered) for prediction in predictions],
             "confidence": [prediction.confidence for prediction in predictions],
         }
@@ -261,12 +261,12 @@ def top_detections(
     n, _, n_classes = scores.shape
     flat = scores.reshape(n, -1)
     order = np.argsort(-flat, axis=1, kind="stable")[:, :MOST]
-    found = []
+    detections = []
     for row in range(n):
         size = (1.0, 1.0) if sizes is None else sizes[row]
         corners = _corners(boxes[row][order[row] // n_classes], size)
-        found.append(Boxes(corners, order[row] % n_classes, flat[row][order[row]]))
-    return found
+        detections.append(Boxes(corners, order[row] % n_classes, flat[row][order[row]]))
+    return detections
 
 
 def truth_of(value: Mapping[str, Any]) -> Boxes:

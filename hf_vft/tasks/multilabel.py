@@ -96,8 +96,8 @@ class MultiLabelClassification(Task):
         self, logits: np.ndarray, values: Sequence[Any], *, metric: str, **options: Any
     ) -> Estimate:
         """Mean average precision, or F1 at one half."""
-        found = headline_estimates(logits, np.asarray(values), **options)
-        return found.get(metric, found[self.primary_metric])
+        estimates = headline_estimates(logits, np.asarray(values), **options)
+        return estimates.get(metric, estimates[self.primary_metric])
 
     def baselines(self, train: Sequence[Any], n: int, n_classes: int) -> dict[str, Any]:
         """Every class as probable as it is frequent."""
@@ -150,12 +150,12 @@ class MultiLabelClassification(Task):
     ) -> list[Prediction]:
         """The classes over their thresholds, the surest first; maybe none."""
         thresholds = np.asarray(calibration.thresholds)
-        found = []
+        predictions = []
         for row in sigmoid_probabilities(outputs, calibration.temperature):
             order = np.argsort(-row, kind="stable")
             answered = tuple(names[c] for c in order.tolist() if row[c] >= thresholds[c])
-            found.append(Prediction(answered, row))
-        return found
+            predictions.append(Prediction(answered, row))
+        return predictions
 
     def as_dict(self, prediction: Prediction, names: Sequence[str], top: int) -> dict[str, Any]:
         """The labels that are answered, and the scores of the best classes."""

@@ -82,7 +82,7 @@ class Prediction:
     @property
     def answered(self) -> tuple[DetectedObject, ...]:
         """The boxes whose scores reach the threshold of their class."""
-        return tuple(found for found in self.objects or () if found.answered)
+        return tuple(detected for detected in self.objects or () if detected.answered)
 
     def best(self, names: Sequence[str], top: int) -> tuple[tuple[str, float], ...]:
         """The classes of the highest scores, the best first."""

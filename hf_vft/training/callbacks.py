@@ -74,12 +74,12 @@ class TrainingGuard(TrainerCallback):
 
     def tell(self, records: list[Record], *, ended: bool = True) -> list[str]:
         """Say what has not been said yet; all sentences are given back."""
-        found = warnings_about(records, train=self.train, metric=self.metric, ended=ended)
-        for mistake, sentence in found.items():
+        warnings = warnings_about(records, train=self.train, metric=self.metric, ended=ended)
+        for mistake, sentence in warnings.items():
             if mistake not in self._told:
                 self.display.warn(f"Stage {self.stage}: {sentence}")
-        self._told |= found.keys()
-        return list(found.values())
+        self._told |= warnings.keys()
+        return list(warnings.values())
 
 
 class Deadline(TrainerCallback):

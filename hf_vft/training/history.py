@@ -90,13 +90,13 @@ def warnings_about(
             "no number": "The loss is no number any more: the learning rate is too high; try a "
             "tenth of it. The stage was stopped, and its best weights are kept."
         }
-    found = {
+    warnings = {
         "diverging": _diverging(losses),
         "oscillating": _oscillating(losses),
         "overfitting": _overfitting(losses, evals),
         "unfinished head": _unfinished_head(records, metric) if train == "head" and ended else None,
     }
-    return {mistake: sentence for mistake, sentence in found.items() if sentence}
+    return {mistake: sentence for mistake, sentence in warnings.items() if sentence}
 
 
 def _diverging(losses: Sequence[float]) -> str | None:

@@ -48,13 +48,13 @@ def from_main(work: Callable[[], T]) -> T:
     Raises:
         VftError: What the main process raised, in every process.
     """
-    found: list[Any] = [None, None]
+    outcome: list[Any] = [None, None]
     if PartialState().is_main_process:
         try:
-            found[0] = work()
+            outcome[0] = work()
         except VftError as error:
-            found[1] = error
-    value, failure = broadcast_object_list(found)
+            outcome[1] = error
+    value, failure = broadcast_object_list(outcome)
     if failure is not None:
         raise failure
     return cast("T", value)

@@ -86,7 +86,7 @@ def _mapped(tree: object) -> Any:
     if isinstance(tree, str):
         return public_text(tree)
     if isinstance(tree, list):
-        return [_mapped(one) for one in tree]
+        return [_mapped(item) for item in tree]
     return {public_text(k): _mapped(v) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
@@ -119,7 +119,7 @@ def _curves(content: Path | bytes) -> bytes:
             writer = RecordWriter(stream)
             for record in RawEventFileLoader(str(source)).Load():
                 event = Event.FromString(record)
-                values = [one for one in event.summary.value if one.HasField("simple_value")]
+                values = [value for value in event.summary.value if value.HasField("simple_value")]
                 if event.HasField("summary"):
                     del event.summary.value[:]
                     event.summary.value.extend(values)

@@ -46,7 +46,7 @@ def without_secrets(text: str) -> str:
             text = text.replace(value, HIDDEN)
     text = _LOGIN.sub(_hidden_login, text)
     text = _PARAMETER.sub(
-        lambda found: found[0] if _is_variable(found["value"]) else f"{found['name']}{HIDDEN}", text
+        lambda match: match[0] if _is_variable(match["value"]) else f"{match['name']}{HIDDEN}", text
     )
     return _TOKEN.sub(HIDDEN, text)
 
@@ -58,7 +58,7 @@ def has_secret(text: str) -> bool:
 
 def without_paths(text: str) -> str:
     """A text in which of absolute paths only the last part is left."""
-    return _paths().sub(lambda found: found["last"], text)
+    return _paths().sub(lambda match: match["last"], text)
 
 
 def filled_in(text: str, *, where: str) -> str:
@@ -76,7 +76,7 @@ def filled_in(text: str, *, where: str) -> str:
     missing = [name for name in _VARIABLE.findall(text) if name not in os.environ]
     if missing:
         raise RecipeError(f"{where}: the environment variable {missing[0]} is not set.")
-    return _VARIABLE.sub(lambda found: os.environ[found[1]], text)
+    return _VARIABLE.sub(lambda match: os.environ[match[1]], text)
 
 
 def without_values(text: str, template: str) -> str:
@@ -87,11 +87,11 @@ def without_values(text: str, template: str) -> str:
     return without_secrets(text)
 
 
-def _hidden_login(found: re.Match[str]) -> str:
-    user, _, password = found["login"].partition(":")
+def _hidden_login(match: re.Match[str]) -> str:
+    user, _, password = match["login"].partition(":")
     if _is_variable(password):
-        return found[0]
-    return f"{found['scheme']}{user}:{HIDDEN}@"
+        return match[0]
+    return f"{match['scheme']}{user}:{HIDDEN}@"
 
 
 def _is_variable(value: str) -> bool:

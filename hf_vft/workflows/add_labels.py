@@ -81,15 +81,15 @@ def add_labels(
     several = not all(answer_kind(task).exclusive for task in answers["task"].unique())
     classes = _classes(log, answers, several=several) if run is None else _classes_of(run)
     given = [row["label"] for row in rows]
-    found = read_vocabulary(given, classes, several=several, new=new_classes)
-    counts = counts_for_something(given, found, several=several)
+    vocabulary = read_vocabulary(given, classes, several=several, new=new_classes)
+    counts = counts_for_something(given, vocabulary, several=several)
     kept = [row for row, here in zip(rows, counts, strict=True) if here]
     if rows and not kept:
-        raise LogError(f"{path}: nothing was written. {found.sentence()} {_WAY_ON}")
+        raise LogError(f"{path}: nothing was written. {vocabulary.sentence()} {_WAY_ON}")
     log.append_labels(kept)
-    notes = [f"{found.sentence()} {_WAY_ON}"] if found.unknown else []
-    if found.new:
-        named = few([f"{quoted([name])} ({n:,})" for name, n in found.new.items()])
+    notes = [f"{vocabulary.sentence()} {_WAY_ON}"] if vocabulary.unknown else []
+    if vocabulary.new:
+        named = few([f"{quoted([name])} ({n:,})" for name, n in vocabulary.new.items()])
         notes.append(f"Written as classes that the model does not know: {named}.")
     return AddedLabels(len(kept), notes)
 

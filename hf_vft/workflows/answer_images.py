@@ -111,18 +111,18 @@ def answer_images(
 
 def _names(images: Iterable[str | Path]) -> list[str]:
     """Paths of the images as they were asked for, each once, sorted."""
-    found: set[str] = set()
+    names: set[str] = set()
     for path in map(Path, images):
         if path.is_dir():
             inside = {str(file) for file in visible_files(path) if is_image_name(file)}
             if not inside:
                 raise DataError(f"{path}: there is no image in it.")
-            found |= inside
+            names |= inside
         elif path.exists():
-            found.add(str(path))
+            names.add(str(path))
         else:
             raise DataError(f"{path}: there is no such file or folder.")
-    return sorted(found)
+    return sorted(names)
 
 
 def _answer(
@@ -224,9 +224,9 @@ class _Journal:
 
     def add(self, rows: Iterable[tuple[str, list[int], dict[str, Any]]]) -> None:
         """Keep rows; when this returns they are on the disk."""
-        found = list(rows)
-        starts = self._append(found)
-        self._starts |= dict(zip((name for name, _, _ in found), starts, strict=True))
+        new_rows = list(rows)
+        starts = self._append(new_rows)
+        self._starts |= dict(zip((name for name, _, _ in new_rows), starts, strict=True))
 
     def close(self) -> None:
         """Nothing is lost by it."""

@@ -116,7 +116,7 @@ def compare_runs(
     images = pd.DataFrame(
         {
             "file": frames[0]["file"],
-            "truth": [", ".join(one) or "none" for one in sides[0].truth],
+            "truth": [", ".join(names) or "none" for names in sides[0].truth],
             "first": sides[0].said,
             "second": sides[1].said,
             "right": np.where(sides[0].right, "first", "second"),
@@ -214,16 +214,16 @@ def _marks(column: pd.Series, labels: Sequence[str]) -> Bools:
 def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
     """Right is an image whose boxes were all found at the threshold, and nothing else."""
     number = {name: i for i, name in enumerate(report.labels)}
-    truths = [_as_boxes(found, number) for found in frame["label"]]
-    found = [_as_boxes(boxes, number) for boxes in frame["predicted"]]
+    truths = [_as_boxes(predicted, number) for predicted in frame["label"]]
+    predicted = [_as_boxes(boxes, number) for boxes in frame["predicted"]]
     limits = [report.thresholds[name] for name in report.labels]
-    matches = match_all(truths, found, len(number))
+    matches = match_all(truths, predicted, len(number))
     n = len(frame)
     wrong = np.zeros(n, dtype=np.int64)
-    for one, limit in zip(matches, limits, strict=True):
-        answered = one.score >= limit
-        hits = np.bincount(one.image[answered & one.right[:, 0]], minlength=n)
-        wrong += np.bincount(one.image[answered], minlength=n) - hits + one.true - hits
+    for of_class, limit in zip(matches, limits, strict=True):
+        answered = of_class.score >= limit
+        hits = np.bincount(of_class.image[answered & of_class.right[:, 0]], minlength=n)
+        wrong += np.bincount(of_class.image[answered], minlength=n) - hits + of_class.true - hits
 
     def measure(weights: Floats) -> dict[str, Floats]:
         overall, _ = weighted_scores(matches, weights, limits)
@@ -237,22 +237,27 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         for boxes in frame["predicted"]
     ]
     labels = [tuple(sorted(box["label"] for box in boxes)) for boxes in frame["label"]]
-    return _Side(measure, wrong == 0, labels, said, sum(len(one.score) for one in matches))
+    return _Side(
+        measure, wrong == 0, labels, said, sum(len(of_class.score) for of_class in matches)
+    )
 
 
-def _as_boxes(found: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxes:
-    corners = np.array([[one["box"][p] for p in _PLACES] for one in found], dtype=np.float64)
+def _as_boxes(objects: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxes:
+    corners = np.array([[item["box"][p] for p in _PLACES] for item in objects], dtype=np.float64)
     return Boxes(
         corners.reshape(-1, 4),
-        np.array([number[one["label"]] for one in found], dtype=np.int64),
-        np.array([one.get("score") or 1.0 for one in found], dtype=np.float64),
+        np.array([number[item["label"]] for item in objects], dtype=np.int64),
+        np.array([item.get("score") or 1.0 for item in objects], dtype=np.float64),
     )
 
 
 def _parts(frame: pd.DataFrame, side: _Side, run: RunDirectory) -> dict[tuple[str, str], Bools]:
     """Images of each class and of each slice."""
     names = sorted({name for labels in side.truth for name in labels})
-    parts = {("class", name): np.array([name in one for one in side.truth]) for name in names}
+    parts = {
+        ("class", name): np.array([name in labels_of_image for labels_of_image in side.truth])
+        for name in names
+    }
     for column in run.recipe().data.slice_columns:
         if column in frame:
             values = frame[column].astype(str)
@@ -272,14 +277,19 @@ def _seen(run: RunDirectory, images: pd.DataFrame, display: Display) -> list[Dis
         display.warn(f"The page shows no images: {error}")
         return []
     rows = {file: row for row, file in enumerate(data.splits["test"]["file"])}
-    found: list[Disagreement] = []
+    disagreements: list[Disagreement] = []
     for side in ("first", "second"):
-        for one in images[images["right"] == side].head(_SHOWN).itertuples():
-            image = image_of(data, "test", rows.get(str(one.file)))
+        for disagreement in images[images["right"] == side].head(_SHOWN).itertuples():
+            image = image_of(data, "test", rows.get(str(disagreement.file)))
             if image is not None:
-                found.append(
+                disagreements.append(
                     Disagreement(
-                        image, str(one.file), str(one.truth), str(one.first), str(one.second), side
+                        image,
+                        str(disagreement.file),
+                        str(disagreement.truth),
+                        str(disagreement.first),
+                        str(disagreement.second),
+                        side,
                     )
                 )
-    return found
+    return disagreements

@@ -79,31 +79,33 @@ def evaluate_run(
         display.say(predictor.note)
     recipe = predictor.recipe
     config = _reading(predictor.run, recipe, source, by, changes or {})
-    found = _chosen(predictor, source, config, split, display)
-    display.say(f"Measuring {len(found.images)} images.")
+    labelled = _chosen(predictor, source, config, split, display)
+    display.say(f"Measuring {len(labelled.images)} images.")
     task = predictor.task
-    images = task.dataset(found.images, task.plain(predictor.processor), decoder=predictor.decoder)
+    images = task.dataset(
+        labelled.images, task.plain(predictor.processor), decoder=predictor.decoder
+    )
     result = score_split(
         predict_split(predictor.model, images, task, recipe),
-        found.images,
+        labelled.images,
         predictor.labels,
         task,
         recipe,
         calibration=predictor.calibration,
         slices=by,
     )
-    robust = _robustness(predictor, source, found, display) if robustness else None
-    return EvaluationResult(result, predictor.labels, found, robust)
+    robust = _robustness(predictor, source, labelled, display) if robustness else None
+    return EvaluationResult(result, predictor.labels, labelled, robust)
 
 
 def _robustness(
-    predictor: Predictor, source: str | Path, found: LabelledImages, display: Display
+    predictor: Predictor, source: str | Path, images: LabelledImages, display: Display
 ) -> Robustness:
     measured = measure_robustness(
         predictor.model,
         predictor.processor,
         predictor.task,
-        found.images,
+        images.images,
         predictor.labels,
         recipe=predictor.recipe,
         metric=predictor.metric,
@@ -130,17 +132,17 @@ def _chosen(
     def read(split: str | None) -> LabelledImages:
         return _read(source, config, predictor, split, display)
 
-    found = read(None)
+    images = read(None)
     if split is not None:
-        own = [row for row, digest in enumerate(found.hashes) if known.get(digest) == split]
-        found = found.select(own) if own else read(split)
-    learned = sum(known.get(digest) == "train" for digest in found.hashes)
+        own = [row for row, digest in enumerate(images.hashes) if known.get(digest) == split]
+        images = images.select(own) if own else read(split)
+    learned = sum(known.get(digest) == "train" for digest in images.hashes)
     if learned:
         display.warn(
-            f"The model was trained on {learned} of these {len(found.hashes)} images, which "
+            f"The model was trained on {learned} of these {len(images.hashes)} images, which "
             "flatters the scores; --split test measures those that it has not seen."
         )
-    return found
+    return images
 
 
 def _read(

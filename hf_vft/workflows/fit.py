@@ -85,14 +85,14 @@ def fit(
         place = RunContext(task, data, facts, run.state, run.logs, display)
         ending = Finishing(asked, data, facts, task, [*first, *choices], started, display)
         with _forgotten_if_untrained(run):
-            found = choose_and_train(
+            trained = choose_and_train(
                 recipe,
                 place,
                 started=started,
                 keep=partial(_keep, run),
                 rehearse=partial(ending.rehearse, run),
             )
-        ending.finish(run, found)
+        ending.finish(run, trained)
     return run
 
 
@@ -241,7 +241,7 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
     """Name the task that the labels are for, and the columns they were read from."""
     task = get_task(recipe.task) if recipe.task != "auto" else task_for(data.kind.name)
     decisions: list[tuple[str, Any, str]] = [("task", task.name, data.kind.reason)]
-    guessed = {one.field: one.reason for one in data.reading.guesses} if data.reading else {}
+    guessed = {guess.field: guess.reason for guess in data.reading.guesses} if data.reading else {}
     for name, column in data.columns.items():
         missing = column in (FROM_SOURCE, [])
         how = "there is no such column" if missing else "by its type or usual name"

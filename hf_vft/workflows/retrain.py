@@ -112,15 +112,15 @@ def retrain(
         _fit(before, after, changes or {}, display)
         data = _images(after, display)
         _renew_reference(after, data, display)
-        found = _compared(before, after, data, plan, tolerance, display)
-        write_json(after.comparison_file, found.model_dump(mode="json"))
+        outcome = _compared(before, after, data, plan, tolerance, display)
+        write_json(after.comparison_file, outcome.model_dump(mode="json"))
     elif not resume:
         raise RunError(f"{after.path}: there is a run already; choose another --out.")
-    found = after.read_as(Retrained, after.comparison_file)
-    if found.promoted:
+    outcome = after.read_as(Retrained, after.comparison_file)
+    if outcome.promoted:
         write_champion(pointer, after.path)
         display.say(f"{pointer} now names {after.path}.")
-    return found
+    return outcome
 
 
 def _pointer(given: Path, before: RunDirectory, champion: str | Path | None) -> Path:
@@ -138,7 +138,7 @@ def _out(before: RunDirectory, out: str | Path | None, *, resume: bool) -> Path:
     stem, _, number = path.name.rpartition("-")
     base = stem if stem and number.isdigit() else path.name
     tries = (path.with_name(f"{base}-{n}") for n in range(2, 10_000))
-    return next(one for one in tries if not one.exists())
+    return next(path for path in tries if not path.exists())
 
 
 class _Plan(BaseModel):
@@ -278,22 +278,22 @@ def _compared(
     origins = np.array(test[ORIGIN])
     display.start("champion against challenger", 2 * len(test))
     said = [_answers(Predictor(run), test, display, n) for n, run in enumerate((before, after))]
-    found = {}
+    comparisons = {}
     for origin in (NEW, OLD):
         rows = np.flatnonzero(origins == origin).tolist()
         champion, challenger = (answers[rows].tolist() for answers in said)
-        found[origin] = compare(
+        comparisons[origin] = compare(
             truth[rows].tolist(), champion, challenger, [groups[row] for row in rows]
         )
-    promoted, headline, reasons = judge(found[NEW], found[OLD], tolerance)
+    promoted, headline, reasons = judge(comparisons[NEW], comparisons[OLD], tolerance)
     return Retrained(
         promoted=promoted,
         headline=headline,
         reasons=reasons,
         champion=str(before.path.absolute()),
         challenger=str(after.path.absolute()),
-        recent=found[NEW],
-        old=found[OLD],
+        recent=comparisons[NEW],
+        old=comparisons[OLD],
         **plan.model_dump(),
     )
 
@@ -315,14 +315,14 @@ def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, 
     return True, "The challenger takes over: better on the newest labels, no loss before.", reasons
 
 
-def _sentence(where: str, found: Comparison, verdict: Literal["better"] | str) -> str:
-    gap = found.accuracy.difference
+def _sentence(where: str, comparison: Comparison, verdict: Literal["better"] | str) -> str:
+    gap = comparison.accuracy.difference
     low, high = (100 * (end or 0.0) for end in (gap.low, gap.high))
     return (
-        f"{found.n} {where}: accuracy {found.accuracy.champion:.3f} champion, "
-        f"{found.accuracy.challenger:.3f} challenger ({100 * (gap.value or 0.0):+.1f} points, "
-        f"{low:+.1f} to {high:+.1f}), macro F1 {found.f1_macro.champion:.3f} and "
-        f"{found.f1_macro.challenger:.3f}: {verdict}."
+        f"{comparison.n} {where}: accuracy {comparison.accuracy.champion:.3f} champion, "
+        f"{comparison.accuracy.challenger:.3f} challenger ({100 * (gap.value or 0.0):+.1f} points, "
+        f"{low:+.1f} to {high:+.1f}), macro F1 {comparison.f1_macro.champion:.3f} and "
+        f"{comparison.f1_macro.challenger:.3f}: {verdict}."
     )
 
 
@@ -333,6 +333,6 @@ def _answers(
     for start in range(0, len(test), _BATCH):
         batch = test[start : start + _BATCH]["image"]
         images = [predictor.decode(image_bytes(image)) for image in batch]
-        answers += [found.labels[0] for found in predictor.predictions(images)]
+        answers += [prediction.labels[0] for prediction in predictor.predictions(images)]
         display.advance(number * len(test) + len(answers), total=2 * len(test))
     return np.array(answers)

@@ -100,8 +100,8 @@ def observe(
             shown = list(_shown(table, dated, slices, times, predictor, rejected, noted))
             if shown:
                 outputs = predictor.outputs_of([pixels for _, pixels, _ in shown])
-                writer.append(recorder.rows([one for _, _, one in shown], outputs))
-                labelled += _log_labels(writer, table, [(row, one) for row, _, one in shown])
+                writer.append(recorder.rows([image for _, _, image in shown], outputs))
+                labelled += _log_labels(writer, table, [(row, image) for row, _, image in shown])
             done += len(shown)
             display.advance(rows.stop, total=total)
     if not done:
@@ -264,11 +264,11 @@ def _now() -> datetime:
 def _log_labels(writer: LogWriter, table: Table, shown: list[tuple[int, ImageInfo]]) -> int:
     rows = [
         {
-            "request_id": one.request_id,
-            **label_read(table.labels[row], one.size),
+            "request_id": image.request_id,
+            **label_read(table.labels[row], image.size),
             "source": "data",
         }
-        for row, one in shown
+        for row, image in shown
         if table.labels[row] is not None
     ]
     writer.append_labels(rows)

@@ -55,7 +55,7 @@ def explain(
     since: Since | None = None
     affected: list[Affected] = []
     if decision.alert:
-        first = next(one for one in decision.judged if one.finding.level == "alert")
+        first = next(judged for judged in decision.judged if judged.finding.level == "alert")
         everywhere = first.windows == decision.windows
         since = find_since(causes, whole, everywhere=everywhere, seed=seed)
         affected = checks_of(reference).affected(newest, slices)
@@ -99,11 +99,11 @@ def crops_of(
     best = most_alike(ours.iloc[here], theirs.iloc[there], without=cause.column)
     if best is not None:
         here, there = [here[best[0]]], [there[best[1]]]
-    found = (
+    pairs = (
         row_of_images("", chosen, Decoder.of(data), most=1)[1]
         for chosen in ([paths[n] for n in here], [others[n] for n in there])
     )
-    first, second = (one[0] if one else None for one in found)
+    first, second = (crop[0] if crop else None for crop in pairs)
     return first, second
 
 

@@ -52,11 +52,11 @@ class Finishing:
     started: float
     display: Display
 
-    def finish(self, run: RunDirectory, found: Trained) -> None:
+    def finish(self, run: RunDirectory, trained: Trained) -> None:
         """Measure the model on held-out images, and write the run; every process takes part."""
-        recipe, loaded, tuned = found.recipe, found.loaded, found.tuned
+        recipe, loaded, tuned = trained.recipe, trained.loaded, trained.tuned
         self.display.say("Measuring the validation and the test split.")
-        logits = held_out_logits(found.tuning, tuned)
+        logits = held_out_logits(trained.tuning, tuned)
         report = prove(logits, tuned.probe_logits, self.data, recipe, self.task)
         robustness = None
         if recipe.evaluation.robustness:
@@ -74,7 +74,7 @@ class Finishing:
             )
         if PartialState().is_main_process:
             write_text(run.recipe_file, recipe.to_yaml())
-            choices = [vars(choice) for choice in [*self.choices, *found.choices]]
+            choices = [vars(choice) for choice in [*self.choices, *trained.choices]]
             write_json(run.choices_file, choices)
             write_json(run.history_file, [row for stage in tuned.stages for row in stage.history])
             save_splits(run, self.data)
@@ -82,9 +82,9 @@ class Finishing:
             write_json(run.metrics_file, report.model_dump(mode="json"))
             if robustness is not None:
                 write_json(run.robustness_file, robustness.model_dump(mode="json"))
-            board = leaderboard(found.rows, report, self.asked.search, loaded, tuned)
+            board = leaderboard(trained.rows, report, self.asked.search, loaded, tuned)
             if self.asked.search.wanted:
-                taught = lessons(logits, report, found.tuning, tuned, self.data)
+                taught = lessons(logits, report, trained.tuning, tuned, self.data)
                 board = board.model_copy(update={"lessons": taught})
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
             told = summary(recipe, self.data, self.facts, loaded, tuned, self.started)

@@ -75,8 +75,8 @@ def prove(
 def _without_looking(data: ImageData, task: Task) -> dict[str, dict[str, Any]]:
     """By baseline and split, what answers without looking at the images."""
     train, classes = data.splits["train"]["label"], len(data.labels)
-    found: dict[str, dict[str, Any]] = {}
+    outputs_by_name: dict[str, dict[str, Any]] = {}
     for split in HELD_OUT:
         for name, outputs in task.baselines(train, len(data.splits[split]), classes).items():
-            found.setdefault(name, {})[split] = outputs
-    return found
+            outputs_by_name.setdefault(name, {})[split] = outputs
+    return outputs_by_name

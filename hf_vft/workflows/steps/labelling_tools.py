@@ -131,10 +131,10 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
         copy = Path(shutil.copy(path, folder))
         listing, shapes = Listing.of(Path(folder)), Shapes()
         if path.suffix.lower() == ".xml":
-            found = list(cvat_images(listing, copy.name, shapes))
-            given: list[str | None] = [None] * len(found)
+            images = list(cvat_images(listing, copy.name, shapes))
+            given: list[str | None] = [None] * len(images)
         else:
-            found = list(label_studio_tasks(listing, shapes))
+            images = list(label_studio_tasks(listing, shapes))
             tasks = json.loads(path.read_text(encoding="utf-8"))
             given = [(task.get("data") or {}).get("request_id") for task in tasks]
     sizes = {
@@ -147,17 +147,17 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
     for name, request_id in zip(answers["file"], answers["request_id"], strict=True):
         by_name.setdefault(name, []).append(request_id)
     rows = []
-    for one, request in zip(found, given, strict=True):
-        if not (one.objects if boxes else one.tags):
+    for image, request in zip(images, given, strict=True):
+        if not (image.objects if boxes else image.tags):
             continue
-        request = request or _request_of(one, by_name, path)
+        request = request or _request_of(image, by_name, path)
         size = sizes.get(request, (1.0, 1.0))  # an unknown request is refused by the caller
-        rows.append({"request_id": request, **_label(one, boxes=boxes, size=size)})
+        rows.append({"request_id": request, **_label(image, boxes=boxes, size=size)})
     return rows
 
 
-def _request_of(one: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str:
-    for name in (one.image, *one.others):
+def _request_of(image: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str:
+    for name in (image.image, *image.others):
         requests = by_name.get(name, [])
         if len(requests) > 1:
             raise LogError(
@@ -166,21 +166,21 @@ def _request_of(one: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str
             )
         if requests:
             return requests[0]
-    raise LogError(f"{path}: there is no image {one.image!r} in the log; nothing was written.")
+    raise LogError(f"{path}: there is no image {image.image!r} in the log; nothing was written.")
 
 
-def _label(one: Drawn, *, boxes: bool, size: tuple[float, float]) -> dict[str, Any]:
+def _label(image: Drawn, *, boxes: bool, size: tuple[float, float]) -> dict[str, Any]:
     if not boxes:
-        names = one.tags
+        names = image.tags
         return {"label": names[0] if len(names) == 1 else join_names(names)}
-    wide, high = size if one.relative else (1.0, 1.0)
+    wide, high = size if image.relative else (1.0, 1.0)
     scale = (wide, high, wide, high)
-    found = [
+    drawn_boxes = [
         {side: float(v) * float(s) for side, v, s in zip(_SIDES, box, scale, strict=True)}
         | {"score": None, "label": name}
-        for box, name in one.objects
+        for box, name in image.objects
     ]
-    return {"label": join_names(name for _, name in one.objects), "boxes": found}
+    return {"label": join_names(name for _, name in image.objects), "boxes": drawn_boxes}
 
 
 def _results(row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -212,8 +212,8 @@ def _labels(row: Mapping[str, Any]) -> list[str]:
 
 
 def _boxes(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = row.get("boxes")
-    return list(found) if found is not None and not isinstance(found, float) else []
+    logged = row.get("boxes")
+    return list(logged) if logged is not None and not isinstance(logged, float) else []
 
 
 def _rows(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -18,10 +18,10 @@ def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
         size: Width and height of the image in pixels.
     """
     if isinstance(label, Objects):
-        found = clean_objects([label], [size])[0][0] or label
+        cleaned = clean_objects([label], [size])[0][0] or label
         return {
-            "label": join_names(found.categories),
-            "boxes": _boxes(found.boxes, found.categories),
+            "label": join_names(cleaned.categories),
+            "boxes": _boxes(cleaned.boxes, cleaned.categories),
         }
     return {"label": label if isinstance(label, str) else join_names(label)}
 

@@ -35,17 +35,17 @@ def of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Voc
     frame, several = window.sample.frame, not answer_kind(reference.profile.task).exclusive
     labels = frame["label"].astype(object).where(frame["label"].notna(), None).tolist()
     given = [label for label in labels if label is not None]
-    found = read_vocabulary(given, reference.profile.labels, several=several)
-    if not found.unknown:
-        return window, found
-    counts = np.array(counts_for_something(labels, found, several=several))
+    vocabulary = read_vocabulary(given, reference.profile.labels, several=several)
+    if not vocabulary.unknown:
+        return window, vocabulary
+    counts = np.array(counts_for_something(labels, vocabulary, several=several))
     kept = {
         name: frame[name].astype(object).where(counts, None)
         for name in ("label", "true_boxes")
         if name in frame
     }
     sample = type(window.sample)(frame.assign(**kept), window.sample.embeddings)
-    return replace(window, sample=sample), found
+    return replace(window, sample=sample), vocabulary
 
 
 def newest_windows(whole: Window, policy: Policy) -> Iterator[Window]:

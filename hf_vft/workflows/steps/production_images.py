@@ -96,15 +96,15 @@ def read_recent(
     frame["path"] = [
         None if path is None else str(path) for path in image_paths(frame, log, images)
     ]
-    found = frame.dropna(subset=["path"]).sort_values("ts_utc", kind="stable", ignore_index=True)
-    if found.empty:
+    rows = frame.dropna(subset=["path"]).sort_values("ts_utc", kind="stable", ignore_index=True)
+    if rows.empty:
         raise LogError(
             f"{log.folder}: {counted(len(frame), 'label')}, but no image: serve with "
             "--keep-images, or say with --images where they are."
         )
-    lost = len(frame) - len(found)
+    lost = len(frame) - len(rows)
     notes = [f"{counted(lost, 'labelled image')} not found, left out."] if lost else []
-    return found.drop(columns="file"), [*strange, *notes, *future_notes(log, latest)]
+    return rows.drop(columns="file"), [*strange, *notes, *future_notes(log, latest)]
 
 
 def divide_recent(
@@ -181,7 +181,7 @@ def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) ->
     root = images.absolute()
     listed = _listed(root)
     by_request = {path.stem: path for path in root.glob("*.*")}
-    found: list[Path | None] = []
+    paths: list[Path | None] = []
     for request, file in zip(frame["request_id"], frame["file"], strict=True):
         names = [name for name in (listed.get(request), file) if isinstance(name, str)]
         places = [root / name for name in names]
@@ -189,8 +189,8 @@ def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) ->
             places.append(by_request[request])
         # Names in a log may come from whoever sent the image: none may lead out of the folder.
         inside = (p for p in places if p.resolve().is_relative_to(root.resolve()) and p.is_file())
-        found.append(next(inside, None))
-    return found
+        paths.append(next(inside, None))
+    return paths
 
 
 def _listed(root: Path) -> dict[str, str]:

@@ -58,7 +58,7 @@ def read_labelled(
     """
     display.start("checking images", 1)
     said: list[str] = []
-    found = load_labelled(
+    images = load_labelled(
         source,
         config,
         labels=labels,
@@ -68,8 +68,8 @@ def read_labelled(
         progress=lambda done, total: display.advance(done, total=total),
         on_read=lambda reading, notes: said.extend(tell_reading(reading, notes, display)),
     )
-    _tell_rest(found, said, display)
-    return found
+    _tell_rest(images, said, display)
+    return images
 
 
 def look_at_images(data: ImageData, *, display: Display) -> Audit:
@@ -114,13 +114,13 @@ def tell_reading(reading: Reading | None, notes: Sequence[str], display: Display
     return notes
 
 
-def _tell_rest(found: ImageData | LabelledImages, said: list[str], display: Display) -> None:
-    for note in found.notes:
+def _tell_rest(images: ImageData | LabelledImages, said: list[str], display: Display) -> None:
+    for note in images.notes:
         if note not in said:
             display.warn(note)
-    if found.rejected:
-        first = found.rejected[0]
+    if images.rejected:
+        first = images.rejected[0]
         display.warn(
-            f"{len(found.rejected)} unusable images are left out, {first.file} "
+            f"{len(images.rejected)} unusable images are left out, {first.file} "
             f"({first.reason}) the first."
         )

@@ -59,7 +59,7 @@ def save_images(
             frame[group] = groups
         names = [old.labels[number] for number in table["label"]]
         known = _table(table.select_columns(["image"]), frame, names, labels, OLD, beside)
-        splits = [known_splits.get(one, "train") for one in old.hashes[given]]
+        splits = [known_splits.get(digest, "train") for digest in old.hashes[given]]
         for split in SPLITS:
             rows = [row for row, name in enumerate(splits) if name == split]
             rows_of[split].append(known.select(rows))

@@ -63,14 +63,14 @@ def stress_tests(
     images = [predictor.decode(image_bytes(image_at(row))) for row in chosen]
     side = max(input_size(predictor.processor))
     display.start("stress tests", len(DISTURBANCES))
-    found = []
+    tests = []
     for number, (kind, disturbance) in enumerate(DISTURBANCES.items()):
         for place in STRENGTHS:
             with torch.random.fork_rng():
                 torch.manual_seed(seed)
                 changed = [disturbance.applied(image, place, side) for image in images]
             answered = _answered(predictor, changed, plain)
-            found.append(
+            tests.append(
                 StressTest(
                     kind=kind,
                     severity=SEVERITIES[place],
@@ -81,7 +81,7 @@ def stress_tests(
                 )
             )
         display.advance(number + 1, total=len(DISTURBANCES))
-    return found
+    return tests
 
 
 def _divided(
