@@ -35,13 +35,13 @@ def claim(folder: Path, names: Iterable[str], *, command: str) -> None:
         OutputError: If one of them is there and is not ours, or the folder cannot be written.
     """
     wanted = set(names)
-    there = {name: min(folder.glob(name), default=None) for name in wanted}
+    present = {name: min(folder.glob(name), default=None) for name in wanted}
     ours = set(_mark(folder).get("names", []))  # read last: another process may just have claimed
     for name in sorted(wanted - ours):
-        if there[name] is not None:
+        if present[name] is not None:
             raise OutputError(
-                f"{there[name]}: is there already and was not written by `hf-vft {command}`; move "
-                "it away or choose another --out."
+                f"{present[name]}: is there already and was not written by `hf-vft {command}`; "
+                "move it away or choose another --out."
             )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +99,9 @@ def save_image(image: PillowImage, path: Path, *, command: str) -> None:
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
         raise OutputError(f"{path}: the name has to end in .png, or as another image format does.")
-    said = PngInfo()
-    said.add_text("Software", _SOFTWARE)
-    options = {"pnginfo": said} if kind == "PNG" else {}
+    metadata = PngInfo()
+    metadata.add_text("Software", _SOFTWARE)
+    options = {"pnginfo": metadata} if kind == "PNG" else {}
     try:
         write_file(path, lambda temporary: image.save(temporary, format=kind, **options))
     except OSError as error:

@@ -164,10 +164,10 @@ class RunDirectory:
         """
         run = cls(_named(Path(path)))
         try:
-            there = run.path.is_dir()
+            exists = run.path.is_dir()
         except OSError:  # a name that no file system takes
-            there = False
-        if not there:
+            exists = False
+        if not exists:
             raise RunError(f"{run.path}: no such run folder. `hf-vft fit` makes one.")
         if not (run.model / "config.json").is_file():
             hint = "finish it with --resume" if run.state.is_dir() else "is it a run folder?"

@@ -86,11 +86,11 @@ class Boxes(AnswerKind):
         return Scoring("boxes at an overlap of 0.5", _box_totals, {"map50": map50})
 
 
-def box_columns(found: GivenBox) -> dict[str, Any]:
+def box_columns(box: GivenBox) -> dict[str, Any]:
     """A box as the log has it."""
-    left, top, right, bottom = found.box
+    left, top, right, bottom = box.box
     place = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    return {**place, "score": found.score, "label": found.label}
+    return {**place, "score": box.score, "label": box.label}
 
 
 def has_boxes(frame: pd.DataFrame) -> bool:
@@ -101,7 +101,7 @@ def has_boxes(frame: pd.DataFrame) -> bool:
 def boxes_of(column: Iterable[Any], classes: Sequence[str]) -> list[MatchedBoxes]:
     """Boxes of the log as those that are matched; of classes that the model does not know, none."""
     number = {name: k for k, name in enumerate(classes)}
-    return [_matched([one for one in rows if one["label"] in number], number) for rows in column]
+    return [_matched([box for box in rows if box["label"] in number], number) for rows in column]
 
 
 def _of_boxes(boxes: list[dict[str, Any]], size: tuple[int, int]) -> dict[str, Any]:
@@ -119,20 +119,20 @@ def _of_boxes(boxes: list[dict[str, Any]], size: tuple[int, int]) -> dict[str, A
 
 def _matched(rows: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> MatchedBoxes:
     corners = [
-        (one["x"], one["y"], one["x"] + one["width"], one["y"] + one["height"]) for one in rows
+        (box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) for box in rows
     ]
-    scores = [1.0 if one.get("score") is None else one["score"] for one in rows]
+    scores = [1.0 if box.get("score") is None else box["score"] for box in rows]
     return MatchedBoxes(
         np.array(corners, dtype=float).reshape(-1, 4),
-        np.array([number[one["label"]] for one in rows], dtype=np.int64),
+        np.array([number[box["label"]] for box in rows], dtype=np.int64),
         np.array(scores, dtype=float),
     )
 
 
 def _box_totals(frame: pd.DataFrame, classes: Sequence[str]) -> Floats:
-    truths, found = boxes_of(frame["true_boxes"], classes), boxes_of(frame["boxes"], classes)
+    truths, predicted = boxes_of(frame["true_boxes"], classes), boxes_of(frame["boxes"], classes)
     totals = np.zeros((len(frame), 3))
-    for matches in match_all(truths, found, len(classes)):
+    for matches in match_all(truths, predicted, len(classes)):
         np.add.at(totals[:, 0], matches.image, matches.right[:, 0])
         np.add.at(totals[:, 1], matches.image, 1.0)
         totals[:, 2] += matches.true
@@ -140,6 +140,8 @@ def _box_totals(frame: pd.DataFrame, classes: Sequence[str]) -> Floats:
 
 
 def _map50(frame: pd.DataFrame, classes: Sequence[str], weights: Floats) -> Floats:
-    truths, found = (boxes_of(frame[name], classes) for name in ("true_boxes", "boxes"))
-    scores: Floats = weighted_scores(match_all(truths, found, len(classes)), weights)[0]["map50"]
+    truths, predicted = (boxes_of(frame[name], classes) for name in ("true_boxes", "boxes"))
+    scores: Floats = weighted_scores(match_all(truths, predicted, len(classes)), weights)[0][
+        "map50"
+    ]
     return scores

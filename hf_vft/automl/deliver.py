@@ -80,8 +80,8 @@ def deliver(
     if asked != "auto":
         return prepared, []
     recipe = prepared.recipe.replaced({FIELD: place})
-    whole = f"{reason}; {scores}" if scores else reason
-    return replace(prepared, recipe=recipe), [Choice(FIELD, "auto", place, whole)]
+    full_reason = f"{reason}; {scores}" if scores else reason
+    return replace(prepared, recipe=recipe), [Choice(FIELD, "auto", place, full_reason)]
 
 
 def _name(place: float) -> str:
@@ -180,5 +180,5 @@ def _evidence(held: HeldOut, seen: Mapping[float, tuple[np.ndarray, np.ndarray]]
 
 def from_first(work: Callable[[], float]) -> float:
     """One process's word, so that no two deliver different weights."""
-    said: float = broadcast_object_list([work()])[0]
-    return said
+    value: float = broadcast_object_list([work()])[0]
+    return value

@@ -109,13 +109,13 @@ def average(
     )
     if not better:
         return row, ""
-    said = f"averaged with {', '.join(soup.names[1:])} it has {soup.after:.3f}"
+    reason = f"averaged with {', '.join(soup.names[1:])} it has {soup.after:.3f}"
     tuned.averaged = True
     tuned.notes.append(
         f"The weights are the average of {len(soup.names)} trainings; recipe.yaml repeats the "
         "best of them."
     )
-    return row, f", and {said}, not {soup.before:.3f}"
+    return row, f", and {reason}, not {soup.before:.3f}"
 
 
 def _best_weights(folder: Path) -> Path:

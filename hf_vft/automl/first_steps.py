@@ -173,15 +173,15 @@ def _head_rate(stage: StageConfig, rate: float) -> float | None:
 
 def _choices(stage: StageConfig, steps: Sequence[Step]) -> list[Choice]:
     """Of the rate and of the warm-up."""
-    last, told = steps[-1], _told(steps)
+    last, reason = steps[-1], _told(steps)
     return [
-        Choice(name, "auto", value, told)
+        Choice(name, "auto", value, reason)
         for name, value in zip(_fields(stage), (last.rate, last.warmup), strict=True)
     ]
 
 
 def _told(steps: Sequence[Step]) -> str:
-    told = f"The first steps were tried on a copy: {'; '.join(map(str, steps))}"
+    text = f"The first steps were tried on a copy: {'; '.join(map(str, steps))}"
     if len(steps) == 1:
-        return told
-    return f"{told}; the last of these is taken"
+        return text
+    return f"{text}; the last of these is taken"

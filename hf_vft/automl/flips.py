@@ -62,10 +62,10 @@ def decide_flips(recipe: Recipe, pretrained: ModelOnData) -> tuple[Recipe, list[
 
 
 def _judged(mirrored: float, plain: float) -> tuple[float, str]:
-    said = f"log loss {mirrored:.2f} on mirrored and {plain:.2f} on plain held-out images"
+    reason = f"log loss {mirrored:.2f} on mirrored and {plain:.2f} on plain held-out images"
     if mirrored <= TOLERANCE * plain:
-        return PROBABILITY, f"a probe knows mirrored images as well as plain ones ({said})"
-    return 0.0, f"mirrored images look different to a probe ({said})"
+        return PROBABILITY, f"a probe knows mirrored images as well as plain ones ({reason})"
+    return 0.0, f"mirrored images look different to a probe ({reason})"
 
 
 def _losses(pretrained: ModelOnData, names: list[str]) -> dict[str, float]:
@@ -92,8 +92,8 @@ def _losses(pretrained: ModelOnData, names: list[str]) -> dict[str, float]:
         seed=pretrained.recipe.seed,
     )
     # One process's word, so that no two train differently.
-    said: dict[str, float] = broadcast_object_list([losses])[0]
-    return said
+    losses_of_first: dict[str, float] = broadcast_object_list([losses])[0]
+    return losses_of_first
 
 
 def _flipped(

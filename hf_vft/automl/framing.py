@@ -177,8 +177,8 @@ def _judged(framings: Mapping[Fit, ModelOnData], first: Fit, facts: Facts) -> tu
     labels, n_classes = np.asarray(split["label"]), len(facts.class_counts)
     answer = judge(Framed(features, labels, first, groups_of(split), n_classes), pretrained)
     # One process's word, so that no two train differently.
-    said: tuple[Fit, str] = broadcast_object_list([answer])[0]
-    return said
+    judgement: tuple[Fit, str] = broadcast_object_list([answer])[0]
+    return judgement
 
 
 def judge(framed: Framed, pretrained: ModelOnData) -> tuple[Fit, str]:
@@ -208,15 +208,15 @@ def judge(framed: Framed, pretrained: ModelOnData) -> tuple[Fit, str]:
     ]
     chosen = max(credible, key=lambda fit: gains[fit][0], default=first)
     metric = pretrained.recipe.training.metric
-    told = "; ".join(
+    losses = "; ".join(
         f"{fit} {np.average(attempt.losses, weights=weights):.3f} ({metric} {attempt.score:.3f}"
         + (f", gain {gains[fit][0]:+.3f} ± {z * gains[fit][1]:.3f})" if fit in gains else ")")
         for fit, attempt in tried.items()
     )
-    said = f"log loss of cross-validated probes on {len(rows)} training images: {told}"
+    reason = f"log loss of cross-validated probes on {len(rows)} training images: {losses}"
     if chosen == first:
-        return first, f"no other framing is credibly better; {said}"
-    return chosen, f"it is credibly better than {first}; {said}"
+        return first, f"no other framing is credibly better; {reason}"
+    return chosen, f"it is credibly better than {first}; {reason}"
 
 
 def _tried(framed: Framed, pretrained: ModelOnData) -> tuple[dict[Fit, Tried], np.ndarray]:

@@ -125,8 +125,8 @@ def rank(
     if not candidates:
         reasons = "; ".join(f"{row.model}: {row.reason}" for row in rows if row.seconds is not None)
         raise ModelError(f"No candidate is left. {reasons or 'Raise the bounds of search.'}")
-    kept, dropped = _without_losers(candidates)
-    ranking = Ranking(kept, [*(c.row for c in kept), *dropped, *rows])
+    remaining, dropped = _without_losers(candidates)
+    ranking = Ranking(remaining, [*(c.row for c in remaining), *dropped, *rows])
     if settled is not None:
         _settle(ranking, settled)
     return ranking
@@ -145,20 +145,20 @@ def fastest(
 
 
 def _settle(ranking: Ranking, file: Path) -> None:
-    kept = [candidate.checkpoint.name for candidate in ranking.candidates]
+    names = [candidate.checkpoint.name for candidate in ranking.candidates]
     rows = [row.model_dump(mode="json") for row in ranking.rows]
     if PartialState().is_main_process:
-        write_json(file, {"kept": kept, "rows": rows})
+        write_json(file, {"kept": names, "rows": rows})
     PartialState().wait_for_everyone()
 
 
 def _again(recipe: Recipe, place: RunContext, file: Path) -> Ranking:
     """The candidates of a run that is resumed, with the rows that it had."""
-    said = json.loads(file.read_text(encoding="utf-8"))
-    rows = [LeaderboardRow.model_validate(row) for row in said["rows"]]
+    settled = json.loads(file.read_text(encoding="utf-8"))
+    rows = [LeaderboardRow.model_validate(row) for row in settled["rows"]]
     by_model = {row.model: row for row in rows}
     candidates: list[Candidate] = []
-    for name in said["kept"]:
+    for name in settled["kept"]:
         checkpoint = choose_checkpoint([name])
         looked_at = _look_at(checkpoint, recipe, place, None, bounded=False)
         if isinstance(looked_at, Candidate):
@@ -173,14 +173,14 @@ def ranking_reason(ranking: Ranking) -> str:
     tried = sum(row.seconds is not None for row in ranking.rows)
     if score is None or score.value is None:
         return f"the first of {tried}: there are too few images to rank them"
-    said = f"{best.checkpoint.name} is first of {tried} by a cross-validated probe: {score}"
+    reason = f"{best.checkpoint.name} is first of {tried} by a cross-validated probe: {score}"
     if others:
         runner_up = others[0]
-        said += f", then {runner_up.checkpoint.name} with {runner_up.row.score}"
+        reason += f", then {runner_up.checkpoint.name} with {runner_up.row.score}"
     not_considered = [row.name for row in ranking.rows if row.seconds is None]
     if not_considered:
-        said += f"; not considered: {', '.join(not_considered)} (leaderboard.json says why)"
-    return said
+        reason += f"; not considered: {', '.join(not_considered)} (leaderboard.json says why)"
+    return reason
 
 
 def _look_at(
@@ -331,16 +331,16 @@ def _without_losers(candidates: list[Candidate]) -> tuple[list[Candidate], list[
     """The best first; those whose interval ends below that of the best begins are dropped."""
     in_order = sorted(candidates, key=lambda c: -_value(c.row))
     best = in_order[0].row.score
-    kept, dropped = [], []
+    remaining, dropped = [], []
     for candidate in in_order:
         score = candidate.row.score
         ends = (score.high if score else None, best.low if best else None)
         if ends[0] is None or ends[1] is None or ends[0] >= ends[1]:
-            kept.append(candidate)
+            remaining.append(candidate)
         else:
             reason = f"it cannot win: at best {ends[0]:.2f}, and the first at least {ends[1]:.2f}"
             dropped.append(candidate.row.model_copy(update={"reason": reason}))
-    return kept, dropped
+    return remaining, dropped
 
 
 def _only_the_best_kept(candidates: Sequence[Candidate]) -> list[Candidate]:

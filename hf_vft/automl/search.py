@@ -193,7 +193,7 @@ class Search:
         rows = from_main(self.rows)
         if self.recipe.search.soup and tuned.stages:
             self.clock.soup = 0.0
-            row, said = average(
+            row, reason = average(
                 prepared,
                 tuned,
                 f"trial {winner.number}",
@@ -201,7 +201,7 @@ class Search:
                 lambda: self.runner.score(prepared, tuned.model),
                 self.clock,
             )
-            rows, note = [*rows, *([row] if row else [])], note + said
+            rows, note = [*rows, *([row] if row else [])], note + reason
         return SearchResult(prepared, tuned, self._choices(winner, candidate, note), rows)
 
     def next_turn(self, running: Collection[int] = ()) -> Turn | None:

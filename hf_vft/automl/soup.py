@@ -81,6 +81,6 @@ def stirred(soup: Mapping[str, torch.Tensor], more: Mapping[str, torch.Tensor], 
     }
 
 
-def alike(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+def alike(first: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
     """Whether the weights are those of one architecture at one input size."""
-    return one.keys() == other.keys() and all(one[k].shape == other[k].shape for k in one)
+    return first.keys() == other.keys() and all(first[k].shape == other[k].shape for k in first)

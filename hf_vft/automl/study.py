@@ -95,11 +95,11 @@ class SharedStudy:
     @property
     def space(self) -> Space | None:
         """What the trials of this study choose from; None where its maker has not said so yet."""
-        said = self.study.user_attrs.get(SPACE)
-        if said is None:
+        stored = self.study.user_attrs.get(SPACE)
+        if stored is None:
             return None
         fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in said.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()
         }
         return Space(**fields)
 

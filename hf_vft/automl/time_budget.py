@@ -64,10 +64,10 @@ class Clock:
 
     def save(self) -> None:
         """Keep what was spent; to be called by one process."""
-        kept = {
+        state = {
             "spent": self.spent,
             "reserve": self.reserve,
             "soup": self.soup,
             "line": self.line,
         }
-        write_json(self._file, {name: round(seconds, 3) for name, seconds in kept.items()})
+        write_json(self._file, {name: round(seconds, 3) for name, seconds in state.items()})

@@ -137,14 +137,14 @@ class Runner:
         logs = self.place.logs / f"trial-{turn.number}"
         quiet = replace(self.place, state=folder, logs=logs, display=Silent())
         key = (candidate.checkpoint.name, recipe.image.size)
-        told = [TrialReporter(report, list(recipe.stages), self.metric)] if report else []
+        callbacks = [TrialReporter(report, list(recipe.stages), self.metric)] if report else []
         return prepare(
             recipe,
             quiet,
             candidate.checkpoint,
             self._probes.get(key),
             kept=candidate.backbone,
-            hooks=TrainingHooks(self.place.display, told, over),
+            hooks=TrainingHooks(self.place.display, callbacks, over),
         )
 
     def remember(self, prepared: Prepared) -> None:

@@ -171,15 +171,15 @@ def refuse_format(
 
 
 def _clean(objects: Objects, size: tuple[int, int], faults: Counter[str]) -> Objects:
-    kept: dict[tuple[Box, str], None] = {}
+    distinct: dict[tuple[Box, str], None] = {}
     for box, category in zip(objects.boxes, objects.categories, strict=True):
         mended = _mend(_scaled(box, size) if objects.relative else box, size, faults)
         if mended is None:
             continue
-        if (mended, category) in kept:
+        if (mended, category) in distinct:
             faults["name a box once more, and are left out"] += 1
-        kept[mended, category] = None
-    boxes, categories = tuple(box for box, _ in kept), tuple(name for _, name in kept)
+        distinct[mended, category] = None
+    boxes, categories = tuple(box for box, _ in distinct), tuple(name for _, name in distinct)
     return replace(
         objects, boxes=boxes, categories=categories, size=size, relative=False, declared=None
     )

@@ -55,8 +55,8 @@ def settle_bit_depth(checks: Sequence[DecodeCheck], asked: int | Literal["auto"]
     highest = max(value for value, _ in deep)
     bits = max(_needed(*pair) for pair in deep) if asked == "auto" else asked
     reason = f"no value of the {counted(len(deep), 'deep image')} is above {highest:,}"
-    if said := [stated for _, stated in deep if stated is not None]:
-        reason += f"; files state up to {max(said)} bits"
+    if stated_bits := [stated for _, stated in deep if stated is not None]:
+        reason += f"; files state up to {max(stated_bits)} bits"
     notes = [
         f"More than 8 bits a channel: {len(deep):,} of {counted(len(checks), 'image')}, with "
         f"values up to {highest:,} of 65,535. They are read at data.bit_depth={bits}, here and "
@@ -68,7 +68,7 @@ def settle_bit_depth(checks: Sequence[DecodeCheck], asked: int | Literal["auto"]
         notes += above_notes(checks, bits)
         return BitDepth(bits, "set in the recipe", notes)
     usual = _rounded(int(median(value for value, _ in deep)))
-    if bits - usual >= _GAP and not said:
+    if bits - usual >= _GAP and not stated_bits:
         brighter = sum(value >= 1 << usual for value, _ in deep)
         notes.append(
             f"Half of these images use {usual} of {bits} bits and look dark because of "
@@ -98,8 +98,8 @@ def page_notes(checks: Sequence[DecodeCheck]) -> list[str]:
 
 
 def _needed(highest: int, stated: int | None) -> int:
-    kept = stated is not None and highest < 1 << stated
-    return max(8, stated) if kept and stated is not None else _rounded(highest)
+    is_true = stated is not None and highest < 1 << stated
+    return max(8, stated) if is_true and stated is not None else _rounded(highest)
 
 
 def _rounded(highest: int) -> int:

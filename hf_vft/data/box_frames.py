@@ -53,10 +53,10 @@ def turn_boxes(
             continue
         over_upright += sum(_leaves(box, size) for box in image_objects.boxes)
         over_stored += sum(_leaves(box, size[::-1]) for box in image_objects.boxes)
-    said = f"{turned:,} of {counted(len(objects), 'image')} {'is' if turned == 1 else 'are'} "
-    said += "stored turned (EXIF); "
+    note = f"{turned:,} of {counted(len(objects), 'image')} {'is' if turned == 1 else 'are'} "
+    note += "stored turned (EXIF); "
     if not over_upright or over_stored:
-        return list(objects), [said + "their boxes are taken as drawn on the upright image."]
+        return list(objects), [note + "their boxes are taken as drawn on the upright image."]
     mended = [
         image_objects
         if image_objects is None or size is None
@@ -68,7 +68,7 @@ def turn_boxes(
         for image_objects, size, orientation in zip(objects, sizes, orientations, strict=True)
     ]
     reason = f"{over_upright:,} boxes leave the upright images and none the stored ones"
-    return mended, [said + f"their boxes were turned with them, because {reason}."]
+    return mended, [note + f"their boxes were turned with them, because {reason}."]
 
 
 def _leaves(box: Box, size: Size) -> bool:

@@ -155,30 +155,30 @@ def load_data(
     table = _without_unlabelled_splits(read_source(source, config, cache_dir, kind=kind))
     if on_read is not None:
         on_read(table.reading, table.notes)
-    checks, rejected, kept = _usable(table, config, cache_dir, progress)
+    checks, rejected, usable_rows = _usable(table, config, cache_dir, progress)
     table = _cleaned(table, checks)
     classes = class_order(
         _names(table, range(len(table.files))),
         table.class_names,
         fewest=table.kind.fewest_classes,
     )
-    _refuse_losses(table, kept, rejected)
+    _refuse_losses(table, usable_rows, rejected)
     everything = _with_columns(table, classes, config)
-    keys = [table.kind.key(table.labels[row]) for row in kept]
+    keys = [table.kind.key(table.labels[row]) for row in usable_rows]
     rows = Rows(
-        members=table.kind.members(everything.select(kept)["label"], len(classes)),
+        members=table.kind.members(everything.select(usable_rows)["label"], len(classes)),
         classes=classes,
         labels=keys,
-        hashes=[str(checks[row].sha256) for row in kept],
-        groups=[table.groups[row] for row in kept] if table.groups is not None else None,
-        splits=[table.splits[row] for row in kept] if table.splits is not None else None,
+        hashes=[str(checks[row].sha256) for row in usable_rows],
+        groups=[table.groups[row] for row in usable_rows] if table.groups is not None else None,
+        splits=[table.splits[row] for row in usable_rows] if table.splits is not None else None,
     )
     splits, notes = complete_splits(rows, config, seed)
-    usable = [checks[row] for row in kept]
+    usable = [checks[row] for row in usable_rows]
     depth = settle_bit_depth(usable, config.bit_depth)
     notes += [*page_notes(usable), *depth.notes]
     rows_of = {
-        split: [row for row, name in zip(kept, splits, strict=True) if name == split]
+        split: [row for row, name in zip(usable_rows, splits, strict=True) if name == split]
         for split in SPLITS
     }
     return ImageData(
@@ -187,7 +187,9 @@ def load_data(
         labels=classes,
         rejected=rejected,
         notes=[*table.notes, *_unseen_notes(table, classes), *notes],
-        fingerprint=_fingerprint([table.files[row] for row in kept], rows.hashes, keys, splits),
+        fingerprint=_fingerprint(
+            [table.files[row] for row in usable_rows], rows.hashes, keys, splits
+        ),
         source=describe_source(source),
         columns={
             f"{role}_column": table.columns.get(role, FROM_SOURCE)
@@ -233,22 +235,22 @@ def load_labelled(
     if split is not None:
         rows = [row for row, name in enumerate(table.splits or ()) if name == split]
         if not rows:
-            there = quoted(sorted(set(table.splits or ()))) or "none"
-            raise DataError(f"{describe_source(source)}: no split {split!r}; there are {there}.")
+            present = quoted(sorted(set(table.splits or ()))) or "none"
+            raise DataError(f"{describe_source(source)}: no split {split!r}; there are {present}.")
         table = table.select(rows)
-    checks, rejected, kept = _usable(table, config, cache_dir, progress)
+    checks, rejected, usable = _usable(table, config, cache_dir, progress)
     table = _cleaned(table, checks)
-    if not kept:
+    if not usable:
         raise DataError(f"{describe_source(source)}: there is no usable image with a label.")
-    kept, strange = _known_rows(table, kept, labels)
-    if not kept:
+    usable, strange = _known_rows(table, usable, labels)
+    if not usable:
         raise DataError(
             f"{describe_source(source)}: no label is a class of the model. {strange} It knows "
             f"{quoted(labels)}."
         )
-    images = _with_columns(table, list(labels), config).select(kept)
-    hashes = [str(checks[row].sha256) for row in kept]
-    cut_off = above_notes([checks[row] for row in kept], Decoder.of(config).bit_depth)
+    images = _with_columns(table, list(labels), config).select(usable)
+    hashes = [str(checks[row].sha256) for row in usable]
+    cut_off = above_notes([checks[row] for row in usable], Decoder.of(config).bit_depth)
     notes = [*table.notes, *cut_off, *([strange] if strange else [])]
     return LabelledImages(images, rejected, notes, hashes, table.reading)
 
@@ -267,23 +269,23 @@ def _usable(
             "data.strict to false to leave them out."
         )
     left_out = {item.file for item in rejected}
-    kept = sorted(
+    usable = sorted(
         (row for row, file in enumerate(table.files) if file not in left_out),
         key=table.files.__getitem__,
     )
-    return checks, rejected, kept
+    return checks, rejected, usable
 
 
 def _known_rows(table: Table, rows: Sequence[int], labels: Sequence[str]) -> tuple[list[int], str]:
     """The rows whose labels are classes of the model, and a sentence on those that are not."""
     vocabulary = read_vocabulary(_names(table, rows), labels)
     strange = vocabulary.kept_out | set(vocabulary.new)
-    kept = [row for row in rows if strange.isdisjoint(_names(table, [row]))]
-    told = [vocabulary.sentence()]
+    known = [row for row in rows if strange.isdisjoint(_names(table, [row]))]
+    notes = [vocabulary.sentence()]
     if vocabulary.new:
         named = few([f"{quoted([name])} ({n:,})" for name, n in vocabulary.new.items()])
-        told.append(f"Left out as well, with classes that the model was not made for: {named}.")
-    return kept, " ".join(filter(None, told))
+        notes.append(f"Left out as well, with classes that the model was not made for: {named}.")
+    return known, " ".join(filter(None, notes))
 
 
 def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:
@@ -322,18 +324,18 @@ def _without_unlabelled_splits(table: Table) -> Table:
     return table.select(rows, f"Not used, because without labels: {' and '.join(without)}.")
 
 
-def _refuse_losses(table: Table, kept: Sequence[int], rejected: Sequence[Rejected]) -> None:
+def _refuse_losses(table: Table, usable: Sequence[int], rejected: Sequence[Rejected]) -> None:
     """Stop where leaving images out has emptied the data, a class or a split."""
     if not rejected:
         return
     example = f"the first, {rejected[0].file}: {rejected[0].reason}"
-    if not kept:
+    if not usable:
         raise DataError(f"None of {counted(len(table.files), 'image')} is usable; {example}.")
     classes = table.labels if table.kind.exclusive else None
     for noun, column in (("class", classes), ("split", table.splits)):
         if column is None:
             continue
-        lost = set(column) - {column[row] for row in kept} - {None}
+        lost = set(column) - {column[row] for row in usable} - {None}
         if lost:
             name = min(map(str, lost))
             file = next(i for i in rejected if column[table.files.index(i.file)] == name)

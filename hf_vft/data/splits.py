@@ -95,14 +95,14 @@ def shares_to_make(
     Raises:
         DataError: If there are splits but no ``train``.
     """
-    there = sorted(present, key=SPLITS.index)
-    if there and "train" not in there:
+    ordered = sorted(present, key=SPLITS.index)
+    if ordered and "train" not in ordered:
         raise DataError(
-            f"There is {' and '.join(there)} but no train to learn from: add it, or set "
+            f"There is {' and '.join(ordered)} but no train to learn from: add it, or set "
             "data.split_column to 'none' to divide all images anew."
         )
     wanted = {"validation": validation_size, "test": test_size}
-    return {name: share for name, share in wanted.items() if name not in there}
+    return {name: share for name, share in wanted.items() if name not in ordered}
 
 
 def _unit_counts(members: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -70,15 +70,15 @@ def read_times(values: Sequence[Any], column: str, *, time_format: str | None = 
         DataError: If day and month cannot be told apart, or no value can be read.
     """
     texts = [_text(value) for value in values]
-    there = [text for text in texts if text]
-    read_as, read = _reader(there, column, time_format)
+    stated = [text for text in texts if text]
+    read_as, read = _reader(stated, column, time_format)
     moments = [
         _credible(_moment(value) if isinstance(value, date) else read(text) if text else None)
         for value, text in zip(values, texts, strict=True)
     ]
     unread = [row for row, moment in enumerate(moments) if moment is None]
     if len(unread) == len(moments):
-        shown = f", {quoted(there[:1])} the first" if there else ""
+        shown = f", {quoted(stated[:1])} the first" if stated else ""
         raise DataError(
             f"column {column!r}: none of {counted(len(values), 'value')} is a time{shown}. Rename "
             "it if it is none; else say how it is written with --time-format (data.time_format "
@@ -204,8 +204,8 @@ def _by_pattern(text: str, pattern: str) -> datetime | None:
 
 
 def _moment(value: date) -> datetime:
-    whole = value if isinstance(value, datetime) else datetime.combine(value, time())
-    return whole.replace(tzinfo=UTC) if whole.tzinfo is None else whole.astimezone(UTC)
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _credible(moment: datetime | None) -> datetime | None:

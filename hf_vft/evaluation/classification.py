@@ -129,9 +129,9 @@ def _curves(probs: Floats, ids: Ints, names: Sequence[str]) -> dict[str, list[Po
     """Precision-recall and ROC curves of each class against the rest, by name."""
     curves = {}
     for c, name in enumerate(names):
-        there = ids == c
+        positive = ids == c
         curves[name] = precision_recall(
-            probs[:, c], there, int(there.sum()), negatives=int((~there).sum())
+            probs[:, c], positive, int(positive.sum()), negatives=int((~positive).sum())
         )
     return curves
 

@@ -55,13 +55,13 @@ class CostChoice(Frozen):
 
 
 def cost_threshold(
-    scores: Floats, there: Bools, *, miss: float, false_alarm: float, units: Ints
+    scores: Floats, positive: Bools, *, miss: float, false_alarm: float, units: Ints
 ) -> tuple[float, str]:
     """The cheapest threshold on the score of one class, and why it is this one.
 
     Args:
         scores: Calibrated, ``[N]``.
-        there: Whether an image is of the class ``[N]``.
+        positive: Whether an image is of the class ``[N]``.
         miss: Cost of a miss, above 0.
         false_alarm: Cost of a false alarm, above 0.
         units: The unit of each image, from `units_of`.
@@ -69,11 +69,11 @@ def cost_threshold(
     expected = false_alarm / (false_alarm + miss)
     levels = np.unique(scores)
     candidates = np.concatenate([levels[:1], (levels[1:] + levels[:-1]) / 2])
-    costs = np.array([_costs(scores >= t, there, miss, false_alarm).mean() for t in candidates])
+    costs = np.array([_costs(scores >= t, positive, miss, false_alarm).mean() for t in candidates])
     # Of equally cheap ones that which is nearest to what calibrated scores call for.
     best = candidates[np.lexsort((np.abs(candidates - expected), costs))[0]]
-    gain = _costs(scores >= expected, there, miss, false_alarm) - _costs(
-        scores >= best, there, miss, false_alarm
+    gain = _costs(scores >= expected, positive, miss, false_alarm) - _costs(
+        scores >= best, positive, miss, false_alarm
     )
     error = gain.std() / np.sqrt(len(gain)) * np.sqrt(design_effect(gain, units))
     if gain.mean() > 2 * error:
@@ -86,7 +86,7 @@ def cost_threshold(
 
 def rule_costs(
     rules: dict[str, Bools],
-    there: Bools,
+    positive: Bools,
     *,
     miss: float,
     false_alarm: float,
@@ -98,19 +98,19 @@ def rule_costs(
 
     Args:
         rules: Whether each raises the alarm ``[N]``, by name.
-        there: Whether an image is of the class ``[N]``.
+        positive: Whether an image is of the class ``[N]``.
         miss: Cost of a miss.
         false_alarm: Cost of a false alarm.
         usual: The rule that the others are compared with.
         clusters: One value per image; those that share one are resampled together.
         seed: Of the resamples.
     """
-    costs = {name: _costs(alarm, there, miss, false_alarm) for name, alarm in rules.items()}
-    units = units_of(len(there), clusters)
+    costs = {name: _costs(alarm, positive, miss, false_alarm) for name, alarm in rules.items()}
+    units = units_of(len(positive), clusters)
     return {
         name: RuleCost(
-            misses=int((there & ~alarm).sum()),
-            false_alarms=int((alarm & ~there).sum()),
+            misses=int((positive & ~alarm).sum()),
+            false_alarms=int((alarm & ~positive).sum()),
             cost=_estimate(100 * costs[name], units, seed),
             saves=None
             if name == usual
@@ -120,8 +120,8 @@ def rule_costs(
     }
 
 
-def _costs(alarm: Bools, there: Bools, miss: float, false_alarm: float) -> Floats:
-    costs: Floats = np.where(there, miss * ~alarm, false_alarm * alarm).astype(np.float64)
+def _costs(alarm: Bools, positive: Bools, miss: float, false_alarm: float) -> Floats:
+    costs: Floats = np.where(positive, miss * ~alarm, false_alarm * alarm).astype(np.float64)
     return costs
 
 

@@ -246,10 +246,10 @@ def _slices(
     slice_results = {}
     for key in np.unique(keys):
         inside = keys == key
-        truth, given = marks[inside], answered[inside]
+        truth, predicted = marks[inside], answered[inside]
 
-        def measure(weights: Floats, truth: Ints = truth, given: Ints = given) -> Scores:
-            overall, _ = answer_scores(truth, given, weights)
+        def measure(weights: Floats, truth: Ints = truth, predicted: Ints = predicted) -> Scores:
+            overall, _ = answer_scores(truth, predicted, weights)
             return {name: overall[name] for name in _SLICE_METRICS}, {}
 
         unit = units_of(len(truth), units[inside].tolist())

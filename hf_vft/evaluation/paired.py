@@ -138,12 +138,12 @@ def paired_scores(
 def label_measure(labels: Sequence[str], answers: Sequence[str], names: Sequence[str]) -> Measure:
     """Accuracy and macro F1 where an image has one label."""
     number = {name: i for i, name in enumerate(names)}
-    true, said = (
+    true, predicted = (
         np.array([number[name] for name in column], dtype=np.int64) for column in (labels, answers)
     )
 
     def measure(weights: Floats) -> dict[str, Floats]:
-        overall, _ = count_scores(true, said, len(names), weights)
+        overall, _ = count_scores(true, predicted, len(names), weights)
         return {name: overall[name] for name in ("accuracy", "f1_macro")}
 
     return measure

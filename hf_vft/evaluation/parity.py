@@ -62,8 +62,8 @@ def _parity(
         return gaps
     true = confusions.sum(3)
     right = np.diagonal(confusions, axis1=2, axis2=3)
-    there = observed.sum(2)
-    enough = (there >= min_events) & (there.sum(1, keepdims=True) - there >= min_events)
+    positive = observed.sum(2)
+    enough = (positive >= min_events) & (positive.sum(1, keepdims=True) - positive >= min_events)
     counted = enough.all(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         recall = (right / true)[..., counted]

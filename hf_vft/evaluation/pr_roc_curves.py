@@ -42,9 +42,9 @@ def precision_recall(
     recall, precision = hits[ends] / total, hits[ends] / (ends + 1)
     false = (ends + 1 - hits[ends]) / negatives if negatives else None
     reached = 0 if threshold is None else int((ranked[ends] >= threshold).sum())
-    kept = np.union1d(_spread(recall), [reached - 1] if reached else [])
+    places = np.union1d(_spread(recall), [reached - 1] if reached else [])
     if false is not None:
-        kept = np.union1d(kept, _spread(false))
+        places = np.union1d(places, _spread(false))
     return [
         Point(
             recall=recall[i],
@@ -52,7 +52,7 @@ def precision_recall(
             false_positive_rate=None if false is None else false[i],
             score=ranked[ends[i]],
         )
-        for i in kept.astype(int)
+        for i in places.astype(int)
     ]
 
 

@@ -89,11 +89,11 @@ class Held:
         counted = count_scores(truth, truth, n_classes, np.ones((len(truth), 1)))[0]
         self.metric = metric if metric in counted else "f1_macro"
 
-    def scores(self, said: Ints) -> tuple[float, Floats]:
+    def scores(self, predicted: Ints) -> tuple[float, Floats]:
         """Score answers ``[N]`` on the images and on each of their resamples."""
         columns = [np.ones((len(self.truth), 1)), *self._draws]
         computed = [
-            count_scores(self.truth, said, self.n_classes, weights)[0][self.metric]
+            count_scores(self.truth, predicted, self.n_classes, weights)[0][self.metric]
             for weights in columns
         ]
         return float(computed[0][0]), np.concatenate([np.empty(0), *computed[1:]])
@@ -105,7 +105,7 @@ def gain(held: Held, ours: Ints, theirs: Ints) -> Estimate:
     return _estimate(value - other, draws - others)
 
 
-def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | None:
+def data_curve(held: Held, answers_by_images: Mapping[int, Sequence[Ints]]) -> DataCurve | None:
     """The score over training images, and what the last doubling brought.
 
     A resample takes one of the draws of each part, so the intervals hold what the choice of
@@ -113,25 +113,28 @@ def data_curve(held: Held, said: Mapping[int, Sequence[Ints]]) -> DataCurve | No
 
     Args:
         held: What the answers are to.
-        said: By number of training images, the answers of a probe of each draw of so many. The
-            two largest are all images and half of them.
+        answers_by_images: By number of training images, the answers of a probe of each
+            draw of so many. The two largest are all images and half of them.
 
     Returns:
         None where there are fewer than two parts.
     """
-    if len(said) < 2:
+    if len(answers_by_images) < 2:
         return None
     rng = np.random.default_rng(held.seed)
     values, draws = {}, {}
-    for images in sorted(said):
-        scores = [held.scores(answers) for answers in said[images]]
+    for images in sorted(answers_by_images):
+        scores = [held.scores(answers) for answers in answers_by_images[images]]
         values[images] = float(np.mean([value for value, _ in scores]))
         table = np.stack([column for _, column in scores])
         drawn = rng.integers(len(table), size=table.shape[1])
         draws[images] = table[drawn, np.arange(table.shape[1])]
-    half, whole = sorted(said)[-2:]
+    half, whole = sorted(answers_by_images)[-2:]
     return DataCurve(
-        points=[CurvePoint(images=n, score=_estimate(values[n], draws[n])) for n in sorted(said)],
+        points=[
+            CurvePoint(images=n, score=_estimate(values[n], draws[n]))
+            for n in sorted(answers_by_images)
+        ],
         doubling=_estimate(values[whole] - values[half], draws[whole] - draws[half]),
     )
 

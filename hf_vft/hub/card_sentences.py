@@ -84,18 +84,18 @@ def speed(run: RunDirectory) -> str:
     cost = _cost(run)
     if cost is None:
         return "How fast it answers depends on the machine and was not measured here."
-    told = (
+    sentences = (
         f"On the machine that trained it ({plain(cost.device)}), a single image of {cost.side} × "
         f"{cost.side} pixels takes the model {cost.latency_ms:.1f} ms (median; 95th percentile "
         f"{cost.latency_p95_ms:.1f} ms), {cost.gmacs:.2g} billion multiply-adds and "
         f"{cost.memory / 1e6:.0f} MB of memory."
     )
     if not run.onnx_facts_file.is_file():
-        return told
+        return sentences
     facts = run.read_as(OnnxFacts, run.onnx_facts_file)
     return (
-        f"{told} `export/` holds it for ONNX Runtime: {facts.latency_ms:.1f} ms where torch took "
-        f"{facts.torch_latency_ms:.1f} ms on {facts.threads} CPU thread(s)."
+        f"{sentences} `export/` holds it for ONNX Runtime: {facts.latency_ms:.1f} ms where torch "
+        f"took {facts.torch_latency_ms:.1f} ms on {facts.threads} CPU thread(s)."
     )
 
 

@@ -151,7 +151,7 @@ def _pause(error: BaseException, otherwise: float) -> float:
 def _reason(error: BaseException) -> str:
     if isinstance(error, RuntimeError) and error.__cause__:  # an upload in a thread
         return _reason(error.__cause__)
-    status, said = status_of(error), _said_by_the_hub(error)
+    status, message = status_of(error), _said_by_the_hub(error)
     if isinstance(error, RepositoryNotFoundError):
         return "there is no such repository, or this token may not see it."
     if status is not None:
@@ -160,7 +160,7 @@ def _reason(error: BaseException) -> str:
             if status < 500
             else f"the Hub is out of order (status {status}){{said}}: the same command goes on."
         )
-        return _REFUSALS.get(status, otherwise).format(said=said)
+        return _REFUSALS.get(status, otherwise).format(said=message)
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, ValueError):
         return text[:300]

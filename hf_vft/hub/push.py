@@ -166,7 +166,7 @@ def push_files(
         say(f"Sending {len(files) + 1} files to {repo_id}.")
         content = {**public, CARD: merged.text.encode()}
         public_files({CARD: content[CARD]})
-        there = set(api.list_repo_files(repo_id, repo_type=kind, revision=str(head.sha)))
+        present = set(api.list_repo_files(repo_id, repo_type=kind, revision=str(head.sha)))
         with warnings.catch_warnings():
             # The reference profile is Parquet, and belongs to the model.
             warnings.filterwarnings(
@@ -174,7 +174,7 @@ def push_files(
             )
             info = api.create_commit(
                 repo_id,
-                [*_additions(content), *_removals(there - set(content), kind)],
+                [*_additions(content), *_removals(present - set(content), kind)],
                 commit_message="Push with hf-vft",
                 repo_type=kind,
                 parent_commit=str(head.sha),

@@ -97,8 +97,8 @@ def _compare(asked: dict[str, Any]) -> float:
         return answer
 
     here = logits(asked["folder"])
-    there = logits(asked["repo_id"], revision=asked["revision"], cache_dir=asked["cache"])
-    return float((here - there).abs().max()) if here.shape == there.shape else float("inf")
+    on_hub = logits(asked["repo_id"], revision=asked["revision"], cache_dir=asked["cache"])
+    return float((here - on_hub).abs().max()) if here.shape == on_hub.shape else float("inf")
 
 
 if __name__ == "__main__":

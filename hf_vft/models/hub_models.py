@@ -78,8 +78,8 @@ def _is_whole(weights: Path) -> bool:
 
 def _has_processor(folder: Path) -> bool:
     """A timm model has its processing in its configuration."""
-    there = any((folder / name).is_file() for name in PROCESSORS)
-    return there or "pretrained_cfg" in _json(folder / "config.json")
+    has_file = any((folder / name).is_file() for name in PROCESSORS)
+    return has_file or "pretrained_cfg" in _json(folder / "config.json")
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -279,9 +279,9 @@ def _processor_in_one_line(checkpoint: Checkpoint, processor: BaseImageProcessor
 
 def _first_line(error: Exception) -> str:
     lines = (line.strip().rstrip(".") for line in str(error).splitlines())
-    said = next((line for line in lines if line), "")
+    first = next((line for line in lines if line), "")
     explained = isinstance(error, OSError | ValueError | RuntimeError | ImportError)
-    return said if explained and said else f"{type(error).__name__}: {said}".rstrip(": ")
+    return first if explained and first else f"{type(error).__name__}: {first}".rstrip(": ")
 
 
 @contextmanager

@@ -52,11 +52,11 @@ def backbone_weights(path: str, target: nn.Module) -> dict[str, torch.Tensor]:
         ModelError: If the layers differ.
     """
     source = read_weights(AutoModel, path)
-    given = [(n, t) for n, t in source.state_dict().items() if n.endswith(PARTS)]
+    tensors = [(n, t) for n, t in source.state_dict().items() if n.endswith(PARTS)]
     wanted = [(n, t) for n, t in target.state_dict().items() if n.endswith(PARTS)]
     weights = {}
     # The classifier's last convolution stands behind the last feature map.
-    for (name, tensor), (their, value) in zip(wanted, given, strict=False):
+    for (name, tensor), (their, value) in zip(wanted, tensors, strict=False):
         if tensor.shape != value.shape:
             raise ModelError(f"{path}: {their} does not fit {name}; is it a plain MobileNetV2?")
         moved = source.config.layer_norm_eps - TIMM_EPSILON

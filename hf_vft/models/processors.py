@@ -32,13 +32,13 @@ def check_inputs(name: str, processor: BaseImageProcessor) -> None:
     Raises:
         ModelError: If it gives no ``pixel_values``, or the model wants more than these.
     """
-    given = set(processor(_noise(64, 64), return_tensors="pt"))
-    if "pixel_values" not in given:
+    inputs = set(processor(_noise(64, 64), return_tensors="pt"))
+    if "pixel_values" not in inputs:
         raise ModelError(
-            f"{name}: its processor makes {', '.join(sorted(given))} of an image, not "
+            f"{name}: its processor makes {', '.join(sorted(inputs))} of an image, not "
             "pixel_values; choose another model, such as a vit, convnext or resnet."
         )
-    if more := sorted(given - {"pixel_values", "pixel_mask"}):
+    if more := sorted(inputs - {"pixel_values", "pixel_mask"}):
         raise ModelError(
             f"{name}: it takes {', '.join(more)} beside pixel_values, so its input is no plain "
             "image of one size; choose a variant of fixed resolution, or another model."

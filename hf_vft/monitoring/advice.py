@@ -130,8 +130,8 @@ def _figures(decision: Decision) -> str:
         before, now = finding.reference, finding.current
         if isinstance(before, float) and isinstance(now, float):
             name = "F1 by image" if key.endswith("f1_image") else "accuracy"
-            told = "estimated " if key.startswith("performance") else ""
-            return f" ({told}{name} {before:.2f} → {now:.2f})"
+            prefix = "estimated " if key.startswith("performance") else ""
+            return f" ({prefix}{name} {before:.2f} → {now:.2f})"
     return ""
 
 

@@ -47,13 +47,13 @@ def bias_findings(
         ``bias.new_gap`` carries the smallest corrected p-value of the gaps that were not there
         at training, so a policy can page on it alone; ``bias.old_gap`` those that were.
     """
-    there = [name for name in slices if name in current]
+    present = [name for name in slices if name in current]
     findings = [
         insufficient("bias", f"column {name}", len(current), f"The log has no column {name!r}.")
         for name in slices
-        if name not in there
+        if name not in present
     ]
-    if not there or not len(current):
+    if not present or not len(current):
         return findings, None
     labelled = current.dropna(subset=["label"]) if "label" in current else current.iloc[:0]
     known = len(labelled) >= min_rows
@@ -71,8 +71,8 @@ def bias_findings(
             clusters=unit_numbers(frame, group).tolist(),
         )
 
-    now = measured(rows, there)
-    before_columns = [name for name in there if name in reference]
+    now = measured(rows, present)
+    before_columns = [name for name in present if name in reference]
     before = measured(reference, before_columns) if before_columns and len(reference) else None
     findings += _small_groups(now)
     old = {_identity(gap): gap for gap in before.gaps} if before else {}

@@ -274,10 +274,12 @@ def _label_causes(
     by_key = {signal.finding.key: signal for signal in loud}
     concept = by_key.get("labels.concept")
     if concept is not None and (concept.finding.effect or 0.0) < 0:
-        said, meant, share = flipped(current)
+        predicted, meant, share = flipped(current)
         pair = ""
-        if said:
-            pair = f" Most of all, images answered {said!r} are labelled {meant!r} ({share:.0%})."
+        if predicted:
+            pair = (
+                f" Most of all, images answered {predicted!r} are labelled {meant!r} ({share:.0%})."
+            )
         causes.append(
             Cause(
                 kind="label_rule",
@@ -310,8 +312,8 @@ def flipped(current: pd.DataFrame) -> tuple[str | None, str | None, float]:
         return None, None, 0.0
     pairs = wrong.groupby(["predicted", "label"]).size().reset_index(name="n")
     worst = pairs.iloc[int(pairs["n"].to_numpy().argmax())]
-    said, meant = str(worst["predicted"]), str(worst["label"])
-    return said, meant, float(worst["n"] / max(1, (known["predicted"] == said).sum()))
+    predicted, meant = str(worst["predicted"]), str(worst["label"])
+    return predicted, meant, float(worst["n"] / max(1, (known["predicted"] == predicted).sum()))
 
 
 def _unknown() -> Cause:
@@ -358,9 +360,9 @@ def crops(
         now = current.dropna(subset=["label"])
         now = now[_wrong(now)]
         if len(now):
-            said = now["predicted"].mode().iloc[0]
-            now = now[now["predicted"] == said]
-            before = reference[(reference["predicted"] == said) & ~_wrong(reference)]
+            predicted = now["predicted"].mode().iloc[0]
+            now = now[now["predicted"] == predicted]
+            before = reference[(reference["predicted"] == predicted) & ~_wrong(reference)]
             return before, now
     if cause.value is not None and column in current:
         now = current[current[column].astype("string") == cause.value]

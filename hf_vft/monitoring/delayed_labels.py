@@ -146,11 +146,11 @@ def _f1_draws(
     number = {name: i for i, name in enumerate(labels)}
     other = len(labels)
     true = frame["label"].map(number).fillna(other).to_numpy(dtype=int)
-    said = frame["predicted"].map(number).fillna(other).to_numpy(dtype=int)
+    predicted = frame["predicted"].map(number).fillna(other).to_numpy(dtype=int)
     c = other + 1
     n = round(effective_rows(_right(frame), frame, group))
-    first = f1_score(true, said, labels=range(other), average="macro", zero_division=0)
-    shares = np.bincount(true * c + said, minlength=c * c) / len(frame)
+    first = f1_score(true, predicted, labels=range(other), average="macro", zero_division=0)
+    shares = np.bincount(true * c + predicted, minlength=c * c) / len(frame)
     drawn = rng.multinomial(n, shares, size=RESAMPLES)
     tables = drawn.reshape(-1, c, c)
     right = np.diagonal(tables, axis1=1, axis2=2)[:, :other]

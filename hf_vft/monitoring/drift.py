@@ -71,19 +71,19 @@ def read_window(
     frame = log.read(since, until)
     same = comparable(frame, reference.identity)
     of_the_model = frame[same]
-    kept = of_the_model.drop_duplicates("request_id", keep="last").reset_index(drop=True)
+    latest = of_the_model.drop_duplicates("request_id", keep="last").reset_index(drop=True)
     stored = log.read_embeddings(since, until, model=reference.profile.model_hash)
     embeddings = None
     if len(stored.request_ids):
         # Of a request that was logged twice, the last embedding.
         place = pd.Series(np.arange(len(stored.request_ids)), index=stored.request_ids)
         place = place[~place.index.duplicated(keep="last")]
-        where = place.reindex(kept["request_id"]).to_numpy()
-        there = ~np.isnan(where)
-        embeddings = np.full((len(kept), stored.values.shape[1]), np.nan, dtype=np.float16)
-        embeddings[there] = stored.values[where[there].astype(np.int64)]
-    repeated = len(of_the_model) - len(kept)
-    return Window(Sample(kept, embeddings), int((~same).sum()), repeated)
+        where = place.reindex(latest["request_id"]).to_numpy()
+        has_embedding = ~np.isnan(where)
+        embeddings = np.full((len(latest), stored.values.shape[1]), np.nan, dtype=np.float16)
+        embeddings[has_embedding] = stored.values[where[has_embedding].astype(np.int64)]
+    repeated = len(of_the_model) - len(latest)
+    return Window(Sample(latest, embeddings), int((~same).sum()), repeated)
 
 
 def find_drift(

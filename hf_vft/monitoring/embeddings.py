@@ -291,11 +291,11 @@ def _nearest_mix(by_class: Floats, target: Floats, start: Floats) -> Floats:
         target: Mean features of a sample ``[B, F]``.
         start: Shares ``[C]`` to begin with; an error in them is not new content.
     """
-    there = np.flatnonzero(start > 0)
-    by_class = by_class[:, there]
+    present = np.flatnonzero(start > 0)
+    by_class = by_class[:, present]
     gram = by_class @ by_class.transpose(0, 2, 1)
     along = (by_class @ target[..., None])[..., 0]
-    shares = np.tile(start[there] / start[there].sum(), (len(target), 1))
+    shares = np.tile(start[present] / start[present].sum(), (len(target), 1))
     step = 1.0 / np.maximum(np.trace(gram, axis1=1, axis2=2), 1e-12)[:, None]
     for _ in range(50):
         slope = (gram @ shares[..., None])[..., 0] - along

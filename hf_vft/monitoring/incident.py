@@ -37,11 +37,11 @@ def find_since(
         seed: Of `find_change`.
     """
     for name, values in _signals(causes, frame):
-        there = values.notna().to_numpy()
-        change = find_change(values.to_numpy(dtype=float)[there], seed=seed)
+        present = values.notna().to_numpy()
+        change = find_change(values.to_numpy(dtype=float)[present], seed=seed)
         if change is None:
             continue
-        times = frame["ts_utc"][there].reset_index(drop=True)
+        times = frame["ts_utc"][present].reset_index(drop=True)
         at, low, high = (
             times.iloc[place].to_pydatetime() for place in (change.place, change.low, change.high)
         )
@@ -128,8 +128,8 @@ def find_affected(
                     of="accuracy",
                 )
             )
-    kept = [group for group, p in zip(groups, holm(p_values), strict=True) if p <= alpha]
-    return sorted(kept, key=lambda group: group.now - group.before)[:MOST_GROUPS]
+    significant = [group for group, p in zip(groups, holm(p_values), strict=True) if p <= alpha]
+    return sorted(significant, key=lambda group: group.now - group.before)[:MOST_GROUPS]
 
 
 def over_time(

@@ -85,12 +85,12 @@ def several_bias_findings(
         p-value after Holm; and each gap. Groups are not crossed.
     """
     known = current.dropna(subset=["label"]) if "label" in current else current.iloc[:0]
-    there = [name for name in columns if name in known]
-    if not there:
+    present = [name for name in columns if name in known]
+    if not present:
         return []
     gaps = [
         (f"{name} = {value}", gap, _gap(reference, labels, kind, name, value, 2))
-        for name in there
+        for name in present
         for value in _compared(known[name])
         if (gap := _gap(known, labels, kind, name, value, min_rows)) is not None
     ]

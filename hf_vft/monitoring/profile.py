@@ -167,12 +167,12 @@ def make_reference(
         if name not in frame:
             frame[name] = None
     complete = all(embedding is not None for embedding in embeddings)
-    kept = None
+    clipped = None
     if complete and rows:
         largest = np.finfo(np.float16).max
         stacked = np.stack([np.asarray(embedding, dtype=np.float32) for embedding in embeddings])
-        kept = np.clip(stacked, -largest, largest).astype(np.float16)
-    sample = Sample(pd.concat([frame, others], axis=1), kept)
+        clipped = np.clip(stacked, -largest, largest).astype(np.float16)
+    sample = Sample(pd.concat([frame, others], axis=1), clipped)
     profile = Profile(
         model_hash=str(rows[0]["model_hash"]),
         preprocessing_hash=str(rows[0]["preprocessing_hash"]),
@@ -183,4 +183,4 @@ def make_reference(
         group_column=group_column,
         slice_columns=slice_columns,
     )
-    return Reference(profile, sample, None if kept is None else Reduction.fit(sample))
+    return Reference(profile, sample, None if clipped is None else Reduction.fit(sample))

@@ -32,8 +32,8 @@ class Sample:
 
     def take(self, rows: Ints) -> Sample:
         """Some of the rows."""
-        kept = None if self.embeddings is None else self.embeddings[rows]
-        return Sample(self.frame.iloc[rows].reset_index(drop=True), kept)
+        embeddings = None if self.embeddings is None else self.embeddings[rows]
+        return Sample(self.frame.iloc[rows].reset_index(drop=True), embeddings)
 
     def embedded(self) -> Sample:
         """Only the rows that have an embedding."""

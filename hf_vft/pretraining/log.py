@@ -64,9 +64,9 @@ class LogFile(TrainerCallback):
         self.started = time.monotonic()
         if not state.is_world_process_zero:
             return
-        kept = [row for row in self.rows() if row["step"] <= state.global_step]
-        self.before = kept[-1]["seconds"] if kept else 0.0
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        rows = [row for row in self.rows() if row["step"] <= state.global_step]
+        self.before = rows[-1]["seconds"] if rows else 0.0
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in rows))
 
     def on_log(
         self,

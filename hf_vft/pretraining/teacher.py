@@ -96,9 +96,9 @@ class Imitation(nn.Module):
         ]
 
 
-def imitation_loss(given: list[torch.Tensor], shown: list[torch.Tensor]) -> torch.Tensor:
+def imitation_loss(predicted: list[torch.Tensor], shown: list[torch.Tensor]) -> torch.Tensor:
     """Mean squared error of each stage, added; 1 a stage for features that say nothing."""
-    pairs = zip(given, shown, strict=True)
+    pairs = zip(predicted, shown, strict=True)
     return torch.stack([F.mse_loss(ours.float(), theirs) for ours, theirs in pairs]).sum()
 
 

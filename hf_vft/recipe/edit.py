@@ -97,5 +97,5 @@ def _index(items: list[Any], part: str, key: str) -> int:
         return names.index(part)
     if re.fullmatch(r"\d+", part) and int(part) < len(items):
         return int(part)
-    there = ", ".join(name for name in names if name) or "none with a name"
-    raise RecipeError(f"--set {key}: no entry {part!r}; there are {there}.")
+    known = ", ".join(name for name in names if name) or "none with a name"
+    raise RecipeError(f"--set {key}: no entry {part!r}; there are {known}.")

@@ -51,9 +51,9 @@ def compact(root: Path) -> Compacted:
         before = after = 0
         for table in TABLES:
             for partition in partitions(root, table):
-                there = contents(root, partition)
-                before += len(there.parts) + len(there.replaced)
-                after += _merge(root, partition, there)
+                stored = contents(root, partition)
+                before += len(stored.parts) + len(stored.replaced)
+                after += _merge(root, partition, stored)
         return Compacted(rolled, before, after)
     finally:
         lock.release()
@@ -66,17 +66,17 @@ def _rolled(root: Path, path: Path) -> bool:
         return mine
 
 
-def _merge(root: Path, partition: Partition, there: Contents) -> int:
+def _merge(root: Path, partition: Partition, stored: Contents) -> int:
     """Merge the small parts; returns how many parts are left."""
-    small = [part for part in there.parts if part.rows < LARGE]
-    gone = list(there.replaced)
-    left = len(there.parts)
+    small = [part for part in stored.parts if part.rows < LARGE]
+    gone = list(stored.replaced)
+    left = len(stored.parts)
     if len(small) > 1:
         rows = pa.concat_tables(
             [read_part(part.path, partition.table) for part in small], promote_options="permissive"
         ).sort_by("ts_utc")
         # A journal that still lies there must stay known, or its rows would count again.
-        known = {path.stem for path in journals(root)} & there.known
+        known = {path.stem for path in journals(root)} & stored.known
         names = {part.name for part in small} | known
         write_part(root, partition, uuid.uuid4().hex, rows, names)
         gone += small

@@ -214,11 +214,11 @@ class ProductionLog:
             for partition, rows in journal.items():
                 lines.setdefault(partition, {})[path.stem] = rows
         for partition in filter(wanted, sorted({*partitions(self.folder, table), *lines})):
-            there = contents(self.folder, partition)
-            for part in there.parts:
+            stored = contents(self.folder, partition)
+            for part in stored.parts:
                 yield _between(read_part(part.path, table, columns), low, high)
             for name, rows in lines.get(partition, {}).items():
-                if name not in there.known:
+                if name not in stored.known:
                     path = self.folder / JOURNALS / f"{name}.jsonl"
                     piece = as_part(partition, rows, path).replace_schema_metadata(None)
                     if columns is not None:

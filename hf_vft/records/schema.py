@@ -157,7 +157,7 @@ def stored(table: str, row: Mapping[str, Any], slices: Sequence[str] = ()) -> di
         LogError: If a value is missing, unknown or of the wrong kind.
     """
     columns = TABLES[table]
-    kept: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in row.items():
         if name in columns:
             kind = columns[name][0]
@@ -166,18 +166,18 @@ def stored(table: str, row: Mapping[str, Any], slices: Sequence[str] = ()) -> di
         else:
             raise LogError(f"{table}: there is no column {name!r}; name it as a slice column.")
         try:
-            kept[name] = _plain(value, kind)
+            values[name] = _plain(value, kind)
         except (TypeError, ValueError, OverflowError) as error:
             raise LogError(f"{table}: column {name!r}, value {value!r}: {error}.") from None
     if table == "predictions":
-        kept["schema_version"] = SCHEMA_VERSION
-    missing = [name for name in REQUIRED[table] if kept.get(name) is None]
+        values["schema_version"] = SCHEMA_VERSION
+    missing = [name for name in REQUIRED[table] if values.get(name) is None]
     if missing:
         raise LogError(f"{table}: a row has no {missing[0]!r}.")
     for name, pattern in _CHECKED.items():
-        if name in kept and not pattern.fullmatch(kept[name]):
-            raise LogError(f"{table}: {name} {kept[name]!r} must match {pattern.pattern}.")
-    return kept
+        if name in values and not pattern.fullmatch(values[name]):
+            raise LogError(f"{table}: {name} {values[name]!r} must match {pattern.pattern}.")
+    return values
 
 
 def is_hash(text: str) -> bool:

@@ -160,20 +160,20 @@ def _said(
     change: tuple[datetime, datetime, datetime] | None,
 ) -> str:
     """For screen readers."""
-    told = []
+    sentences = []
     measured = [p for p in points if p.measured is not None]
     if measured:
-        told.append(
+        sentences.append(
             f"Measured accuracy from {measured[0].measured:.2f} to {measured[-1].measured:.2f}."
         )
     estimated = [p for p in points if p.estimated is not None and p.trusted]
     if estimated:
-        told.append(
+        sentences.append(
             f"Estimated accuracy from {estimated[0].estimated:.2f} to "
             f"{estimated[-1].estimated:.2f}."
         )
     if reference is not None:
-        told.append(f"At training {reference:.2f}.")
+        sentences.append(f"At training {reference:.2f}.")
     if change is not None:
-        told.append(f"Changed on {change[1].day} {change[1]:%B %Y, %H:%M}.")
-    return " ".join(["Accuracy over time.", *told])
+        sentences.append(f"Changed on {change[1].day} {change[1]:%B %Y, %H:%M}.")
+    return " ".join(["Accuracy over time.", *sentences])

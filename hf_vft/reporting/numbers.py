@@ -26,8 +26,8 @@ def percent(share: float) -> str:
 
 def duration(seconds: float) -> str:
     """``75`` as ``1 min 15 s``, and ``60`` as ``1 min``."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    total = round(seconds)
+    hours, minutes, rest = total // 3600, total // 60 % 60, total % 60
     parts = ((hours, "h"), (minutes, "min")) if hours else ((minutes, "min"), (rest, "s"))
     return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
 

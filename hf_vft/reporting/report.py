@@ -264,8 +264,8 @@ def _comparison(report: EvalReport, split: str) -> Markup:
         if report.primary in splits.get(split, {})
     ]
     rows = [("Delivered model", report.splits[split].metrics[report.primary], "a"), *baselines]
-    said = "; ".join(f"{name} {estimate}" for name, estimate, _ in rows)
-    label = f"{words.metric_name(report.primary)} with 95 % intervals: {said}."
+    text = "; ".join(f"{name} {estimate}" for name, estimate, _ in rows)
+    label = f"{words.metric_name(report.primary)} with 95 % intervals: {text}."
     return interval_plot(rows, label=label)
 
 

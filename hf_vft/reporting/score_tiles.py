@@ -52,14 +52,14 @@ _TILES = ("map", "accuracy", "f1_macro", "f1", "f1_micro")
 
 def terms(report: EvalReport, result: SplitResult) -> list[tuple[str, str]]:
     """The words of the page that need explaining, and what they mean."""
-    there = {"", *result.metrics, *report.baselines}
-    return [(term, meaning) for key, term, meaning in _TERMS if key in there]
+    present = {"", *result.metrics, *report.baselines}
+    return [(term, meaning) for key, term, meaning in _TERMS if key in present]
 
 
 def class_columns(metrics: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Which scores of the classes are told, and what they are called."""
-    there = {name for of_class in metrics for name in of_class}
-    return {name: title for name, title in CLASS_SCORES.items() if name in there}
+    present = {name for of_class in metrics for name in of_class}
+    return {name: title for name, title in CLASS_SCORES.items() if name in present}
 
 
 def slice_columns(result: SplitResult) -> dict[str, str]:

@@ -51,17 +51,17 @@ def curve_plot(curve: DataCurve, metric: str) -> Markup:
 
 
 def _gain(gain: Estimate, name: str) -> str:
-    said = f"{signed(gain)} {name} on the same images"
+    text = f"{signed(gain)} {name} on the same images"
     if gain.low is None or gain.high is None:
-        return f"The linear probe is as good: it answers as the delivered model does ({said})."
+        return f"The linear probe is as good: it answers as the delivered model does ({text})."
     if gain.low > 0:
-        return f"Fine-tuning pays: it gained {said} over the linear probe."
+        return f"Fine-tuning pays: it gained {text} over the linear probe."
     if gain.high < 0:
-        return f"The linear probe is better: fine-tuning brought {said}."
+        return f"The linear probe is better: fine-tuning brought {text}."
     if gain.high <= NEGLIGIBLE:
-        return f"The linear probe is as good: fine-tuning brought {said}."
+        return f"The linear probe is as good: fine-tuning brought {text}."
     return (
-        f"The linear probe may be as good: fine-tuning brought {said}, and these images are too "
+        f"The linear probe may be as good: fine-tuning brought {text}, and these images are too "
         "few to tell."
     )
 
@@ -69,16 +69,16 @@ def _gain(gain: Estimate, name: str) -> str:
 def _doubling(curve: DataCurve, gain: Estimate, name: str) -> str:
     half, whole = curve.points[-2], curve.points[-1]
     change = curve.doubling
-    said = (
+    text = (
         f"The last doubling of the training images ({half.images:,} to {whole.images:,}) "
         f"gave a linear probe {signed(change)} {name}"
     )
     if change.low is not None and change.low > 0:
         more = (change.value or 0.0) > (gain.value or 0.0)
-        return f"{said}{', more than fine-tuning did' if more else ': more images have helped'}."
+        return f"{text}{', more than fine-tuning did' if more else ': more images have helped'}."
     if change.high is not None and change.high <= NEGLIGIBLE:
-        return f"{said}: more images of the same kind no longer helped it."
-    return f"{said}, which may be chance."
+        return f"{text}: more images of the same kind no longer helped it."
+    return f"{text}, which may be chance."
 
 
 def _pair(pair: ClassPair) -> str:

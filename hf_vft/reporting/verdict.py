@@ -120,9 +120,9 @@ def headline(report: EvalReport) -> str:
     scored = f"On {_images(result.n)} of the {split} split"
     if score.value is None:
         return f"{scored} the {name} is undefined."
-    said = f"{scored} the model reaches {_a(name)} of {_said(score)}"
+    text = f"{scored} the model reaches {_a(name)} of {_said(score)}"
     against = _against(report, split)
-    return f"{said}: {against}." if against else f"{said}."
+    return f"{text}: {against}." if against else f"{text}."
 
 
 def details(report: EvalReport) -> list[str]:

@@ -67,9 +67,9 @@ class AccessPolicy:
             "form-action": "'self'",
             "frame-ancestors": frames,
         }
-        told = {
+        headers = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "content-security-policy": "; ".join(f"{k} {v}" for k, v in policy.items()),
         }
-        return told if self.frames else told | {"x-frame-options": "SAMEORIGIN"}
+        return headers if self.frames else headers | {"x-frame-options": "SAMEORIGIN"}

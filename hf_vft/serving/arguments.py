@@ -33,8 +33,8 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
         ) -> Any:
             try:
                 pairs = zip(block_fn.inputs, inputs, strict=False)
-                given = [checked(block, value) for block, value in pairs]
-                return await super().preprocess_data(block_fn, given, state, explicit_call)
+                arguments = [checked(block, value) for block, value in pairs]
+                return await super().preprocess_data(block_fn, arguments, state, explicit_call)
             except DataError as error:
                 raise gr.Error(str(error), print_exception=False) from None
             except Exception:  # noqa: BLE001  # in a library's words, and with what was given
@@ -50,13 +50,13 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
     return Checked
 
 
-def admitted_file(uploads: UploadFolder, given: object) -> dict[str, Any]:
+def admitted_file(uploads: UploadFolder, value: object) -> dict[str, Any]:
     """A file argument in the form that Gradio takes, with nothing but a path that is admitted.
 
     Raises:
         DataError: If it names anything else.
     """
-    path = given.get("path") or given.get("url") if isinstance(given, dict) else given
+    path = value.get("path") or value.get("url") if isinstance(value, dict) else value
     return as_file(uploads.admitted(path))
 
 

@@ -136,10 +136,10 @@ class Endpoints:
         """
         with self._asked(request):
             several = isinstance(label, list | tuple)
-            given = [_text(name) for name in label] if several else _text(label)
-            self._service.feedback(_text(request_id), given)
-        told = given if isinstance(given, str) else ", ".join(given)
-        return f"Thank you: kept as {told or 'none of the labels'}."
+            names = [_text(name) for name in label] if several else _text(label)
+            self._service.feedback(_text(request_id), names)
+        text = names if isinstance(names, str) else ", ".join(names)
+        return f"Thank you: kept as {text or 'none of the labels'}."
 
     def drawn(
         self,
@@ -193,18 +193,18 @@ class Endpoints:
 
         Zip files are unpacked once their images are counted.
         """
-        given = [self._uploads.admitted(file) for file in files or []]
+        admitted = [self._uploads.admitted(file) for file in files or []]
         most = self._limits.batch_images
-        zips = {file for file in given if file.suffix.lower() == ".zip"}
+        zips = {file for file in admitted if file.suffix.lower() == ".zip"}
         with _named(zips, scratch):
-            expected = sum(count_images(file) if file in zips else 1 for file in given)
+            expected = sum(count_images(file) if file in zips else 1 for file in admitted)
             if not expected:
                 raise DataError("there are no images.")
             if expected > most:
                 raise DataError(f"{expected:,} images are too many; the limit is {most}.")
             self._count(request, expected)
             images: list[tuple[str, Path | None]] = []
-            for file in given:
+            for file in admitted:
                 if file in zips:
                     folder = unpack(
                         file, scratch, max_bytes=self._limits.upload_mb * MB, max_files=4 * most
@@ -251,14 +251,14 @@ def _named(files: Iterable[Path], scratch: Path) -> Iterator[None]:
         raise DataError(text) from None
 
 
-def _text(given: object) -> str:
+def _text(value: object) -> str:
     """An argument that has to be text.
 
     Raises:
         DataError: If it is something else.
     """
-    if given is None:
+    if value is None:
         return ""
-    if not isinstance(given, str):
+    if not isinstance(value, str):
         raise DataError("a label or a request_id is a text.")
-    return given
+    return value

@@ -119,9 +119,9 @@ class Gate:
         if not secrets.compare_digest(key.encode(), self._state.key.encode()):
             peer = (scope.get("client") or ("?",))[0]
             name = self._policy.caller(peer, headers.get("x-forwarded-for", []))
-        kept = [pair for pair in scope["headers"] if pair[0] != CALLER.encode()]
-        told = f"{name} {self._state.key}".encode("latin-1", "replace")
-        scope["headers"] = [*kept, (CALLER.encode(), told)]
+        others = [pair for pair in scope["headers"] if pair[0] != CALLER.encode()]
+        identity = f"{name} {self._state.key}".encode("latin-1", "replace")
+        scope["headers"] = [*others, (CALLER.encode(), identity)]
         return name
 
     def _check_origin(self, headers: dict[str, list[str]]) -> None:
@@ -253,8 +253,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             ours = {name for name, _ in self._headers}
-            kept = [pair for pair in message.get("headers", []) if pair[0].lower() not in ours]
-            message = {**message, "headers": [*kept, *self._headers]}
+            headers = [pair for pair in message.get("headers", []) if pair[0].lower() not in ours]
+            message = {**message, "headers": [*headers, *self._headers]}
         await self._send(message)
 
     def rewritten(self, change: Callable[[bytes], bytes]) -> Send:

@@ -191,7 +191,7 @@ def serve(
         HubError: If the log cannot be sent where the environment says.
     """
     login = _login(auth or os.environ.get(AUTH))
-    log, examples, reports = (_path(given) for given in (log, examples, reports))
+    log, examples, reports = (_path(path) for path in (log, examples, reports))
     return_freed_memory()  # before there are threads, which else have stores of their own
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     # Who asks is told by the gate; the server would believe whoever connects from this machine.
@@ -251,8 +251,8 @@ def serve_space(folder: Path) -> None:
     ).wait(leave=True)
 
 
-def _path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _sender(log: Path | None) -> Any:

@@ -18,9 +18,9 @@ Position = list[str | int]
 _SCHEMA_ERROR = "Input validation error"
 
 
-def describe_slices(given: Any, columns: Sequence[str]) -> None:
+def describe_slices(component: Any, columns: Sequence[str]) -> None:
     """Let a ``gr.JSON`` say that it takes an object of texts."""
-    given.api_info = lambda: {
+    component.api_info = lambda: {
         "type": "object",
         "additionalProperties": {"type": "string"},
         "description": f"columns of the run: {', '.join(columns) or 'none'}",
@@ -78,8 +78,8 @@ def refuse_in_our_words(app: Any) -> None:
         name, arguments = request.params.name, request.params.arguments or {}
         if name in server.tool_to_endpoint:
             for position in server.get_input_schema(name)[1]:
-                given = arguments.get(position[0], "")
-                if not _may_be_files(given, several=len(position) > 1):
+                value = arguments.get(position[0], "")
+                if not _may_be_files(value, several=len(position) > 1):
                     return refusal(REFUSED)
         result = await call(request)
         return refusal(UNFIT) if _is_of_the_schema(result.root) else result
@@ -87,9 +87,9 @@ def refuse_in_our_words(app: Any) -> None:
     handlers[types.CallToolRequest] = called
 
 
-def _may_be_files(given: object, *, several: bool) -> bool:
+def _may_be_files(schema: object, *, several: bool) -> bool:
     """Whether a file argument is a text, or where there may be several a list of texts."""
-    listed = given if several and isinstance(given, list) else [given]
+    listed = schema if several and isinstance(schema, list) else [schema]
     return all(isinstance(item, str) for item in listed)
 
 

@@ -196,12 +196,12 @@ def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
             "reference of the run.</p></div>"
         )
     kind = _KINDS.get(verdict["action"], "unsure")
-    told = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
+    reasons = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
     todo = _with_commands(" ".join(str(line) for line in verdict["todo"]))
     when = f"{written}, {verdict['rows']:,} images in the newest window" if written else ""
     return (
         f'<div class="vft-card {kind}"><p class="vft-kind">Retrain? {escape(when)}</p>'
-        f'<p class="vft-answer vft-headline">{escape(verdict["headline"])}</p><ul>{told}</ul>'
+        f'<p class="vft-answer vft-headline">{escape(verdict["headline"])}</p><ul>{reasons}</ul>'
         f'<p class="vft-reason"><strong>What to do:</strong> {todo}</p></div>'
     )
 

@@ -153,8 +153,8 @@ class _Handlers:
     ) -> tuple[Any, str]:
         """Other boxes of the same answer; the model is not asked again."""
         least = None if abs(threshold - self._start) < 1e-9 else threshold
-        there = bool(path and answer)
-        image = self._calls["drawn"](path, answer, least, label, request) if there else None
+        has_answer = bool(path and answer)
+        image = self._calls["drawn"](path, answer, least, label, request) if has_answer else None
         return image, page.answer_card(answer, least)
 
     def show(self, answer: dict[str, Any] | None) -> tuple[Any, ...]:

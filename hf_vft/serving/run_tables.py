@@ -136,8 +136,8 @@ def log_history(
     labels = log.read_labels(since).set_index("request_id")["label"]
     truth = frame["request_id"].map(labels)
     frame["right"] = [
-        None if pd.isna(true) else float(_names(true) == _names(said))
-        for true, said in zip(truth, frame["predicted"], strict=True)
+        None if pd.isna(true) else float(_names(true) == _names(predicted))
+        for true, predicted in zip(truth, frame["predicted"], strict=True)
     ]
     right = frame["right"].dropna().astype(float)
     shown = [
@@ -164,8 +164,8 @@ def _over_time(frame: pd.DataFrame) -> pd.DataFrame:
     moments = frame["ts_utc"].dt.tz_localize(None)
     step = "D" if moments.max() - moments.min() > pd.Timedelta(days=3) else "h"
     names = {"confidence": "mean confidence", "unsure": "share not sure", "right": "share right"}
-    there = [name for name in names if name in frame]
-    values = frame[there].astype(float).assign(time=moments.dt.floor(step))
+    present = [name for name in names if name in frame]
+    values = frame[present].astype(float).assign(time=moments.dt.floor(step))
     means = values.groupby("time").mean()
     long = means.rename(columns=names).reset_index().melt("time", var_name="figure")
     return long.dropna(subset="value").reset_index(drop=True)

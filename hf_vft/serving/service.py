@@ -213,8 +213,8 @@ class Service:
 
         def asked(decoded: Decoded) -> _Asked:
             shown = ImageInfo.of(decoded.image, content, file=name, slices=slices)
-            kept = content if self.keep_images else None
-            return _Asked(self._pixels(decoded.image), shown, since, kept, decoded.note)
+            stored = content if self.keep_images else None
+            return _Asked(self._pixels(decoded.image), shown, since, stored, decoded.note)
 
         return self._decoded(content, asked)
 
@@ -246,12 +246,12 @@ class Service:
         """
         if slices is not None and not isinstance(slices, Mapping):
             raise DataError('slices: give a JSON object, such as {"camera": "top"}.')
-        given = {str(name): value for name, value in (slices or {}).items()}
-        for name in given:
+        named = {str(name): value for name, value in (slices or {}).items()}
+        for name in named:
             if name not in self.slice_columns:
                 known = ", ".join(self.slice_columns) or "none"
                 raise DataError(f"slices: there is no column {name[:100]!r}; the run has {known}.")
-        return {name: str(v)[:_LONGEST_VALUE] for name, v in given.items() if v not in (None, "")}
+        return {name: str(v)[:_LONGEST_VALUE] for name, v in named.items() if v not in (None, "")}
 
     def _check_labels(self, labels: Sequence[str]) -> None:
         for label in labels:

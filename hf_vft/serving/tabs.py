@@ -46,8 +46,8 @@ def batch_tab(gr: ModuleType, service: Service, calls: Calls) -> None:
     )
     sheet = gr.File(label="As CSV", visible=HIDE, interactive=False, elem_id="csv")
 
-    def show(found: list[dict[str, Any]]) -> tuple[Any, Any]:
-        lines = [[_cell(row, name) for name in columns] for row in found or []]
+    def show(answers: list[dict[str, Any]]) -> tuple[Any, Any]:
+        lines = [[_cell(row, name) for name in columns] for row in answers or []]
         # Where Gradio's own files are: there it is used as it is, and cleared away in time.
         folder = Path(tempfile.mkdtemp(dir=sheet.GRADIO_CACHE))
         return lines, gr.File(value=_csv(folder / "answers.csv", columns, lines), visible=True)
@@ -85,7 +85,7 @@ def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports
         height=260, x_title="", y_title="", visible=HIDE,
     )  # fmt: skip
     with gr.Row():
-        whole = gr.Button("Show the whole report", size="sm", elem_id="whole")
+        button = gr.Button("Show the whole report", size="sm", elem_id="whole")
     frame = gr.HTML(elem_id="report", padding=False)
     threshold = service.abstention.threshold if service.abstention else None
     served = Lately(
@@ -103,7 +103,7 @@ def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports
         # What is there stays readable while the next figures are looked up.
         event(show, None, [verdict, tiles, history], show_progress="hidden", **HIDDEN)
     # A page of megabytes is sent to who asks for it, and once.
-    whole.click(lambda: _framed(run_tables.newest_verdict(reports)[2]), None, frame, **HIDDEN)
+    button.click(lambda: _framed(run_tables.newest_verdict(reports)[2]), None, frame, **HIDDEN)
 
 
 def _framed(newest: Path | None) -> str:
@@ -122,8 +122,8 @@ def _columns(service: Service) -> list[str]:
 
 def _cell(row: dict[str, Any], name: str) -> Any:
     if name in ("found", "boxes") and "objects" in row:
-        kept = [box.label for box in over(boxes_of(row), None)]
-        return ", ".join(dict.fromkeys(kept)) if name == "found" else len(kept)
+        labels = [box.label for box in over(boxes_of(row), None)]
+        return ", ".join(dict.fromkeys(labels)) if name == "found" else len(labels)
     value = row.get(name, "")
     if isinstance(value, list):
         return ", ".join(value)

@@ -61,18 +61,18 @@ class UploadFolder:
         self._lock.acquire()
         self._owner = os.getpid()
 
-    def admitted(self, given: object) -> Path:
+    def admitted(self, value: object) -> Path:
         """A file that a caller names, if it was uploaded here.
 
         Args:
-            given: A path, or the address of a file of this server, which is not fetched.
+            value: A path, or the address of a file of this server, which is not fetched.
 
         Raises:
             DataError: In the same words for all else, whether it is there or not.
         """
-        if not isinstance(given, str | Path) or "\0" in str(given):
+        if not isinstance(value, str | Path) or "\0" in str(value):
             raise DataError(REFUSED)
-        text = str(given)
+        text = str(value)
         if text.startswith(("http://", "https://")):
             text = unquote(urlsplit(text).path).rpartition(_OWN_FILE)[2]
         # By name first: what lies elsewhere is not even looked at.

@@ -128,8 +128,8 @@ class ObjectDetection(Task):
 
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
         """MAP and mAP50; shares of the sides serve, since IoU does not change with them."""
-        given: Any = prediction.predictions
-        scores, boxes = given
+        outputs: Any = prediction.predictions
+        scores, boxes = outputs
         labels = np.asarray(prediction.label_ids)
         n_classes = scores.shape[-1]
         matches = match_all(
@@ -244,8 +244,8 @@ class ObjectDetection(Task):
 
 def as_targets(labels: torch.Tensor) -> list[dict[str, torch.Tensor]]:
     """Padded labels ``[B, M, 5]`` as detectors of transformers take them."""
-    kept = [row[row[:, 0] >= 0] for row in labels]
-    return [{"class_labels": row[:, 0].long(), "boxes": row[:, 1:]} for row in kept]
+    rows = [row[row[:, 0] >= 0] for row in labels]
+    return [{"class_labels": row[:, 0].long(), "boxes": row[:, 1:]} for row in rows]
 
 
 def top_detections(
@@ -278,8 +278,8 @@ def truth_of(value: Mapping[str, Any]) -> Boxes:
 
 def _truth(row: np.ndarray) -> Boxes:
     """A row of padded labels, in shares of the sides."""
-    kept = row[row[:, 0] >= 0]
-    return _true_boxes(_corners(kept[:, 1:], (1.0, 1.0)), kept[:, 0].astype(np.int64))
+    objects = row[row[:, 0] >= 0]
+    return _true_boxes(_corners(objects[:, 1:], (1.0, 1.0)), objects[:, 0].astype(np.int64))
 
 
 def _true_boxes(corners: np.ndarray, classes: np.ndarray) -> Boxes:

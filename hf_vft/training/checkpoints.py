@@ -22,8 +22,8 @@ def mark_complete(checkpoint: Path) -> None:
 
 def last_complete(folder: Path) -> Path | None:
     """The newest whole ``checkpoint-<step>`` in ``folder``."""
-    whole = [path for path in _checkpoints(folder) if (path / MARKER).is_file()]
-    return max(whole, key=_step, default=None)
+    complete = [path for path in _checkpoints(folder) if (path / MARKER).is_file()]
+    return max(complete, key=_step, default=None)
 
 
 def discard_incomplete(folder: Path) -> None:

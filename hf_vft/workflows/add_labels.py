@@ -80,9 +80,9 @@ def add_labels(
     rows = _once(rows, path)
     several = not all(answer_kind(task).exclusive for task in answers["task"].unique())
     classes = _classes(log, answers, several=several) if run is None else _classes_of(run)
-    given = [row["label"] for row in rows]
-    vocabulary = read_vocabulary(given, classes, several=several, new=new_classes)
-    counts = counts_for_something(given, vocabulary, several=several)
+    labels = [row["label"] for row in rows]
+    vocabulary = read_vocabulary(labels, classes, several=several, new=new_classes)
+    counts = counts_for_something(labels, vocabulary, several=several)
     kept = [row for row, here in zip(rows, counts, strict=True) if here]
     if rows and not kept:
         raise LogError(f"{path}: nothing was written. {vocabulary.sentence()} {_WAY_ON}")
@@ -127,10 +127,10 @@ def _once(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
 
 def _classes(log: ProductionLog, answers: pd.DataFrame, *, several: bool) -> set[str]:
     """The names that models have answered, and classes that came with labels since."""
-    said = answers["predicted"].dropna().unique()
-    classes = {name for text in said for name in (split_names(text) if several else [text])}
-    given = log.read_labels()["label"].dropna()
-    return classes | set(read_vocabulary(given, classes, several=several).new)
+    predicted = answers["predicted"].dropna().unique()
+    classes = {name for text in predicted for name in (split_names(text) if several else [text])}
+    labelled = log.read_labels()["label"].dropna()
+    return classes | set(read_vocabulary(labelled, classes, several=several).new)
 
 
 def _classes_of(run: str | Path) -> list[str]:

@@ -91,7 +91,7 @@ def answer_images(
         columns = Columns.of(predictor.task, predictor.labels)
         journal = _Journal(journal_file, _identity(predictor, limit))
         try:
-            kept = _answer(journal, predictor, columns, limit, names, batch_size, display)
+            already = _answer(journal, predictor, columns, limit, names, batch_size, display)
             failed = unsure = 0
 
             def rows() -> Iterator[dict[str, Any]]:
@@ -106,7 +106,7 @@ def answer_images(
         finally:
             journal.close()
         journal_file.unlink()
-    return AnsweredImages(path, len(names), failed, unsure if limit else None, kept)
+    return AnsweredImages(path, len(names), failed, unsure if limit else None, already)
 
 
 def _names(images: Iterable[str | Path]) -> list[str]:
@@ -136,9 +136,9 @@ def _answer(
 ) -> int:
     """Answer what the journal does not hold; returns how many rows it held."""
     left = [name for name in names if not journal.holds(name)]
-    kept = done = len(names) - len(left)
-    if kept:
-        display.say(f"{counted(kept, 'image')} of {len(names):,} were answered before.")
+    already = done = len(names) - len(left)
+    if already:
+        display.say(f"{counted(already, 'image')} of {len(names):,} were answered before.")
     display.start("answering", len(names))
     todo = iter(left)
     while batch := list(islice(todo, batch_size)):
@@ -150,7 +150,7 @@ def _answer(
         )
         done += len(batch)
         display.advance(done)
-    return kept
+    return already
 
 
 def _row(columns: Columns, answer: FileAnswer, limit: Abstention | None) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def choose_threshold(
         "always": np.ones(len(test), bool),
         "never": np.zeros(len(test), bool),
     }
-    there = test["there"].to_numpy()
+    positive = test["there"].to_numpy()
     return CostChoice(
         label=label,
         miss=miss,
@@ -79,10 +79,10 @@ def choose_threshold(
         threshold=threshold,
         reason=reason,
         n=len(test),
-        support=int(there.sum()),
+        support=int(positive.sum()),
         rules=rule_costs(
             rules,
-            there,
+            positive,
             miss=miss,
             false_alarm=false_alarm,
             usual=USUAL,

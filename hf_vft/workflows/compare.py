@@ -198,13 +198,15 @@ def _side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         return _boxes_side(frame, report)
     if KINDS[kind].exclusive:
         names = sorted({*report.labels, *frame["label"], *frame["predicted"]})
-        true, said = frame["label"].tolist(), frame["predicted"].tolist()
+        true, predicted = frame["label"].tolist(), frame["predicted"].tolist()
         right = (frame["label"] == frame["predicted"]).to_numpy(bool)
-        return _Side(label_measure(true, said, names), right, [(name,) for name in true], said)
+        return _Side(
+            label_measure(true, predicted, names), right, [(name,) for name in true], predicted
+        )
     truth, answers = (_marks(frame[column], report.labels) for column in ("label", "predicted"))
-    said = [", ".join(sorted(names)) or "none" for names in frame["predicted"]]
+    predicted = [", ".join(sorted(names)) or "none" for names in frame["predicted"]]
     labels = [tuple(sorted(names)) for names in frame["label"]]
-    return _Side(marks_measure(truth, answers), (truth == answers).all(1), labels, said)
+    return _Side(marks_measure(truth, answers), (truth == answers).all(1), labels, predicted)
 
 
 def _marks(column: pd.Series, labels: Sequence[str]) -> Bools:
@@ -229,7 +231,7 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         overall, _ = weighted_scores(matches, weights, limits)
         return {name: overall[name] for name in ("map50", "map", "f1")}
 
-    said = [
+    sentences = [
         ", ".join(
             sorted(box["label"] for box in boxes if box["score"] >= limits[number[box["label"]]])
         )
@@ -238,7 +240,7 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
     ]
     labels = [tuple(sorted(box["label"] for box in boxes)) for boxes in frame["label"]]
     return _Side(
-        measure, wrong == 0, labels, said, sum(len(of_class.score) for of_class in matches)
+        measure, wrong == 0, labels, sentences, sum(len(of_class.score) for of_class in matches)
     )
 
 

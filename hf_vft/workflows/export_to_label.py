@@ -73,9 +73,9 @@ def export_to_label(
         opened = RunDirectory.open(run)
         classes = list(opened.read_json(opened.profile_file)["labels"])
     else:
-        said = answers["predicted"].dropna().unique()
+        predicted = answers["predicted"].dropna().unique()
         answers_of = answer_kind(task)
-        classes = sorted({name for text in said for name in answers_of.names(text)})
+        classes = sorted({name for text in predicted for name in answers_of.names(text)})
     write_text(target, label_studio_json(rows, prefix=prefix))
     write_text(config, label_studio_config(classes, task))
     return [target, config]

@@ -142,10 +142,10 @@ def _held(run: RunDirectory) -> Iterator[None]:
 
 def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recipe:
     """The recipe to follow: the one given, or that of the run which is resumed."""
-    given = _anchored(recipe) if recipe is not None else None
+    anchored = _anchored(recipe) if recipe is not None else None
     if resume:
-        return _begun(given, run)
-    if given is None or given.data.path is None:
+        return _begun(anchored, run)
+    if anchored is None or anchored.data.path is None:
         raise RecipeError("data.path: no images were named; give a folder, a file or a Hub id.")
     own = (run.path / LOCK, run.path / MARK, run.state, run.data)
     if run.asked_file.is_file() or any(path not in own for path in run.path.iterdir()):
@@ -157,7 +157,7 @@ def _settled(recipe: Recipe | None, run: RunDirectory, *, resume: bool) -> Recip
     if PartialState().is_main_process:
         claim(run.path, (run.state.name, run.data.name), command="fit")
     PartialState().wait_for_everyone()
-    return given
+    return anchored
 
 
 def _anchored(recipe: Recipe) -> Recipe:

@@ -123,10 +123,10 @@ def retrain(
     return outcome
 
 
-def _pointer(given: Path, before: RunDirectory, champion: str | Path | None) -> Path:
+def _pointer(path: Path, before: RunDirectory, champion: str | Path | None) -> Path:
     if champion is not None:
         return Path(champion)
-    return given if given.is_file() else before.path.absolute().parent / "champion"
+    return path if path.is_file() else before.path.absolute().parent / "champion"
 
 
 def _out(before: RunDirectory, out: str | Path | None, *, resume: bool) -> Path:
@@ -277,11 +277,13 @@ def _compared(
     groups = data.groups("test") or [None] * len(test)
     origins = np.array(test[ORIGIN])
     display.start("champion against challenger", 2 * len(test))
-    said = [_answers(Predictor(run), test, display, n) for n, run in enumerate((before, after))]
+    predicted = [
+        _answers(Predictor(run), test, display, n) for n, run in enumerate((before, after))
+    ]
     comparisons = {}
     for origin in (NEW, OLD):
         rows = np.flatnonzero(origins == origin).tolist()
-        champion, challenger = (answers[rows].tolist() for answers in said)
+        champion, challenger = (answers[rows].tolist() for answers in predicted)
         comparisons[origin] = compare(
             truth[rows].tolist(), champion, challenger, [groups[row] for row in rows]
         )

@@ -114,7 +114,7 @@ def _budget(time_budget: str | None) -> list[str]:
 
 
 def _without_option(words: list[str], option: str) -> list[str]:
-    kept: list[str] = []
+    arguments: list[str] = []
     skip = False
     for word in words:
         if skip:
@@ -122,5 +122,5 @@ def _without_option(words: list[str], option: str) -> list[str]:
         elif word == option:
             skip = True
         elif not word.startswith(f"{option}="):
-            kept.append(word)
-    return kept
+            arguments.append(word)
+    return arguments

@@ -84,8 +84,8 @@ def monitor(
         typer.echo("\n".join(told(decision)))
         if len(result.to_label):
             typer.echo(f"{len(result.to_label)} images to label: {out / TO_LABEL}")
-            kept = log if ProductionLog.is_log(log) else out / "log"
-            words = ["hf-vft", "log", "label", str(kept), str(out / TO_LABEL)]
+            log_folder = log if ProductionLog.is_log(log) else out / "log"
+            words = ["hf-vft", "log", "label", str(log_folder), str(out / TO_LABEL)]
             typer.echo(f"  fill in its column label, then: {shlex.join(words)}")
         typer.echo(f"Report: {out / 'monitor.html'}")
     act(decision, chosen, name=run.resolve().name)

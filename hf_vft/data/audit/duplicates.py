@@ -71,15 +71,15 @@ def duplicate_findings(measures: pd.DataFrame, sets: Sets, groups: bool) -> list
         groups: Whether the data has a group column.
     """
     findings: list[AuditFinding] = []
-    told: set[tuple[int, str]] = set()
+    reported: set[tuple[int, str]] = set()
     for kind, duplicates in sets.items():
         for split, other in _LEAKS:
             rows = [
                 row
                 for row in _in_both(measures, duplicates, split, other)
-                if (row, other) not in told
+                if (row, other) not in reported
             ]
-            told |= {(row, other) for row in rows}
+            reported |= {(row, other) for row in rows}
             if rows:
                 findings.append(_leak(measures, rows, kind, split, other, groups))
         findings += _conflicts(measures, duplicates, kind)

@@ -216,8 +216,8 @@ def _folds(labels: np.ndarray, units: np.ndarray, seed: int) -> list[Fold] | Non
         return None
     splitter = StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     folds = list(splitter.split(units, labels, units))
-    whole = all(len(np.unique(labels[fitted])) == labels.max() + 1 for fitted, _ in folds)
-    return folds if whole else None
+    every_class = all(len(np.unique(labels[fitted])) == labels.max() + 1 for fitted, _ in folds)
+    return folds if every_class else None
 
 
 def _answers(

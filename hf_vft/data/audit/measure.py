@@ -67,8 +67,8 @@ def measure_images(
                 progress(len(measures), len(known))
     measured = pd.DataFrame(measures)
     if cache is not None and data.fingerprint:
-        kept = measured.assign(file=known["file"])
-        write_file(cache, lambda path: kept.to_parquet(path, index=False))
+        rows = measured.assign(file=known["file"])
+        write_file(cache, lambda path: rows.to_parquet(path, index=False))
     return pd.concat([known, measured], axis=1)
 
 

@@ -178,8 +178,8 @@ def _two_bytes(
         return values, None
     colour, opacity = values[..., :3], values[..., 3]
     if premultiplied:
-        whole = np.maximum(opacity, 1)[..., None].astype(np.uint32)
-        colour = np.minimum(colour.astype(np.uint32) * HIGHEST // whole, HIGHEST).astype(np.uint16)
+        opaque = np.maximum(opacity, 1)[..., None].astype(np.uint32)
+        colour = np.minimum(colour.astype(np.uint32) * HIGHEST // opaque, HIGHEST).astype(np.uint16)
     return colour, (opacity >> 8).astype(np.uint8)
 
 
@@ -213,8 +213,8 @@ def _significant_bits(data: bytes) -> int | None:
     while at + 8 <= end:
         length, name = struct.unpack_from(">I4s", data, at)
         if name == b"sBIT" and at + 8 + length <= end:
-            said = data[at + 8 : at + 8 + length]
-            bits = max(said[: 3 if length >= 3 else 1], default=0)
+            chunk = data[at + 8 : at + 8 + length]
+            bits = max(chunk[: 3 if length >= 3 else 1], default=0)
             return bits if 8 <= bits < 16 else None
         if name in (b"IDAT", b"IEND"):
             return None

@@ -57,8 +57,8 @@ def plane_files(image: TiffImagePlugin.TiffImageFile, data: bytes) -> Iterator[I
                 plane[tag] = pieces[number * share : (number + 1) * share]
         order = "<" if data[:2] == b"II" else ">"
         moved = data[:4] + struct.pack(order + "L", at) + data[8:].ljust(at - 8, b"\0")
-        whole = moved + _directory(plane, at, order)
-        with Image.open(io.BytesIO(whole), formats=("TIFF",)) as opened:
+        file = moved + _directory(plane, at, order)
+        with Image.open(io.BytesIO(file), formats=("TIFF",)) as opened:
             yield opened
 
 
@@ -92,8 +92,8 @@ def stated_bits(image: TiffImagePlugin.TiffImageFile) -> int | None:
     if 8 < max(bits) < 16:
         return int(max(bits))
     for tag in (_S_MAX_SAMPLE_VALUE, _MAX_SAMPLE_VALUE):
-        said = tags.get(tag)
-        highest = max(said) if isinstance(said, tuple) and said else said
+        value = tags.get(tag)
+        highest = max(value) if isinstance(value, tuple) and value else value
         if isinstance(highest, int) and 255 < highest < 1 << 16:
             return highest.bit_length()
     return None

@@ -146,8 +146,8 @@ def without_unmarked_splits(
         labelled: Those that have one.
     """
     total = Counter(image.split for image in marked)
-    there = {image.split for image in marked if image.file in labelled}
-    gone = [split for split in total if split not in there] if len(total) > 1 else []
+    labelled_splits = {image.split for image in marked if image.file in labelled}
+    gone = [split for split in total if split not in labelled_splits] if len(total) > 1 else []
     left_out = [
         LeftOut(split or "images without a split", "not one has a label file", total[split])
         for split in gone

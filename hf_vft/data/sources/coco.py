@@ -46,8 +46,8 @@ def load_coco(file: Path) -> Any | None:
         return None
     except RecursionError:
         raise DataError(f"{file.name}: {TOO_DEEP}.") from None
-    whole = isinstance(content, dict) and all(isinstance(content.get(k), list) for k in _KEYS)
-    return content if whole else None
+    is_coco = isinstance(content, dict) and all(isinstance(content.get(k), list) for k in _KEYS)
+    return content if is_coco else None
 
 
 def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> Table:
@@ -101,9 +101,9 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> T
 
 def _splits_of_folders(marked: list[AnnotatedImage]) -> list[str]:
     """The splits that the folders of the images of one file tell; empty where they do not."""
-    told = [split_of_path(image.file.split("/")[:-1]) for image in marked]
-    splits = [split for split in told if split is not None]
-    return splits if len(splits) == len(told) and {"train"} < set(splits) else []
+    words = [split_of_path(image.file.split("/")[:-1]) for image in marked]
+    splits = [split for split in words if split is not None]
+    return splits if len(splits) == len(words) and {"train"} < set(splits) else []
 
 
 @dataclass
@@ -231,8 +231,8 @@ def _refuse_unclear(splits: Mapping[str, str | None]) -> None:
 
 
 def _categories(content: Mapping[str, Any], file: str) -> dict[Any, str]:
-    used = {one.get("category_id") for one in content["annotations"]}
-    categories = {one.get("id"): str(one.get("name")) for one in content["categories"]}
+    used = {entry.get("category_id") for entry in content["annotations"]}
+    categories = {entry.get("id"): str(entry.get("name")) for entry in content["categories"]}
     twins = defaultdict(list)
     for key, name in categories.items():
         twins[name].append(key)
@@ -241,7 +241,7 @@ def _categories(content: Mapping[str, Any], file: str) -> dict[Any, str]:
             if key not in used:
                 del categories[key]
     distinct = len(set(categories.values())) == len(categories)
-    if not distinct or len({one.get("id") for one in content["categories"]}) < len(
+    if not distinct or len({entry.get("id") for entry in content["categories"]}) < len(
         content["categories"]
     ):
         raise DataError(f"{file}: two categories have the same id or name.")

@@ -221,9 +221,9 @@ def split_value(column: str, value: str | None) -> str | None:
     if plain_name(column) in FLAG_SPLITS:
         yes, no = FLAG_SPLITS[plain_name(column)]
         return yes if str(value).casefold().removesuffix(".0") in TRUE else no
-    told = None if value is None else split_in_words(value)
+    words = None if value is None else split_in_words(value)
     short = None if value is None else SHORT_SPLITS.get(value.strip().casefold())
-    return canonical_split(value) or (told[0] if told is not None else short)
+    return canonical_split(value) or (words[0] if words is not None else short)
 
 
 def _divides(fact: ColumnFacts) -> bool:

@@ -184,9 +184,9 @@ def _refuse_lone_split(walk: Walk, level: int, listing: Listing) -> None:
     for row in walk.rows:
         if len(row.names) > level:
             classes[row.names[level - 1]].add(row.names[level])
-    told = {name: split_in_words(name) for name in classes}
-    lone = sorted(name for name, split in told.items() if split and split[0] != "train")
-    if len(lone) != 1 or len(classes) != 2 or any(f and f[0] == "train" for f in told.values()):
+    split_of = {name: split_in_words(name) for name in classes}
+    lone = sorted(name for name, split in split_of.items() if split and split[0] != "train")
+    if len(lone) != 1 or len(classes) != 2 or any(f and f[0] == "train" for f in split_of.values()):
         return
     [other] = set(classes) - set(lone)
     if len(classes[lone[0]] & classes[other]) < 2:
@@ -253,9 +253,9 @@ def _no_classes(walk: Walk, aside: SetAside) -> str:
             "these are the classes."
         )
     if walk.split_names:
-        said = "is a split, but holds" if len(walk.split_names) == 1 else "are splits, but hold"
+        verb = "is a split, but holds" if len(walk.split_names) == 1 else "are splits, but hold"
         return (
-            f"{few(walk.split_names, 4)} {said} no class folders: give one folder per class in "
+            f"{few(walk.split_names, 4)} {verb} no class folders: give one folder per class in "
             "each, or a table that names the images."
         )
     return "it holds no images in class folders (one folder per class)."
@@ -318,8 +318,8 @@ def _split_folders(names: Sequence[str], places: Sequence[Place]) -> list[str]:
     """The folders that divide what is read, in the order of the splits."""
     order = {split: at for at, split in enumerate(SPLIT_NAMES)}
     split_of = {part: p.split for p in places if p.split for part in p.folder.split("/")}
-    there = [name for name in names if name in split_of]
-    return sorted(there, key=lambda name: (order[str(split_of[name])], name))
+    present = [name for name in names if name in split_of]
+    return sorted(present, key=lambda name: (order[str(split_of[name])], name))
 
 
 def _stray_notes(strays: dict[str, int], listing: Listing, aside: SetAside) -> list[str]:

@@ -77,8 +77,8 @@ class FolderTables:
 
 def metadata_files(listing: Listing) -> list[str]:
     """The ``metadata.csv`` or ``metadata.jsonl`` of the folder, or of its split folders."""
-    there = set(listing.files)
-    root = [name for name in METADATA_NAMES if name in there]
+    files = set(listing.files)
+    root = [name for name in METADATA_NAMES if name in files]
     if root:
         return root[:1]
     by_folder: dict[str, str] = {}

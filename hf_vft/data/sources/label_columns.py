@@ -179,19 +179,19 @@ def _refuse_fractions(fact: ColumnFacts) -> None:
 def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
     notes = list(how.notes)
     plain = [None if text is None else text.strip() for text in texts]
-    kept = [None if text is None or text in how.missing else text for text in plain]
+    values = [None if text is None or text in how.missing else text for text in plain]
     if how.form == "one":
-        return Labels(KINDS["class"], kept, None, how.guesses, notes)
+        return Labels(KINDS["class"], values, None, how.guesses, notes)
     if how.form in ("list", "vector"):
         parse = parsed_list if how.form == "list" else parsed_vector
-        lists: list[Any] = [None if text is None else parse(text) for text in kept]
+        lists: list[Any] = [None if text is None else parse(text) for text in values]
         if any(isinstance(value, dict | list) for names in lists for value in names or ()):
             raise _objects_in(column)
         labels = _plain_lists(lists, datasets.Value("string"), column)
         return Labels(
             labels.kind, labels.values, labels.class_names, how.guesses, notes + labels.notes
         )
-    parts = [None if text is None else text.split(how.separator) for text in kept]
+    parts = [None if text is None else text.split(how.separator) for text in values]
     cut = [
         None if names is None else tuple(dict.fromkeys(filter(None, (p.strip() for p in names))))
         for names in parts

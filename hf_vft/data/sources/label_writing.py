@@ -187,17 +187,17 @@ def _separator(
 
 
 def _parts_recombine(column: str, counts: Counter[str], sign: str, kind: str | None) -> bool:
-    whole = {text.strip() for text in counts if sign not in text.strip()}
+    labels = {text.strip() for text in counts if sign not in text.strip()}
     joined = [parts for text in counts if sign in text.strip() for parts in [_parts(text, sign)]]
     if kind == "classes" and sign != " ":
         return True
     seen = Counter(part for parts in joined for part in parts)
-    known = [part for part in seen if part in whole or seen[part] > 1]
-    alone = [part for part in seen if part in whole]
+    known = [part for part in seen if part in labels or seen[part] > 1]
+    alone = [part for part in seen if part in labels]
     if sign in SEPARATORS:
         return not seen or ((bool(alone) or len(known) > 1) and len(known) * 2 >= len(seen))
     plural = plain_name(column) in _PLURAL
-    if sign == " " and all(map(str.isdecimal, (*seen, *whole))):  # numbers of classes
+    if sign == " " and all(map(str.isdecimal, (*seen, *labels))):  # numbers of classes
         return True
     if sign == ",":
         return len(known) * 2 > len(seen) and (len(alone) > 1 or (plural and len(known) > 1))

@@ -90,8 +90,8 @@ class Listing:
 
     def without(self, patterns: Sequence[str]) -> tuple[Listing, int]:
         """What no pattern fits, and how many files one does: they, a folder, or the path to it."""
-        kept = tuple(file for file in self.files if not _fits(file, patterns))
-        return replace(self, files=kept, _below={}), len(self.files) - len(kept)
+        files = tuple(file for file in self.files if not _fits(file, patterns))
+        return replace(self, files=files, _below={}), len(self.files) - len(files)
 
     @cached_property
     def images(self) -> list[str]:
@@ -234,8 +234,8 @@ def _agreement(parts: Sequence[str], file: str) -> int:
     "images here" do not count. So ``camC/1.jpg`` is not ``camA/1.jpg``, and
     ``/home/me/images/1.jpg`` may be ``photos/1.jpg``.
     """
-    there = PurePosixPath(unicodedata.normalize("NFC", file)).parts
-    named, lying = parts[:-1][::-1], there[:-1][::-1]
+    actual = PurePosixPath(unicodedata.normalize("NFC", file)).parts
+    named, lying = parts[:-1][::-1], actual[:-1][::-1]
     agreed = 1
     for expected, other in zip(named, lying, strict=False):
         if expected.casefold() != other.casefold():

@@ -26,13 +26,13 @@ def with_names_of_numbers(table: Table, names: Sequence[str] | None) -> Table:
     """
     if names is None:
         return table
-    given = {n for label in table.labels if label is not None for n in table.kind.names(label)}
-    given |= set(table.class_names or ())
-    if given <= set(names):
+    present = {n for label in table.labels if label is not None for n in table.kind.names(label)}
+    present |= set(table.class_names or ())
+    if present <= set(names):
         return replace(table, class_names=list(names))
     if len(set(names)) < len(names):
         raise DataError(f"data.classes: a name is there twice: {quoted(names)}.")
-    strange = sorted(name for name in given if not _is_place(name, len(names)))
+    strange = sorted(name for name in present if not _is_place(name, len(names)))
     if strange:
         raise DataError(
             f"data.classes gives {len(names)} names, for classes 0 to {len(names) - 1}, but the "

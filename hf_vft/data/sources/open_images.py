@@ -56,8 +56,8 @@ def with_class_names(table: FileTable, file: str, listing: Callable[[], Listing]
     table, notes = _kept(table, columns, here)
     names = _descriptions(here)
     labels = table.columns[columns.label]
-    given = set(labels) - {None}
-    unknown = given - set(names)
+    classes = set(labels) - {None}
+    unknown = classes - set(names)
     if not names:
         notes.append(f"{file} names classes by identifiers of Open Images: {_ADVICE}.")
     elif unknown:

@@ -73,9 +73,9 @@ def read_source(
         elif path.is_file():
             table = _read_file(path, how)
         else:
-            kept = cache_dir / "datasets" if cache_dir else None
-            check_hub_dataset(str(source), kept)
-            table = _read_stored(load_hub(str(source), config.subset, kept), how, base=None)
+            stored_in = cache_dir / "datasets" if cache_dir else None
+            check_hub_dataset(str(source), stored_in)
+            table = _read_stored(load_hub(str(source), config.subset, stored_in), how, base=None)
     if kind is not None and table.kind.name != kind:
         raise DataError(
             f"{describe_source(source)}: {table.kind.reason}, which does not fit the task."
@@ -89,19 +89,19 @@ def _described(table: Table) -> Table:
     """With what was found in it told in its reading."""
     if table.reading is None:
         return table
-    there = {n for label in table.labels if label is not None for n in table.kind.names(label)}
-    fixed = [name for name in table.class_names or () if name in there]
-    classes = [*fixed, *sorted(there - set(fixed), key=natural_key)]
+    present = {n for label in table.labels if label is not None for n in table.kind.names(label)}
+    fixed = [name for name in table.class_names or () if name in present]
+    classes = [*fixed, *sorted(present - set(fixed), key=natural_key)]
     reading = table.reading.counted(classes, table.splits, len(table.files), table.kind)
     return replace(table, reading=reading)
 
 
-def _read_folder(whole: Listing, how: ReadOptions) -> Table:
-    listing = unwrapped(whole)
+def _read_folder(everything: Listing, how: ReadOptions) -> Table:
+    listing = unwrapped(everything)
     refuse_pointers(listing)
     if how.config.leave_out:
-        kept, gone = listing.without(how.config.leave_out)
-        return _with_left_out(_read_divided(kept, how), gone)
+        rest, gone = listing.without(how.config.leave_out)
+        return _with_left_out(_read_divided(rest, how), gone)
     return _read_divided(listing, how)
 
 
@@ -189,6 +189,10 @@ def _read_stored(stored: Stored, how: ReadOptions, *, base: Path | None) -> Tabl
     rows, splits, notes = joined(stored)
     if not len(rows):
         raise DataError("The dataset has no rows.")
-    given = Given(rows, "the dataset", Finder(base, contained=how.contained) if base else None)
-    given = replace(given, splits=splits, split_source="its own splits", notes=tuple(notes))
-    return rows_to_table(given, how)
+    source_rows = Given(
+        rows, "the dataset", Finder(base, contained=how.contained) if base else None
+    )
+    source_rows = replace(
+        source_rows, splits=splits, split_source="its own splits", notes=tuple(notes)
+    )
+    return rows_to_table(source_rows, how)

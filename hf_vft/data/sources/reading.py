@@ -105,11 +105,11 @@ class Reading:
 
     def guessed(self, notes: Iterable[str] = ()) -> list[str]:
         """One line for each guess that no note tells of, with the setting that changes it."""
-        told = list(notes)
+        sentences = list(notes)
         return [
             f"{guess.reason}; set {guess.field} to have it otherwise."
             for guess in self.guesses
-            if not any(guess.reason in note for note in told)
+            if not any(guess.reason in note for note in sentences)
         ]
 
     def counted(

@@ -46,9 +46,9 @@ def one_row_each(table: Table, kind: str | None) -> Table:
 def _joined(table: Table, rows_of: dict[str, list[int]], number: int) -> Table:
     labels: list[Any] = list(table.labels)
     for rows in rows_of.values():
-        told = dict.fromkeys(table.labels[row] for row in rows if table.labels[row] is not None)
+        distinct = dict.fromkeys(table.labels[row] for row in rows if table.labels[row] is not None)
         for row in rows:
-            labels[row] = tuple(told) or None
+            labels[row] = tuple(distinct) or None
     note = (
         f"{number:,} of {counted(len(rows_of), 'image')} have several rows with different labels, "
         "so an image can have several labels."

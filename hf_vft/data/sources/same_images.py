@@ -92,6 +92,6 @@ def _images(row: FolderRow, names: Iterable[str], listing: Listing) -> list[_Ima
 
 def _leaving_one(folders: Sequence[str]) -> list[Option]:
     return [
-        Option(f"{kept} alone", f"data.leave_out=[{','.join(f for f in folders if f != kept)}]")
-        for kept in folders[:4]
+        Option(f"{folder} alone", f"data.leave_out=[{','.join(f for f in folders if f != folder)}]")
+        for folder in folders[:4]
     ]

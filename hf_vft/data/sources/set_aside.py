@@ -231,14 +231,18 @@ def _counted(
     for folder, files in listing.by_folder.items():
         if any(above in folders for above in _above(folder)):
             continue
-        kept = [file for file in files if file not in skipped]
-        number = sum(map(has_image_suffix, kept))
-        if not number and folder and any(_looks_like_image(listing, file) for file in kept[:3]):
-            number = len(kept)
+        remaining = [file for file in files if file not in skipped]
+        number = sum(map(has_image_suffix, remaining))
+        if (
+            not number
+            and folder
+            and any(_looks_like_image(listing, file) for file in remaining[:3])
+        ):
+            number = len(remaining)
         if number:
             images[folder] = number
-        elif folder and kept:
-            empty[folder] = len(kept)
+        elif folder and remaining:
+            empty[folder] = len(remaining)
     around = {above for folder in images for above in _above(folder)}
     lone = {folder: n for folder, n in empty.items() if folder not in around}
     notes = [*notes, *(f"Folder {folder} is empty." for folder in listing.empty)]

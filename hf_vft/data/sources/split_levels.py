@@ -68,33 +68,35 @@ def _refuse_twins(exact: dict[str, str], where: str) -> None:
 
 
 def _by_words(names: Sequence[str], deeper: set[str]) -> SplitLevel | None:
-    told = {name: meaning for name in names if (meaning := split_in_words(name)) is not None}
+    meanings = {name: meaning for name in names if (meaning := split_in_words(name)) is not None}
     by_rest: dict[str, set[str]] = defaultdict(set)
-    for split, rest in told.values():
+    for split, rest in meanings.values():
         by_rest[rest].add(split)
-    whole = {rest for rest, splits in by_rest.items() if "train" in splits and len(splits) > 1}
-    if not whole:
-        return _each_another(told, names, deeper)
-    used = {name: split for name, (split, rest) in told.items() if rest in whole}
+    divided = {rest for rest, splits in by_rest.items() if "train" in splits and len(splits) > 1}
+    if not divided:
+        return _each_another(meanings, names, deeper)
+    used = {name: split for name, (split, rest) in meanings.items() if rest in divided}
     others = [name for name in names if name not in used]
     trains = [name for name, split in used.items() if split == "train"]
-    if others and not (set(trains) & deeper) and not _of_the_family(others, whole):
+    if others and not (set(trains) & deeper) and not _of_the_family(others, divided):
         return None
-    classes = {rest for rest in whole if rest and not is_container(rest) and not is_mask_name(rest)}
-    if len(whole) > 1 and classes == whole:
-        return SplitLevel(used, {name: told[name][1] for name in used})
+    classes = {
+        rest for rest in divided if rest and not is_container(rest) and not is_mask_name(rest)
+    }
+    if len(divided) > 1 and classes == divided:
+        return SplitLevel(used, {name: meanings[name][1] for name in used})
     return SplitLevel(used)
 
 
 def _each_another(
-    told: dict[str, tuple[str, str]], names: Sequence[str], deeper: set[str]
+    meanings: dict[str, tuple[str, str]], names: Sequence[str], deeper: set[str]
 ) -> SplitLevel | None:
     """``train_mini`` and ``val``: every folder is another split, and holds folders itself."""
-    splits = [split for split, _ in told.values()]
-    every = len(told) == len(names) == len(set(splits)) > 1 and set(names) <= deeper
+    splits = [split for split, _ in meanings.values()]
+    every = len(meanings) == len(names) == len(set(splits)) > 1 and set(names) <= deeper
     if not every or "train" not in splits:
         return None
-    return SplitLevel({name: split for name, (split, _) in told.items()})
+    return SplitLevel({name: split for name, (split, _) in meanings.items()})
 
 
 def _of_the_family(others: Sequence[str], rests: set[str]) -> bool:

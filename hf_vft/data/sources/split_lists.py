@@ -44,13 +44,13 @@ def divided_by_lists(table: Table, listing: Listing) -> Table:
         note = f"Not followed, because several of them name the same image: the lists {names}."
         return replace(table, notes=[*table.notes, note])
     at = {str(listing.path(image)): split for image, split in lists.splits.items()}
-    given = [at.get(row["path"] or "") for row in table.images["image"][:]]
-    kept = [row for row, split in enumerate(given) if split is not None]
-    if len(set(given) - {None}) < 2:
+    splits = [at.get(row["path"] or "") for row in table.images["image"][:]]
+    rows = [row for row, split in enumerate(splits) if split is not None]
+    if len(set(splits) - {None}) < 2:
         return table
     left_out = table.reading.left_out
-    if len(kept) < len(given):
-        left_out = (*left_out, LeftOut("images", f"in none of {names}", len(given) - len(kept)))
+    if len(rows) < len(splits):
+        left_out = (*left_out, LeftOut("images", f"in none of {names}", len(splits) - len(rows)))
     reason = f"The lists {names} divide the images"
     reading = replace(
         table.reading,
@@ -58,8 +58,8 @@ def divided_by_lists(table: Table, listing: Listing) -> Table:
         left_out=left_out,
         guesses=(*table.reading.guesses, Guess("data.split_column", "source", reason)),
     )
-    divided = replace(table.select(kept), reading=reading)
-    return replace(divided, splits=[str(given[row]) for row in kept])
+    divided = replace(table.select(rows), reading=reading)
+    return replace(divided, splits=[str(splits[row]) for row in rows])
 
 
 def find_split_lists(listing: Listing) -> SplitLists | None:
@@ -96,9 +96,9 @@ def find_split_lists(listing: Listing) -> SplitLists | None:
 
 def _split_told(stem: str) -> str | None:
     """The split in the name of a list; ``trainval`` for one of both."""
-    told = split_in_words(stem)
-    if told is not None and stem != "trainval":
-        return told[0]
+    words = split_in_words(stem)
+    if words is not None and stem != "trainval":
+        return words[0]
     splits = {canonical_split(word) for word in words_of(stem)} - {None}
     return "trainval" if splits == {"train", "validation"} or stem == "trainval" else None
 

@@ -84,8 +84,8 @@ def _by_split(folder: Path) -> dict[str, list[Path]]:
 def _split_of(file: Path) -> str:
     if shard := _SHARD.fullmatch(file.name):
         return shard[1]
-    told = (split_in_words(part) for part in (file.stem, *reversed(file.parent.parts)))
-    return next((words[0] for words in told if words), "train")
+    meanings = (split_in_words(part) for part in (file.stem, *reversed(file.parent.parts)))
+    return next((words[0] for words in meanings if words), "train")
 
 
 def _literal(file: Path) -> str:

@@ -141,15 +141,15 @@ def _roles(columns: Columns, source: str) -> dict[str, str]:
     return roles | ({"label": FOLDER} if source == "the folder names" else {})
 
 
-def _named(given: Given, column: str) -> _Images:
+def _named(table: Given, column: str) -> _Images:
     """Files and images of rows that name files."""
-    names = text_values(given.rows, column)
+    names = text_values(table.rows, column)
     if None in names:
         raise DataError(f"Column {column!r}, row {names.index(None) + 1}: no file is named.")
     texts = cast("list[str]", names)
-    finder = given.finder or Finder(Path())
+    finder = table.finder or Finder(Path())
     matched: FoundFiles = finder.all(texts)
-    finder.refuse_if_none(matched, texts, given.where)
+    finder.refuse_if_none(matched, texts, table.where)
     files = short_names(matched.paths, finder.base.as_posix())
     for row in matched.missing:  # as written, which is what a person looks for
         files[row] = files[row] if not files[row].startswith("../") else texts[row]
@@ -157,20 +157,20 @@ def _named(given: Given, column: str) -> _Images:
     return _Images(image_rows(matched.paths), files, matched.matched, roles)
 
 
-def _held(given: Given, column: str, how: ReadOptions) -> _Images:
+def _held(table: Given, column: str, how: ReadOptions) -> _Images:
     """The image column alone, not decoded."""
-    images = given.rows.select_columns([column])
+    images = table.rows.select_columns([column])
     if column != "image":
         images = images.rename_column(column, "image")
     try:
         images = images.cast_column("image", datasets.Image(decode=False))
     except (pa.ArrowException, TypeError, ValueError, KeyError):
         raise DataError(
-            f"Column {column!r} holds no images but {given.rows.features[column]}."
+            f"Column {column!r} holds no images but {table.rows.features[column]}."
         ) from None
     if how.contained and _fields(images, "bytes", pc.is_null).count(True):
         raise DataError("The dataset names files outside the archive; refused.")
-    return _Images(images, _row_names(images, given.splits))
+    return _Images(images, _row_names(images, table.splits))
 
 
 def _fields(
@@ -194,12 +194,12 @@ def _row_names(images: datasets.Dataset, splits: Sequence[str] | None) -> list[s
     return [f"{prefix}/{row:07d}" for row, prefix in enumerate(prefixes)]
 
 
-def _splits(given: Given, columns: Columns, images: _Images) -> tuple[list[str] | None, str]:
+def _splits(table: Given, columns: Columns, images: _Images) -> tuple[list[str] | None, str]:
     """The split of each row, and what says so."""
     if columns.split is not None:
-        return _split_values(given.rows, columns.split), f"column {columns.split!r}"
-    if given.splits is not None:
-        return given.splits, given.split_source
+        return _split_values(table.rows, columns.split), f"column {columns.split!r}"
+    if table.splits is not None:
+        return table.splits, table.split_source
     if images.roles is not None and images.roles.splits is not None:
         return images.roles.splits, "the folders"
     return None, ""
@@ -217,14 +217,14 @@ def _split_values(rows: datasets.Dataset, column: str) -> list[str]:
 
 
 def _labels(
-    given: Given,
+    table: Given,
     how: ReadOptions,
     columns: Columns,
     facts: Mapping[str, ColumnFacts],
     images: _Images,
 ) -> tuple[Labels, str]:
     """The label of each row, and where it comes from, in words."""
-    rows = given.rows
+    rows = table.rows
     if columns.boxes is not None:
         names = text_values(rows, columns.boxes.label)
         boxes = read_box_rows(rows, columns.boxes, images.files, names, how.config)
@@ -241,8 +241,8 @@ def _labels(
     if from_folders and roles is not None and (how.labelled or how.config.label_column == FOLDER):
         note = "No column holds labels, so the names of the folders are the labels."
         guess = Guess("data.label_column", FOLDER, note.removesuffix("."))
-        said = [] if how.config.label_column == FOLDER else [note]
-        labels = Labels(KINDS["class"], list(roles.labels or []), None, (guess,), said)
+        notes = [] if how.config.label_column == FOLDER else [note]
+        labels = Labels(KINDS["class"], list(roles.labels or []), None, (guess,), notes)
         return labels, "the folder names"
     if how.labelled:
         require_label(others)

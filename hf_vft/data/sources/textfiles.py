@@ -185,10 +185,10 @@ def _names_without_header(first: Sequence[str]) -> list[str]:
 
 
 def _refuse_twins(names: Sequence[str], file: str) -> None:
-    given = [name for name in names if name]
-    if not given:
+    named = [name for name in names if name]
+    if not named:
         raise DataError(f"{file}: no column has a name.")
-    if len(set(given)) < len(given):
+    if len(set(named)) < len(named):
         raise DataError(f"{file}: two columns have the same name.")
 
 

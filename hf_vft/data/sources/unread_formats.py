@@ -130,8 +130,8 @@ def _has_keys(*keys: str) -> Callable[[Any], bool]:
 
 
 def _is_captions(content: object) -> bool:
-    given = content.get("annotations") if isinstance(content, dict) else None
-    return isinstance(given, list) and _has_keys("caption", "image_id")(given)
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    return isinstance(annotations, list) and _has_keys("caption", "image_id")(annotations)
 
 
 def _is_vott(content: object) -> bool:

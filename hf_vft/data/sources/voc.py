@@ -135,9 +135,9 @@ def _sets(listing: Listing, encoding: str | None) -> dict[str, str]:
             split = canonical_split(name) or ("trainval" if name == "trainval" else None)
             if split is not None:
                 lists[split] = file
-    whole = lists.pop("trainval", None)
-    if whole is not None and "train" not in lists:
-        lists["train"] = whole
+    trainval = lists.pop("trainval", None)
+    if trainval is not None and "train" not in lists:
+        lists["train"] = trainval
     splits: dict[str, str] = {}
     for split, file in lists.items():
         for line in read_text(listing.path(file), encoding, file).text.splitlines():

@@ -64,7 +64,7 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: ReadOptions) -> 
         DataError: If there are no class names, a line does not fit, or the numbers are pixels.
     """
     config = YoloConfig(listing, how.config.encoding)
-    said, source = config.splits()
+    splits, source = config.splits()
     names: dict[str, None] = {}
     read: list[AnnotatedImage] = []
     pixels: list[str] = []
@@ -76,7 +76,7 @@ def read_yolo(listing: Listing, labels: Mapping[str, str], how: ReadOptions) -> 
             names |= dict.fromkeys(known.values())
             objects = _objects(config, labels[image], known, pixels)
             boxes += len(objects.boxes)
-        split = said.get(image) if said else split_of_path(image.split("/")[:-1])
+        split = splits.get(image) if splits else split_of_path(image.split("/")[:-1])
         read.append(AnnotatedImage(image, objects, split))
     if len(pixels) * 2 > boxes:
         raise DataError(
@@ -106,8 +106,10 @@ def _divided(
     strays = [image for image in marked if image.split is None and image.file not in labels]
     if not strays:
         return marked, []
-    kept = [image for image in marked if image.split is not None or image.file in labels]
-    return kept, [LeftOut(f"{strays[0].file} and the like", "neither split nor label", len(strays))]
+    divided = [image for image in marked if image.split is not None or image.file in labels]
+    return divided, [
+        LeftOut(f"{strays[0].file} and the like", "neither split nor label", len(strays))
+    ]
 
 
 def _places(image: str) -> list[str]:

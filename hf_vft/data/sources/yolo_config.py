@@ -162,14 +162,14 @@ class YoloConfig:
         for file in self.listing.ending(".data"):
             pairs = (line.partition("=") for line in self.text(file).splitlines())
             values = {key.strip().casefold(): value.strip() for key, _, value in pairs}
-            there = {k: values[k] for k in _KEYS if values.get(k)}
+            entries = {k: values[k] for k in _KEYS if values.get(k)}
             lists = {
                 split: file
                 for file in self.listing.ending(".txt")
                 if "/" not in file
                 and (split := split_of_path([posixpath.splitext(file)[0]])) is not None
             }
-            return file, lists | {str(canonical_split(key)): v for key, v in there.items()}
+            return file, lists | {str(canonical_split(key)): v for key, v in entries.items()}
         return "", {}
 
     def _images_of(self, entry: str, file: str) -> list[str]:

@@ -72,8 +72,8 @@ def pixelate(pixels: Pixels, share: float) -> Pixels:
 
 def jpeg(pixels: Pixels, quality: float) -> Pixels:
     """Compression at a JPEG quality of 1 to 100."""
-    whole = (255 * pixels).round().to(torch.uint8)
-    compressed: Pixels = v2.functional.jpeg(whole, int(quality)).to(torch.float32) / 255
+    levels = (255 * pixels).round().to(torch.uint8)
+    compressed: Pixels = v2.functional.jpeg(levels, int(quality)).to(torch.float32) / 255
     return compressed
 
 

@@ -87,8 +87,8 @@ class Finishing:
                 taught = lessons(logits, report, trained.tuning, tuned, self.data)
                 board = board.model_copy(update={"lessons": taught})
             write_json(run.leaderboard_file, board.model_dump(mode="json"))
-            told = summary(recipe, self.data, self.facts, loaded, tuned, self.started)
-            write_json(run.summary_file, told)
+            facts = summary(recipe, self.data, self.facts, loaded, tuned, self.started)
+            write_json(run.summary_file, facts)
             # A run counts as finished once its model is there.
             save_model(run, loaded, tuned)
             save_reference(run, self.data, self.display)

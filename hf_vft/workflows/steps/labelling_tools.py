@@ -132,11 +132,11 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
         listing, shapes = Listing.of(Path(folder)), Shapes()
         if path.suffix.lower() == ".xml":
             images = list(cvat_images(listing, copy.name, shapes))
-            given: list[str | None] = [None] * len(images)
+            requests: list[str | None] = [None] * len(images)
         else:
             images = list(label_studio_tasks(listing, shapes))
             tasks = json.loads(path.read_text(encoding="utf-8"))
-            given = [(task.get("data") or {}).get("request_id") for task in tasks]
+            requests = [(task.get("data") or {}).get("request_id") for task in tasks]
     sizes = {
         request_id: (float(wide), float(high))
         for request_id, wide, high in zip(
@@ -147,7 +147,7 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
     for name, request_id in zip(answers["file"], answers["request_id"], strict=True):
         by_name.setdefault(name, []).append(request_id)
     rows = []
-    for image, request in zip(images, given, strict=True):
+    for image, request in zip(images, requests, strict=True):
         if not (image.objects if boxes else image.tags):
             continue
         request = request or _request_of(image, by_name, path)
@@ -198,7 +198,10 @@ def _results(row: Mapping[str, Any]) -> list[dict[str, Any]]:
             "original_width": int(wide),
             "original_height": int(high),
             "value": {
-                **{side: 100 * float(box[side]) / whole for side, whole in shares.items()},
+                **{
+                    side: 100 * float(box[side]) / side_length
+                    for side, side_length in shares.items()
+                },
                 "rotation": 0,
                 "rectanglelabels": [str(box["label"])],
             },

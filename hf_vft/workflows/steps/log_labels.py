@@ -29,7 +29,7 @@ def label_read(label: Any, size: tuple[int, int]) -> dict[str, Any]:
 def label_stored(value: object, kind: LabelKind, names: Sequence[str]) -> dict[str, Any]:
     """The same of what the column ``label`` of a split holds."""
     members = kind.members([value], len(names))[0]
-    held = [name for name, there in zip(names, members, strict=True) if there]
+    held = [name for name, present in zip(names, members, strict=True) if present]
     row: dict[str, Any] = {"label": held[0] if kind.exclusive else join_names(held)}
     if isinstance(value, Mapping):
         row["true_boxes"] = _boxes(value["bbox"], [names[k] for k in value["category"]])

@@ -18,11 +18,11 @@ from hf_vft.records.vocabulary import Vocabulary, counts_for_something, read_voc
 
 def with_labels(window: Window, log: ProductionLog, latest: datetime) -> Window:
     """The rows in the order of time, each with its label where one has arrived."""
-    given = log.read_labels(until=latest).set_index("request_id")
+    labels = log.read_labels(until=latest).set_index("request_id")
     ids = window.sample.frame["request_id"]
-    frame = window.sample.frame.assign(label=ids.map(given["label"]))
-    if given["boxes"].notna().any():
-        frame["true_boxes"] = ids.map(given["boxes"])
+    frame = window.sample.frame.assign(label=ids.map(labels["label"]))
+    if labels["boxes"].notna().any():
+        frame["true_boxes"] = ids.map(labels["boxes"])
         named = frame["true_boxes"].map(_names_of, na_action="ignore")
         frame["label"] = frame["label"].where(frame["label"].notna(), named)
     order = np.argsort(frame["ts_utc"].to_numpy(), kind="stable")
@@ -34,8 +34,8 @@ def of_the_vocabulary(window: Window, reference: Reference) -> tuple[Window, Voc
     """The window without labels that are no class, so that no spelling passes for an error."""
     frame, several = window.sample.frame, not answer_kind(reference.profile.task).exclusive
     labels = frame["label"].astype(object).where(frame["label"].notna(), None).tolist()
-    given = [label for label in labels if label is not None]
-    vocabulary = read_vocabulary(given, reference.profile.labels, several=several)
+    labelled = [label for label in labels if label is not None]
+    vocabulary = read_vocabulary(labelled, reference.profile.labels, several=several)
     if not vocabulary.unknown:
         return window, vocabulary
     counts = np.array(counts_for_something(labels, vocabulary, several=several))

@@ -158,8 +158,8 @@ def divide_recent(
     rows = np.flatnonzero(split == "train")
     ids = pd.factorize(frame["label"].iloc[rows])[0].astype(np.int64)
     split[rows] = divide(ids, numbers[rows], {"validation": VALIDATION_SHARE}, seed)
-    kept = frame.assign(split=split)[split != ""].reset_index(drop=True)
-    return Recent(kept, new, notes + few_notes)
+    divided = frame.assign(split=split)[split != ""].reset_index(drop=True)
+    return Recent(divided, new, notes + few_notes)
 
 
 def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) -> list[Path | None]:
@@ -174,8 +174,8 @@ def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) ->
         DataError: If there is no such folder.
     """
     if images is None:
-        kept = (log.image_file(request) for request in frame["request_id"])
-        return [None if path is None else path.absolute() for path in kept]
+        stored = (log.image_file(request) for request in frame["request_id"])
+        return [None if path is None else path.absolute() for path in stored]
     if not images.is_dir():
         raise DataError(f"{images}: no such folder.")
     root = images.absolute()

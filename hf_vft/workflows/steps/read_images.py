@@ -114,9 +114,9 @@ def tell_reading(reading: Reading | None, notes: Sequence[str], display: Display
     return notes
 
 
-def _tell_rest(images: ImageData | LabelledImages, said: list[str], display: Display) -> None:
+def _tell_rest(images: ImageData | LabelledImages, notes: list[str], display: Display) -> None:
     for note in images.notes:
-        if note not in said:
+        if note not in notes:
             display.warn(note)
     if images.rejected:
         first = images.rejected[0]

@@ -63,10 +63,10 @@ def save_images(
         for split in SPLITS:
             rows = [row for row, name in enumerate(splits) if name == split]
             rows_of[split].append(known.select(rows))
-    whole = datasets.DatasetDict(
+    dataset = datasets.DatasetDict(
         {split: _plain(datasets.concatenate_datasets(parts)) for split, parts in rows_of.items()}
     )
-    write_folder(folder / DATASET, lambda place: whole.save_to_disk(str(place)))
+    write_folder(folder / DATASET, lambda place: dataset.save_to_disk(str(place)))
 
 
 def _plain(table: datasets.Dataset) -> datasets.Dataset:

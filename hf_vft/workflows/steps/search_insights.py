@@ -53,7 +53,7 @@ def lessons(
         n_bootstrap=recipe.evaluation.bootstrap,
         seed=recipe.seed,
     )
-    said = answers_by_images(
+    answers = answers_by_images(
         features["train"],
         np.asarray(train["label"]),
         features[SPLIT],
@@ -66,7 +66,7 @@ def lessons(
         metric=held.metric,
         split=SPLIT,
         gain=gain(held, logits[SPLIT].argmax(1), tuned.probe_logits[SPLIT].argmax(1)),
-        curve=data_curve(held, said),
+        curve=data_curve(held, answers),
         pairs=[
             _pair(pair, logits, features["train"], data, probe.penalty, recipe.seed)
             for pair in _confused(

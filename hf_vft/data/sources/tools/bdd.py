@@ -48,7 +48,7 @@ def read_bdd(listing: Listing, first: str, how: ReadOptions) -> Table:
 
 def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     for file, content in json_files(listing, is_bdd):
-        told = split_in_words(file.rpartition("/")[2].removesuffix(".json"))
+        words = split_in_words(file.rpartition("/")[2].removesuffix(".json"))
         for image in _images(content):
             name = str(image["name"])
             objects = objects_of(
@@ -59,7 +59,7 @@ def _drawn(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
                 f"a box of {name!r} is not complete",
             )
             yield Drawn(
-                file, name, objects, split=told[0] if told else None, others=(f"{name}.jpg",)
+                file, name, objects, split=words[0] if words else None, others=(f"{name}.jpg",)
             )
 
 

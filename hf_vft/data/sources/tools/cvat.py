@@ -52,8 +52,8 @@ def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
             f"{file}: CVAT for video, whose frames have no names; export it as CVAT for images, "
             "COCO or YOLO, with the images."
         )
-    told = split_in_words(file.rpartition("/")[2].removesuffix(".xml"))
-    named = told[0] if told is not None else None  # Datumaro writes a file for each subset
+    words = split_in_words(file.rpartition("/")[2].removesuffix(".xml"))
+    named = words[0] if words is not None else None  # Datumaro writes a file for each subset
     for image in root.iter("image"):
         name = image.get("name", "")
         try:

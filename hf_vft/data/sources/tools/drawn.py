@@ -59,14 +59,14 @@ def drawn_table(
     Raises:
         DataError: If nothing is marked, or no image is there.
     """
-    given = list(drawn)
-    boxes = how.kind == "boxes" or (how.kind is None and any(image.objects for image in given))
-    if not boxes and not any(image.tags for image in given):
+    images = list(drawn)
+    boxes = how.kind == "boxes" or (how.kind is None and any(image.objects for image in images))
+    if not boxes and not any(image.tags for image in images):
         counts = ", ".join(f"{kind}: {n:,}" for kind, n in shapes.unused.items())
         why = f"nothing in it has an area and a class ({counts})" if counts else ""
         raise DataError(f"{listing.name}: read as {title}, but {why or 'nothing is marked in it'}.")
     missing, marked = Missing(listing), []
-    for image in given:
+    for image in images:
         file = _found(listing, image)
         if file is None:
             missing.add(image.annotation, image.image)
@@ -96,13 +96,17 @@ def drawn_table(
 
 
 def objects_of(
-    file: str, given: Iterable[Any], box: Callable[[Any], Box | None], name: str, complaint: str
+    file: str,
+    annotations: Iterable[Any],
+    box: Callable[[Any], Box | None],
+    name: str,
+    complaint: str,
 ) -> tuple[tuple[Box, str], ...]:
     """The boxes of shapes, each with its class.
 
     Args:
         file: Of the annotation, for messages.
-        given: The shapes, each an object of JSON.
+        annotations: The shapes, each an object of JSON.
         box: The box of one; None where it has no area.
         name: The key of the class.
         complaint: What to say of a shape that is damaged.
@@ -111,7 +115,7 @@ def objects_of(
         DataError: If one is.
     """
     objects = []
-    for annotation in given:
+    for annotation in annotations:
         try:
             outline = box(annotation)
             if outline is not None:

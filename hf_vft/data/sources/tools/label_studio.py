@@ -50,9 +50,9 @@ def read_label_studio(listing: Listing, first: str, how: ReadOptions) -> Table:
         DataError: If a result lacks its numbers, or a task names no image.
     """
     shapes = Shapes()
-    whole = is_label_studio(read_json(listing.path(first)))
-    drawn = label_studio_tasks(listing, shapes) if whole else _short_tasks(listing, shapes)
-    title = "Label Studio's JSON" if whole else "Label Studio's short export"
+    is_export = is_label_studio(read_json(listing.path(first)))
+    drawn = label_studio_tasks(listing, shapes) if is_export else _short_tasks(listing, shapes)
+    title = "Label Studio's JSON" if is_export else "Label Studio's short export"
     return drawn_table(listing, drawn, shapes, how, title)
 
 
@@ -60,14 +60,14 @@ def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
     """What each task of each file says, in their order; boxes in shares of the sides."""
     for file, content in json_files(listing, is_label_studio):
         for task in content:
-            given = [
+            annotations = [
                 annotation
                 for annotation in task.get("annotations", [])
                 if not annotation.get("was_cancelled")
             ]
-            if len(given) > 1:
-                shapes.unused["earlier annotation of an image"] += len(given) - 1
-            results = given[-1].get("result", []) if given else []
+            if len(annotations) > 1:
+                shapes.unused["earlier annotation of an image"] += len(annotations) - 1
+            results = annotations[-1].get("result", []) if annotations else []
             yield _task(file, task.get("data") or {}, results, shapes)
 
 

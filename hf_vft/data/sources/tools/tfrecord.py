@@ -91,10 +91,10 @@ def read_tfrecord(listing: Listing, files: list[str], how: ReadOptions) -> Table
         if not records:
             raise DataError(f"{listing.name}: its TFRecord files hold no record.")
 
-    kept = keep_images([listing.path(file) for file in files], images(), how.cache_dir)
+    images_kept = keep_images([listing.path(file) for file in files], images(), how.cache_dir)
     table = _table(listing, records, shapes, how)
     row_of = {record.file: row for row, record in enumerate(records)}
-    return replace(table, images=kept.select([row_of[file] for file in table.files]))
+    return replace(table, images=images_kept.select([row_of[file] for file in table.files]))
 
 
 def _table(listing: Listing, records: list[_Record], shapes: Shapes, how: ReadOptions) -> Table:
@@ -128,8 +128,8 @@ def _table(listing: Listing, records: list[_Record], shapes: Shapes, how: ReadOp
 
 
 def _objects(record: _Record, *, pixels: bool) -> Objects:
-    given = record.objects or ()
-    boxes, names = tuple(box for box, _ in given), tuple(name for _, name in given)
+    objects = record.objects or ()
+    boxes, names = tuple(box for box, _ in objects), tuple(name for _, name in objects)
     return Objects(boxes, names, relative=not pixels, declared=record.size if pixels else None)
 
 
@@ -138,8 +138,8 @@ def _record(
 ) -> _Record:
     parts = [*file.split("/")[:-1], posixpath.basename(file).split(".")[0]]
     split = split_of_path(parts) or split_of_path([posixpath.basename(file)])
-    given = _texts(example, "image/filename")
-    name = posixpath.normpath("/" + given[0].replace("\\", "/")).lstrip("/") if given else ""
+    texts = _texts(example, "image/filename")
+    name = posixpath.normpath("/" + texts[0].replace("\\", "/")).lstrip("/") if texts else ""
     name = name or f"{posixpath.basename(file)}/{where.rpartition(' ')[2]:0>7}"
     tags = _classes(example, _TEXT, _NUMBER, names, where)
     sides = [_first_number(example, f"image/{side}") for side in ("width", "height")]

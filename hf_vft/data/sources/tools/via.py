@@ -101,10 +101,13 @@ def _region_attributes(entry: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [region.get("region_attributes") or {} for region in _regions(entry)]
 
 
-def _attribute(given: list[dict[str, Any]], how: ReadOptions) -> str | None:
+def _attribute(attributes_of_all: list[dict[str, Any]], how: ReadOptions) -> str | None:
     """The attribute that is the class; None where there is none."""
     used = Counter(
-        name for attributes in given for name, value in attributes.items() if value not in ("", {})
+        name
+        for attributes in attributes_of_all
+        for name, value in attributes.items()
+        if value not in ("", {})
     )
     asked = how.config.label_column
     if asked != "auto":

@@ -37,7 +37,7 @@ def read_wider_face(listing: Listing, files: list[str], how: ReadOptions) -> Tab
 
 
 def _images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
-    told = split_in_words(posixpath.splitext(posixpath.basename(file))[0])
+    words = split_in_words(posixpath.splitext(posixpath.basename(file))[0])
     lines = enumerate(_text(listing, file).splitlines(), start=1)
     for number, line in lines:
         name = line.strip()
@@ -54,7 +54,7 @@ def _images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
             if box is not None and faces:
                 boxes.append(box)
         objects = tuple((box, _CLASS) for box in boxes)
-        yield Drawn(file, name, objects, split=told[0] if told is not None else None)
+        yield Drawn(file, name, objects, split=words[0] if words is not None else None)
 
 
 def _face(words: list[str], where: str, shapes: Shapes) -> Box | None:
