@@ -44,6 +44,7 @@ from hf_vft.training.history import (
     ran_out_of_patience,
     scores,
 )
+from hf_vft.training.input_wait import TellInputWait
 from hf_vft.training.processes import for_this_process, release, runs_on_cpu
 from hf_vft.training.sharding import divide_by_block, gather_into, to_train, whole
 from hf_vft.training.trainer import VisionTrainer
@@ -143,6 +144,8 @@ def run_stage(
         callbacks=[*_callbacks(context, stage), watch],
     )
     trainer.remove_callback(PrinterCallback)
+    processes = PartialState().num_processes
+    trainer.add_callback(TellInputWait(trainer.input_wait, context.display, processes))
     divide_by_block(trainer)
     start = _starting_point(trainer, model, folder)
     # Again, since a resumed stage knows its start and has drawn nothing to measure it.

@@ -24,6 +24,7 @@ from hf_vft.tasks import ImageClassification, Task
 from hf_vft.training.callbacks import EpochHooks
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
+from hf_vft.training.input_wait import InputWait
 from hf_vft.training.processes import release
 from hf_vft.training.training_arguments import VisionTrainingArguments
 
@@ -70,6 +71,7 @@ class VisionTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = self.compute_loss_func is not None
         self.ema: WeightAverage | None = None
+        self.input_wait = InputWait(self.args.device)
         self.add_callback(EpochHooks(self))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -212,6 +214,11 @@ class VisionTrainer(Trainer):
             return super()._get_dataloader(*args, **kwargs)
         finally:
             self.args.dataloader_drop_last = drop_last
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Fetch the batches of a step as the Trainer does, and measure how long that takes."""
+        with self.input_wait.fetching():
+            return super().get_batch_samples(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[Any] | None:
         dataset = train_dataset if train_dataset is not None else self.train_dataset
