@@ -19,6 +19,7 @@ from hf_vft.models.hub_models import check_hub
 from hf_vft.models.imagenet_weights import PACKAGED, installed, packaged_folder
 from hf_vft.utils.cache import default_cache
 from hf_vft.utils.cores import THREADS, cores
+from hf_vft.workflows.steps.input_rates import measure_input_rates
 
 STACK = (
     "torch", "torchvision", "transformers", "datasets", "accelerate", "peft", "evaluate", "timm",
@@ -42,7 +43,7 @@ class HealthCheck:
 
 
 def diagnose() -> list[HealthCheck]:
-    """All checks; takes a few seconds without a network."""
+    """All checks; takes some seconds without a network."""
     return [
         HealthCheck("python", "ok", f"{platform.python_version()} on {platform.platform()}"),
         *_versions(),
@@ -52,6 +53,7 @@ def diagnose() -> list[HealthCheck]:
         _disk(),
         _hub(),
         _imagenet(),
+        _speed(),
     ]
 
 
@@ -93,6 +95,15 @@ def _cores() -> HealthCheck:
     if threads > cores().usable:
         return HealthCheck("cores", "note", f"{text}, more than can run: set {THREADS}")
     return HealthCheck("cores", "ok", text)
+
+
+def _speed() -> HealthCheck:
+    try:
+        rates = measure_input_rates()
+    except ModelError as error:
+        return HealthCheck("speed", "note", f"not measured: {error}")
+    waits = rates.device != "cpu" and not rates.keeps_up
+    return HealthCheck("speed", "note" if waits else "ok", str(rates))
 
 
 def _disk() -> HealthCheck:
