@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from hf_vft.training.training_arguments import VisionTrainingArguments
 from transformers import TrainerControl, TrainerState
 
 from hf_vft.training import input_wait as module
 from hf_vft.training.input_wait import MEASURED, SKIPPED, InputWait, TellInputWait, wait_sentence
 from hf_vft.training.trainer import VisionTrainer
+from hf_vft.training.training_arguments import VisionTrainingArguments
 from hf_vft.utils.progress import Silent
 from tests.models.tiny import ALL
 
