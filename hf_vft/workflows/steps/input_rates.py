@@ -91,7 +91,8 @@ def measure_input_rates() -> InputRates:
     finally:
         torch.set_num_threads(threads)
     batch = pixels.repeat(_BATCH[device], 1, 1, 1).to(device)
-    step = _training_step(loaded.model.to(device).train(), batch)
+    model: torch.nn.Module = loaded.model
+    step = _training_step(model.to(device).train(), batch)
     return InputRates(core, cores().usable, _rate(step, len(batch)), checkpoint.name, device)
 
 
