@@ -46,7 +46,7 @@ class ModelError(VftError):
 
 
 class OutputError(VftError):
-    """What would be written over is not ours, or cannot be written."""
+    """An output that cannot be written, or would overwrite files that are not ours."""
 
 
 class RunError(VftError):

@@ -176,7 +176,7 @@ class RunDirectory:
 
     @property
     def model(self) -> Path:
-        """What ``AutoModelForImageClassification.from_pretrained`` loads."""
+        """The model folder that ``AutoModelForImageClassification.from_pretrained`` loads."""
         return self.path / "model"
 
     @property
@@ -191,7 +191,7 @@ class RunDirectory:
 
     @property
     def export(self) -> Path:
-        """What ``hf-vft export`` makes."""
+        """The folder that ``hf-vft export`` writes."""
         return self.path / "export"
 
     @property
@@ -201,7 +201,7 @@ class RunDirectory:
 
     @property
     def onnx_facts_file(self) -> Path:
-        """What the export was made from, and how its answers compare."""
+        """The source of the export, and how its answers compare."""
         return self.export / "onnx.json"
 
     @property
@@ -211,7 +211,7 @@ class RunDirectory:
 
     @property
     def choices_file(self) -> Path:
-        """What was chosen, from what, why."""
+        """The choices that were made, from which options, and why."""
         return self.path / "choices.json"
 
     @property
@@ -221,7 +221,7 @@ class RunDirectory:
 
     @property
     def leaderboard_file(self) -> Path:
-        """What was tried, with its score, seconds and cost."""
+        """The models that were tried, with score, seconds and cost."""
         return self.path / "leaderboard.json"
 
     @property
@@ -236,12 +236,12 @@ class RunDirectory:
 
     @property
     def audit_file(self) -> Path:
-        """What the quick audit of the data found."""
+        """The findings of the quick audit of the data."""
         return self.path / "audit.json"
 
     @property
     def summary_file(self) -> Path:
-        """Where the run came from: data, checkpoint, versions, device, seconds."""
+        """The origin of the run: data, checkpoint, versions, device, seconds."""
         return self.path / "run.json"
 
     @property
@@ -251,7 +251,7 @@ class RunDirectory:
 
     @property
     def splits_file(self) -> Path:
-        """Which image was in which split, by name and SHA-256."""
+        """The split of each image, by name and SHA-256."""
         return self.path / "splits.parquet"
 
     @property
@@ -261,7 +261,7 @@ class RunDirectory:
 
     @property
     def profile_file(self) -> Path:
-        """What monitoring needs to know of the model and of the reference."""
+        """The profile of the model and of the reference that monitoring needs."""
         return self.path / "reference" / "profile.json"
 
     @property
@@ -276,7 +276,7 @@ class RunDirectory:
 
     @property
     def data(self) -> Path:
-        """What a retrained model learned from; only there after a retraining."""
+        """The data that a retrained model learned from; present only after a retraining."""
         return self.path / "data"
 
     @property
@@ -309,7 +309,7 @@ class RunDirectory:
         return load_recipe(self.recipe_file)
 
     def model_hash(self) -> str:
-        """Of the weights."""
+        """Hash of the weights."""
         digest = hashlib.sha256()
         for path in sorted(self.model.glob("*.safetensors")):
             with path.open("rb") as stream:

@@ -41,7 +41,7 @@ def fitting_batches(
 
 
 def free_bytes(device: torch.device) -> int:
-    """What can still be taken on a device, within the limits of a container."""
+    """Bytes that can still be allocated on a device, within the limits of a container."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)

@@ -23,7 +23,7 @@ from hf_vft.utils.imports import require_package
 
 @dataclass
 class Trained:
-    """What training leaves for the proof.
+    """The result of training, ready to be evaluated.
 
     Attributes:
         recipe: As it was followed: nothing is on ``auto``, and nothing is searched any more.

@@ -20,7 +20,7 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """What the data and the machine of a run are like.
+    """Properties of the data and the machine of a run.
 
     Attributes:
         images: Training images in all.
@@ -44,7 +44,7 @@ class Facts:
 
     @property
     def imbalance(self) -> float:
-        """How many times the largest class is as large as the smallest."""
+        """Size of the largest class divided by that of the smallest."""
         return max(self.class_counts) / max(min(self.class_counts), 1)
 
 

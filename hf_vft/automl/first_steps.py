@@ -46,7 +46,7 @@ CREDIBLE = 2.0
 
 @dataclass(frozen=True)
 class Step:
-    """What the first steps did.
+    """The outcome of the first steps at one learning rate.
 
     Attributes:
         rate: Learning rate of the stage.
@@ -116,7 +116,7 @@ def harmless_start(prepared: Prepared, place: RunContext) -> tuple[Prepared, lis
 
 
 def starts(rate: float, warmup: float, look: Callable[[float, float], Step]) -> list[Step]:
-    """What came of each start that was tried; the last is taken."""
+    """The outcome of each start that was tried; the last one is taken."""
     steps = [look(rate, warmup)]
     if steps[-1].harms and warmup < LONGER:
         steps.append(look(rate, LONGER))

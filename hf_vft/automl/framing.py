@@ -71,7 +71,7 @@ class Framed:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a probe makes of one framing.
+    """The probe's result for one framing.
 
     Attributes:
         losses: Log loss of held-out images in nats ``[M]``.

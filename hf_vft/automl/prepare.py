@@ -30,7 +30,7 @@ from hf_vft.utils.progress import Display
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all trainings of a run share.
+    """State shared by all trainings of a run.
 
     Attributes:
         task: What the labels mean.
@@ -127,7 +127,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class TrainingHooks:
-    """What a training tells, and asks, while it runs.
+    """Callbacks that a training reports to, and asks, while it runs.
 
     Attributes:
         display: Shown to the user, instead of that of the run.
@@ -143,7 +143,7 @@ class TrainingHooks:
 def stage_context(
     recipe: Recipe, place: RunContext, hooks: TrainingHooks | None = None
 ) -> StageContext:
-    """What the stages of one training share."""
+    """The context shared by the stages of one training."""
     hooks = hooks or TrainingHooks(place.display)
     weights = None
     if recipe.loss.class_weights == "balanced":

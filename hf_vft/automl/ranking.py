@@ -167,7 +167,7 @@ def _again(recipe: Recipe, place: RunContext, file: Path) -> Ranking:
 
 
 def ranking_reason(ranking: Ranking) -> str:
-    """Why the first candidate is the first."""
+    """A sentence that explains why the first candidate is the first."""
     best, others = ranking.candidates[0], ranking.candidates[1:]
     score = best.row.score
     tried = sum(row.seconds is not None for row in ranking.rows)
@@ -217,7 +217,7 @@ def _cost(prepared: Prepared, search: SearchConfig) -> Cost:
 
 
 def over_bounds(cost: Cost, bounds: SearchConfig) -> str:
-    """Which bound a model breaks, in words; empty if none."""
+    """The bound that a model exceeds, in words; empty if none."""
     if bounds.max_params is not None and cost.parameters > bounds.max_params:
         return f"{cost.parameters:,} parameters, over search.max_params={bounds.max_params:,}"
     if bounds.max_memory is not None and cost.memory > bounds.max_memory:

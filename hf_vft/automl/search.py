@@ -205,7 +205,7 @@ class Search:
         return SearchResult(prepared, tuned, self._choices(winner, candidate, note), rows)
 
     def next_turn(self, running: Collection[int] = ()) -> Turn | None:
-        """What to do now; only in the main process.
+        """Decide what to do next; call it in the main process only.
 
         Args:
             running: Numbers of the trials whose turns have not ended.
@@ -384,7 +384,7 @@ def run_here(search: Search) -> None:
 
 
 def epochs_within(most: float, share: float) -> float:
-    """How many epochs a trial is planned for, out of those there is time for.
+    """Number of planned epochs of a trial that fit into the time left.
 
     Where a share of them would be too few to learn much it takes what it needs: one trial that
     has learned is worth more than two that have not.

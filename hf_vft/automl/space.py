@@ -72,7 +72,7 @@ class Space:
     batch: int
 
     def first_trials(self) -> list[dict[str, Any]]:
-        """What is tried first, in this order."""
+        """The settings that are tried first, in this order."""
         expert: dict[str, Any] = {
             "model": self.models[0],
             "strategy": RECIPE,
@@ -111,7 +111,7 @@ class Space:
 
 
 def space_of(candidates: Sequence[Candidate], place: RunContext) -> Space:
-    """What may be tried; batch sizes are measured on the best candidate.
+    """The search space; batch sizes are measured on the best candidate.
 
     Args:
         candidates: The best first.
@@ -150,7 +150,7 @@ def _carries_adapters(loaded: LoadedModel) -> bool:
 def trial_changes(
     recipe: Recipe, params: Params, *, images: int, size: int, epochs: float | None = None
 ) -> dict[str, Any]:
-    """What a trial changes in the recipe, by dotted name.
+    """The recipe fields that a trial changes, by dotted name.
 
     Args:
         recipe: Resolved for the backbone of the trial.

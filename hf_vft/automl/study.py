@@ -94,7 +94,7 @@ class SharedStudy:
 
     @property
     def space(self) -> Space | None:
-        """What the trials of this study choose from; None where its maker has not said so yet."""
+        """The space that this study's trials choose from; None until its maker has stored it."""
         stored = self.study.user_attrs.get(SPACE)
         if stored is None:
             return None

@@ -53,7 +53,7 @@ def trial_row(trial: FrozenTrial, candidate: Candidate | None, value: float) -> 
 
 
 def trial_changes_of(folder: Path, base: Recipe) -> list[tuple[str, Any, Any]]:
-    """What the recipe of a trial says otherwise than that of its backbone: name, was, value."""
+    """Differences of a trial's recipe from its backbone's: name, old value, new value."""
     followed, before = load_recipe(folder / "recipe.yaml").model_dump(), base.model_dump()
     changes: list[tuple[str, Any, Any]] = []
     for section, value in followed.items():

@@ -41,7 +41,7 @@ Over = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Turn:
-    """What is done next, the same in every process.
+    """The next step of a search, the same in every process.
 
     Attributes:
         trial: Number of the trial in the study.
@@ -60,7 +60,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a turn ended, and what came of it.
+    """The result of a turn.
 
     Attributes:
         state: ``paused`` after a checkpoint, from which it can go on.

@@ -95,7 +95,7 @@ class HeldOut:
         return several
 
     def right(self, logits: np.ndarray) -> np.ndarray:
-        """Whether each answer is right, or the share of the classes that is ``[N]``."""
+        """Correctness of each answer ``[N]``: 0 or 1, or the share of the classes that is right."""
         if self.exclusive:
             right: np.ndarray = logits.argmax(1) == self.marks.argmax(1)
             return right

@@ -67,7 +67,7 @@ def print_scores(run: RunDirectory, *, as_json: bool = False) -> None:
 
 
 def next_command(run: RunDirectory, report: EvalReport) -> str:
-    """What to do after a fit: look at the data where the model is not worth much, else serve it.
+    """The command to run after a fit: an audit if the model is not worth much, else serving.
 
     Args:
         run: Finished.

@@ -20,5 +20,5 @@ Until = Annotated[
 
 
 def utc(moment: datetime | None) -> datetime | None:
-    """With its time zone said."""
+    """Add the time zone UTC to a moment that has none."""
     return None if moment is None else moment.replace(tzinfo=UTC)

@@ -25,7 +25,7 @@ SMALLEST = 1e-3
 
 @dataclass(frozen=True)
 class Objects:
-    """What is marked in one image.
+    """The annotated objects of one image.
 
     Attributes:
         boxes: In pixels, or in shares of the image's sides if ``relative``.

@@ -26,7 +26,7 @@ _GAP = 4
 
 @dataclass(frozen=True)
 class BitDepth:
-    """What was decided.
+    """The bit depth that was decided, and why.
 
     Attributes:
         bits: For `hf_vft.data.images.Decoder`, 8 to 16.
@@ -78,7 +78,7 @@ def settle_bit_depth(checks: Sequence[DecodeCheck], asked: int | Literal["auto"]
 
 
 def above_notes(checks: Sequence[DecodeCheck], bits: int) -> list[str]:
-    """Whether images have values that ``bits`` bits cannot hold, in a sentence."""
+    """A note if images have values that ``bits`` bits cannot hold."""
     values = [check.highest or 0 for check in checks]
     above = [value for value in values if value >= 1 << bits]
     if not above:
@@ -90,7 +90,7 @@ def above_notes(checks: Sequence[DecodeCheck], bits: int) -> list[str]:
 
 
 def page_notes(checks: Sequence[DecodeCheck]) -> list[str]:
-    """Whether files hold several images, in a sentence."""
+    """A note if files hold several images."""
     several = sum(check.pages > 1 for check in checks)
     if not several:
         return []

@@ -72,7 +72,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
         return row
 
     def __getitems__(self, indices: list[int]) -> list[dict[str, Any]]:
-        """What a loader gives to the task's collator, which normalises a batch at once."""
+        """The rows for the task's collator, which normalises a whole batch at once."""
         examples = self.split[indices]
         rows = [
             {"image": image, "label": label}
@@ -99,7 +99,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
         return isinstance(self.transform, TrainTransform)
 
     def row(self, image: Image.Image, label: object) -> dict[str, Any]:
-        """What the model gets of an image and its label."""
+        """The model's input for an image and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
 
     def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:

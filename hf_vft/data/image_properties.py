@@ -23,7 +23,7 @@ def reduced(image: Image.Image) -> Image.Image:
 
 
 def image_properties(image: Image.Image) -> dict[str, Any]:
-    """What the production log keeps of an RGB image: columns of `hf_vft.records.PREDICTIONS`.
+    """Properties of an RGB image for the production log: columns of `hf_vft.records.PREDICTIONS`.
 
     Brightness, contrast and saturation are in [0, 1], entropy in bits, ``aspect`` is width by
     height; ``sharpness`` is None without contrast.

@@ -69,7 +69,7 @@ class Decoded:
 
     @property
     def note(self) -> str:
-        """What a person should know; empty for nearly every image."""
+        """A remark for people; empty for nearly every image."""
         if not self.above:
             return ""
         return (
@@ -80,7 +80,7 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Decoder:
-    """How the image files of one data set, and of what is learned from it, are decoded.
+    """Decoder for the image files of one data set, and of what is learned from it.
 
     The rules, the same for every image:
 
@@ -106,7 +106,7 @@ class Decoder:
 
     @classmethod
     def of(cls, config: DataConfig) -> Decoder:
-        """As a recipe says; a bit depth that was never decided is all 16 bits."""
+        """The decoder of a recipe; a bit depth that was never decided is all 16 bits."""
         return cls(config.max_pixels, 16 if config.bit_depth == "auto" else config.bit_depth)
 
     def __call__(self, source: bytes | str | Path | Image.Image) -> Image.Image:

@@ -17,7 +17,7 @@ from hf_vft.data.annotated_boxes import Objects
 
 
 class LabelKind(ABC):
-    """What one label is, as read from a source and as stored in the column ``label``."""
+    """The form of one label, as read from a source and as stored in the column ``label``."""
 
     name: ClassVar[str]
     reason: ClassVar[str]
@@ -41,7 +41,7 @@ class LabelKind(ABC):
 
     @abstractmethod
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
-        """From the column ``label``: how often an image holds each class, ``int [N, C]``."""
+        """Count of each class in each image, from the column ``label``; ``int [N, C]``."""
 
     def key(self, label: object) -> str:
         """A text that differs where labels as read do."""
@@ -108,7 +108,7 @@ class ManyClasses(LabelKind):
         return datasets.List(datasets.Value("int8"), length=len(classes))
 
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
-        """As stored."""
+        """The stored vectors, unchanged."""
         return np.asarray(values, dtype=np.int64).reshape(len(values), n_classes)
 
 
@@ -149,7 +149,7 @@ class ClassBoxes(LabelKind):
         }
 
     def members(self, values: Sequence[Any], n_classes: int) -> np.ndarray:
-        """How many boxes of each class."""
+        """Number of boxes of each class."""
         members = np.zeros((len(values), n_classes), dtype=np.int64)
         for row, value in enumerate(values):
             np.add.at(members[row], value["category"], 1)

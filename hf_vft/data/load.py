@@ -84,7 +84,7 @@ class ImageData:
     bit_depth_reason: str = ""
 
     def members(self, split: str) -> np.ndarray:
-        """How often each image of a split holds each class, ``int [N, C]``."""
+        """Count of each class in each image of a split, ``int [N, C]``."""
         return self.kind.members(self.splits[split]["label"], len(self.labels))
 
     def groups(self, split: str) -> list[Any] | None:

@@ -21,7 +21,7 @@ FEW = 10
 
 @dataclass(frozen=True)
 class Rows:
-    """What the division looks at; all sequences are of equal length.
+    """The columns that the division uses; all sequences are of equal length.
 
     Attributes:
         members: How often an image is of each class, ``int [N, C]``.
@@ -82,7 +82,7 @@ def complete_splits(rows: Rows, config: DataConfig, seed: int) -> tuple[list[str
 def shares_to_make(
     present: Iterable[str], *, validation_size: float, test_size: float
 ) -> dict[str, float]:
-    """Which splits must be cut from the training images, and how large.
+    """The splits that must be cut from the training images, and their sizes.
 
     Args:
         present: Splits that exist; empty when nothing is divided yet.

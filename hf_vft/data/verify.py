@@ -27,7 +27,7 @@ _CACHE_FILE = "verified-images-4.json"  # the number changes with what is kept
 
 @dataclass(frozen=True)
 class DecodeCheck:
-    """What decoding one image showed.
+    """The result of decoding one image.
 
     Attributes:
         sha256: Hash of its file.

@@ -22,7 +22,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Boxes:
-    """What is in an image, or what was found there.
+    """The true or the predicted boxes of one image.
 
     Attributes:
         corners: ``[M, 4]`` left, top, right, bottom in pixels.
@@ -37,7 +37,7 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Matches:
-    """How the detected boxes of one class match the true ones, the surest first.
+    """The matches of the detected boxes of one class with the true ones, the surest first.
 
     Attributes:
         image: Number of the image each is in ``[N]``.

@@ -185,7 +185,7 @@ def headline_metrics(logits: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, 
 
 
 def majority_class_logits(train_labels: npt.ArrayLike, n: int, n_classes: int) -> Floats:
-    """What answers without looking: the training set's class shares, for each of ``n`` images.
+    """A baseline's logits: the training set's class shares, for each of ``n`` images.
 
     Args:
         train_labels: Class ids of the training images.

@@ -29,7 +29,7 @@ RESAMPLES = 1000
 
 
 class RuleCost(Frozen):
-    """What one way to raise the alarm costs on a split."""
+    """The cost of one rule for raising the alarm on a split."""
 
     misses: int = Field(description="Images of the class without an alarm.")
     false_alarms: int = Field(description="Images of other classes with one.")
@@ -94,7 +94,7 @@ def rule_costs(
     clusters: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> dict[str, RuleCost]:
-    """What each rule costs on the same images.
+    """The cost of each rule on the same images.
 
     Args:
         rules: Whether each raises the alarm ``[N]``, by name.

@@ -25,7 +25,7 @@ ENOUGH_SECONDS = 1.0
 
 
 class Cost(Frozen):
-    """What answering for one image costs on one device."""
+    """The cost of answering for one image on one device."""
 
     device: str
     side: int = Field(description="Of the square input in pixels.")

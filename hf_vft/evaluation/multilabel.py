@@ -47,7 +47,7 @@ def fit_binary_temperature(logits: npt.ArrayLike, labels: npt.ArrayLike) -> floa
 
 
 def prevalence_logits(train_labels: npt.ArrayLike, n: int) -> Floats:
-    """What answers without looking: how frequent each class is in training, ``[n, C]``."""
+    """A baseline's logits: the frequency of each class in training, ``[n, C]``."""
     marks = np.asarray(train_labels, dtype=np.float64)
     shares = (marks.sum(0) + 0.5) / (len(marks) + 1.0)
     return np.tile(np.log(shares / (1.0 - shares)), (n, 1))

@@ -78,7 +78,7 @@ class Point(Frozen):
 
 
 class GroupResult(Frozen):
-    """How the model does on one group: a slice, or where two slices meet.
+    """The scores of one group: a slice, or the intersection of two slices.
 
     A group that is too small says so and nothing else: every score is None or empty.
     """

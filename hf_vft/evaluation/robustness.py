@@ -24,7 +24,7 @@ class Robustness(Frozen):
 
     @property
     def mean(self) -> float | None:
-        """Over all disturbances and severities; None without a defined score."""
+        """Mean score over all disturbances and severities; None without a defined score."""
         return _mean(estimate for scores in self.disturbed.values() for estimate in scores)
 
     @property

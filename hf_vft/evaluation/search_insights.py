@@ -36,7 +36,7 @@ class DataCurve(Frozen):
 
 
 class ClassPair(Frozen):
-    """How well two classes are told apart: AUROC of one against the other, 0.5 is guessing."""
+    """Separability of two classes: AUROC of one against the other; 0.5 is guessing."""
 
     classes: tuple[str, str]
     n: int = Field(description="Training images of both.")
@@ -51,7 +51,7 @@ class ClassPair(Frozen):
 
 
 class Lessons(Frozen):
-    """What came of a search, besides a model."""
+    """The insights of a search, besides its model."""
 
     metric: str
     split: str = Field(description="On which everything but the pairs is measured.")

@@ -35,7 +35,7 @@ _PREFIX_TOKENS = 6
 
 
 def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
-    """What of an image speaks for a class.
+    """The regions of an image that speak for a class.
 
     Threads may share the model: its modules are not touched.
 

@@ -20,7 +20,7 @@ _MAP = "inferno"
 
 
 def seen_frame(transform: Transform, processor: Any, size: tuple[int, int]) -> Frame:
-    """Which part of an image the model sees, whatever its processor does.
+    """The part of an image that the model sees, whatever its processor does.
 
     An image whose colours are coordinates is sent through the same transform, and the
     coordinates are read off: crops, squashing and padding need no rules of their own.
@@ -98,7 +98,7 @@ def reduced(image: Image.Image, *, side: int = SIDE) -> Image.Image:
 
 
 def shown_scale(size: tuple[int, int], side: int = SIDE) -> float:
-    """How much larger an image is shown than it is: small ones up to four times."""
+    """Factor by which an image is enlarged for display: small ones up to four times."""
     return min(side / max(size), 4.0)
 
 

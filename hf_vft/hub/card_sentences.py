@@ -17,7 +17,7 @@ from hf_vft.run import RunDirectory
 
 
 def purpose(report: EvalReport) -> str:
-    """What it answers."""
+    """The purpose of the model, in a sentence."""
     names = [f"*{plain(label)}*" for label in report.labels[:12]]
     more = len(report.labels) - len(names)
     listed = ", ".join(names) + (f" and {more} more" if more > 0 else "")
@@ -54,7 +54,7 @@ def usage(report: EvalReport, where: str) -> str:
 
 
 def calibration(report: EvalReport) -> str:
-    """Whether its confidence can be taken at its word."""
+    """A sentence on whether the model's confidence can be trusted."""
     metrics = report.splits[judged_split(report)].metrics
     before, after = metrics.get("ece"), metrics.get("ece_calibrated")
     if before is None or after is None:
@@ -67,7 +67,7 @@ def calibration(report: EvalReport) -> str:
 
 
 def robustness(run: RunDirectory) -> str:
-    """What blur, noise and the like do to it, where that was measured."""
+    """The effect of blur, noise and the like, if it was measured."""
     if not run.robustness_file.is_file():
         return (
             "How it bears blur, noise or other light was not measured; "
@@ -80,7 +80,7 @@ def robustness(run: RunDirectory) -> str:
 
 
 def speed(run: RunDirectory) -> str:
-    """How fast it answers, where that was measured, and on what."""
+    """The latency and the device it was measured on, if it was."""
     cost = _cost(run)
     if cost is None:
         return "How fast it answers depends on the machine and was not measured here."
@@ -107,7 +107,7 @@ def _cost(run: RunDirectory) -> Cost | None:
 
 
 def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
-    """What to keep in mind: what the numbers warn of, and what holds for every such model."""
+    """The limitations: those that the numbers show, and those of every such model."""
     split = judged_split(report)
     sentences = [notice.sentence for notice in notices(report, facts)]
     sentences += [f"About the data: {note}" for note in facts.notes]

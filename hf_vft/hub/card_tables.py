@@ -107,7 +107,7 @@ def _gap(column: str, values: Mapping[str, Any], names: list[str]) -> str:
 
 
 def data_table(run: RunDirectory, report: EvalReport, summary: Mapping[str, Any]) -> str:
-    """What it was trained and measured on."""
+    """A table of the data that the model was trained and evaluated on."""
     config = run.recipe().data
     images = image_counts(summary)
     rejected = summary.get("rejected") or []
@@ -130,7 +130,7 @@ def data_table(run: RunDirectory, report: EvalReport, summary: Mapping[str, Any]
 
 
 def training_table(run: RunDirectory, summary: Mapping[str, Any]) -> str:
-    """How it was trained, and what that took."""
+    """A table of the training, and of its cost."""
     recipe = run.recipe()
     checkpoint = str(summary.get("checkpoint") or "unknown")
     kind = "pre-trained" if summary.get("pretrained") else "random weights"

@@ -48,7 +48,7 @@ _REFUSALS = {
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and how long apart, something is tried.
+    """Number of attempts, and the time between them.
 
     Attributes:
         tries: In all.
@@ -98,7 +98,7 @@ def check_may_write(api: HfApi, repo_id: str) -> None:
 
 @contextmanager
 def one_line(api: HfApi, repo_id: str) -> Iterator[None]:
-    """What the Hub says at length, as an error of one line that says what to do."""
+    """A message of the Hub as an error of one line that says what to do."""
     try:
         yield
     except (ClientError, OSError, ValueError, RuntimeError) as error:

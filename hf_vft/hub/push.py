@@ -44,7 +44,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Pushed:
-    """What is on the Hub now.
+    """The published version on the Hub.
 
     Attributes:
         url: The repository's page.

@@ -57,7 +57,7 @@ class Answering(nn.Module):
 
 
 def pooled(features: torch.Tensor) -> torch.Tensor:
-    """What a head takes, ``[N, D]``, ``[N, T, D]`` or ``[N, D, H, W]``, as vectors ``[N, D]``."""
+    """A head's input ``[N, D]``, ``[N, T, D]`` or ``[N, D, H, W]`` as vectors ``[N, D]``."""
     if features.ndim == 3:
         return features.mean(1)
     return features.flatten(2).mean(2) if features.ndim > 3 else features

@@ -87,7 +87,7 @@ class Recorder:
         }
 
     def rows(self, shown: Sequence[ImageInfo], outputs: Outputs) -> list[dict[str, Any]]:
-        """What `hf_vft.records.LogWriter.append` takes, one row an image."""
+        """Rows for `hf_vft.records.LogWriter.append`, one per image."""
         answers = self._answers(shown, outputs)
         rows = [
             {
@@ -142,7 +142,7 @@ def is_sampled(request_id: str, share: float) -> bool:
 
 
 def preprocessing_hash(folder: Path, processor: BaseImageProcessor, bit_depth: int) -> str:
-    """Of the processor's settings, the library that does the work and the bit depth of the files.
+    """Hash of the processor's settings, the library that does the work and the files' bit depth.
 
     Answers differ by each of them.
     """

@@ -50,7 +50,7 @@ _ONE_FILE = 1 << 30
 
 
 class OnnxFacts(Frozen):
-    """What is known of an export."""
+    """Metadata of an export."""
 
     model_hash: str = Field(description="Of the weights it was made from.")
     difference: float = Field(description="Largest to torch; see `TOLERANCE`.")

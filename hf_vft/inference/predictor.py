@@ -26,7 +26,7 @@ from hf_vft.utils.imports import is_available
 
 @dataclass(frozen=True)
 class FileAnswer:
-    """What the model says of one file.
+    """The model's answer for one file.
 
     Attributes:
         file: As it was asked for.
@@ -45,7 +45,7 @@ class FileAnswer:
     note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As ``hf-vft predict --json`` writes it."""
+        """The answer as ``hf-vft predict --json`` writes it."""
         if self.error is not None:
             return {"file": self.file, "error": self.error}
         return {"file": self.file, **self.fields} | ({"note": self.note} if self.note else {})
@@ -53,7 +53,7 @@ class FileAnswer:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the model gives for images.
+    """The model's outputs for several images.
 
     Attributes:
         logits: What the task makes answers of: ``[N, C]`` before the temperature, or with boxes.
@@ -128,7 +128,7 @@ class Predictor:
         return Outputs(self.task.outputs(tuple(outputs.values())), embeddings)
 
     def answers(self, outputs: Outputs, sizes: Sequence[tuple[int, int]]) -> list[Prediction]:
-        """What the task makes of outputs for images of these sizes (width, height)."""
+        """The task's answers from outputs for images of these sizes (width, height)."""
         return self.task.predictions(outputs.logits, self.labels, self.calibration, sizes)
 
     def predictions(self, images: Sequence[Image.Image]) -> list[Prediction]:

@@ -18,7 +18,7 @@ from torch import nn
 
 @contextmanager
 def symbolic_len(model: nn.Module) -> Iterator[None]:
-    """Within it ``len`` of a tensor is its first size, in the modules that define a model's parts.
+    """Context in which ``len`` of a tensor is its first size, in the modules of a model's parts.
 
     Args:
         model: Whose Python modules are changed meanwhile, those of transformers and timm alone.

@@ -75,7 +75,7 @@ def asymmetric_loss(
 
 
 def positive_weights(counts: Sequence[int], images: int) -> list[float]:
-    """How many times as often each class is absent as present, at most 20.
+    """Ratio of absence to presence of each class, at most 20.
 
     Args:
         counts: Training images that show each class.

@@ -57,7 +57,7 @@ class Checkpoint:
 
     @property
     def address(self) -> str:
-        """Where plain transformers finds the checkpoint; peft writes it into an adapter.
+        """The address of the checkpoint for plain transformers; peft writes it into an adapter.
 
         A Hub id stays one, since a path in the cache means nothing elsewhere; an embedded one
         has a name that only hf-vft knows, as has one of a package, so it is its folder.

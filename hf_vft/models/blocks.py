@@ -58,7 +58,7 @@ def is_chain(module: nn.Module) -> bool:
 
 
 def operations(module: nn.Module) -> int:
-    """How many matrix operations (linear layers, convolutions) a module holds.
+    """Number of matrix operations (linear layers, convolutions) that a module holds.
 
     A layer with an adapter counts once: the adapter stands beside the layer, not after it.
     """

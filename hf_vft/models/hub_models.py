@@ -124,7 +124,7 @@ def _reason(error: Exception) -> str:
 
 
 def check_files(name: str, files: Iterable[str]) -> None:
-    """Whether a model's files are what is needed, and in a format that is read.
+    """Check that a model has the files it needs, in a format that is read.
 
     Raises:
         ModelError: If there is no configuration, or there are no weights that can be read.
@@ -196,7 +196,7 @@ def read_processor(folder: Path) -> Any:
 
 
 def refused_pickle(error: UnpicklingError | EOFError) -> str:
-    """Why ``torch.load(weights_only=True)`` did not read a pickle, as the rest of a sentence."""
+    """Why ``torch.load(weights_only=True)`` refused a pickle, as the end of a sentence."""
     if isinstance(error, EOFError):
         return f"{FORMATS[1]} ends too soon; fetch it again"
     wanted = re.search(r"GLOBAL (\S+)", str(error))

@@ -141,7 +141,7 @@ def _shapes(model: nn.Module) -> dict[str, torch.Size]:
 
 
 def config_and_processor(checkpoint: Checkpoint) -> tuple[Any, BaseImageProcessor]:
-    """What a checkpoint says of itself, or an architecture of the catalogue."""
+    """Config and processor of a checkpoint, or of an architecture of the catalogue."""
     if checkpoint.path in SCRATCH:
         return SCRATCH[checkpoint.path]()
     _check_family(checkpoint)
@@ -247,7 +247,7 @@ def _copy_head(
 
 @contextmanager
 def one_line(checkpoint: Checkpoint) -> Iterator[None]:
-    """What transformers says at length when a checkpoint is broken, in a line."""
+    """The long message of transformers about a broken checkpoint, in a line."""
     try:
         yield
     except VftError:

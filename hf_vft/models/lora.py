@@ -103,7 +103,7 @@ def check_lora(loaded: LoadedModel, recipe: LoraRecipe) -> None:
 
 
 def lora_config(model: PreTrainedModel, recipe: LoraRecipe) -> LoraConfig:
-    """What peft has to be told; made before a training, it says what cannot be.
+    """The configuration of peft; made before training, it reports settings that are impossible.
 
     Args:
         model: With its new head, not wrapped.

@@ -66,7 +66,7 @@ def held_out_multilabel_logits(
     penalty: float | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What probes answer on the images that they were not fitted to.
+    """Logits of probes on the images that they were not fitted to.
 
     As `hf_vft.models.probe.held_out_logits`, for several labels an image.
 

@@ -70,7 +70,7 @@ def transfer_losses(
     groups: Sequence[Any] | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """How well a probe of plain images knows held-out images that were changed.
+    """Log loss of a probe of unchanged images on held-out images that were changed.
 
     Args:
         plain: Features ``[N, D]``, the only ones that are learned from.
@@ -118,7 +118,7 @@ def held_out_logits(
     penalty: float | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What probes answer on the images that they were not fitted to.
+    """Logits of probes on the images that they were not fitted to.
 
     One penalty is chosen for all folds, so the answers are a little better than nested
     cross-validation would have them: by less than their spread, and for all backbones alike.

@@ -23,7 +23,7 @@ TIMM_CROP_MODES = {"squash": "squash", "pad": "border"}
 
 
 def check_inputs(name: str, processor: BaseImageProcessor) -> None:
-    """Whether a processor makes of an image what a trainer of images passes on.
+    """Check that a processor returns what a trainer of images passes on.
 
     Args:
         name: Of the checkpoint, for the error.

@@ -22,7 +22,7 @@ def knn_shares(
     groups: np.ndarray | None = None,
     k: int = NEIGHBOURS,
 ) -> np.ndarray:
-    """How many of the nearest other images hold each class, leaving each image out once.
+    """Share of the nearest other images that hold each class, leaving each image out once.
 
     Neighbours vote by cosine similarity; images of the same group do not vote, since they
     show the same thing.

@@ -65,7 +65,7 @@ def on_line(start: Mapping[str, torch.Tensor], end: Mapping[str, torch.Tensor], 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the networks at several places answer on held-out images.
+    """The answers of the networks at several places on held-out images.
 
     Each figure is the mean over an image as it is and disturbed.
 

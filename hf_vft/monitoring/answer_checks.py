@@ -48,7 +48,7 @@ can be trusted."""
 
 
 class AnswerChecks(ABC):
-    """What is asked of answers.
+    """The checks of a run's answers.
 
     Args:
         reference: What production is compared with.
@@ -73,17 +73,17 @@ class AnswerChecks(ABC):
 
     @abstractmethod
     def shift(self, current: Sample, seed: int) -> float | None:
-        """How far the content has moved beyond the class mix; None where it cannot be told."""
+        """Shift of the content beyond the class mix; None if it cannot be estimated."""
 
     @abstractmethod
     def prediction_findings(
         self, ours: Sample, theirs: Sample, *, resamples: int, seed: int
     ) -> list[Finding]:
-        """Whether independent rows are answered as they were."""
+        """Test whether independent rows are answered as they were."""
 
     @abstractmethod
     def mix_findings(self, current: Sample, seed: int) -> list[Finding]:
-        """How often each class occurs now, estimated without labels."""
+        """Current frequency of each class, estimated without labels."""
 
     @abstractmethod
     def score_findings(
@@ -94,7 +94,7 @@ class AnswerChecks(ABC):
         columns: Sequence[str],
         seed: int,
     ) -> list[Finding]:
-        """How right answers are, without labels, with the labels that have arrived, and by group.
+        """Quality of the answers: without labels, with the labels that have arrived, and by group.
 
         Args:
             current: Rows of a window.
@@ -126,7 +126,7 @@ class AnswerChecks(ABC):
 
 
 def checks_of(reference: Reference) -> AnswerChecks:
-    """What is asked of the answers of a run.
+    """The checks for the answers of a run.
 
     Raises:
         RunError: If this hf-vft does not know such answers.
@@ -136,7 +136,7 @@ def checks_of(reference: Reference) -> AnswerChecks:
 
 
 class OneLabelChecks(AnswerChecks):
-    """Of answers of one label an image."""
+    """Checks of answers with one label per image."""
 
     estimates: ClassVar[bool] = True
 
@@ -146,7 +146,7 @@ class OneLabelChecks(AnswerChecks):
         return Sample(sample.frame.assign(_label=self.reference.label_ids), sample.embeddings)
 
     def class_mix(self, current: Sample, seed: int) -> Floats:
-        """As far as they can be told; else those of the reference."""
+        """The estimated class shares; those of the reference if they cannot be estimated."""
         before, now = self._probabilities(current.frame)
         labels = self.reference.label_ids
         if before is None or now is None:
@@ -172,7 +172,7 @@ class OneLabelChecks(AnswerChecks):
         )
 
     def mix_findings(self, current: Sample, seed: int) -> list[Finding]:
-        """Under label shift."""
+        """Findings under label shift."""
         before, now = self._probabilities(current.frame)
         if before is None or now is None:
             return []
@@ -207,7 +207,7 @@ class OneLabelChecks(AnswerChecks):
         return findings
 
     def with_change_points(self, findings: list[Finding], known: pd.DataFrame) -> list[Finding]:
-        """When errors began to change is asked of all labels, not of those of one window."""
+        """Add the time at which errors began to change, over all labels of the log."""
         if len(known) < MIN_ROWS:
             return findings
         wrong = (known["predicted"] != known["label"]).to_numpy().astype(np.float64)
@@ -220,7 +220,7 @@ class OneLabelChecks(AnswerChecks):
         ]
 
     def affected(self, newest: pd.DataFrame, columns: Sequence[str]) -> list[Affected]:
-        """By the errors of each group."""
+        """The groups whose errors have grown."""
         return find_affected(self.reference.sample.frame, newest, columns)
 
     def curve(self, decision: Decision, frame: pd.DataFrame) -> list[Stretch]:
@@ -239,7 +239,7 @@ class OneLabelChecks(AnswerChecks):
     def content_known(
         self, current: Sample, drift: Sequence[Finding], alpha: float, seed: int
     ) -> Known:
-        """What an estimate has to know of the content: that it is new, and how far.
+        """The novelty and the shift of the content that an estimate has to know.
 
         A shift that may be chance corrects nothing.
         """
@@ -264,7 +264,7 @@ class OneLabelChecks(AnswerChecks):
 
 
 class JoinedLabelChecks(AnswerChecks):
-    """Of answers with any number of names, boxes included.
+    """Checks of answers with any number of names, boxes included.
 
     What rests on one label an image is not looked at, and the report says so.
     """
@@ -272,19 +272,19 @@ class JoinedLabelChecks(AnswerChecks):
     estimates: ClassVar[bool] = False
 
     def numbered(self) -> Sample:
-        """As it is: a row has no single class."""
+        """The frame unchanged: a row has no single class."""
         return self.reference.sample
 
     def class_mix(self, current: Sample, seed: int) -> None:
-        """Not defined: the shares do not add up to one."""
+        """None: the shares of several labels do not add up to one."""
 
     def shift(self, current: Sample, seed: int) -> None:
-        """Not defined without a class mix."""
+        """None: it is not defined without a class mix."""
 
     def prediction_findings(
         self, ours: Sample, theirs: Sample, *, resamples: int, seed: int
     ) -> list[Finding]:
-        """How often each label is answered, the tracked numbers, and all scores together."""
+        """Findings on each label's frequency, the tracked numbers, and all scores together."""
         labels = self.profile.labels
         return several_prediction_findings(
             ours, theirs, labels, self.kind, resamples=resamples, seed=seed
@@ -314,7 +314,7 @@ class JoinedLabelChecks(AnswerChecks):
         return findings
 
     def with_margin(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """How near the nearest score is to its threshold."""
+        """Add the distance of the nearest score to its threshold."""
         return frame.assign(margin=doubt(frame, self.profile.thresholds, self.profile.labels))
 
     def image_scores(self, known: pd.DataFrame) -> Floats:

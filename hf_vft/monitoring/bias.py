@@ -84,7 +84,7 @@ def bias_findings(
 
 
 def origin(gap: Gap, at_training: Gap | None) -> Origin:
-    """Whether a gap came with production or was measured on held-out data already."""
+    """The origin of a gap: new in production, or measured on held-out data already."""
     if at_training is None:
         return "unknown"
     now, then = gap.value - gap.rest, at_training.value - at_training.rest

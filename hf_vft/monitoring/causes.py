@@ -66,7 +66,7 @@ def find_causes(
     slices: Sequence[str] = (),
     new_classes: Mapping[str, int] | None = None,
 ) -> list[Cause]:
-    """At most `MOST` causes, the likeliest first; none where nothing was found.
+    """The most likely causes, at most `MOST`; empty if nothing was detected.
 
     Args:
         judged: Of a decision.
@@ -327,7 +327,7 @@ def _unknown() -> Cause:
 
 
 def signal(cause: Cause, frame: pd.DataFrame) -> pd.Series | None:
-    """What to watch for a cause, one number a row, NaN where it is not known; None if nothing."""
+    """The number to watch for a cause, one per row, NaN if unknown; None if there is none."""
     column = cause.column
     if cause.kind in ("label_rule", "new_class"):
         if "label" not in frame:

@@ -175,7 +175,7 @@ def share_finding(
     rows: int,
     note: str,
 ) -> Finding:
-    """How a class's share has changed; ``ends`` are those of the interval of the share now."""
+    """The change of a class's share; ``ends`` are those of the interval of the share now."""
     return Finding(
         section="class_mix",
         name=name,

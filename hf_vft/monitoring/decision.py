@@ -48,7 +48,7 @@ class Judged(Frozen):
 
 
 class Decision(Frozen):
-    """What is known, and what to do."""
+    """The verdict, and the actions to take."""
 
     action: Action
     headline: str
@@ -66,7 +66,7 @@ class Decision(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def actions(self) -> list[str]:
-        """What to do, in the order that fits the cause."""
+        """The actions to take, in the order that fits the cause."""
         return self.todo
 
     def with_reasons(self, more: Sequence[str]) -> Decision:

@@ -197,7 +197,7 @@ def _unexplained(frame: pd.DataFrame, group: str | None) -> Floats:
 
 
 def change_points(known: pd.DataFrame, wrong: Floats) -> list[Finding]:
-    """When the errors began to change, by two detectors that watch them one by one.
+    """The time at which errors began to change, by two detectors that watch them one by one.
 
     Args:
         known: Labelled rows in the order of time.

@@ -46,7 +46,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Drift:
-    """What the sections on drift found.
+    """The findings of the sections on drift.
 
     Attributes:
         findings: In the order of the report.

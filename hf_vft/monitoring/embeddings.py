@@ -48,7 +48,7 @@ class Reduction:
 
     @classmethod
     def fit(cls, sample: Sample) -> Reduction:
-        """Of the embeddings of a sample."""
+        """Fit the reduction to the embeddings of a sample."""
         values = _values(sample)
         mean = values.mean(0)
         centred = values - mean
@@ -160,7 +160,7 @@ def content_shift(
     *,
     seed: int = 0,
 ) -> float:
-    """How far the content has moved beyond the class mix: an MMD that does not depend on numbers.
+    """Shift of the content beyond the class mix: an MMD that does not depend on the number of rows.
 
     `new_content` grows by chance where rows are few. Here what chance adds is taken off, so
     samples of other sizes can be compared.
@@ -202,7 +202,7 @@ def together(reference: Sample, current: Sample) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class Beyond:
-    """What is left of a difference in the present class mix.
+    """The difference that remains in the present class mix.
 
     Attributes:
         statistic: Squared MMD.

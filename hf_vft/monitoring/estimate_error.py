@@ -53,7 +53,7 @@ class Trust:
 
     @classmethod
     def learned(cls, tests: Sequence[StressTest]) -> Trust | None:
-        """From stress tests; None where there are too few kinds.
+        """Learn the error of estimates from stress tests; None if there are too few kinds.
 
         The deviation is that from a slope of the other kinds: what comes will be of another kind
         as well.
@@ -76,7 +76,7 @@ class Trust:
         return self.deviation * shift
 
     def refusal(self, shift: float) -> str | None:
-        """Why an estimate at this shift says nothing; None if it does."""
+        """The reason for which an estimate at this shift says nothing; None if it does."""
         if shift > self.furthest:
             return "the content has moved further than it did in any stress test"
         if self.uncertainty(shift) > MAX_ERROR:

@@ -35,7 +35,7 @@ class VerdictCalculation(SingleValueCalculation[Verdict]):
     """Renders the headline, why, and what to do."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return "Verdict (0 in order, 1 wait, 2 label, 3 retrain, 4 mend)"
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
@@ -65,7 +65,7 @@ class FigureCalculation(SingleValueCalculation[Figure]):
     """Takes the number from the data; shows nothing on the page."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return self.metric.key
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
@@ -87,7 +87,7 @@ class TileCalculation(SingleValueCalculation[Tile]):
     """Renders the number as a counter."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return self.metric.title
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
@@ -99,7 +99,7 @@ class TileCalculation(SingleValueCalculation[Tile]):
 
 
 class SectionAlerts(SingleValueMetric):
-    """How many findings of one section alert, above the table of all of them."""
+    """Number of alerts in one section, above the table of all findings."""
 
     section: str
     title: str
@@ -112,7 +112,7 @@ class SectionAlertsCalculation(SingleValueCalculation[SectionAlerts]):
     """Renders the table of a section's findings."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return f"Alerts: {self.metric.title}"
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
@@ -145,7 +145,7 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
     """Renders the curve with Wilson's intervals, and the level at training."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return f"{self.metric.title} over time, measured on labels"
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
@@ -190,7 +190,7 @@ class SideBySideCalculation(SingleValueCalculation[SideBySide]):
     """Renders the images as a figure, since text on an Evidently page may hold none."""
 
     def display_name(self) -> str:
-        """For lists of metrics and tests."""
+        """Name in lists of metrics and tests."""
         return "What it looks like"
 
     def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:

@@ -29,7 +29,7 @@ class Cause(Frozen):
 
 
 class Since(Frozen):
-    """When a change began, in data time."""
+    """The time at which a change began, in data time."""
 
     at: datetime | None = Field(description="The likeliest moment; None where none stands out.")
     earliest: datetime | None = Field(None, description="Lower end of the 95 % interval.")

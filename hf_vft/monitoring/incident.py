@@ -28,7 +28,7 @@ MOST_GROUPS = 4
 def find_since(
     causes: Sequence[Cause], frame: pd.DataFrame, *, everywhere: bool, seed: int = 0
 ) -> Since:
-    """When the likeliest cause set in, by what shows it; else when answers became worse.
+    """The onset of the likeliest cause, by its own signal; else that of worse answers.
 
     Args:
         causes: The likeliest first.
@@ -74,12 +74,12 @@ def _signals(causes: Sequence[Cause], frame: pd.DataFrame) -> list[tuple[str, pd
 
 
 def day(moment: datetime) -> str:
-    """As people say it: 8 April 2026, 06:00."""
+    """A moment in words: 8 April 2026, 06:00."""
     return f"{moment.day} {moment:%B %Y, %H:%M}"
 
 
 def span(low: datetime, high: datetime) -> str:
-    """From one moment to another, in as few words as are clear."""
+    """A span of time, in as few words as are clear."""
     if low.date() == high.date():
         return f"{low.day} {low:%B %Y}, {low:%H:%M} to {high:%H:%M}"
     return f"{low.day} {low:%B, %H:%M} to {high.day} {high:%B, %H:%M}"

@@ -27,7 +27,7 @@ DRAWS = 100
 
 
 def presence(answers: pd.Series, labels: Sequence[str], kind: AnswerKind) -> Flags:
-    """Which labels are in each answer, ``[N, C]``."""
+    """The presence of each label in each answer, ``[N, C]``."""
     number = {name: k for k, name in enumerate(labels)}
     present = np.zeros((len(answers), len(labels)), dtype=bool)
     for row, text in enumerate(answers):
@@ -46,7 +46,7 @@ def several_prediction_findings(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> list[Finding]:
-    """How often each label is answered, how many, how sure, and all scores together.
+    """Findings on each label's frequency, their number, the confidence, and all scores together.
 
     Args:
         reference: Independent rows.
@@ -75,7 +75,7 @@ def presence_findings(
     units: npt.NDArray[np.int64],
     seed: int = 0,
 ) -> list[Finding]:
-    """In what share of the images each label is, estimated from the scores alone.
+    """Share of the images that hold each label, estimated from the scores alone.
 
     Each label by itself, by inverting how its score is distributed with and without it (Lipton et
     al. 2018 with two classes): the score need not be calibrated, but what has the label must look
@@ -107,13 +107,13 @@ def presence_findings(
 
 
 def left_out(rows: int) -> list[Finding]:
-    """What is not looked at, so that nobody takes it for in order."""
+    """The checks that are not made, so that nobody assumes they passed."""
     note = "No estimate without labels: it is made for one label an image only."
     return [insufficient("performance", "estimated_accuracy", rows, note)]
 
 
 def doubt(frame: pd.DataFrame, thresholds: Mapping[str, float], labels: Sequence[str]) -> pd.Series:
-    """How near the nearest score of each image is to its threshold; low is uncertain."""
+    """Distance of the nearest score of each image to its threshold; low is uncertain."""
     scores = probabilities(frame, len(labels))
     if scores is None or not thresholds:
         return 1.0 - frame["confidence"]

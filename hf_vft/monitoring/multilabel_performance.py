@@ -70,7 +70,7 @@ def several_bias_findings(
     *,
     min_rows: int,
 ) -> list[Finding]:
-    """Whether images of one group have another F1 than the rest, and had at training.
+    """Test whether the F1 of a group differs from that of the rest, and whether it did at training.
 
     Args:
         reference: Held-out rows.
@@ -172,7 +172,7 @@ def image_scores(frame: pd.DataFrame, labels: Sequence[str], kind: AnswerKind) -
 
 
 def f1_of(totals: Floats) -> Floats:
-    """Of counts ``[N, 3]``; 1 where nothing is there and nothing was answered."""
+    """F1 of counts ``[N, 3]``; 1 if nothing is present and nothing was predicted."""
     both = totals[:, 1] + totals[:, 2]
     scores: Floats = np.divide(2.0 * totals[:, 0], both, out=np.ones(len(both)), where=both > 0)
     return scores

@@ -19,7 +19,7 @@ from hf_vft.monitoring.sample import effective_rows
 
 
 class Known(TypedDict, total=False):
-    """What `performance_findings` has to know of the content of a window; see there."""
+    """Facts about the content of a window that `performance_findings` needs; see there."""
 
     unsafe: str
     correction: float

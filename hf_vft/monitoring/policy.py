@@ -39,7 +39,7 @@ class _Part(BaseModel):
 
 
 class Windows(_Part):
-    """Which rows are looked at together, and in how many windows a finding has to recur."""
+    """The rows of a window, and the number of windows in which a finding has to recur."""
 
     count: Count = Field(3, description="Windows, of equal numbers of rows, up to the newest row.")
     needed: Count = Field(2, description="In so many of them a finding has to hold to page.")
@@ -70,7 +70,7 @@ class GroupRules(_Part):
 
 
 class Actions(_Part):
-    """What is done beside writing the report."""
+    """The actions beside writing the report."""
 
     exit_status: bool = Field(True, description="Exit with 3 on an alert.")
     webhook: str | None = Field(None, description="Address that gets the verdict as JSON (POST).")

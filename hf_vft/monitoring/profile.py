@@ -51,7 +51,7 @@ class Profile(BaseModel):
 
 @dataclass(frozen=True)
 class Reference:
-    """What production is compared with.
+    """The reference that production is compared with.
 
     Attributes:
         profile: Of the model and the data.
@@ -67,7 +67,7 @@ class Reference:
 
     @property
     def identity(self) -> dict[str, str]:
-        """What a row must have in common with the reference to be comparable."""
+        """The values that a row must share with the reference to be comparable."""
         names = ("model_hash", "preprocessing_hash")
         return {name: getattr(self.profile, name) for name in names}
 
@@ -78,7 +78,7 @@ class Reference:
         return np.array([ids[name] for name in self.sample.frame["label"]], dtype=np.int64)
 
     def chance(self, key: str, rows: int, quantile: float = 0.95) -> float | None:
-        """How large the effect of a finding is by chance alone, without any drift.
+        """The effect of a finding that chance alone produces, without any drift.
 
         Args:
             key: ``section.name`` of the finding.

@@ -81,7 +81,7 @@ def unit_numbers(frame: pd.DataFrame, group: str | None) -> Ints:
 def effective_rows(
     values: npt.NDArray[np.float64], frame: pd.DataFrame, group: str | None
 ) -> float:
-    """How many independent rows would say as much of the mean of ``values [N]``.
+    """Number of independent rows that would say as much of the mean of ``values [N]``.
 
     Two images of one part are often both right or both wrong.
     """

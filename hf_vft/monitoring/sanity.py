@@ -17,7 +17,7 @@ MEASURED = ("brightness", "contrast", "sharpness", "confidence", "entropy", "pre
 
 
 def comparable(frame: pd.DataFrame, identity: dict[str, str]) -> pd.Series:
-    """Which rows come from the reference's model and preprocessing.
+    """The rows from the reference's model and preprocessing.
 
     Args:
         frame: Predictions of any models.

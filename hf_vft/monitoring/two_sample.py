@@ -26,7 +26,7 @@ RESAMPLES = 1999
 
 @dataclass(frozen=True)
 class Difference:
-    """What a test found.
+    """The result of a two-sample test.
 
     Attributes:
         statistic: Of the test.
@@ -149,7 +149,7 @@ def mean_discrepancy(
 def classifier_difference(
     reference: Floats, current: Floats, rng: np.random.Generator
 ) -> Difference:
-    """Whether a classifier can tell the samples apart (Lopez-Paz & Oquab 2017).
+    """Classifier two-sample test (Lopez-Paz & Oquab 2017).
 
     Logistic regression learns on a half; how it ranks the other half is tested by Mann-Whitney.
 

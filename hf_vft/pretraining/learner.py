@@ -45,7 +45,7 @@ class FormulaLearner(PreTrainedModel):  # type: ignore[no-untyped-call]
         self.coverage = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, self.cells**2))
 
     def forward(self, pixel_values: torch.Tensor) -> dict[str, Any]:
-        """From ``[B, 3, S, S]``.
+        """The predictions for a batch ``[B, 3, S, S]``.
 
         Returns:
             ``logits`` ``[B, classes]``; ``coverage`` ``[B, s, s]``: logits of the share of each

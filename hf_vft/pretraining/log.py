@@ -18,7 +18,7 @@ LOG_FILE = "log.jsonl"
 
 @dataclass(frozen=True)
 class Training:
-    """What a training was, for the card.
+    """Figures of a training, for the card.
 
     Attributes:
         images: Seen, of ``planned``.
@@ -35,7 +35,7 @@ class Training:
     scores: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The figures as a dictionary for JSON."""
         return asdict(self)
 
 
@@ -92,7 +92,7 @@ class LogFile(TrainerCallback):
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def summary(self, state: TrainerState, planned: int, batch_size: int) -> Training:
-        """What the training was until now."""
+        """The figures of the training until now."""
         evaluations = [row for row in self.rows() if "eval_loss" in row]
         scores = evaluations[-1] if evaluations else {}
         return Training(
@@ -130,7 +130,7 @@ class TimeLimit(TrainerCallback):
 
 
 def device_name() -> str:
-    """In words."""
+    """The name of the device, in words."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return f"CPU, {torch.get_num_threads()} thread(s)"

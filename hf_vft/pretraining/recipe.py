@@ -20,7 +20,7 @@ from hf_vft.utils.yaml_text import parse_yaml
 
 
 class BackboneConfig(Section):
-    """What is trained.
+    """The backbone that is trained.
 
     ``config`` is what ``transformers.AutoConfig.for_model`` takes: ``model_type`` and the fields
     of that architecture.
@@ -42,14 +42,14 @@ class BackboneConfig(Section):
 
 
 class ImagesConfig(Section):
-    """How many classes of shapes and textures there are."""
+    """Number of classes of shapes and textures."""
 
     shapes: PositiveInt = 64
     textures: PositiveInt = 32
 
 
 class SizePhase(Section):
-    """From a share of the training on, images have this side."""
+    """The image side from a share of the training on."""
 
     start: Fraction
     size: PositiveInt
@@ -62,7 +62,7 @@ class SizePhase(Section):
 
 
 class PretrainingConfig(Section):
-    """How long, how fast, and in which order of sizes."""
+    """Duration, learning rate and order of image sizes."""
 
     images: PositiveInt = Field(description="Seen in all; none is seen twice.")
     batch_size: PositiveInt = 64
@@ -100,7 +100,7 @@ class PretrainingConfig(Section):
         return value
 
     def phase_at(self, share: float) -> SizePhase:
-        """What images are after this share of the training."""
+        """The image phase after this share of the training."""
         return next(phase for phase in reversed(self.sizes) if phase.start <= share)
 
 
@@ -114,7 +114,7 @@ class PretrainRecipe(Section):
     training: PretrainingConfig
 
     def to_yaml(self) -> str:
-        """As text that ``load_pretrain_recipe`` reads."""
+        """The recipe as text that ``load_pretrain_recipe`` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 

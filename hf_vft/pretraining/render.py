@@ -23,7 +23,7 @@ NO_TEXTURE = -100
 
 @dataclass(frozen=True)
 class ImageClasses:
-    """How many classes there are.
+    """Number of classes of the generated images.
 
     Attributes:
         shapes: Formulas of shapes; one more class holds the images that show none.

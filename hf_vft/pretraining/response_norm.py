@@ -18,7 +18,7 @@ class QuickGRN(ConvNextV2GRN):
     """
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """From ``[B, H, W, C]`` to the same."""
+        """Normalise ``[B, H, W, C]``; the shape is kept."""
         energy = hidden_states.float().square().sum((1, 2), keepdim=True)
         response = (energy + TINY).sqrt()
         share = response / (response.mean(-1, keepdim=True) + 1e-6)

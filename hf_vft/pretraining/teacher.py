@@ -21,7 +21,7 @@ STAGES = 2
 
 
 class FeatureMap(NamedTuple):
-    """Of a stage: the side in pixels of the square that a place stands for, and its channels."""
+    """Side in pixels of the square that a place of a stage stands for, and its channels."""
 
     stride: int
     channels: int
@@ -88,7 +88,7 @@ class Imitation(nn.Module):
         self.strides = [target.stride for target in maps]
 
     def forward(self, places: torch.Tensor, side: int) -> list[torch.Tensor]:
-        """From ``[B, h, w, C]`` of images of this side; the places of a square are averaged."""
+        """Map ``[B, h, w, C]`` of images of this side; the places of a square are averaged."""
         channels_first = places.permute(0, 3, 1, 2)
         return [
             layer(F.adaptive_avg_pool2d(channels_first, side // stride).permute(0, 2, 3, 1))

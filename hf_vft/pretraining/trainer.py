@@ -120,7 +120,7 @@ class PretrainTrainer(VisionTrainer):
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """As in the Trainer, with a linear probe's score on each of ``config.transfer``."""
+        """Like the Trainer's, plus a linear probe's score on each of ``config.transfer``."""
         output: EvalLoopOutput = super().evaluation_loop(*args, **kwargs)
         if self.is_world_process_zero() and output.metrics is not None:
             output.metrics.update(self._transfer_scores(kwargs.get("metric_key_prefix", "eval")))

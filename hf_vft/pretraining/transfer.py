@@ -33,7 +33,7 @@ class TransferSet:
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """Number of classes."""
         return int(self.train_y.max()) + 1
 
     def subset(self, per_class: int | None, seed: int) -> np.ndarray:
@@ -68,7 +68,7 @@ def normalised(images: np.ndarray) -> torch.Tensor:
 
 
 def features(model: nn.Module, images: np.ndarray, dtype: torch.dtype | None = None) -> np.ndarray:
-    """What the head of a classifier sees of images ``[N, S, S, 3]`` uint8: ``[N, D]``."""
+    """Inputs of a classifier's head for images ``[N, S, S, 3]`` uint8: ``[N, D]``."""
     device = next(model.parameters()).device
     batches = (
         {"pixel_values": normalised(images[start : start + BATCH]).to(device)}

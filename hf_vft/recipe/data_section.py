@@ -10,7 +10,7 @@ from hf_vft.recipe.base import Auto, PositiveInt, Section
 
 
 class DataConfig(Section):
-    """Which images, which columns, and how they are split."""
+    """Images, columns and the split of the data."""
 
     path: str | None = Field(
         None, description="The images: a folder, a file, a zip, or a dataset's Hub id."

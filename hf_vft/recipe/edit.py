@@ -49,7 +49,7 @@ def flatten(tree: object, prefix: str = "") -> Iterable[tuple[str, Any]]:
 
 
 def get_value(tree: Mapping[str, Any], key: str) -> Any:
-    """What a dotted name leads to; an entry of a list is called by its position or ``name``.
+    """The value at a dotted name; an entry of a list is called by its position or ``name``.
 
     Raises:
         RecipeError: If the list has no such entry.

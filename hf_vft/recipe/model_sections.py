@@ -10,7 +10,7 @@ from hf_vft.recipe.base import Auto, Fraction, PositiveFloat, PositiveInt, Secti
 
 
 class ImageConfig(Section):
-    """How an image becomes the tensor that the model sees, in training and in serving."""
+    """Preparation of images for the model, in training and in serving."""
 
     size: PositiveInt | Auto = Field("auto", description="Side of the square input in pixels.")
     fit: Literal["auto", "processor", "squash", "pad"] = Field(
@@ -31,7 +31,7 @@ class LoraRecipe(Section):
 
 
 class ModelConfig(Section):
-    """Which backbone, and what of it is changed before training."""
+    """The backbone, and its changes before training."""
 
     candidates: list[str] | Auto = Field(
         "auto", description="Hub ids or local folders; of several, a probe chooses."
@@ -86,7 +86,7 @@ class AugmentConfig(Section):
 
 
 class LossConfig(Section):
-    """How mistakes are weighed."""
+    """The loss, and the weights of mistakes."""
 
     name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection"] = Field(
         "auto",

@@ -15,7 +15,7 @@ Bytes = Annotated[int, BeforeValidator(parse_size), Field(ge=1)]
 
 
 class SearchConfig(Section):
-    """How much may be tried, and what the model may cost; without a budget nothing is searched."""
+    """Budget of a search, and limits on the model's cost; without a budget nothing is searched."""
 
     time_budget: Seconds | None = Field(
         None, description="Of the whole run: seconds, or 90s, 20m, 1h30m."

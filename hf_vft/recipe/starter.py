@@ -16,7 +16,7 @@ _HEAD = """\
 
 @dataclass(frozen=True)
 class Answers:
-    """What `hf-vft init` asks for; None leaves a choice to hf-vft.
+    """Answers to the questions of `hf-vft init`; None leaves a choice to hf-vft.
 
     Attributes:
         data: Folder, file or Hub id of the images.

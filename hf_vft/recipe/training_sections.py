@@ -72,7 +72,7 @@ class StageConfig(Section):
 
 
 class TrainingConfig(Section):
-    """What all stages share."""
+    """Settings shared by all stages."""
 
     batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
     eval_batch_size: PositiveInt | Auto = Field("auto", description="Over all processes together.")
@@ -111,7 +111,7 @@ class TrainingConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """How the result is proven."""
+    """Settings of the final evaluation."""
 
     bootstrap: PositiveInt = Field(1000, description="Resamples behind each 95 % interval.")
     thresholds: Literal["shared", "per_class"] = Field(

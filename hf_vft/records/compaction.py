@@ -23,7 +23,7 @@ _STALE = 3600  # seconds after which an unfinished file has no writer any more
 
 @dataclass(frozen=True)
 class Compacted:
-    """What a compaction did.
+    """The result of a compaction.
 
     Attributes:
         journals: Of killed writers, turned into parts.

@@ -36,7 +36,7 @@ _DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, RecursionError)
 
 @dataclass(frozen=True, order=True)
 class Partition:
-    """Where rows of one table, model and day lie; labels have no model."""
+    """The place of the rows of one table, model and day; labels have no model."""
 
     table: str
     model: str
@@ -44,7 +44,7 @@ class Partition:
 
     @classmethod
     def of_row(cls, table: str, row: dict[str, Any]) -> Partition:
-        """Where a stored row belongs.
+        """The partition to which a stored row belongs.
 
         Raises:
             ValueError: If it names a model that no folder can be called after.
@@ -77,7 +77,7 @@ class Partition:
         return partition
 
     def folder(self, root: Path) -> Path:
-        """Below the log's folder."""
+        """The folder, relative to the log's."""
         model = [f"model={self.model}"] if self.model else []
         return root.joinpath(self.table, *model, f"date={self.day.isoformat()}")
 
@@ -92,13 +92,13 @@ class LogPart:
 
     @property
     def name(self) -> str:
-        """What its name was derived from."""
+        """The key from which the file name was derived."""
         return self.path.stem.removeprefix("part-")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a partition holds.
+    """The parts of a partition.
 
     Attributes:
         parts: Those that count.
@@ -118,7 +118,7 @@ def partitions(root: Path, table: str) -> list[Partition]:
 
 
 def contents(root: Path, partition: Partition) -> Contents:
-    """Which parts of a partition count.
+    """The parts of a partition that count.
 
     Raises:
         LogError: If a part is damaged, or newer than this hf-vft, or the folder does not come to

@@ -49,7 +49,7 @@ class UnknownLabel:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What labels are, beside the classes of a model.
+    """Labels that are not classes of the model.
 
     Attributes:
         new: Names that resemble no class and are frequent: classes that the model does not know.
@@ -65,7 +65,7 @@ class Vocabulary:
         return {label.name for label in self.unknown}
 
     def sentence(self) -> str:
-        """What is kept out and why; empty where nothing is."""
+        """The labels that are left out, and why; empty if none is."""
         if not self.unknown:
             return ""
         n = sum(label.count for label in self.unknown)
@@ -122,7 +122,7 @@ def read_vocabulary(
 def counts_for_something(
     labels: Sequence[str | None], vocabulary: Vocabulary, *, several: bool = False
 ) -> list[bool]:
-    """Whether each label is there and holds no name that is kept out."""
+    """Mask of the labels that are present and hold no name that is left out."""
     out = vocabulary.kept_out
     return [
         label is not None and out.isdisjoint(split_names(label) if several else [label])

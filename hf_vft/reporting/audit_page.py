@@ -96,7 +96,7 @@ def tone(audit: Audit) -> str:
 
 
 def headline(audit: Audit) -> str:
-    """What to do, in a sentence."""
+    """The recommended next step, in a sentence."""
     count = Counter(finding.severity for finding in audit.findings)
     if not count["error"] and not count["warning"]:
         return "Nothing in these images stands in the way of training."

@@ -15,7 +15,7 @@ _SQUARE = 300
 
 
 def histogram(spread: Spread) -> Markup:
-    """How many images have which value."""
+    """Histogram of the number of images by value."""
     low, high = spread.edges[0], spread.edges[-1]
     span = high - low or 1.0
     most = max(spread.counts) or 1

@@ -39,7 +39,7 @@ class Disagreement:
 
 
 def comparison_sentence(scores: PairedScores, primary: str, first: str, second: str) -> str:
-    """Which run is better, by a rule: the interval of the difference does not hold zero.
+    """The better run, by a rule: the interval of the difference excludes zero.
 
     Args:
         scores: Of both.

@@ -15,7 +15,7 @@ SHOWN_ROWS = 20
 
 
 def leaderboard_parts(board: Leaderboard | None) -> dict[str, Any]:
-    """What the template shows; ``leaderboard`` is None where nothing was compared.
+    """Values for the template; ``leaderboard`` is None if nothing was compared.
 
     Args:
         board: None where there is none.

@@ -111,7 +111,7 @@ def report_mistakes(
 
 
 def read_predictions(run: RunDirectory) -> pd.DataFrame:
-    """What the run's model answered on held-out images.
+    """The answers of the run's model on held-out images.
 
     Raises:
         RunError: If it cannot be read.

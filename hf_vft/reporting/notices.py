@@ -36,7 +36,7 @@ class Notice:
 
 
 def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice]:
-    """What to know before relying on the result, the gravest first."""
+    """Notices to read before relying on the result, the gravest first."""
     facts = facts or ReportFacts()
     split = judged_split(report)
     candidates = [
@@ -53,7 +53,7 @@ def notices(report: EvalReport, facts: ReportFacts | None = None) -> list[Notice
 
 
 def leaks(findings: Sequence[Mapping[str, Any]]) -> list[Notice]:
-    """What an audit found in two splits at once: nothing makes scores look better than they are.
+    """Notices of images that an audit found in two splits, which make scores look too good.
 
     Args:
         findings: Of ``audit.json``.

@@ -59,7 +59,7 @@ def shown(value: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop; a first word that is a name in code keeps its letters."""
+    """A text with a capital and a full stop; a name in code at its start keeps its letters."""
     first, _, _ = text.partition(" ")
     if first.isalpha() and first.islower():
         text = text[0].upper() + text[1:]

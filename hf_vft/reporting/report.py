@@ -48,7 +48,7 @@ class Pair:
 
 
 def confused_pairs(result: SplitResult, labels: Sequence[str]) -> list[Pair]:
-    """Which classes are taken for which, the most frequent first."""
+    """Pairs of classes that are confused, the most frequent first."""
     pairs = [
         Pair(labels[row], labels[column], count, sum(counts))
         for row, counts in enumerate(result.confusion)

@@ -13,7 +13,7 @@ _DEVICES = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU", "xpu": "Intel GPU"}
 
 @dataclass(frozen=True)
 class ReportFacts:
-    """Where a result comes from. Everything may be unknown (empty, or None).
+    """Origin of a result. Everything may be unknown (empty, or None).
 
     Attributes:
         checkpoint: What was fine-tuned: a Hub id or a folder.
@@ -56,7 +56,7 @@ class ReportFacts:
 
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any]) -> ReportFacts:
-        """From the content of ``run.json``; what it does not say stays unknown."""
+        """The facts in the content of ``run.json``; missing ones stay unknown."""
         stages = summary.get("warnings") or {}
         return cls(
             checkpoint=str(summary.get("checkpoint") or ""),

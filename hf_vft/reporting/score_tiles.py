@@ -57,13 +57,13 @@ def terms(report: EvalReport, result: SplitResult) -> list[tuple[str, str]]:
 
 
 def class_columns(metrics: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Which scores of the classes are told, and what they are called."""
+    """The scores of the classes that are shown, with their titles."""
     present = {name for of_class in metrics for name in of_class}
     return {name: title for name, title in CLASS_SCORES.items() if name in present}
 
 
 def slice_columns(result: SplitResult) -> dict[str, str]:
-    """Which scores of the slices are told, and what they are called."""
+    """The scores of the slices that are shown, with their titles."""
     parts = (value for values in result.slices.values() for value in values.values())
     names = dict.fromkeys(name for part in parts for name in part.metrics)
     return {name: words.metric_name(name) for name in names}

@@ -91,7 +91,7 @@ def _pair(pair: ClassPair) -> str:
 
 
 def lesson_parts(lessons: Lessons | None) -> dict[str, Sequence[str] | Markup | None]:
-    """What the template shows."""
+    """Values for the template."""
     if lessons is None:
         return {"lessons": [], "data_curve": None}
     curve = lessons.curve

@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 
 def stage_bands(history: Sequence[Record]) -> list[Band]:
-    """Where each stage begins and ends, in epochs since the first one began."""
+    """Start and end of each stage, in epochs since the first one began."""
     bands: list[Band] = []
     for name, records in _stages(history):
         start = bands[-1].end if bands else 0.0

@@ -80,12 +80,12 @@ def judged_split(report: EvalReport) -> str:
 
 
 def metric_name(name: str) -> str:
-    """What a metric is called in the report."""
+    """The name of a metric in the report."""
     return METRIC_NAMES.get(name, name.replace("_", " "))
 
 
 def standing(score: Estimate, baseline: Estimate, *, lower_is_better: bool = False) -> Standing:
-    """How a score compares with a baseline.
+    """The standing of a score against a baseline.
 
     Returns:
         clearly: the intervals do not touch. likely: the baseline's value lies below the
@@ -158,7 +158,7 @@ def weakest_class(result: SplitResult) -> str | None:
 
 
 def standings(report: EvalReport) -> dict[str, Standing]:
-    """How the model compares with each baseline."""
+    """The standing of the model against each baseline."""
     split = judged_split(report)
     score = report.splits[split].metrics[report.primary]
     return {
@@ -242,7 +242,7 @@ def _boxes(n: int) -> str:
 
 
 def describe_robustness(robustness: Robustness) -> str:
-    """What disturbed images cost, in a sentence."""
+    """The loss on disturbed images, in a sentence."""
     if robustness.mean is None or robustness.worst is None:
         return "What noise, blur or other light cost cannot be told from these images."
     scores = "; ".join(
@@ -261,6 +261,6 @@ def describe_robustness(robustness: Robustness) -> str:
 
 
 def lower_first(text: str) -> str:
-    """For the middle of a sentence; abbreviations stay as they are."""
+    """A text for the middle of a sentence; abbreviations stay as they are."""
     word = text.split()[0]
     return text if word[1:] != word[1:].lower() or len(word) == 1 else text[0].lower() + text[1:]

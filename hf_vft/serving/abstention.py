@@ -19,7 +19,7 @@ OTHERWISE = 0.5
 
 @dataclass(frozen=True)
 class Abstention:
-    """When to say "not sure".
+    """The rule by which the server answers "not sure".
 
     Attributes:
         threshold: Calibrated confidence below which the model abstains.
@@ -32,7 +32,7 @@ class Abstention:
     coverage: float | None = None
 
     def reason(self, confidence: float) -> str:
-        """Why an answer is not given, in a sentence."""
+        """The reason for which an answer is withheld, in a sentence."""
         limit = f"{100 * self.threshold:.0f} %"
         if self.accuracy is None:
             return (

@@ -13,7 +13,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class AccessPolicy:
-    """Who may ask, and from where.
+    """Rules for who may ask, and from where.
 
     Attributes:
         limits: How much.
@@ -49,7 +49,7 @@ class AccessPolicy:
         return named[-min(self.proxies, len(named))]
 
     def headers(self) -> dict[str, str]:
-        """What each answer tells the browser."""
+        """The headers of each answer."""
         frames = " ".join(("'self'", *self.frames))
         policy = {
             "default-src": "'self'",

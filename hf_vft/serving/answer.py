@@ -10,7 +10,7 @@ from hf_vft.tasks import DetectedObject
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered.
+    """The answer to one request.
 
     Attributes:
         request_id: Names it in the log, and for feedback.
@@ -34,7 +34,7 @@ class Answer:
     note: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """As the endpoints answer."""
+        """The answer in the form of the endpoints."""
         named: dict[str, Any] = {"request_id": self.request_id}
         named |= {"note": self.note} if self.note else {}
         if self.objects is not None:

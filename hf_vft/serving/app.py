@@ -77,7 +77,7 @@ def launch_options(
     *,
     login: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What the app is launched with.
+    """Options for launching the app.
 
     Args:
         policy: Who may ask, and from where.

@@ -52,7 +52,7 @@ class Batcher(Generic[In, Out]):
 
 
 class Lately(Generic[Out]):
-    """What a call gave, for some seconds: many open pages do not each do the work.
+    """The result of a call, kept for some seconds: many open pages do not each do the work.
 
     Args:
         call: What is asked again afterwards.

@@ -59,7 +59,7 @@ class DecodingMemory:
 
     @contextmanager
     def room_for(self, content: bytes) -> Iterator[None]:
-        """Within, an image file may be decoded.
+        """Reserve memory in which an image file may be decoded.
 
         Raises:
             DataError: If there was no room in time, or the image takes more than there is.
@@ -75,7 +75,7 @@ class DecodingMemory:
             yield
 
     def refuse_waiting(self) -> None:
-        """From now on nobody waits: who would is refused."""
+        """Refuse all callers that wait, from now on."""
         self._small.close()
         self._large.close()
 
@@ -127,7 +127,7 @@ class _Room:
 
 
 def decoded_bytes(content: bytes) -> int:
-    """What an image takes while it is decoded, by what its header announces.
+    """Memory that an image takes while it is decoded, from the figures in its header.
 
     What is no image takes nothing: it is refused before it is decoded.
     """

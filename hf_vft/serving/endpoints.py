@@ -52,7 +52,7 @@ class Endpoints:
         self._gate = gate
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """By name, what Gradio calls."""
+        """The functions that Gradio calls, by name."""
         calls: list[Callable[..., Any]] = [
             self.predict,
             self.explain,

@@ -189,7 +189,7 @@ class Gate:
 
 
 class GateState:
-    """What outlives a request.
+    """State that outlives a request.
 
     Args:
         limits: How much callers may ask.
@@ -210,13 +210,13 @@ class GateState:
         self._used: tuple[float, float] = (0.0, 0.0)
 
     def caller(self, headers: Mapping[str, str]) -> str:
-        """Who asks, of a request that has passed the gate."""
+        """The caller of a request that has passed the gate."""
         name, _, key = str(headers.get(CALLER, "")).rpartition(" ")
         return name if key == self.key else "?"
 
     @contextmanager
     def counted(self, path: str) -> Iterator[None]:
-        """Within, a request is under way; a page that only shows that it is open is none."""
+        """Count a request as under way; a page that only shows that it is open is not counted."""
         weight = 0 if _HEARTBEAT in path else 1
         self._under_way += weight
         try:

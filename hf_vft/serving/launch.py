@@ -232,7 +232,7 @@ def serve(
 
 
 def serve_space(folder: Path) -> None:
-    """What ``app.py`` of a Space calls: the run beside it, and the log to the Hub.
+    """The entry point for ``app.py`` of a Space: the run beside it, and the log to the Hub.
 
     The log is kept on the Space's disk, which is lost when it restarts; with the variable
     ``HF_VFT_LOG_REPO`` (``user/name`` of a dataset) and a secret ``HF_TOKEN`` it is committed

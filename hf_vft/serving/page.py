@@ -93,7 +93,7 @@ IDLE = (
 
 
 def head(title: str, sentence: str) -> str:
-    """What the page is about."""
+    """The page's heading: a title and a sentence."""
     return f'<div class="vft-head"><h1>{escape(title)}</h1><p>{escape(sentence)}</p></div>'
 
 
@@ -188,7 +188,7 @@ def score_table(rows: Iterable[tuple[str, Estimate]]) -> str:
 
 
 def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
-    """What the monitor says last: in order or not, why, and what to do."""
+    """The monitor's latest verdict: in order or not, why, and what to do."""
     if verdict is None:
         return (
             '<div class="vft-card idle"><p class="vft-kind">Retrain?</p><p>The monitor has not '

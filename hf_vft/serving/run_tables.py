@@ -31,7 +31,7 @@ _COLUMNS = ("request_id", "ts_utc", "predicted", "confidence", "latency_ms")
 
 
 class ToldVerdict(BaseModel):
-    """What is shown of ``verdict.json``, which the monitor writes."""
+    """The part of ``verdict.json``, which the monitor writes, that is shown."""
 
     action: str
     headline: str
@@ -117,7 +117,7 @@ def card_text(run: RunDirectory) -> str:
 def log_history(
     log: ProductionLog | None, threshold: float | None, *, unlogged: int = 0
 ) -> tuple[str, pd.DataFrame]:
-    """What was served in the last `DAYS` days of the log: tiles, and the main figures over time.
+    """Requests of the last `DAYS` days of the log: tiles, and the main figures over time.
 
     Args:
         log: None where none is kept.
@@ -177,7 +177,7 @@ def _names(labels: str) -> list[str]:
 
 
 def newest_verdict(folder: Path) -> tuple[dict[str, Any] | None, str, Path | None]:
-    """What the monitor wrote last below a folder: the verdict, when, and its page."""
+    """The latest result of the monitor below a folder: the verdict, when, and its page."""
     files = list(folder.rglob("verdict.json")) if folder.is_dir() else []
     for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         try:

@@ -35,7 +35,7 @@ def image_input(gr: ModuleType) -> Any:
 
 
 def slice_inputs(gr: ModuleType, service: Service) -> Any:
-    """What is known of the image, as a JSON object; the page asks for each column."""
+    """The slice values of the image as a JSON object; the page asks for each column."""
     given = gr.JSON(visible=False, label="slices")
     describe_slices(given, service.slice_columns)
     if not service.slice_columns:
@@ -69,5 +69,5 @@ def example_inputs(gr: ModuleType, image: object, folder: Path | None) -> None:
 
 
 def visible_if(shown: object) -> bool | str:
-    """How visible: fully or not at all."""
+    """Gradio's visibility of a component: fully visible or not at all."""
     return True if shown else HIDE

@@ -61,7 +61,7 @@ def batch_tab(gr: ModuleType, service: Service, calls: Calls) -> None:
 
 
 def model_tab(gr: ModuleType, run: RunDirectory) -> None:
-    """What the model is worth, and its card."""
+    """The tab with the model's scores and its card."""
     report, sentences = run_tables.verdict_of(run)
     gr.Markdown(escape(sentences, quote=False))
     shown = ((run_tables.class_scores(report), "class"), (run_tables.slice_scores(report), "slice"))
@@ -77,7 +77,7 @@ def model_tab(gr: ModuleType, run: RunDirectory) -> None:
 
 
 def monitoring_tab(gr: ModuleType, app: Any, tab: Any, service: Service, reports: Path) -> None:
-    """What the monitor decided last, and what was served so far; looked up when it is opened."""
+    """The tab with the monitor's latest decision and the requests so far; read when opened."""
     verdict = gr.HTML(elem_id="verdict", padding=False)
     tiles = gr.HTML(elem_id="figures", padding=False)
     history = gr.LinePlot(

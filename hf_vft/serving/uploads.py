@@ -107,7 +107,7 @@ class UploadFolder:
         return path
 
     def used_bytes(self) -> int:
-        """Of all files in it."""
+        """Bytes of all files in the folder."""
         sizes = 0
         for folder, _, names in os.walk(self.path):
             for name in names:

@@ -45,5 +45,5 @@ def task_for(kind: str) -> Task:
 
 
 def kind_of(name: str) -> str | None:
-    """What the labels have to be for a task; None for ``auto``, which takes any."""
+    """The kind of labels that a task requires; None for ``auto``, which takes any."""
     return None if name == "auto" else get_task(name).kind

@@ -90,11 +90,11 @@ class Task(ABC):
         return load_model(checkpoint, self.auto_class, problem_type=self.problem_type, **options)
 
     def plain(self, processor: BaseImageProcessor) -> Any:
-        """What validation and serving do to an image: the processor alone."""
+        """The transform of validation and serving: the processor alone."""
         return eval_transform(processor)
 
     def random(self, processor: BaseImageProcessor, augment: AugmentConfig) -> Any:
-        """What training does to an image: random changes, then the processor."""
+        """The transform of training: random changes, then the processor."""
         return train_transform(processor, augment)
 
     @abstractmethod
@@ -111,7 +111,7 @@ class Task(ABC):
     def answers(
         self, outputs: Mapping[str, Any], config: PreTrainedConfig
     ) -> dict[str, torch.Tensor]:
-        """What of a model's output the answer is made of, each with a row an image."""
+        """The part of a model's output that the answer is made of, with one row per image."""
         return {"logits": outputs["logits"]}
 
     @abstractmethod
@@ -124,7 +124,7 @@ class Task(ABC):
         label_smoothing: float = 0.0,
         class_weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """What training minimises, a scalar."""
+        """The training loss, a scalar."""
 
     @abstractmethod
     def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
@@ -186,7 +186,7 @@ class Task(ABC):
         """Outputs for ``n`` images of what answers without looking, by name."""
 
     def outputs(self, predictions: Any) -> Any:
-        """What the Trainer has gathered of `forward`, in double precision."""
+        """The outputs of `forward` that the Trainer has gathered, in double precision."""
         logits = predictions[0] if isinstance(predictions, tuple) else predictions
         return np.asarray(logits, dtype=np.float64)
 

@@ -75,7 +75,7 @@ class MultiLabelClassification(Task):
         )
 
     def class_weights(self, counts: Sequence[int], images: int) -> list[float]:
-        """How many times as often each class is absent as present."""
+        """Ratio of absence to presence of each class."""
         return positive_weights(counts, images)
 
     def epoch_metrics(self, prediction: EvalPrediction) -> dict[str, float]:

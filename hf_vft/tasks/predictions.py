@@ -18,7 +18,7 @@ from hf_vft.evaluation.results import EvalReport
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted on validation images to turn outputs into answers.
+    """The values fitted on validation images that turn outputs into answers.
 
     Attributes:
         temperature: Logits are divided by it.
@@ -61,7 +61,7 @@ class DetectedObject:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model answers for one image.
+    """The model's answer for one image.
 
     Attributes:
         labels: What is answered, the surest first: one class; those over their thresholds, maybe

@@ -35,7 +35,7 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def only_new_garbage() -> Iterator[None]:
-    """Within, garbage collection leaves alone what existed before.
+    """Context in which garbage collection leaves alone what existed before.
 
     Half a second of each short training went into looking through a million imported objects.
     """

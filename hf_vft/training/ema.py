@@ -51,7 +51,7 @@ class WeightAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within, the model has the averaged weights; afterwards its own again."""
+        """Context in which the model has the averaged weights; afterwards its own again."""
         own = {key: value.clone() for key, value in self.model.state_dict().items()}
         self.copy_to_model()
         try:

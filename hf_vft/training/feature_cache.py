@@ -71,7 +71,7 @@ class CachedFeatures(Dataset[dict[str, Any]]):
 
 
 def content_of(fingerprint: str, images: str, processor: BaseImageProcessor) -> str:
-    """What the images of a data set and their transform are, for `cached_features`.
+    """The identity of a data set's images and their transform, for `cached_features`.
 
     Args:
         fingerprint: Of the data.

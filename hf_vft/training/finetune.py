@@ -35,7 +35,7 @@ from hf_vft.training.stages import StageContext, StageResult, run_stage
 
 @dataclass
 class FineTuned:
-    """What fine-tuning leaves behind.
+    """The result of fine-tuning.
 
     Attributes:
         model: Trained; with LoRA still wrapped by peft.
@@ -60,7 +60,7 @@ class FineTuned:
 
     @property
     def epochs(self) -> float:
-        """Over all stages; a stage may end within one."""
+        """Number of epochs over all stages; a stage may end within one."""
         return sum(float(stage.history[-1]["epoch"]) for stage in self.stages if stage.history)
 
     @property

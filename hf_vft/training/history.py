@@ -31,7 +31,7 @@ def epoch_records(log_history: Sequence[Mapping[str, Any]], stage: str) -> list[
 
 
 def scores(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """What an evaluation says of the model."""
+    """The scores in the metrics of an evaluation."""
     return {
         key: value
         for key, value in measured.items()

@@ -68,7 +68,7 @@ class ModelOnData:
         )
 
     def probe_features(self, dataset: VisionDataset, content: str) -> np.ndarray:
-        """What the last linear layer sees of each image, ``[N, D]``, from the cache if there.
+        """Inputs of the last linear layer for each image, ``[N, D]``, from the cache if present.
 
         Args:
             dataset: Images of this run's data.
@@ -92,7 +92,7 @@ class ModelOnData:
         return torch.cat(caught).flatten(1).numpy()
 
     def features_of(self, dataset: VisionDataset, content: str, *, views: int) -> torch.Tensor:
-        """What the head sees of each image in each view, ``[V, N, …]``, from the cache if there."""
+        """Inputs of the head per image and view, ``[V, N, …]``, from the cache if present."""
         recipe = self.recipe
         self.context.display.start(f"features: {content.partition(' {')[0]}", views)
         return cached_features(

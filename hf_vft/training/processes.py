@@ -43,7 +43,7 @@ def join_processes() -> PartialState:
 
 
 def from_main(work: Callable[[], T]) -> T:
-    """What the main process finds, in all of them: no two decide differently.
+    """The main process's result, in all processes: no two decide differently.
 
     Raises:
         VftError: What the main process raised, in every process.
@@ -78,7 +78,7 @@ def for_this_process(args: VisionTrainingArguments) -> VisionTrainingArguments:
 
 
 def runs_on_cpu() -> bool:
-    """What the Trainer has to be told, so that it joins the same processes."""
+    """Whether the Trainer must be told to use the CPU, so that it joins the same processes."""
     return bool(PartialState().device.type == "cpu")
 
 

@@ -30,7 +30,7 @@ def is_sharded() -> bool:
 
 
 def to_train(model: nn.Module, recipe: Recipe) -> nn.Module:
-    """What a stage hands to its Trainer: ``model``, or a copy where it will be divided.
+    """The model for a stage's Trainer: ``model``, or a copy if it will be divided.
 
     Raises:
         RecipeError: If averaged weights are asked for, which need whole ones.
@@ -74,7 +74,7 @@ def _block_classes(model: nn.Module) -> set[str]:
 
 @contextmanager
 def whole(trainer: VisionTrainer) -> Iterator[None]:
-    """Within, a ``trainer`` that has not trained evaluates its model undivided.
+    """Context in which a ``trainer`` that has not trained evaluates its model undivided.
 
     Accelerate divides a model only together with an optimizer, and there is none.
     """

@@ -60,7 +60,7 @@ SCHEDULERS = {"plateau": "reduce_lr_on_plateau"}
 
 
 class StageResult(BaseModel):
-    """What a stage achieved.
+    """The result of a stage.
 
     Attributes:
         name: Of the stage.
@@ -83,7 +83,7 @@ class StageResult(BaseModel):
 
 @dataclass
 class StageContext:
-    """What the stages of a run share.
+    """State shared by the stages of a run.
 
     Attributes:
         task: What the labels mean.

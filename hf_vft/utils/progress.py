@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Display(Protocol):
-    """Where progress goes; the command line draws it, a script may count it or ignore it."""
+    """A receiver of progress; the command line draws it, a script may count it or ignore it."""
 
     def start(self, stage: str, total: int) -> None:
         """A part of the work with ``total`` steps begins."""

@@ -81,7 +81,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
 
 
 def unreadable(path: Path, error: BaseException) -> RunError:
-    """What a library says of a file, as an error of ours."""
+    """A library's message about a file, as an error of ours."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return RunError(f"{path}: cannot be read ({reason}).")
 

@@ -17,7 +17,7 @@ _RAISED = (
 
 
 def parse_yaml(text: str) -> Any:
-    """What a text says in YAML: mappings, lists, numbers, texts, dates.
+    """The content of a YAML text: mappings, lists, numbers, texts, dates.
 
     Raises:
         ValueError: In one line of bounded length, whatever is wrong with the text.

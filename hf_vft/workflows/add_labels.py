@@ -24,7 +24,7 @@ _WAY_ON = "Correct them, or name new classes with --new-class."
 
 @dataclass(frozen=True)
 class AddedLabels:
-    """What became of a file of labels.
+    """The result of adding a file of labels.
 
     Attributes:
         written: How many labels are in the log now.

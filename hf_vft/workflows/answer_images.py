@@ -34,7 +34,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class AnsweredImages:
-    """What was written.
+    """The table that was written, and its counts.
 
     Attributes:
         file: The table.

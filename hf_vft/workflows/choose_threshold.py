@@ -24,7 +24,7 @@ LEAST = 5
 def choose_threshold(
     run_path: str | Path, label: str, *, miss: float, false_alarm: float = 1.0
 ) -> CostChoice:
-    """From which score of a class on an alarm is cheapest.
+    """The score of a class from which on an alarm is cheapest.
 
     Chosen on the validation images of the run, judged on its test images; the model is not loaded.
 

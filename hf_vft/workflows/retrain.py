@@ -301,7 +301,7 @@ def _compared(
 
 
 def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, str, list[str]]:
-    """Whether the challenger takes over, in a sentence, and why."""
+    """Decide whether the challenger takes over, with a sentence and the reasons."""
     reasons = [
         _sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
         _sentence(

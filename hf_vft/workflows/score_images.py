@@ -41,7 +41,7 @@ TIMES = ("ts_utc", "timestamp", "datetime", "DateTimeOriginal", "time", "date")
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """What was scored.
+    """The images that were scored.
 
     Attributes:
         log: Where the rows are.

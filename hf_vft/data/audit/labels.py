@@ -111,7 +111,7 @@ def deep_audit(
 
 @dataclass(frozen=True)
 class Trial:
-    """How many labels were swapped on purpose, and how many of those were found."""
+    """Number of labels that were swapped on purpose, and of those that were detected."""
 
     swapped: int
     found: int

@@ -78,7 +78,7 @@ def _cache_file(data: ImageData, folder: Path) -> Path:
 
 
 def measure(content: bytes, decoder: Decoder) -> dict[str, Any]:
-    """What the audit keeps of one image file."""
+    """Measure one image file for the audit."""
     from cleanvision.issue_managers.duplicate_issue_manager import get_hash
 
     image = decoder(content)

@@ -112,7 +112,7 @@ def find_outliers(measures: pd.DataFrame) -> tuple[list[Outlier], list[AuditFind
 
 
 def traits(measures: pd.DataFrame) -> pd.DataFrame:
-    """What images are compared in; ratios as logarithms, so that half is as far as double."""
+    """The measures in which images are compared; ratios as logarithms: half is as far as double."""
     return pd.DataFrame(
         {
             "brightness": measures["brightness"],

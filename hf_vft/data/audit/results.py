@@ -100,7 +100,7 @@ class Suspect(Frozen):
 
 
 class Size(Frozen):
-    """How many images are so many pixels wide and high."""
+    """Number of images of one size in pixels."""
 
     width: int
     height: int
@@ -108,7 +108,7 @@ class Size(Frozen):
 
 
 class Spread(Frozen):
-    """How a property is spread over the images.
+    """Distribution of a property over the images.
 
     Attributes:
         name: Of the property.
@@ -122,7 +122,7 @@ class Spread(Frozen):
 
 
 class Counts(Frozen):
-    """How many images there are.
+    """Numbers of images by split, class and slice.
 
     Attributes:
         images: In all.

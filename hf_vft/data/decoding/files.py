@@ -68,7 +68,7 @@ def open_image(source: bytes | str | Path) -> Image.Image:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """How a file that was opened is to be turned, 1 to 8; 1 where its EXIF data say nothing."""
+    """EXIF orientation of an opened file, 1 to 8; 1 if its EXIF data say nothing."""
     if not any(name == "exif" or "xmp" in name for name in image.info):
         return 1  # Pillow would look into neither, but takes its time
     turned = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -107,7 +107,7 @@ def _formats() -> tuple[str, ...]:
 
 
 def broken(error: BaseException) -> str:
-    """What an exception of a decoder says, in a line."""
+    """The message of a decoder's exception, in a line."""
     text = one_line(error)
     truncated = isinstance(error, EOFError) or "truncated" in text.lower()
     return "the file is truncated" if truncated else f"the file is damaged ({text})"

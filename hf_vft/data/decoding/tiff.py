@@ -86,7 +86,7 @@ def white_is_zero(image: Image.Image) -> bool:
 
 
 def stated_bits(image: TiffImagePlugin.TiffImageFile) -> int | None:
-    """How many bits the values use by what the file says, 9 to 16; None where it does not."""
+    """Bits that the values use according to the file, 9 to 16; None if it does not say."""
     tags = image.tag_v2
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))
     if 8 < max(bits) < 16:

@@ -17,7 +17,7 @@ Tint = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Camera:
-    """What a camera does to an image. ``blur`` is in pixels of a 96-pixel image."""
+    """The changes that a camera makes to an image. ``blur`` is in pixels of a 96-pixel image."""
 
     gain: float = 1.0
     tint: Tint = (1.0, 1.0, 1.0)

@@ -47,7 +47,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """What to generate.
+    """Settings of the generated data set.
 
     Attributes:
         size: Side of the square images in pixels.
@@ -83,7 +83,7 @@ class DemoPart:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How images are taken beyond what camera and shift decide."""
+    """Imaging conditions beyond camera and shift."""
 
     light: Light = field(default_factory=Light)
     defocus: float = 0.0

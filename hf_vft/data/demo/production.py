@@ -48,7 +48,7 @@ ACCEPTED = frozenset({"scratch", "stain"})  # cosmetic, under the changed label 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and on which day (0 is the first).
+    """A fault in production, and the day on which it begins (0 is the first).
 
     - ``lighting``: the lamps are dimmer and shine from one side.
     - ``new_camera``: the side camera is replaced by another model, with a new name.

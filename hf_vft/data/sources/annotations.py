@@ -18,7 +18,7 @@ from hf_vft.utils.text import counted
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """What an annotation file says of one image.
+    """The annotation of one image.
 
     Attributes:
         file: Of the image, from the root.
@@ -73,7 +73,7 @@ class Missing:
         self.names.append((annotation, name))
 
     def left_out(self, images: int) -> list[LeftOut]:
-        """What to say of them.
+        """The missing images as parts that were left out, with the reason.
 
         Raises:
             DataError: If no image at all was found.

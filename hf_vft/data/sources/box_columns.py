@@ -216,7 +216,7 @@ def box_struct(features: Mapping[str, Any]) -> list[str]:
 
 
 def box_fields(feature: object) -> tuple[str, str] | None:
-    """Which fields of a column hold the boxes and their classes; None if it is none of boxes.
+    """The fields of a column that hold the boxes and their classes; None if it holds no boxes.
 
     Understood are ``{"bbox": [[…]], "category": […]}`` and ``[{"bbox": […], "category": …}]``.
     """
@@ -230,7 +230,7 @@ def box_fields(feature: object) -> tuple[str, str] | None:
 
 
 def item_of(feature: object) -> Any:
-    """What a list of a table is a list of; None where the column holds no lists."""
+    """The element type of a column of lists; None if the column holds no lists."""
     if isinstance(feature, list):
         return feature[0]
     return feature.feature if isinstance(feature, datasets.List) else None

@@ -39,7 +39,7 @@ def coco_files(listing: Listing, how: ReadOptions) -> dict[str, Any]:
 
 
 def load_coco(file: Path) -> Any | None:
-    """What a file of COCO annotations holds; None if it is something else."""
+    """The content of a file of COCO annotations; None if it is something else."""
     try:
         content = json.loads(file.read_bytes().decode("utf-8-sig"))
     except (OSError, ValueError):

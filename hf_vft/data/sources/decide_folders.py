@@ -25,7 +25,7 @@ _REPEATS = 0.5
 
 @dataclass(frozen=True)
 class Place:
-    """What the images of one folder are.
+    """The split and the class of the images of one folder.
 
     Attributes:
         folder: From the root.
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class FolderPlan:
-    """How a tree of folders is read.
+    """The plan by which a tree of folders is read.
 
     Attributes:
         places: Every folder whose files are read.

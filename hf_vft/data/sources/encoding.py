@@ -79,7 +79,7 @@ def decode(data: bytes, shown: str, encoding: str | None = None) -> Text:
 
 
 def guess_note(file: str, text: Text) -> str | None:
-    """What to say about an encoding that was guessed; None where none was."""
+    """A note about an encoding that was guessed; None if none was."""
     if text.guessed is None:
         return None
     strange = re.search(r"\w*[^\x00-\x7f]\w*", text.text)

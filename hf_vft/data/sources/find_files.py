@@ -38,7 +38,7 @@ class FoundFiles:
 
     @property
     def matched(self) -> str:
-        """How the names were found, for people; empty where they are as written."""
+        """A description of how the names were matched; empty if they are as written."""
         ways = [_HOW[way] for way in _HOW if self.how[way]]
         return f"images matched by {' and '.join(ways)}" if ways else ""
 

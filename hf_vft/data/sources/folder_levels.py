@@ -39,7 +39,7 @@ class FolderRow:
 
 @dataclass
 class Walk:
-    """What the levels were found to mean so far.
+    """The meaning of the folder levels as determined so far.
 
     Attributes:
         rows: The folders of images.

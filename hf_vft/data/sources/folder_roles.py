@@ -14,7 +14,7 @@ from hf_vft.errors import DataError
 
 @dataclass(frozen=True)
 class FolderRoles:
-    """What the folder of each file tells.
+    """The class or split that the folder of each file stands for.
 
     Attributes:
         labels: The class of each file; None where not all of them have one.

@@ -16,7 +16,7 @@ _SYSTEM_FILES = frozenset({
 
 
 def visible_entries(folder: Path) -> list[Path]:
-    """What a person sees in a folder, sorted by name."""
+    """The visible entries of a folder, sorted by name."""
     return sorted(entry for entry in folder.iterdir() if is_visible(entry.name))
 
 
@@ -32,7 +32,7 @@ def visible_files(folder: Path) -> Iterator[Path]:
 
 
 def visible_walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Like ``os.walk``, without what a person does not see and without loops."""
+    """Like ``os.walk``, but without hidden entries and without loops."""
     entered: set[tuple[int, int]] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         status = Path(here).stat()

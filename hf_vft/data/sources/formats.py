@@ -81,7 +81,7 @@ def recognised(listing: Listing, how: ReadOptions) -> list[tuple[Format, Any]]:
 
 
 def unread(listing: Listing) -> str | None:
-    """What is known of a format that is not read: its name, and what to do."""
+    """The name of a format that is not supported, with advice; None if the format is not known."""
     for unread_format in UNREAD:
         file = unread_format.recognise(listing)
         if file is not None:

@@ -28,7 +28,7 @@ SINGLE = "none"
 
 @dataclass(frozen=True)
 class Writing:
-    """How labels are written.
+    """The notation of the labels.
 
     Attributes:
         form: ``one``, ``several`` (a text with a separator), ``list`` (a list as text),

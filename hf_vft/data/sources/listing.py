@@ -21,7 +21,7 @@ from hf_vft.data.sources.table import canonical_split
 
 @dataclass(frozen=True)
 class Match:
-    """What a name was found to mean.
+    """The file that a name was matched with.
 
     Attributes:
         file: From the root of the listing; None where there is no such image.
@@ -89,7 +89,7 @@ class Listing:
         return self._below[folder]
 
     def without(self, patterns: Sequence[str]) -> tuple[Listing, int]:
-        """What no pattern fits, and how many files one does: they, a folder, or the path to it."""
+        """The files that no pattern matches, by name, folder or path; and the number of others."""
         files = tuple(file for file in self.files if not _fits(file, patterns))
         return replace(self, files=files, _below={}), len(self.files) - len(files)
 

@@ -37,7 +37,7 @@ Source: TypeAlias = str | Path | datasets.Dataset | datasets.DatasetDict
 
 
 def describe_source(source: Source) -> str:
-    """What the source is called in reports."""
+    """The name of the source in reports."""
     return str(source) if isinstance(source, str | Path) else f"a datasets.{type(source).__name__}"
 
 

@@ -10,7 +10,7 @@ from hf_vft.recipe.schema import DataConfig
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a source is to be read.
+    """Options for reading a source.
 
     Attributes:
         config: Which columns, levels and formats.

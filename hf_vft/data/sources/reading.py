@@ -70,7 +70,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source was read as.
+    """The interpretation of a source.
 
     Attributes:
         format: ``class folders``, ``the table labels.csv``, ``COCO``, ...
@@ -115,7 +115,7 @@ class Reading:
     def counted(
         self, classes: Iterable[str], splits: list[str] | None, total: int, kind: LabelKind
     ) -> Reading:
-        """With what was found when it was followed."""
+        """A copy that holds the counts found when the source was read."""
         counts = Counter(splits if splits is not None else [""] * total)
         order = [name for name in ("", *_SPLITS) if counts[name]]
         return replace(

@@ -35,7 +35,7 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"RIF
 
 @dataclass(frozen=True)
 class SetAside:
-    """What is left to be read.
+    """The files that remain to be read, and those that were set aside.
 
     Attributes:
         images: Images in each folder that is read; the root is the empty text.

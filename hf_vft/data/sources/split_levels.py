@@ -13,7 +13,7 @@ from hf_vft.errors import DataError
 
 @dataclass(frozen=True)
 class SplitLevel:
-    """What the folders of a level divide.
+    """The split that each folder of a level belongs to.
 
     Attributes:
         splits: Folder name to split; folders that are none are left out.

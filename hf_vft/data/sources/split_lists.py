@@ -19,7 +19,7 @@ _CUB = ("images.txt", "train_test_split.txt")
 
 @dataclass(frozen=True)
 class SplitLists:
-    """What the lists of a folder say.
+    """The splits that the lists of a folder define.
 
     Attributes:
         files: The lists.

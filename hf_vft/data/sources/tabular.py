@@ -122,7 +122,7 @@ def rows_to_table(given: Given, how: ReadOptions) -> Table:
 
 
 def table_in(file: Path | str) -> str:
-    """What a table is called in the statement of what was read."""
+    """The name of a table in the statement of what was read."""
     return f"the table {posixpath.basename(str(file))}"
 
 

@@ -30,7 +30,7 @@ _AUTOML = ("split", "image", "label", "x1", "y1", "", "", "x2", "y2", "", "")
 
 @dataclass(frozen=True)
 class FileTable:
-    """What a file holds as a table.
+    """The content of a file as a table.
 
     Attributes:
         columns: Name to values; a missing value is None.
@@ -42,7 +42,7 @@ class FileTable:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(next(iter(self.columns.values()), []))
 
 

@@ -21,7 +21,7 @@ _KEYS = ("train", "val", "valid", "validation", "test")
 
 @dataclass(frozen=True)
 class YoloConfig:
-    """What is said beside the labels.
+    """The configuration beside the labels.
 
     Attributes:
         listing: The folder.
@@ -46,7 +46,7 @@ class YoloConfig:
 
     @property
     def names_file(self) -> str:
-        """Where the class names come from, for people."""
+        """The file that names the classes, for people."""
         return self._yaml[0] or ", ".join(sorted(set(self._lists.values()))[:3])
 
     @cached_property
@@ -126,7 +126,7 @@ class YoloConfig:
 
     @cached_property
     def key_points(self) -> int:
-        """How many numbers stand behind each box for its key points; 0 where there are none."""
+        """Number of values after each box that belong to its key points; 0 if there are none."""
         shape = self._yaml[1].get("kpt_shape")
         try:
             return int(shape[0]) * int(shape[1]) if shape else 0

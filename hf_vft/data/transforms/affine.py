@@ -46,7 +46,7 @@ class Affine(NamedTuple):
 
     @property
     def steps(self) -> tuple[float, float]:
-        """How far x and y of the result move, at most, for a step of length 1."""
+        """Largest movement of x and y of the result for a step of length 1."""
         return math.hypot(self.a, self.b), math.hypot(self.d, self.e)
 
     @property
@@ -85,7 +85,7 @@ def turned(degrees: float) -> Affine:
 
 
 def stored_from_upright(orientation: int, width: int, height: int) -> Affine:
-    """From a point of the upright image to its place in the file.
+    """The map from a point of the upright image to its place in the file.
 
     Args:
         orientation: Of the EXIF data, 1 to 8.

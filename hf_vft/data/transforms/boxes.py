@@ -48,13 +48,13 @@ class Boxes:
 
     @classmethod
     def of(cls, label: dict[str, Any]) -> Boxes:
-        """From a row of the column ``label``."""
+        """The boxes in a row of the column ``label``."""
         boxes = torch.tensor(label["bbox"], dtype=torch.float32).reshape(-1, 4)
         return cls(boxes, torch.tensor(label["category"], dtype=torch.int64))
 
 
 class BoxTransform:
-    """From an image alone to ``pixel_values``, or from an image with boxes to both.
+    """Transform of an image alone to ``pixel_values``, or of an image with boxes to both.
 
     Args:
         process: From an RGB image to ``[C, H, W]``.
@@ -88,7 +88,7 @@ class TrainBoxTransform:
         return self.change(image)
 
     def with_boxes(self, image: Image.Image, label: dict[str, Any]) -> dict[str, Any]:
-        """As `BoxTransform.with_boxes`; draws from torch's global generator only."""
+        """Like `BoxTransform.with_boxes`, but random; draws from torch's global generator only."""
         rng = Random(int(torch.randint(0, 2**62, (1,))))  # noqa: S311 - no secret
         row = self._row(ImageFile.of(image, Decoder()), rng, label)
         if isinstance(row["pixel_values"], Levels):

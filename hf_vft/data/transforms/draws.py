@@ -56,7 +56,7 @@ class Drawn:
 
     @property
     def movement(self) -> Affine | None:
-        """Of the trivial change, around the middle of the crop."""
+        """The movement of the trivial change, around the middle of the crop."""
         if self.trivial is None:
             return None
         _, _, width, height = self.kept
@@ -64,7 +64,7 @@ class Drawn:
         return None if change is None else around(change, width / 2, height / 2)
 
     def source(self) -> Affine:
-        """From a place in the crop to its place in the upright image."""
+        """The map from a place in the crop to its place in the upright image."""
         width, height = self.size
         left, top, _, _ = self.kept
         plane = moved(left, top)
@@ -80,7 +80,7 @@ class Drawn:
         return plane
 
     def snapped(self, step: int) -> Drawn:
-        """With a crop of whole pixels of the image reduced by ``step``."""
+        """A copy whose crop covers whole pixels of the image reduced by ``step``."""
         if self.crop is None or step == 1:
             return self
         (left, width), (top, height) = (
@@ -98,7 +98,7 @@ def _snapped(start: int, length: int, whole: int, step: int) -> tuple[int, int]:
 def draw(
     augment: AugmentConfig, rng: Random, size: tuple[int, int], shape: tuple[int, int]
 ) -> Drawn:
-    """What happens to one image.
+    """Draw the random changes of one image.
 
     Args:
         augment: Resolved: no field is "auto" any more.

@@ -151,7 +151,7 @@ def train_transform(processor: BaseImageProcessor, augment: AugmentConfig) -> Tr
 
 
 class TrainTransform:
-    """From an image, or its file, to what the model sees of it in training.
+    """Training transform from an image, or its file, to the model's input.
 
     Called with an RGB image it gives ``[C, H, W]`` and draws from torch's global generator only.
 
@@ -181,7 +181,7 @@ class TrainTransform:
     def read(
         self, source: bytes | str | Path | Image.Image, decoder: Decoder, rng: Random
     ) -> Levels | torch.Tensor:
-        """What the model sees of a file; normalised already where the processor was called.
+        """The model's input for a file; already normalised if the processor was called.
 
         Raises:
             DataError: As by the decoder.

@@ -29,7 +29,7 @@ TOLERANCE = 0.5
 
 
 class Placed(NamedTuple):
-    """Where an image goes.
+    """The position of an image in the input.
 
     Attributes:
         width: To which it is resized, in pixels.
@@ -73,7 +73,7 @@ class Framing:
         return self.kind == "squash" and not self.edge
 
     def place(self, width: int, height: int) -> Placed:
-        """Where an image of this size goes."""
+        """The position in the input of an image of this size."""
         whole = round if self.rounds else int
         if self.kind == "squash":
             return self._middle(self.edge or self.width, self.edge or self.height)
@@ -93,7 +93,7 @@ class Framing:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """From levels 0 to 255 to what the model sees: ``levels * scale + offset``, by channel."""
+    """Map from levels 0 to 255 to the model's input: ``levels * scale + offset``, by channel."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]

@@ -17,7 +17,7 @@ from hf_vft.data.transforms.preparation import Framing, Placed, resized
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the pixels of one input come from.
+    """The source positions of the pixels of one input.
 
     Attributes:
         drawn: The changes; the crop is of whole pixels of what is decoded.
@@ -91,7 +91,7 @@ def _whole(low: float, high: float, size: int) -> tuple[int, int]:
 def warped(
     pixels: np.ndarray, plan: Plan, framing: Framing, resample: str
 ) -> tuple[torch.Tensor, int, int]:
-    """What the model sees of an image that is turned or sheared, mirrored beyond its edges.
+    """The model's input for an image that is turned or sheared, mirrored beyond its edges.
 
     The part that is needed is first brought, antialiased, to the pitch of the input; then it is
     sampled once.

@@ -48,7 +48,7 @@ class TrivialChange:
         return cls(name, rng.randint(0, STEPS) / STEPS * rng.choice((-1, 1)))
 
     def movement(self, width: float, height: float) -> Affine | None:
-        """From a place in the result to one before, around the middle of an image of this size."""
+        """The map from a place in the result to one before, around the middle of the image."""
         by = self.strength
         if self.name == "shear_x":
             return Affine(b=0.99 * by)

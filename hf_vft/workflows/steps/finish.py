@@ -32,7 +32,7 @@ REHEARSAL = "rehearsal"
 
 @dataclass(frozen=True)
 class Finishing:
-    """What the end of a run needs besides the trained model.
+    """Everything that the end of a run needs besides the trained model.
 
     Attributes:
         asked: The recipe as it was given.

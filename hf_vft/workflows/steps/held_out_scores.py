@@ -18,7 +18,7 @@ Logits = Mapping[str, Any]
 
 
 def held_out_logits(tuning: FineTuning, tuned: FineTuned) -> dict[str, Any]:
-    """What the model answers on every held-out split; all processes work on it."""
+    """The model's logits on every held-out split; all processes work on it."""
     task, recipe = tuning.context.task, tuning.recipe
     return {
         split: predict_split(tuned.model, tuning.dataset(split), task, recipe) for split in HELD_OUT

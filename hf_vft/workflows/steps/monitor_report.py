@@ -21,7 +21,7 @@ TO_LABEL = "label-these.csv"
 
 @dataclass(frozen=True)
 class MonitorResult:
-    """What a monitoring run found.
+    """The result of a monitoring run.
 
     Attributes:
         decision: The verdict.

@@ -163,7 +163,7 @@ def divide_recent(
 
 
 def image_paths(frame: pd.DataFrame, log: ProductionLog, images: Path | None) -> list[Path | None]:
-    """Where the image of each row is; None where it is not found.
+    """The image file of each row; None if it was not found.
 
     Args:
         frame: ``request_id`` and ``file`` of the log.

@@ -73,7 +73,7 @@ def read_labelled(
 
 
 def look_at_images(data: ImageData, *, display: Display) -> Audit:
-    """What the images alone give away, before time is spent on them."""
+    """Audit the images alone, before time is spent on them."""
     display.start("auditing images", 1)
     return quick_audit(
         data,

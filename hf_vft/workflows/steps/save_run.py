@@ -52,7 +52,7 @@ def _fill_adapter(folder: Path, adapted: Any) -> None:
 
 
 def save_splits(run: RunDirectory, data: ImageData) -> None:
-    """Which images were trained on, and which were held out."""
+    """Save which images were trained on, and which were held out."""
     frames = [
         pd.DataFrame({"split": split, "file": table["file"], "sha256": data.hashes[split]})
         for split, table in data.splits.items()
@@ -71,7 +71,7 @@ def read_splits(run: RunDirectory) -> dict[str, str]:
 def save_predictions(
     run: RunDirectory, data: ImageData, logits: Logits, report: EvalReport, task: Task
 ) -> None:
-    """What the model answers on held-out images, calibrated; monitoring compares with it."""
+    """Save the calibrated answers on held-out images, which monitoring compares with."""
     frames = []
     for split in HELD_OUT:
         table, values = data.splits[split], data.splits[split]["label"]
@@ -100,7 +100,7 @@ def sizes_of(values: Sequence[Any]) -> list[tuple[int, int]] | None:
 
 
 def delivered(recipe: Recipe, tuned: FineTuned) -> str:
-    """What the weights of the run are, in words for people."""
+    """The delivered weights, in words for people."""
     if tuned.averaged:
         return "the average of several fine-tuned models"
     place = recipe.training.deliver if tuned.begins_with_probe else 1.0
@@ -119,7 +119,7 @@ def summary(
     tuned: FineTuned,
     started: float,
 ) -> dict[str, Any]:
-    """Where the run came from."""
+    """The origin of the run."""
     return {
         "hf_vft": __version__,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

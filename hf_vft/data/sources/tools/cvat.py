@@ -42,7 +42,7 @@ def _is_cvat(listing: Listing, file: str) -> bool:
 
 
 def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
-    """What a file says of each image."""
+    """The annotations of each image in a file."""
     try:
         root = ElementTree.parse(listing.path(file)).getroot()  # noqa: S314
     except (OSError, ElementTree.ParseError) as error:

@@ -21,7 +21,7 @@ from hf_vft.utils.text import counted
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a tool says of one image.
+    """The annotations of one image by a tool.
 
     Attributes:
         annotation: The file that says it, from the root.

@@ -57,7 +57,7 @@ def read_label_studio(listing: Listing, first: str, how: ReadOptions) -> Table:
 
 
 def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
-    """What each task of each file says, in their order; boxes in shares of the sides."""
+    """The annotations of each task of each file, in order; boxes in shares of the sides."""
     for file, content in json_files(listing, is_label_studio):
         for task in content:
             annotations = [

@@ -14,7 +14,7 @@ Point = Sequence[float]
 
 @dataclass
 class Shapes:
-    """What was drawn, by kind.
+    """Number of drawn shapes, by kind.
 
     Attributes:
         boxed: Shapes that are no upright boxes and were taken for the box around them.
@@ -25,7 +25,7 @@ class Shapes:
     unused: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> list[str]:
-        """What a person should know, in sentences."""
+        """Remarks on the shapes for people, in sentences."""
         boxed = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.boxed.items()))
         unused = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.unused.items()))
         notes = []
