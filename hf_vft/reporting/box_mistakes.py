@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +39,45 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """The boxes of one image, told apart."""
+class JudgedBoxes:
+    """The boxes of one image, told apart at an overlap of 0.5.
+
+    Attributes:
+        file: How people call the image.
+        right: Found boxes that are right; each has ``label``, ``score`` and ``box``.
+        false: Found boxes that are not.
+        missed: True boxes that were not found.
+    """
 
     file: str
     right: list[dict[str, Any]]
     false: list[dict[str, Any]]
     missed: list[dict[str, Any]]
+
+    @property
+    def words(self) -> str:
+        """In words, such as ``2 right, 1 missed (crack)``."""
+        if not (self.right or self.missed or self.false):
+            return "nothing there, nothing found"
+        parts = [f"{len(self.right)} right"]
+        if self.missed:
+            names = sorted({box["label"] for box in self.missed})
+            parts.append(f"{len(self.missed)} missed ({', '.join(names)})")
+        if self.false:
+            worst = max(self.false, key=lambda box: box["score"])
+            parts.append(f"{len(self.false)} false ({worst['label']} {worst['score']:.0%} sure)")
+        return ", ".join(parts)
+
+    def drawn(self, image: Image.Image) -> Image.Image:
+        """On the image, of `SIDE` pixels: right ones blue, missed ones orange, false ones red."""
+        scale = SIDE / max(image.size)  # boxes on a thumbnail could not be told apart
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        shown = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        draw = ImageDraw.Draw(shown)
+        for objects, colour in ((self.right, RIGHT), (self.missed, MISSED), (self.false, FALSE)):
+            for box in _corners(objects) * scale if objects else []:
+                draw.rectangle([float(v) for v in box], outline=colour, width=2)
+        return shown
 
 
 def report_boxes(
@@ -71,7 +103,10 @@ def report_boxes(
     thresholds = run.read_as(EvalReport, run.metrics_file).thresholds
     predictions = read_predictions(run)
     rows = predictions[predictions["split"] == split]
-    judged = [_judge(row, thresholds) for row in rows.itertuples()]
+    judged = [
+        judge_boxes(str(row.file), row.label, row.predicted, thresholds)  # type: ignore[arg-type]
+        for row in rows.itertuples()
+    ]
     number = {file: row for row, file in enumerate(data.splits[split]["file"])}
     most_missed = sorted(judged, key=lambda image: (-len(image.missed), image.file))
     surest = sorted(judged, key=lambda image: (-_sureness(image.false), image.file))
@@ -87,16 +122,30 @@ def report_boxes(
         for case in ones[:limit]:
             image = image_of(data, split, number.get(case.file), side=None)
             if image is not None:
-                by_title[heading].append(Seen(_drawn(image, case), case.file, _words(case)))
+                uri = image_uri(case.drawn(image), SIDE)
+                by_title[heading].append(Seen(uri, case.file, case.words))
     return by_title
 
 
-def _judge(row: Any, thresholds: dict[str, float]) -> _Judged:
-    """Give each answered box, the surest first, the free true box of its class that fits best."""
-    truths = list(row.label)
-    answers = [box for box in row.predicted if box["score"] >= thresholds[box["label"]]]
+def judge_boxes(
+    file: str,
+    truths: Sequence[dict[str, Any]],
+    found: Sequence[dict[str, Any]],
+    thresholds: Mapping[str, float],
+) -> JudgedBoxes:
+    """Give each answered box, the surest first, the free true box of its class that fits best.
+
+    Args:
+        file: How people call the image.
+        truths: Its boxes, as ``reference/predictions.parquet`` has them.
+        found: Boxes that were found, the surest first.
+        thresholds: By class; boxes below are no answers.
+    """
+    truths = list(truths)
+    answers = [box for box in found if box["score"] >= thresholds[box["label"]]]
     free = dict(enumerate(truths))
-    right, false = [], []
+    right: list[dict[str, Any]] = []
+    false: list[dict[str, Any]] = []
     for answer in answers:
         fits = {
             i: float(box_iou(_corners([answer]), _corners([truth]))[0, 0])
@@ -109,41 +158,13 @@ def _judge(row: Any, thresholds: dict[str, float]) -> _Judged:
             del free[best]
         else:
             false.append(answer)
-    return _Judged(str(row.file), right, false, list(free.values()))
+    return JudgedBoxes(file, right, false, list(free.values()))
 
 
 def _corners(objects: Sequence[dict[str, Any]]) -> np.ndarray:
-    return np.array([[o["box"][k] for k in ("xmin", "ymin", "xmax", "ymax")] for o in objects])
+    edges = ("xmin", "ymin", "xmax", "ymax")
+    return np.array([[o["box"][k] for k in edges] for o in objects], dtype=np.float64)
 
 
 def _sureness(objects: Sequence[dict[str, Any]]) -> float:
     return max((float(box["score"]) for box in objects), default=0.0)
-
-
-def _words(judged: _Judged) -> str:
-    parts = [f"{len(judged.right)} right"]
-    if judged.missed:
-        names = sorted({box["label"] for box in judged.missed})
-        parts.append(f"{len(judged.missed)} missed ({', '.join(names)})")
-    if judged.false:
-        worst = max(judged.false, key=lambda box: box["score"])
-        parts.append(f"{len(judged.false)} false ({worst['label']} {worst['score']:.0%} sure)")
-    return ", ".join(parts)
-
-
-def _drawn(image: Image.Image, judged: _Judged) -> str:
-    """Boxes on a reduced image: lines of two pixels whatever its size."""
-    scale = min(1.0, SIDE / max(image.size))
-    small = image.convert("RGB").resize(
-        (max(1, round(image.width * scale)), max(1, round(image.height * scale))),
-        Image.Resampling.LANCZOS,
-    )
-    if max(small.size) < SIDE:  # boxes on a thumbnail could not be told apart
-        factor = SIDE / max(small.size)
-        scale *= factor
-        small = small.resize((round(small.width * factor), round(small.height * factor)))
-    draw = ImageDraw.Draw(small)
-    for objects, colour in ((judged.right, RIGHT), (judged.missed, MISSED), (judged.false, FALSE)):
-        for box in _corners(objects) * scale if objects else []:
-            draw.rectangle([float(v) for v in box], outline=colour, width=2)
-    return image_uri(small, SIDE)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from hf_vft._version import __version__
 from hf_vft.evaluation.paired import PairedScores
+from hf_vft.reporting.box_mistakes import SIDE
 from hf_vft.reporting.pages import image_uri, render_page
 from hf_vft.reporting.verdict import metric_name
 from hf_vft.run import write_text
@@ -22,7 +23,7 @@ class Disagreement:
     """An image that one run alone has right.
 
     Attributes:
-        image: Of any size.
+        images: One of any size; with boxes two, what the first and what the second run found.
         file: Its name.
         truth: Its label, or labels.
         first: Answer of the first run.
@@ -30,7 +31,7 @@ class Disagreement:
         right: ``first`` or ``second``.
     """
 
-    image: Image.Image
+    images: tuple[Image.Image, ...]
     file: str
     truth: str
     first: str
@@ -95,7 +96,11 @@ def render_comparison(
             parts=scores.parts[:_PARTS],
             more_parts=scores.parts[_PARTS:],
             seen={
-                side: [(image_uri(image.image), image) for image in seen if image.right == side]
+                side: [
+                    ([image_uri(image, SIDE) for image in case.images], case)
+                    for case in seen
+                    if case.right == side
+                ]
                 for side in ("first", "second")
             },
             alone=alone,

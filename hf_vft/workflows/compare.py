@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from hf_vft.data.label_types import KINDS
 from hf_vft.errors import RunError, VftError
@@ -25,6 +26,7 @@ from hf_vft.evaluation.paired import (
 )
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.outputs import claim
+from hf_vft.reporting.box_mistakes import JudgedBoxes, judge_boxes
 from hf_vft.reporting.compare_page import Disagreement, comparison_sentence, render_comparison
 from hf_vft.reporting.mistakes import image_of, read_predictions
 from hf_vft.run import RunDirectory, write_json
@@ -95,11 +97,11 @@ def compare_runs(
         )
     frames = _aligned(runs, names)
     sides = [_side(frame, report) for frame, report in zip(frames, reports, strict=True)]
-    differ = sum(a != b for a, b in zip(sides[0].truth, sides[1].truth, strict=True))
+    differ = sum(a != b for a, b in zip(sides[0].marks, sides[1].marks, strict=True))
     if differ:
         raise RunError(
-            f"{differ} of the {len(frames[0])} test images have other labels in {names[1]} than in "
-            f"{names[0]}; fit both runs on the same labels."
+            f"{differ} of the {len(frames[0])} test images have other {sides[0].called} in "
+            f"{names[1]} than in {names[0]}; fit both runs on the same {sides[0].called}."
         )
     boxes = sides[0].boxes + sides[1].boxes
     groups = frames[0]["group"].tolist() if "group" in frames[0] else None
@@ -112,16 +114,17 @@ def compare_runs(
         n_bootstrap=min(RESAMPLES, max(_FEWEST, _BUDGET // max(boxes, 1))),
     )
     sentence = comparison_sentence(scores, reports[0].primary, *names)
-    alone = sides[0].right != sides[1].right
+    alone = np.flatnonzero(sides[0].right != sides[1].right)
     images = pd.DataFrame(
         {
-            "file": frames[0]["file"],
-            "truth": [", ".join(names) or "none" for names in sides[0].truth],
-            "first": sides[0].said,
-            "second": sides[1].said,
-            "right": np.where(sides[0].right, "first", "second"),
-        }
-    )[alone].reset_index(drop=True)
+            "file": frames[0]["file"].iloc[alone].to_numpy(),
+            "truth": [", ".join(sides[0].truth[row]) or "none" for row in alone],
+            "first": [sides[0].said(row) for row in alone],
+            "second": [sides[1].said(row) for row in alone],
+            "right": np.where(sides[0].right[alone], "first", "second"),
+        },
+        index=alone,
+    )
     page = None
     if out is not None:
         page = Path(out) / PAGE
@@ -135,7 +138,7 @@ def compare_runs(
                 "images": images.to_dict("records"),
             },
         )
-        seen = _seen(runs[0], images, display)
+        seen = _seen(runs[0], images, (sides[0].draw, sides[1].draw), display)
         render_comparison(
             page,
             names=names,
@@ -145,18 +148,37 @@ def compare_runs(
             primary=reports[0].primary,
             alone=len(images),
         )
+    images = images.reset_index(drop=True)
     return ComparedRuns(names[0], names[1], scores, sentence, images, page)
+
+
+Draw = Callable[[int, Image.Image], Image.Image]
+"""Number of an image, and the image, to the image with what a run found in it."""
 
 
 @dataclass(frozen=True)
 class _Side:
-    """What one run says of the images; ``truth`` holds the labels of each, sorted."""
+    """What one run says of the N images.
+
+    Attributes:
+        measure: Its scores.
+        right: Which images it has right, ``[N]``.
+        truth: The labels of each image, sorted.
+        marks: What both runs have to have been told of each image, to be compared.
+        said: Number of an image to the answer in words.
+        draw: Only with boxes.
+        boxes: Found ones.
+        called: What ``marks`` are, in a word.
+    """
 
     measure: Measure
     right: Bools
     truth: list[tuple[str, ...]]
-    said: list[str]
+    marks: Sequence[object]
+    said: Callable[[int], str]
+    draw: Draw | None = None
     boxes: int = 0
+    called: str = "labels"
 
 
 def _names(runs: Sequence[RunDirectory]) -> tuple[str, str]:
@@ -198,15 +220,15 @@ def _side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         return _boxes_side(frame, report)
     if KINDS[kind].exclusive:
         names = sorted({*report.labels, *frame["label"], *frame["predicted"]})
-        true, predicted = frame["label"].tolist(), frame["predicted"].tolist()
+        true, said = frame["label"].tolist(), frame["predicted"].tolist()
         right = (frame["label"] == frame["predicted"]).to_numpy(bool)
-        return _Side(
-            label_measure(true, predicted, names), right, [(name,) for name in true], predicted
-        )
+        truth_of = [(name,) for name in true]
+        return _Side(label_measure(true, said, names), right, truth_of, true, said.__getitem__)
     truth, answers = (_marks(frame[column], report.labels) for column in ("label", "predicted"))
-    predicted = [", ".join(sorted(names)) or "none" for names in frame["predicted"]]
+    said = [", ".join(sorted(names)) or "none" for names in frame["predicted"]]
     labels = [tuple(sorted(names)) for names in frame["label"]]
-    return _Side(marks_measure(truth, answers), (truth == answers).all(1), labels, predicted)
+    right = (truth == answers).all(1)
+    return _Side(marks_measure(truth, answers), right, labels, labels, said.__getitem__)
 
 
 def _marks(column: pd.Series, labels: Sequence[str]) -> Bools:
@@ -216,10 +238,10 @@ def _marks(column: pd.Series, labels: Sequence[str]) -> Bools:
 def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
     """Right is an image whose boxes were all found at the threshold, and nothing else."""
     number = {name: i for i, name in enumerate(report.labels)}
-    truths = [_as_boxes(predicted, number) for predicted in frame["label"]]
-    predicted = [_as_boxes(boxes, number) for boxes in frame["predicted"]]
+    truths = [_as_boxes(found, number) for found in frame["label"]]
+    found = [_as_boxes(boxes, number) for boxes in frame["predicted"]]
     limits = [report.thresholds[name] for name in report.labels]
-    matches = match_all(truths, predicted, len(number))
+    matches = match_all(truths, found, len(number))
     n = len(frame)
     wrong = np.zeros(n, dtype=np.int64)
     for of_class, limit in zip(matches, limits, strict=True):
@@ -231,17 +253,25 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         overall, _ = weighted_scores(matches, weights, limits)
         return {name: overall[name] for name in ("map50", "map", "f1")}
 
-    sentences = [
-        ", ".join(
-            sorted(box["label"] for box in boxes if box["score"] >= limits[number[box["label"]]])
-        )
-        or "nothing"
-        for boxes in frame["predicted"]
-    ]
-    labels = [tuple(sorted(box["label"] for box in boxes)) for boxes in frame["label"]]
+    def judged(row: int) -> JudgedBoxes:
+        one = frame.iloc[row]
+        return judge_boxes(one["file"], one["label"], one["predicted"], report.thresholds)
+
     return _Side(
-        measure, wrong == 0, labels, sentences, sum(len(of_class.score) for of_class in matches)
+        measure,
+        wrong == 0,
+        [tuple(sorted(box["label"] for box in boxes)) for boxes in frame["label"]],
+        [sorted(_mark(box) for box in boxes) for boxes in frame["label"]],
+        lambda row: judged(row).words,
+        lambda row, image: judged(row).drawn(image),
+        sum(len(one.score) for one in matches),
+        "boxes",
     )
+
+
+def _mark(box: Mapping[str, Any]) -> tuple[str, ...]:
+    """Class and place, to the pixel."""
+    return (box["label"], *(f"{box['box'][p]:.0f}" for p in _PLACES))
 
 
 def _as_boxes(objects: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -> Boxes:
@@ -249,17 +279,14 @@ def _as_boxes(objects: Sequence[Mapping[str, Any]], number: Mapping[str, int]) -
     return Boxes(
         corners.reshape(-1, 4),
         np.array([number[item["label"]] for item in objects], dtype=np.int64),
-        np.array([item.get("score") or 1.0 for item in objects], dtype=np.float64),
+        np.array([item["score"] for item in objects], dtype=np.float64),
     )
 
 
 def _parts(frame: pd.DataFrame, side: _Side, run: RunDirectory) -> dict[tuple[str, str], Bools]:
     """Images of each class and of each slice."""
     names = sorted({name for labels in side.truth for name in labels})
-    parts = {
-        ("class", name): np.array([name in labels_of_image for labels_of_image in side.truth])
-        for name in names
-    }
+    parts = {("class", name): np.array([name in labels for labels in side.truth]) for name in names}
     for column in run.recipe().data.slice_columns:
         if column in frame:
             values = frame[column].astype(str)
@@ -267,7 +294,12 @@ def _parts(frame: pd.DataFrame, side: _Side, run: RunDirectory) -> dict[tuple[st
     return parts
 
 
-def _seen(run: RunDirectory, images: pd.DataFrame, display: Display) -> list[Disagreement]:
+def _seen(
+    run: RunDirectory,
+    images: pd.DataFrame,
+    draws: tuple[Draw | None, Draw | None],
+    display: Display,
+) -> list[Disagreement]:
     """The first images that one run alone has right; none where the data is gone."""
     if images.empty:
         return []
@@ -281,17 +313,16 @@ def _seen(run: RunDirectory, images: pd.DataFrame, display: Display) -> list[Dis
     rows = {file: row for row, file in enumerate(data.splits["test"]["file"])}
     disagreements: list[Disagreement] = []
     for side in ("first", "second"):
-        for disagreement in images[images["right"] == side].head(_SHOWN).itertuples():
-            image = image_of(data, "test", rows.get(str(disagreement.file)))
+        for one in images[images["right"] == side].head(_SHOWN).itertuples():
+            boxes = [draw for draw in draws if draw is not None]
+            image = image_of(
+                data, "test", rows.get(str(one.file)), **({"side": None} if boxes else {})
+            )
             if image is not None:
+                drawn = tuple(draw(int(str(one.Index)), image) for draw in boxes) or (image,)
                 disagreements.append(
                     Disagreement(
-                        image,
-                        str(disagreement.file),
-                        str(disagreement.truth),
-                        str(disagreement.first),
-                        str(disagreement.second),
-                        side,
+                        drawn, str(one.file), str(one.truth), str(one.first), str(one.second), side
                     )
                 )
     return disagreements

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import datasets
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from hf_vft.cli.main import main
+from hf_vft.data.label_types import KINDS
+from hf_vft.data.load import ImageData
 from hf_vft.errors import RunError
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.recipe.schema import Recipe
+from hf_vft.reporting.box_mistakes import FALSE, MISSED, RIGHT
 from hf_vft.run import RunDirectory
 from hf_vft.workflows.compare import compare_runs
 
@@ -101,6 +109,52 @@ def test_several_labels_and_boxes_are_compared_too(tmp_path: Path) -> None:
     found = compare_runs(one, two).scores
     assert found.scores["map50"].second == pytest.approx(1.0)
     assert (found.both, found.only_second) == (1, 1)
+
+
+def test_of_boxes_the_page_shows_what_each_run_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, found = "object-detection", [[BOX], [BOX]]
+    one = run(tmp_path / "one", found, [[BOX], [FAR]], task=task)
+    two = run(tmp_path / "two", found, found, task=task)
+    paths = [{"bytes": None, "path": str(tmp_path / f"{name}.png")} for name in "ab"]
+    for path in paths:
+        Image.new("RGB", (10, 10), "white").save(str(path["path"]))
+    table = datasets.Dataset.from_dict(
+        {"image": paths, "file": ["a.png", "b.png"]},
+        features=datasets.Features(
+            {"image": datasets.Image(decode=False), "file": datasets.Value("string")}
+        ),
+    )
+    data = ImageData({"test": table}, ["a", "b"], kind=KINDS["boxes"])
+    monkeypatch.setattr("hf_vft.workflows.compare.read_images", lambda *_, **__: data)
+    images = compare_runs(one, two, tmp_path / "out").images
+    assert images["first"].tolist() == ["0 right, 1 missed (a), 1 false (a 90% sure)"]
+    assert images["second"].tolist() == ["1 right"]
+    page = (tmp_path / "out" / "compare.html").read_text()
+    assert page.count("<img ") == 2
+    assert 'alt="b.png, two: 1 right"' in page
+    first, second = (image_at(uri) for uri in page.split('src="')[1:])
+    assert near(first[10, 0], MISSED)
+    assert near(first[255, 240], FALSE)
+    assert near(second[10, 0], RIGHT)
+
+
+def image_at(text: str) -> np.ndarray:
+    data = base64.b64decode(text.split('"')[0].split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def near(colour: np.ndarray, wanted: tuple[int, int, int]) -> bool:
+    return bool(np.abs(colour - wanted).sum() < 150)
+
+
+def test_boxes_that_lie_elsewhere_are_other_boxes(tmp_path: Path) -> None:
+    task = "object-detection"
+    one = run(tmp_path / "one", [[BOX], [BOX]], [[BOX], [BOX]], task=task)
+    two = run(tmp_path / "two", [[BOX], [FAR]], [[BOX], [BOX]], task=task)
+    with pytest.raises(RunError, match="1 of the 2 test images have other boxes in two"):
+        compare_runs(one, two)
 
 
 def main_ended(words: list[str]) -> None:
