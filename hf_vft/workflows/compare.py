@@ -114,7 +114,7 @@ def compare_runs(
         n_bootstrap=min(RESAMPLES, max(_FEWEST, _BUDGET // max(boxes, 1))),
     )
     sentence = comparison_sentence(scores, reports[0].primary, *names)
-    alone = np.flatnonzero(sides[0].right != sides[1].right)
+    alone = np.flatnonzero(sides[0].right != sides[1].right).tolist()
     images = pd.DataFrame(
         {
             "file": frames[0]["file"].iloc[alone].to_numpy(),
@@ -173,7 +173,7 @@ class _Side:
 
     measure: Measure
     right: Bools
-    truth: list[tuple[str, ...]]
+    truth: Sequence[tuple[str, ...]]
     marks: Sequence[object]
     said: Callable[[int], str]
     draw: Draw | None = None
