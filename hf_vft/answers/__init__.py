@@ -8,13 +8,14 @@ feedback may say, and the words of the page and of the model card.
 from __future__ import annotations
 
 from hf_vft.answers.boxes import Boxes
+from hf_vft.answers.good_parts import GoodOrAnomaly
 from hf_vft.answers.kind import AnswerKind, CardWords, PageWords, Scoring, WholeScore
 from hf_vft.answers.one_label import OneLabel
 from hf_vft.answers.several_labels import SeveralLabels
 from hf_vft.errors import RunError
 
 ANSWER_KINDS: dict[str, AnswerKind] = {
-    kind.task: kind for kind in (OneLabel(), SeveralLabels(), Boxes())
+    kind.task: kind for kind in (OneLabel(), SeveralLabels(), Boxes(), GoodOrAnomaly())
 }
 """By the task's name in recipes; here, and nowhere else, a new kind is registered."""
 
@@ -23,6 +24,7 @@ __all__ = [
     "AnswerKind",
     "Boxes",
     "CardWords",
+    "GoodOrAnomaly",
     "OneLabel",
     "PageWords",
     "Scoring",

@@ -134,6 +134,14 @@ class AnswerKind(ABC):
     boxes: ClassVar[bool] = False
     """Whether an answer has boxes."""
 
+    scored: ClassVar[bool] = False
+    """Whether an answer is a score of how unlike good images an image is, and no confidence."""
+
+    @property
+    def abstains(self) -> bool:
+        """Whether an answer can be *not sure*."""
+        return self.exclusive and not self.scored
+
     tracked: ClassVar[tuple[str, ...]] = ("confidence", "count")
     """Columns of numbers whose drift is watched; those that are not there are passed over."""
 

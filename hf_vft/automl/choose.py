@@ -64,7 +64,7 @@ def choose_and_train(
         ModelError: If no backbone can be had, in one line.
         RecipeError: If the task cannot be searched.
     """
-    if recipe.search.wanted and not place.data.kind.exclusive:
+    if recipe.search.wanted and not (place.data.kind.exclusive and place.task.probes):
         raise RecipeError(
             "A search compares models of one label an image: leave out --time-budget and "
             f"search.trials for {place.task.name}."
@@ -133,4 +133,5 @@ def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) ->
     prepared, delivered = deliver(prepared, tuned, place.display)
     decided = {choice.name for choice in gentle}
     choices = [c for c in prepared.choices if c.name not in decided] + gentle + delivered
+    choices += tuned.choices
     return Trained(prepared.recipe, prepared.loaded, prepared.tuning, tuned, choices, rows)

@@ -27,6 +27,9 @@ class LabelKind(ABC):
     exclusive: ClassVar[bool] = False
     """Whether every image is of exactly one class."""
 
+    learns_first_class: ClassVar[bool] = False
+    """Whether only images of the first class are learned from; all others are held out."""
+
     @abstractmethod
     def names(self, label: Any) -> tuple[str, ...]:
         """The class names in a label as read; a name for each object."""
@@ -156,6 +159,18 @@ class ClassBoxes(LabelKind):
         return members
 
 
+class GoodOrAnomaly(OneClass):
+    """An image is good or an anomaly; what is learned is good. Stored as 0 and 1.
+
+    The first class is that of the good images, under the name that the source gives it.
+    """
+
+    name: ClassVar[str] = "anomaly"
+    reason: ClassVar[str] = "there are good images alone to learn from"
+    fewest_classes: ClassVar[int] = 1
+    learns_first_class: ClassVar[bool] = True
+
+
 KINDS: dict[str, LabelKind] = {
-    kind.name: kind for kind in (OneClass(), ManyClasses(), ClassBoxes())
+    kind.name: kind for kind in (OneClass(), ManyClasses(), ClassBoxes(), GoodOrAnomaly())
 }

@@ -15,6 +15,7 @@ from hf_vft.data.annotated_boxes import clean_objects, fit_declared, refuse_form
 from hf_vft.data.bit_depth import above_notes, page_notes, settle_bit_depth
 from hf_vft.data.box_frames import turn_boxes
 from hf_vft.data.damaged import damage_in_a_line
+from hf_vft.data.good_parts import divide_good_parts
 from hf_vft.data.groups import groups_of
 from hf_vft.data.images import Decoder
 from hf_vft.data.label_types import KINDS, LabelKind
@@ -157,11 +158,7 @@ def load_data(
         on_read(table.reading, table.notes)
     checks, rejected, usable_rows = _usable(table, config, cache_dir, progress)
     table = _cleaned(table, checks)
-    classes = class_order(
-        _names(table, range(len(table.files))),
-        table.class_names,
-        fewest=table.kind.fewest_classes,
-    )
+    classes = _classes(table)
     _refuse_losses(table, usable_rows, rejected)
     everything = _with_columns(table, classes, config)
     keys = [table.kind.key(table.labels[row]) for row in usable_rows]
@@ -173,7 +170,8 @@ def load_data(
         groups=[table.groups[row] for row in usable_rows] if table.groups is not None else None,
         splits=[table.splits[row] for row in usable_rows] if table.splits is not None else None,
     )
-    splits, notes = complete_splits(rows, config, seed)
+    divide = divide_good_parts if table.kind.learns_first_class else complete_splits
+    splits, notes = divide(rows, config, seed)
     usable = [checks[row] for row in usable_rows]
     depth = settle_bit_depth(usable, config.bit_depth)
     notes += [*page_notes(usable), *depth.notes]
@@ -286,6 +284,14 @@ def _known_rows(table: Table, rows: Sequence[int], labels: Sequence[str]) -> tup
         named = few([f"{quoted([name])} ({n:,})" for name, n in vocabulary.new.items()])
         notes.append(f"Left out as well, with classes that the model was not made for: {named}.")
     return known, " ".join(filter(None, notes))
+
+
+def _classes(table: Table) -> list[str]:
+    """Class names in the order of their ids."""
+    if table.kind.learns_first_class and table.class_names is not None:
+        return table.class_names  # what is to be found need not have been seen
+    fewest = table.kind.fewest_classes
+    return class_order(_names(table, range(len(table.files))), table.class_names, fewest=fewest)
 
 
 def _names(table: Table, rows: Iterable[int]) -> Iterator[str]:

@@ -28,6 +28,22 @@ def usage(report: EvalReport, where: str) -> str:
     """Code that runs as it stands, with plain transformers."""
     kind = answer_kind(report.task)
     auto = kind.card.auto_class
+    if kind.scored:
+        return (
+            "```python\n"
+            "from huggingface_hub import hf_hub_download\n"
+            "from safetensors.torch import load_file\n"
+            f"from transformers import AutoImageProcessor, {auto}\n\n"
+            f'processor = AutoImageProcessor.from_pretrained("{where}")\n'
+            f'backbone = {auto}.from_pretrained("{where}").eval()\n'
+            f'file = hf_hub_download("{where}", "memory_bank.safetensors")\n'
+            'memory = load_file(file)["patches"]\n'
+            "```\n\n"
+            "The memory holds patches of good images `[M, D]`; `anomaly.json` names the blocks of "
+            "the backbone that describe a patch, and the threshold. An image's score is how far "
+            "its farthest patch is from the nearest one in memory (PatchCore). `hf-vft predict` "
+            "and `hf-vft serve` compute it and draw the map."
+        )
     if not kind.exclusive:
         return (
             "```python\n"
@@ -111,7 +127,12 @@ def limits(report: EvalReport, facts: ReportFacts) -> list[str]:
     split = judged_split(report)
     sentences = [notice.sentence for notice in notices(report, facts)]
     sentences += [f"About the data: {note}" for note in facts.notes]
-    if answer_kind(report.task).exclusive:
+    if answer_kind(report.task).scored:
+        sentences.append(
+            "It has learned what good images look like and calls anything else an anomaly: a new "
+            "product, another light or a moved camera as well as a defect."
+        )
+    elif answer_kind(report.task).exclusive:
         sentences.append(
             f"It knows {len(report.labels)} classes and names one of them for every image, also "
             "for one that shows none of them."

@@ -23,6 +23,9 @@ FORMATS = (".csv", ".parquet", ".jsonl")
 SCORE = "score_"
 """Before the name of a class in the name of its column."""
 
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+"""Of a box, in pixels of the image."""
+
 _ROWS = 2_000
 """Rows that are held at a time."""
 
@@ -30,7 +33,7 @@ _BOX = pa.struct(
     [
         ("label", pa.string()),
         ("score", pa.float64()),
-        ("box", pa.struct([(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])),
+        ("box", pa.struct([(side, pa.float64()) for side in SIDES])),
     ]
 )
 
@@ -44,17 +47,19 @@ class Columns:
         exclusive: Whether an image has one class; else ``labels`` stands in place of ``label`` and
             there is no ``sure``.
         boxes: Whether there is a column of boxes.
+        scored: Whether an answer is a score with a place, and has no confidence.
     """
 
     labels: tuple[str, ...]
     exclusive: bool
     boxes: bool
+    scored: bool = False
 
     @classmethod
     def of(cls, task: Task, labels: Sequence[str]) -> Columns:
         """Those of a task's answers."""
         kind = answer_kind(task.name)
-        return cls(tuple(labels), kind.exclusive, kind.boxes)
+        return cls(tuple(labels), kind.exclusive, kind.boxes, kind.scored)
 
     @property
     def schema(self) -> pa.Schema:
@@ -64,7 +69,12 @@ class Columns:
             if self.exclusive
             else [("labels", pa.list_(pa.string())), ("confidence", pa.float64())]
         )
-        scores = [(f"{SCORE}{label}", pa.float64()) for label in self.labels]
+        if self.scored:
+            numbers = ("anomaly_score", *SIDES)
+            answer = [("label", pa.string()), *((name, pa.float64()) for name in numbers)]
+        scores = [
+            (f"{SCORE}{label}", pa.float64()) for label in (() if self.scored else self.labels)
+        ]
         boxes = [("boxes", pa.list_(_BOX))] if self.boxes else []
         ends = [("note", pa.string()), ("error", pa.string())]
         return pa.schema([("file", pa.string()), *answer, *scores, *boxes, *ends])
@@ -81,11 +91,15 @@ class Columns:
             if self.exclusive
             else {"labels": list(prediction.labels)}
         )
-        row["confidence"] = round(prediction.confidence, 6)
-        scores = zip(self.labels, prediction.scores, strict=True)
-        row |= {f"{SCORE}{label}": round(float(score), 6) for label, score in scores}
+        if not self.scored:
+            row["confidence"] = round(prediction.confidence, 6)
+            scores = zip(self.labels, prediction.scores, strict=True)
+            row |= {f"{SCORE}{label}": round(float(score), 6) for label, score in scores}
         if self.boxes:
             row["boxes"] = [box.as_dict() for box in prediction.answered]
+        if prediction.region is not None:
+            row |= {"anomaly_score": round(prediction.region.score, 6)}
+            row |= prediction.region.as_dict()["box"]
         return row
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from hf_vft.answers import AnswerKind, answer_kind
 from hf_vft.evaluation.intervals import Floats
 from hf_vft.evaluation.multiplicity import holm
+from hf_vft.monitoring.anomalies import SCORE, anomaly_findings
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.class_mix import class_mix_findings, estimate_class_mix
 from hf_vft.monitoring.decision import Decision
@@ -132,6 +133,8 @@ def checks_of(reference: Reference) -> AnswerChecks:
         RunError: If this hf-vft does not know such answers.
     """
     kind = answer_kind(reference.profile.task)
+    if kind.scored:
+        return AnomalyChecks(reference, kind)
     return (OneLabelChecks if kind.exclusive else JoinedLabelChecks)(reference, kind)
 
 
@@ -261,6 +264,60 @@ class OneLabelChecks(AnswerChecks):
     def _probabilities(self, current: pd.DataFrame) -> tuple[Floats | None, Floats | None]:
         classes = len(self.profile.labels)
         return probabilities(self.reference.sample.frame, classes), probabilities(current, classes)
+
+
+class AnomalyChecks(OneLabelChecks):
+    """Of answers of good or anomaly, by a score; the reference holds good images alone.
+
+    How sure an answer is, is not known, so that nothing is estimated without labels.
+    """
+
+    estimates: ClassVar[bool] = False
+
+    def numbered(self) -> Sample:
+        """As it is: all rows are good ones."""
+        return self.reference.sample
+
+    def class_mix(self, current: Sample, seed: int) -> None:  # type: ignore[override]
+        """Not defined: no anomalies were there to learn their share from."""
+
+    def shift(self, current: Sample, seed: int) -> None:
+        """Not defined without a class mix."""
+
+    def prediction_findings(
+        self, ours: Sample, theirs: Sample, *, resamples: int, seed: int
+    ) -> list[Finding]:
+        """The score, and the share that is over the threshold."""
+        return anomaly_findings(ours, theirs)
+
+    def mix_findings(self, current: Sample, seed: int) -> list[Finding]:
+        """None: the share of anomalies is among the answers."""
+        return []
+
+    def score_findings(
+        self,
+        current: Sample,
+        drift: Sequence[Finding],
+        policy: Policy,
+        columns: Sequence[str],
+        seed: int,
+    ) -> list[Finding]:
+        """Realised accuracy, as far as labels have arrived; no estimate without them."""
+        before, now = self.reference.sample.frame, current.frame
+        findings = label_findings(before, now, group=self.profile.group_column, seed=seed)[0]
+        return [finding for finding in findings if finding.name in ("accuracy", "f1_macro")]
+
+    def with_margin(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """How near the score is to the threshold."""
+        return frame.assign(margin=np.abs(np.log(frame[SCORE].clip(lower=1e-12))))
+
+    def affected(self, newest: pd.DataFrame, columns: Sequence[str]) -> list[Affected]:
+        """Not told: errors are not known without labels."""
+        return []
+
+    def curve(self, decision: Decision, frame: pd.DataFrame) -> list[Stretch]:
+        """Not told: nothing is estimated."""
+        return []
 
 
 class JoinedLabelChecks(AnswerChecks):

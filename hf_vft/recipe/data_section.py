@@ -45,6 +45,11 @@ class DataConfig(Section):
         description="Names for labels that are the numbers 0, 1, 2, ..., or the places of a vector "
         "of 0 and 1.",
     )
+    good_class: str | None = Field(
+        None,
+        description="For anomaly-detection, the class that is learned; every other is an anomaly. "
+        "Left out, the only class, or the one with a usual name such as good, ok or normal.",
+    )
     label_separator: str | None = Field(
         None,
         min_length=1,

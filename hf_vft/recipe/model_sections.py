@@ -88,7 +88,7 @@ class AugmentConfig(Section):
 class LossConfig(Section):
     """The loss, and the weights of mistakes."""
 
-    name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection"] = Field(
+    name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection", "none"] = Field(
         "auto",
         description="With several labels an image, bce or asymmetric (Ridnik et al. 2021).",
     )

@@ -17,6 +17,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from hf_vft.errors import RecipeError
+from hf_vft.recipe.anomaly import AnomalyConfig
 from hf_vft.recipe.base import Section
 from hf_vft.recipe.data_section import DataConfig
 from hf_vft.recipe.edit import flatten, parse_change, set_value
@@ -43,6 +44,7 @@ from hf_vft.utils.yaml_text import parse_yaml
 __all__ = [
     "DEFAULT",
     "UNWARMED",
+    "AnomalyConfig",
     "AugmentConfig",
     "Choice",
     "DataConfig",
@@ -77,7 +79,11 @@ class Recipe(Section):
 
     description: str = Field("", description="What it is for; shown by hf-vft recipes.")
     task: Literal[
-        "auto", "image-classification", "multi-label-classification", "object-detection"
+        "auto",
+        "image-classification",
+        "multi-label-classification",
+        "object-detection",
+        "anomaly-detection",
     ] = Field("auto", description="Auto takes the one that the labels are for.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         42, description="Of splits, weights and all random changes."
@@ -88,11 +94,12 @@ class Recipe(Section):
     augment: AugmentConfig = AugmentConfig()
     loss: LossConfig = LossConfig()
     probe: ProbeConfig = ProbeConfig()
-    stages: Annotated[list[StageConfig], Field(min_length=1)] = Field(
+    stages: list[StageConfig] = Field(
         default_factory=lambda: list(_default_stages()),
-        description="In order; by default those of the recipe staged.",
+        description="In order; by default those of the recipe staged. None for anomaly-detection.",
     )
     training: TrainingConfig = TrainingConfig()
+    anomaly: AnomalyConfig = AnomalyConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     search: SearchConfig = SearchConfig()
 
@@ -108,6 +115,12 @@ class Recipe(Section):
     def _sizes(self) -> Recipe:
         if self.data.validation_size + self.data.test_size >= 1.0:
             raise ValueError("data.validation_size + data.test_size leave nothing to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Recipe:
+        if not self.stages and self.task != "anomaly-detection":
+            raise ValueError("stages: must not be empty; only anomaly-detection has none")
         return self
 
     def unresolved(self) -> list[str]:

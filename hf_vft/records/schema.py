@@ -73,6 +73,7 @@ PREDICTIONS: Columns = {
     "max_score": (pa.float32(), "of the boxes"),
     "area_quantiles": (_FLOATS, "0.1, 0.5, 0.9 of the boxes' areas as shares of the image"),
     "boxes": (_BOXES, "in pixels of the image: left, top, width, height"),
+    "anomaly_score": (pa.float32(), "in shares of the threshold: above 1 is an anomaly"),
     "latency_ms": (pa.float32(), "from the request to the answer"),
 }
 """One row an image. Slice columns that the user names follow, as strings."""

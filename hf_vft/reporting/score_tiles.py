@@ -13,6 +13,7 @@ from hf_vft.reporting import verdict as words
 SCORES = (
     "map50", "map", "map75", "map_small", "map_medium", "map_large", "mar_100", "mean_iou",
     "f1", "precision", "recall",
+    "auroc", "average_precision", "false_alarm_rate", "pixel_auroc", "pro",
     "accuracy", "balanced_accuracy", "f1_micro", "f1_macro", "f1_samples", "f1_weighted",
     "precision_micro", "recall_micro", "precision_macro",
     "auroc_macro", "average_precision_macro", "exact_match", "ece", "ece_calibrated",
@@ -30,6 +31,13 @@ _TERMS = (
      "looking scores."),
     ("class_frequencies", "Class frequencies", "Every class as probable as it is frequent: what "
      "answering without looking scores."),
+    ("always_good", "Always good", "No image is an anomaly: what answering without looking "
+     "scores."),
+    ("false_alarm_rate", "False alarms", "Share of good images that are called anomalies."),
+    ("pixel_auroc", "Pixel AUROC", "How often a pixel of an anomaly is hotter than one that is "
+     "sound."),
+    ("pro", "PRO", "How much of each region of an anomaly is over the threshold, averaged over "
+     "false-positive rates of up to 0.3 of the pixels."),
     ("typical_boxes", "Typical boxes", "The same boxes for every image, drawn from the training "
      "ones: what answering without looking scores."),
     ("map50", "mAP50", "The mean over the classes of the precision at every recall; a box is "

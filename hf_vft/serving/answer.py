@@ -23,6 +23,7 @@ class Answer:
             classes decide.
         reason: Why it is not sure; empty if it is.
         note: What was noticed while the image was decoded; mostly empty.
+        region: The hottest place of an anomaly map, with the score in shares of the threshold.
     """
 
     request_id: str
@@ -32,6 +33,7 @@ class Answer:
     sure: bool | None = None
     reason: str = ""
     note: str = ""
+    region: DetectedObject | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer in the form of the endpoints."""
@@ -39,6 +41,15 @@ class Answer:
         named |= {"note": self.note} if self.note else {}
         if self.objects is not None:
             return named | {"objects": [_box(box) for box in self.objects]}
+        if self.region is not None:
+            place = _box(self.region)
+            return named | {
+                "label": self.labels[0],
+                "anomaly": place["answered"],
+                "score": place["score"],
+                "threshold": 1.0,
+                "box": place["box"],
+            }
         scores = [{"label": name, "score": round(score, 6)} for name, score in self.scores]
         if self.sure is None:
             return named | {"labels": list(self.labels), "scores": scores}

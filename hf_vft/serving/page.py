@@ -112,6 +112,13 @@ def answer_card(answer: dict[str, Any] | None, threshold: float | None = None) -
         title = ", ".join(answer["labels"]) or "None of the labels"
         reason = "Every label over its threshold." if answer["labels"] else _NONE
         return _card("sure" if answer["labels"] else "unsure", title, reason, _bars(answer))
+    if "anomaly" in answer:
+        said = f"Score {answer['score']:.2f}, where {answer['threshold']:g} is the threshold."
+        kind = "unsure" if answer["anomaly"] else "sure"
+        bar = _bar("score", answer["score"] / (1.0 + answer["score"]))
+        return _card(
+            kind, answer["label"], said, bar.replace(bar[bar.rindex("<span>") :], "</div>")
+        )
     if answer["sure"]:
         sure = f"{percent(answer['confidence'])} sure"
         return _card("sure", answer["label"], sure, _bars(answer))

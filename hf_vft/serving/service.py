@@ -19,6 +19,7 @@ from hf_vft.answers import answer_kind
 from hf_vft.data.images import Decoded, read_image_bytes
 from hf_vft.data.transforms.images import eval_transform
 from hf_vft.errors import DataError, LogError
+from hf_vft.explain.anomalies import draw_anomalies
 from hf_vft.explain.draw_boxes import draw_boxes
 from hf_vft.explain.heatmap import heat_map
 from hf_vft.explain.overlay import Frame, on_image, overlay, reduced, seen_frame
@@ -89,7 +90,7 @@ class Service:
         self.labels = self.predictor.labels
         self.slice_columns = tuple(self.predictor.recipe.data.slice_columns)
         self.kind = answer_kind(self.task.name)
-        self.abstention = abstention(run) if self.kind.exclusive else None
+        self.abstention = abstention(run) if self.kind.abstains else None
         self.keep_images = keep_images
         self.unlogged = 0
         self._answered: dict[str, None] = {}
@@ -155,6 +156,9 @@ class Service:
                 boxes = self.predictor.answers(outputs, [size])[0].answered
                 shown = [box for box in boxes if label in (None, "", box.label)]
                 return draw_boxes(image, shown, self.labels, size=size)
+            if self.kind.scored:
+                heat = self.predictor.answers(outputs, [size])[0].heat
+                return image if heat is None else draw_anomalies(image, heat)
             target = self.labels.index(label) if label else int(outputs.logits[0].argmax())
             heat = heat_map(self.predictor.model, pixels, target)
             return overlay(image, on_image(heat, seen, image.size))
@@ -304,6 +308,7 @@ class Service:
             prediction.best(self.labels, self.top),
             prediction.objects,
             note=asked.note,
+            region=prediction.region,
         )
         if self.abstention is None:
             return answer

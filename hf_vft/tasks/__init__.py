@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hf_vft.errors import RecipeError
+from hf_vft.tasks.anomaly import AnomalyDetection
 from hf_vft.tasks.base import Task
 from hf_vft.tasks.classification import ImageClassification
 from hf_vft.tasks.detection import ObjectDetection
@@ -10,11 +11,18 @@ from hf_vft.tasks.multilabel import MultiLabelClassification
 from hf_vft.tasks.predictions import Calibration, DetectedObject, Prediction
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ImageClassification, MultiLabelClassification, ObjectDetection)
+    task.name: task
+    for task in (
+        ImageClassification,
+        MultiLabelClassification,
+        ObjectDetection,
+        AnomalyDetection,
+    )
 }
 
 __all__ = [
     "TASKS",
+    "AnomalyDetection",
     "Calibration",
     "DetectedObject",
     "ImageClassification",

@@ -23,10 +23,13 @@ from hf_vft.errors import RecipeError
 from hf_vft.evaluation.results import Estimate, SplitResult
 from hf_vft.models.load import Checkpoint, LoadedModel, load_model
 from hf_vft.models.logistic import LinearProbe
-from hf_vft.recipe.schema import AugmentConfig, EvaluationConfig
+from hf_vft.recipe.schema import AugmentConfig, Choice, EvaluationConfig, Recipe
 from hf_vft.tasks.predictions import Calibration, Prediction
 
-if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
+if TYPE_CHECKING:
+    import datasets
+
+    # transformers takes it from its trainer, which brings peft
     from transformers import EvalPrediction
 
 NO_ESTIMATE = (
@@ -67,8 +70,23 @@ class Task(ABC):
     probes: ClassVar[bool] = True
     """Whether logistic regression on the features can answer."""
 
+    memorises: ClassVar[bool] = False
+    """Whether good images are remembered, and nothing is trained."""
+
     dataset: ClassVar[type[VisionDataset]] = VisionDataset
     """A split as torch sees it."""
+
+    def settled(self, recipe: Recipe) -> tuple[Recipe, list[Choice]]:
+        """The recipe as this task follows it, and what was changed.
+
+        Raises:
+            RecipeError: If it asks for what the task has not.
+        """
+        return recipe, []
+
+    def usual(self, values: Sequence[Any]) -> list[int]:
+        """Rows of held-out images that are like production: the monitor compares with them."""
+        return list(range(len(values)))
 
     def check_metric(self, name: str) -> None:
         """Refuse a ``training.metric`` that is not measured each epoch.
@@ -210,6 +228,12 @@ class Task(ABC):
         slices: Mapping[str, Sequence[Any]] | None = None,
     ) -> SplitResult:
         """Every score with its interval, once training is over."""
+
+    def more_scores(
+        self, outputs: Any, images: datasets.Dataset, *, n_bootstrap: int, seed: int
+    ) -> dict[str, Estimate]:
+        """Scores that other columns of the images allow, beside those of `evaluate`."""
+        return {}
 
     @abstractmethod
     def predictions(

@@ -68,11 +68,16 @@ class Prediction:
             none; or the class of each box that is answered.
         scores: Calibrated probability of each class ``[C]``; with boxes the best score of each.
         objects: The boxes, the surest first; None where the task has none.
+        region: Of an anomaly map the hottest place, with the image's score in shares of the
+            threshold; None where the task has no map.
+        heat: That map ``[h, w]``, in shares of the threshold.
     """
 
     labels: tuple[str, ...]
     scores: np.ndarray
     objects: tuple[DetectedObject, ...] | None = None
+    region: DetectedObject | None = None
+    heat: np.ndarray | None = None
 
     @property
     def confidence(self) -> float:

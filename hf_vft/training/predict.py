@@ -81,13 +81,16 @@ def score_split(
         n_bootstrap: Resamples, where they are not those of the recipe; 0 gives no intervals.
         slices: Columns that the scores are broken down by.
     """
-    return task.evaluate(
+    resamples = recipe.evaluation.bootstrap if n_bootstrap is None else n_bootstrap
+    result = task.evaluate(
         outputs,
         images["label"],
         names,
         calibration=calibration,
-        n_bootstrap=recipe.evaluation.bootstrap if n_bootstrap is None else n_bootstrap,
+        n_bootstrap=resamples,
         seed=recipe.seed,
         clusters=groups_of(images),
         slices={name: images[name] for name in slices},
     )
+    more = task.more_scores(outputs, images, n_bootstrap=resamples, seed=recipe.seed)
+    return result.model_copy(update={"metrics": result.metrics | more}) if more else result

@@ -87,7 +87,7 @@ def answer_images(
     claim(path.parent, (path.name, journal_file.name), command="predict")
     with _held(path):
         predictor = Predictor(run)
-        limit = abstention(run) if answer_kind(predictor.task.name).exclusive else None
+        limit = abstention(run) if answer_kind(predictor.task.name).abstains else None
         columns = Columns.of(predictor.task, predictor.labels)
         journal = _Journal(journal_file, _identity(predictor, limit))
         try:

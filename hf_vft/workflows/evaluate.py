@@ -25,7 +25,7 @@ from hf_vft.workflows.steps.read_images import read_labelled
 from hf_vft.workflows.steps.robustness import measure_robustness
 from hf_vft.workflows.steps.save_run import read_splits
 
-_SETTLED = {"data.bit_depth", "data.path"}
+_SETTLED = {"data.bit_depth", "data.good_class", "data.path"}
 """Fields of the recipe's data part that other images do not decide."""
 
 

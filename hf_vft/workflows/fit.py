@@ -256,6 +256,11 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
     for decision in decisions:
         recipe, made = decide(recipe, *decision)
         choices += made
+    if data.kind.learns_first_class and recipe.data.good_class is None:
+        learned = Choice("data.good_class", None, data.labels[0], "the class to learn from")
+        recipe, choices = recipe.replaced({learned.name: learned.value}), [*choices, learned]
+    recipe, changed = task.settled(recipe)
+    choices += changed
     if recipe.loss.sampling == "balanced" and not data.kind.exclusive:
         raise RecipeError("loss.sampling: balanced needs images of one label each.")
     if recipe.loss.name not in task.losses:

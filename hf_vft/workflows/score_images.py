@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.data.sources.listing import Listing
@@ -158,8 +159,9 @@ def _images(source: str | Path, config: DataConfig, kind: str) -> Table:
         bit_depth=config.bit_depth,
         box_format=config.box_format,
         classes=config.classes,
+        good_class=config.good_class,
         # Of one label, a | or ; is part of the name.
-        label_separator=config.label_separator or ("none" if kind == "class" else None),
+        label_separator=config.label_separator or ("none" if KINDS[kind].exclusive else None),
     )
     how: dict[str, Any] = {"labelled": False} | ({} if kind == "class" else {"kind": kind})
     cache = default_cache() / "data"

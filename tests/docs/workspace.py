@@ -16,6 +16,7 @@ from hf_vft.data.load import load_data
 from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory, write_champion
 from hf_vft.workflows.score_images import observe
+from tests.good_parts import write_parts
 from tests.runs import IMAGE_SIZE
 
 
@@ -38,6 +39,7 @@ def make(folder: Path, images: Path, run: Path) -> Path:
     _table(folder / "photos.csv", rows, folder, defect=lambda row: row["label"])
     _tagged(folder / "tagged", images, rows)
     _cells(folder / "cells")
+    write_parts(folder / "parts", good=12, held=4, bad=4)
     write_production(
         folder / "stream", Fault("none", 0), days=10, per_day=12, size=IMAGE_SIZE, seed=0
     )

@@ -19,6 +19,10 @@ def predict(
         Path | None,
         typer.Option(help="Write a table, a row for each image: .csv, .parquet or .jsonl."),
     ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="Draw where each image is unlike good ones, into this folder."),
+    ] = None,
 ) -> None:
     """Label images, with calibrated confidence.
 
@@ -37,6 +41,8 @@ def predict(
 
     quiet_libraries()
     suit_the_device()
+    if out is not None and maps is not None:
+        raise typer.BadParameter("give --out or --maps, not both.", param_hint="--maps")
     if out is not None:
         _write_table(run, images, out, batch_size, as_json=as_json)
         return
@@ -44,7 +50,12 @@ def predict(
     predictor = Predictor(RunDirectory.open(run))
     if predictor.note:
         typer.secho(f"hf-vft: {predictor.note}", fg="yellow", err=True)
-    for answer in predictor.answer_files(images, top=top, batch_size=batch_size):
+    answers = predictor.answer_files(images, top=top, batch_size=batch_size)
+    if maps is not None:
+        from hf_vft.workflows.anomaly_maps import with_maps
+
+        answers = with_maps(answers, predictor, maps)
+    for answer in answers:
         failed = failed or answer.error is not None
         if as_json:
             typer.echo(json.dumps(answer.as_dict(), ensure_ascii=False))

@@ -17,6 +17,8 @@ from hf_vft.data.sources.decide_columns import FROM_SOURCE, NONE, refuse_columns
 from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.formats import format_names, recognised
+from hf_vft.data.sources.good_parts import KIND as GOOD_PARTS
+from hf_vft.data.sources.good_parts import good_parts
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered_labels import with_names_of_numbers
 from hf_vft.data.sources.plain_folders import given_of_file, read_described
@@ -63,7 +65,8 @@ def read_source(
     Raises:
         DataError: One line, if it is not there, not understood, or lacks what is needed.
     """
-    how = ReadOptions(config, cache_dir, kind, labelled=labelled)
+    wanted = "class" if kind == GOOD_PARTS else kind
+    how = ReadOptions(config, cache_dir, wanted, labelled=labelled)
     if not isinstance(source, str | Path):
         table = _read_stored(source, how, base=None)
     else:
@@ -76,13 +79,16 @@ def read_source(
             stored_in = cache_dir / "datasets" if cache_dir else None
             check_hub_dataset(str(source), stored_in)
             table = _read_stored(load_hub(str(source), config.subset, stored_in), how, base=None)
-    if kind is not None and table.kind.name != kind:
+    if wanted is not None and table.kind.name != wanted:
         raise DataError(
             f"{describe_source(source)}: {table.kind.reason}, which does not fit the task."
         )
     if config.split_column == NONE:
         table = replace(table, splits=None)
-    return _described(with_names_of_numbers(table, config.classes))
+    table = with_names_of_numbers(table, config.classes)
+    if labelled or (kind == GOOD_PARTS and any(label is not None for label in table.labels)):
+        table = good_parts(table, config, describe_source(source), kind=kind)
+    return _described(table)
 
 
 def _described(table: Table) -> Table:

@@ -9,6 +9,7 @@ import datasets
 import pandas as pd
 
 from hf_vft.data.load import ImageData
+from hf_vft.data.sources.good_parts import MASK
 from hf_vft.data.verify import image_bytes
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Predictor
@@ -36,10 +37,14 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
     recorder = Recorder(predictor)
     rows: list[dict[str, Any]] = []
     beside = []
-    total = sum(len(data.splits[split]) for split in HELD_OUT)
+    tables = {
+        split: data.splits[split].select(predictor.task.usual(data.splits[split]["label"]))
+        for split in HELD_OUT
+    }
+    total = sum(map(len, tables.values()))
     display.start("recording the reference", total)
     for split in HELD_OUT:
-        table = data.splits[split]
+        table = tables[split]
         beside.append(_beside(table, split, data, predictor.recipe.data.group_column))
         for start in range(0, len(table), BATCH):
             batch = table[start : start + BATCH]
@@ -64,11 +69,11 @@ def save_reference(run: RunDirectory, data: ImageData, display: Display) -> Refe
         seed=predictor.recipe.seed,
     )
     if checks_of(reference).estimates and predictor.recipe.evaluation.stress:
-        places = [(split, row) for split in HELD_OUT for row in range(len(data.splits[split]))]
+        places = [(split, row) for split in HELD_OUT for row in range(len(tables[split]))]
 
         def image_at(row: int) -> Any:
             split, place = places[row]
-            return data.splits[split][place]["image"]
+            return tables[split][place]["image"]
 
         tests = stress_tests(predictor, reference, image_at, display)
         profile = reference.profile.model_copy(update={"stress": tests})
@@ -81,7 +86,7 @@ def _beside(
     table: datasets.Dataset, split: str, data: ImageData, group: str | None
 ) -> pd.DataFrame:
     """The truth and the other columns of the data; the group under its own name too."""
-    names = [name for name in table.column_names if name not in ("image", "label", "file")]
+    names = [name for name in table.column_names if name not in ("image", "label", "file", MASK)]
     frame = pd.DataFrame({name: table[name] for name in names}, index=range(len(table)))
     frame["split"] = split
     truths = [label_stored(value, data.kind, data.labels) for value in table["label"]]

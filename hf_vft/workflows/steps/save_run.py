@@ -14,6 +14,7 @@ import pandas as pd
 from hf_vft._version import __version__
 from hf_vft.automl.environment import Facts
 from hf_vft.data.load import ImageData
+from hf_vft.data.sources.good_parts import MASK
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import how_to_load, merged
@@ -78,9 +79,8 @@ def save_predictions(
         answers = task.predictions(
             logits[split], data.labels, Calibration.of(report), sizes_of(values)
         )
-        frame = pd.DataFrame(
-            {name: table[name] for name in table.column_names if name not in ("image", "label")}
-        )
+        beside = [name for name in table.column_names if name not in ("image", "label", MASK)]
+        frame = pd.DataFrame({name: table[name] for name in beside})
         frame.insert(0, "split", split)
         for name, column in task.columns(answers, values, data.labels).items():
             frame[name] = column
