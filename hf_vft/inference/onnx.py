@@ -75,6 +75,8 @@ def export_onnx(run: RunDirectory) -> OnnxFacts:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require_package(package, "onnx")
     task = get_task(run.recipe().task)
+    if task.memorises:
+        raise RunError(f"{run.path}: {task.name} is not exported so far; `hf-vft serve` answers.")
     # Fused attention looks at strides that a batch of unknown size does not have.
     answering, processor = load_answering(run.model, task, attn_implementation="eager")
     transform = task.plain(processor)

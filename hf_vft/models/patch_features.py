@@ -140,14 +140,23 @@ def as_grid(output: torch.Tensor, size: tuple[int, int]) -> torch.Tensor | None:
         return output.permute(0, 3, 1, 2) if _has_shape((a, b), size) else None
     if output.ndim != 3:
         return None
-    tokens = output.shape[1]
-    for prefix in range(_PREFIX_TOKENS):
-        height = math.isqrt(max(round((tokens - prefix) * size[0] / size[1]), 1))
-        if height > 1 and (tokens - prefix) % height == 0:
-            sides = height, (tokens - prefix) // height
-            if _has_shape(sides, size):
-                return output[:, prefix:].transpose(1, 2).reshape(len(output), -1, *sides)
-    return None
+    sides = _sides_of(output.shape[1], size)
+    if sides is None:
+        return None
+    patches = output[:, output.shape[1] - sides[0] * sides[1] :]
+    return patches.transpose(1, 2).reshape(len(output), -1, *sides)
+
+
+def _sides_of(tokens: int, size: tuple[int, int]) -> tuple[int, int] | None:
+    """Height and width of the grid of tokens, those that stand before it left out."""
+    found: list[tuple[float, tuple[int, int]]] = []
+    for count in range(tokens, max(tokens - _PREFIX_TOKENS, 3), -1):
+        height = max(round(math.sqrt(count * size[0] / size[1])), 1)
+        sides = height, count // height
+        if height * sides[1] == count and min(sides) > 1 and _has_shape(sides, size):
+            found.append((abs(sides[0] * size[1] / (sides[1] * size[0]) - 1.0), sides))
+    # Of several, the one with the proportions of the image.
+    return min(found, key=lambda one: one[0], default=(0.0, None))[1]
 
 
 def choose_layers(network: nn.Module, blocks: Sequence[str], side: int) -> list[str]:

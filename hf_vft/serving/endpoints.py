@@ -79,6 +79,8 @@ class Endpoints:
             one label an image has: label, calibrated confidence, sure, reason and scores
             (what is not sure counts as no answer)
             several labels have: labels and scores
+            good or an anomaly has: label, anomaly, score, threshold and the box of the hottest
+            region
             boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
         with self._asked(request):

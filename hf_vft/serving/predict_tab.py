@@ -167,7 +167,7 @@ class _Handlers:
             _choice(gr, service)(value=None if service.kind.exclusive else []),
             "",
             gr.Slider(value=self._start, visible=visible_if(answer and service.kind.boxes)),
-            gr.Dropdown(value="", visible=visible_if(answer)),
+            gr.Dropdown(value="", visible=visible_if(answer and not service.kind.scored)),
         )
 
     def feedback(self, request_id: str, truth: object, request: object) -> Any:

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoModel
 
 from hf_vft.errors import RecipeError, RunError
+from hf_vft.inference.onnx import export_onnx
 from hf_vft.inference.predictor import Predictor
 from hf_vft.models.anomaly_model import AnomalyModel
 from hf_vft.monitoring.answer_checks import AnomalyChecks, checks_of
@@ -27,6 +28,7 @@ from hf_vft.workflows.answer_images import answer_images
 from hf_vft.workflows.evaluate import evaluate_run
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.monitor import monitor_run
+from hf_vft.workflows.retrain import retrain
 from hf_vft.workflows.score_images import observe
 from tests.good_parts import part, write_parts
 from tests.runs import save_checkpoint, small_recipe
@@ -181,3 +183,10 @@ def test_maps_of_other_runs_are_refused(tmp_path: Path):
 
     with pytest.raises(RunError, match="needs a run of anomaly-detection"):
         with_maps([], Other(), tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_run_of_good_parts_is_not_exported_or_retrained(run: RunDirectory, tmp_path: Path):
+    with pytest.raises(RunError, match="anomaly-detection is not exported"):
+        export_onnx(run)
+    with pytest.raises(RunError, match="anomaly-detection is not retrained"):
+        retrain(run.path, tmp_path / "log", tmp_path / "out")

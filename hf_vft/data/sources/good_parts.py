@@ -57,7 +57,8 @@ def good_parts(table: Table, config: DataConfig, source: str, *, kind: str | Non
     if table.kind.name != "class" or kind not in (None, KIND):
         return table
     if kind == KIND:
-        return _converted(table, _named_good(table, config, source))
+        good = _named_good(table, config, source)
+        return _converted(table, good, config.good_class or good)
     classes, learned = _classes(table), _classes(table, "train")
     if len(classes) > 1 and (table.splits is None or len(learned) != 1):
         return table
@@ -68,7 +69,7 @@ def good_parts(table: Table, config: DataConfig, source: str, *, kind: str | Non
         raise _ask_of_one(only, source)
     if only not in _classes(table, "test", "validation") and len(classes) > 1 and not is_good(only):
         raise _ask_of_one(only, source)
-    return _converted(table, only)
+    return _converted(table, only, only)
 
 
 def _ask_of_one(only: str, source: str) -> Exception:
@@ -88,7 +89,7 @@ def _named_good(table: Table, config: DataConfig, source: str) -> str:
         if config.good_class in classes or not any(map(is_good, classes)):
             return config.good_class
         return next(name for name in classes if is_good(name))
-    learned = _classes(table, "train")
+    learned = _classes(table, "train") or classes
     candidates = learned if len(learned) == 1 else [name for name in classes if is_good(name)]
     if len(candidates) == 1:
         return candidates[0]
@@ -111,9 +112,12 @@ def _classes(table: Table, *splits: str) -> list[str]:
     return sorted({label for label in labels if label is not None})
 
 
-def _converted(table: Table, good: str) -> Table:
-    labels = [None if name is None else good if name == good else ANOMALY for name in table.labels]
-    if good == ANOMALY:
+def _converted(table: Table, good: str, called: str) -> Table:
+    """With the class of good images, whatever its name here, called as the model calls it."""
+    labels = [
+        None if name is None else called if name == good else ANOMALY for name in table.labels
+    ]
+    if ANOMALY in (good, called):
         raise refuse("data.good_class", f"{ANOMALY!r} is what the others are called.")
     bad = sorted({name for name in table.labels if name not in (None, good)})
     extras = dict(table.extras)
@@ -155,7 +159,7 @@ def _converted(table: Table, good: str) -> Table:
         table,
         labels=labels,
         kind=KINDS[KIND],
-        class_names=[good, ANOMALY],
+        class_names=[called, ANOMALY],
         extras=extras,
         notes=notes,
         reading=reading,
