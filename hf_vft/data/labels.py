@@ -38,9 +38,9 @@ def class_order(
         raise DataError("No image has a label.")
     if len(present) < fewest:
         raise DataError(
-            f"Only one class, {next(iter(present))!r}: a classifier needs images of at least two. "
-            "If these are good parts and everything else is to be found: --set "
-            "task=anomaly-detection."
+            f"Only one class, {next(iter(present))!r}, and a classifier needs two or more: give "
+            "one folder for each class, or a table that names the label of each image. If these "
+            "are good parts and everything else is to be found: --set task=anomaly-detection."
         )
     if fixed is not None:
         return [name for name in fixed if name in present]

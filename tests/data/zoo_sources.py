@@ -223,7 +223,11 @@ CASES = [
          note="Folder c is empty."),
     Case("images without class folders", lambda d: folders(d / "x", a=3) / "a",
          "no images in class folders"),
-    Case("one class only", lambda d: folders(d, a=6), "Only one class, 'a'"),
+    Case(
+        "one class only",
+        lambda d: folders(d, a=6),
+        "Only one class, 'a', and a classifier needs two or more: give one folder for each class",
+    ),
     Case("class of one image", lambda d: folders(d, a=6, b=6, one=1), "Only one image of"),
     Case("class of two images", lambda d: folders(d, a=6, b=6, few=2),
          note="Not scored in validation, because it has no images of them: 'few'"),

@@ -48,6 +48,12 @@ ATTRIBUTE_WORDS = frozenset({
 })  # fmt: skip
 """Words of columns that describe an image without being what is learned."""
 
+RATERS = frozenset({
+    "rater", "raterid", "annotator", "annotatorid", "reader", "readerid", "worker", "workerid",
+    "labeler", "labeller", "labelerid", "expert", "expertid", "radid", "grader", "graderid",
+})  # fmt: skip
+"""Columns that say who gave the label of a row."""
+
 SPLIT_NAMES = frozenset({"split", "partition", "subset", "set", "dataset", "fold", "usage"})
 """Columns that divide the data, if their values are splits."""
 

@@ -12,7 +12,13 @@ from hf_vft.data.sources.folder_levels import FolderRow, Walk, through_levels
 from hf_vft.data.sources.folder_words import is_container, is_part, is_unit, split_in_words
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.reading import Guess, LeftOut, Option, ask, refuse
-from hf_vft.data.sources.same_images import refuse_copies, refuse_folds, refuse_variants
+from hf_vft.data.sources.same_images import (
+    refuse_augmented,
+    refuse_copies,
+    refuse_folds,
+    refuse_variants,
+    same_names_notes,
+)
 from hf_vft.data.sources.set_aside import MASKS_OR_ANNOTATIONS, SetAside, set_aside
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.recipe.schema import DataConfig
@@ -83,6 +89,7 @@ def decide_folders(listing: Listing, config: DataConfig) -> FolderPlan:
     refuse_variants(walk, listing)
     if config.leave_out is None:
         refuse_copies(walk, listing)
+        refuse_augmented(listing)
     level, reason = _class_level(walk, listing, aside, config)
     if config.leave_out is None and config.split_column == "auto":
         _refuse_lone_split(walk, level, listing)
@@ -294,6 +301,7 @@ def _planned(walk: Walk, level: int, reason: str, listing: Listing, aside: SetAs
         if n
     ]
     notes = [*aside.notes, *walk.notes, *_stray_notes(strays, listing, aside)]
+    notes += same_names_notes(walk, level, listing)
     guesses = []
     if reason:
         guesses.append(Guess("data.class_level", walk.numbers[level], reason))

@@ -21,8 +21,11 @@ _MARKS = (
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _NO_WESTERN_WORD = re.compile(
     rb"[\xa3\xa5\xaa\xaf\xb3\xb9\xba\xbc\xbe\xbf][a-z]|[a-z][\xb3\xb9\xbc\xbe\xbf]"
+    rb"|[\xd0\xdd\xde\xf0\xfd\xfe]"
 )
-"""Signs of Windows-1252 within words: letters of another code, as in ``\xbfaden`` for żaden."""
+"""Signs of Windows-1252 within words: letters of another code, as in ``\xbfaden`` for żaden.
+
+The last six are Icelandic there, and Turkish in Windows-1254, which has more readers."""
 
 _LONGEST_WESTERN_RUN = 2
 """Western words have one accented letter at a time, rarely two; others have whole words."""
@@ -128,7 +131,7 @@ def _is_western(data: bytes) -> bool:
 
 def _candidates(data: bytes) -> str:
     encodings = []
-    for name in (WESTERN, "cp1250", "gb18030", "shift_jis", "cp1251"):
+    for name in (WESTERN, "cp1254", "cp1250", "gb18030", "shift_jis", "cp1251"):
         try:
             text = data.decode(name)
         except UnicodeDecodeError:

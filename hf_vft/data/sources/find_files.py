@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from hf_vft.data.sources.listing import Listing, Match, has_image_suffix
 from hf_vft.errors import DataError
-from hf_vft.utils.text import counted
+from hf_vft.utils.text import counted, few
 
 _HOW = {
     "ending": "names without their ending",
@@ -93,15 +93,23 @@ class Finder:
                 raise DataError(f"{name!r} leads out of the archive; refused.")
             match = self.one(name)
             if match.how == "several":
-                raise DataError(
-                    f"{name!r} could be {match.others} images below {self.tree.name}; name the "
-                    "folder."
-                )
+                raise self._several(name, match.others)
             how[match.how] += 1
             if match.file is None:
                 missing.append(row)
             paths.append(match.file or os.path.join(self.base, name))  # noqa: PTH118
         return FoundFiles(paths, how, missing)
+
+    def _several(self, name: str, number: int) -> DataError:
+        held = self.tree.named(name)
+        tops = Counter(file.split("/", 1)[0] for file in held if "/" in file).most_common()
+        other = (
+            f", or leave folders out, as with --set data.leave_out=[{tops[0][0]}]" if tops else ""
+        )
+        return DataError(
+            f"{name!r} could be {number} images below {self.tree.name} ({few(held, 2)}): name the "
+            f"folder in the table{other if len(tops) > 1 else ''}."
+        )
 
     def share(self, names: Sequence[str]) -> float:
         """The share of some names that are those of one image or several."""

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hf_vft.data.sources.folder_words import is_container, is_part
+from hf_vft.data.sources.folder_words import is_container, is_part, split_in_words
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.reading import LeftOut
 from hf_vft.data.sources.set_aside import SetAside
@@ -142,9 +142,7 @@ def _divide(walk: Walk, going: Sequence[FolderRow], division: SplitLevel) -> Non
 
 def _splits_without_classes(going: Sequence[FolderRow]) -> set[str | None]:
     """The splits that only have a folder ``images`` where others have classes on this level."""
-    names: dict[str | None, set[str]] = defaultdict(set)
-    for row in going:
-        names[row.split].add(row.rest[0])
+    names = _held(going)
     bare = {split for split, held in names.items() if all(map(is_container, held))}
     return bare if len(bare) < len(names) else set()
 
@@ -156,7 +154,25 @@ def _says_nothing(going: Sequence[FolderRow], deeper: set[str], *, strict: bool)
         return True
     if strict:
         return False
+    alone = {split for split, held in _held(going).items() if split and len(held) == 1}
     return all(
-        is_container(row.rest[0]) or is_part(row.rest[0]) or row.rest[0] == row.last
+        is_container(row.rest[0])
+        or is_part(row.rest[0])
+        or row.rest[0] == row.last
+        or (row.split in alone and _is_only_split(row.rest[0]))
         for row in going
     )
+
+
+def _held(going: Sequence[FolderRow]) -> dict[str | None, set[str]]:
+    """The names on the outermost level that is left, of each split."""
+    names: dict[str | None, set[str]] = defaultdict(set)
+    for row in going:
+        names[row.split].add(row.rest[0])
+    return names
+
+
+def _is_only_split(name: str) -> bool:
+    """Whether a folder says no more than a split, as the inner one of ``Train_Set/Training``."""
+    told = split_in_words(name)
+    return told is not None and (told[1] in ("", "set") or is_container(told[1]))

@@ -12,20 +12,21 @@ from typing import Any
 
 from hf_vft.data.sources.box_columns import box_corners
 from hf_vft.data.sources.column_facts import ColumnFacts, gather
-from hf_vft.data.sources.column_names import IMAGE_NAMES, LABEL_NAMES
+from hf_vft.data.sources.column_names import IMAGE_NAMES, LABEL_NAMES, plain_name
 from hf_vft.data.sources.decide_columns import ImageColumn, decide_columns, image_column
 from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.listing import Listing, split_of_path
 from hf_vft.data.sources.open_images import with_class_names
 from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.reading import LeftOut, Option, ask
+from hf_vft.data.sources.split_tables import splits_of
 from hf_vft.data.sources.table import canonical_split
 from hf_vft.data.sources.tabular import Given, table_in
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES, FileTable, read_file_table, to_rows
 from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.utils.text import quoted
 
-METADATA_NAMES = ("metadata.csv", "metadata.jsonl")
+METADATA_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _MOST_TABLES = 60
 _SAMPLE = 40
 _TABLES = (".csv", ".tsv")
@@ -76,7 +77,7 @@ class FolderTables:
 
 
 def metadata_files(listing: Listing) -> list[str]:
-    """The ``metadata.csv`` or ``metadata.jsonl`` of the folder, or of its split folders."""
+    """The ``metadata.csv``, or another of `METADATA_NAMES`, of the folder or its split folders."""
     files = set(listing.files)
     root = [name for name in METADATA_NAMES if name in files]
     if root:
@@ -139,7 +140,8 @@ def _candidates(listing: Listing, how: ReadOptions) -> tuple[list[str], bool]:
     named = metadata_files(listing)
     if named:
         return named, True
-    files = [file for file in listing.ending(*TEXT_SUFFIXES) if file.count("/") <= 3]
+    endings = (*TEXT_SUFFIXES, ".parquet")
+    files = [file for file in listing.ending(*endings) if file.count("/") <= 3]
     texts = {file for file in files if file.casefold().endswith(".txt")}
     if len(texts) > _MOST_TABLES:  # a text for each image is no list of them
         files = [file for file in files if file not in texts or "/" not in file]
@@ -170,6 +172,8 @@ def _opened(
     usual = any(facts[name].plain in LABEL_NAMES for name in facts if name != image.name)
     usual = usual or box_corners(facts) is not None
     labelled = usual or how.config.label_column != "auto" or _holds_labels(facts, image, how, file)
+    if splits_of(file, content.columns, image.name) is not None:
+        usual = labelled = False
     folder, name = posixpath.split(file)
     split = split_of_path(folder.split("/")) or split_of_path([posixpath.splitext(name)[0]])
     return FolderTable(file, content, image.name, split, labelled, usual)
@@ -207,7 +211,21 @@ def _judged_together(candidates: Sequence[FolderTable], how: ReadOptions) -> lis
         image = ImageColumn(tables[0].image)
         if _holds_labels(gather(to_rows(joined)), image, how, tables[0].file):
             labelled |= {table.file for table in tables}
-    return [replace(t, labelled=True) if t.file in labelled else t for t in candidates]
+    named = any(table.certain and _label_names(table) for table in candidates)
+    return [
+        replace(t, labelled=(t.labelled or t.file in labelled) and not (named and _bare_boxes(t)))
+        for t in candidates
+    ]
+
+
+def _label_names(table: FolderTable) -> list[str]:
+    return [name for name in table.content.columns if plain_name(name) in LABEL_NAMES]
+
+
+def _bare_boxes(table: FolderTable) -> bool:
+    """Whether a table has boxes but no class for them, as one of images to be tested has."""
+    bare = not _label_names(table)
+    return bare and box_corners(gather(to_rows(table.content.columns))) is not None
 
 
 def _are_parts(tables: Sequence[FolderTable]) -> bool:
@@ -240,7 +258,7 @@ def _chosen(tables: Sequence[FolderTable], listing: Listing, *, asked: bool) -> 
     ]
     rest = [table for table in tables if table not in labelled]
     left_out = tuple(
-        LeftOut(table.file, "a table without labels", table.content.rows, "row") for table in rest
+        LeftOut(table.file, _why_not(table), table.content.rows, "row") for table in rest
     )
     if not labelled:
         return FolderTables((), left_out, tuple(t for t in rest if not _is_sample(t.file)))
@@ -257,6 +275,11 @@ def _chosen(tables: Sequence[FolderTable], listing: Listing, *, asked: bool) -> 
         f"{len(labelled)} tables name its images.",
         _table_options(labelled),
     )
+
+
+def _why_not(table: FolderTable) -> str:
+    divides = splits_of(table.file, table.content.columns, table.image) is not None
+    return "a table of splits" if divides else "a table without labels"
 
 
 def _table_options(tables: Sequence[FolderTable]) -> list[Option]:

@@ -42,6 +42,7 @@ _VARIANTS = frozenset({
     "originals", "augmented", "enhanced", "normalized", "normalised", "cropped", "resized", "raw",
     "processed", "preprocessed", "edges", "clahe", "blurred", "denoised", "background_removed",
 })  # fmt: skip
+_ONLY_IMAGES = frozenset({"image", "images", "img", "imgs", "data", "dataset", "photos"})
 _UNIT = re.compile(
     r"(?:clip|cam|camera|patient|pat|subject|subj|sub|case|sample|seq|sequence|scene|session|scan|"
     r"slide|specimen|video|vid|view|frame|frames|roi|tile|plot|series|study|shot|person|instance)"
@@ -120,7 +121,8 @@ def is_unit(name: str) -> bool:
 
 def is_variant(name: str) -> bool:
     """Whether a folder is called as copies of the same images in another form are."""
-    return name.casefold() in _VARIANTS
+    words = [word for word in words_of(name) if word not in _ONLY_IMAGES]
+    return name.casefold() in _VARIANTS or (bool(words) and set(words) <= _VARIANTS)
 
 
 def copied_from(name: str) -> str | None:

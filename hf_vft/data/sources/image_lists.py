@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from hf_vft.data.images import IMAGE_SUFFIXES
+from hf_vft.data.sources.column_names import IMAGE_NAMES, plain_name
 from hf_vft.errors import DataError
 
 _SUFFIXES = "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES))
@@ -28,6 +29,8 @@ def list_columns(text: str, file: str) -> dict[str, list[Any]]:
         DataError: If it is none.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > 2 and plain_name(lines[0].split()[0]) in IMAGE_NAMES:
+        lines = lines[1:]  # a header
     if len(lines) > 2 and lines[0].isdecimal():
         return _attributes(lines[1].split(), lines[2:], file)
     for pattern, image, label in ((_IMAGE_FIRST, 1, 2), (_LABEL_FIRST, 2, 1)):

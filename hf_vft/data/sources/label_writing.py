@@ -82,7 +82,7 @@ def decide_writing(
 
 
 def parsed_list(text: str) -> list[Any] | None:
-    """The list that a text such as ``['a', 'b']``, ``{'a'}`` or ``[0 1 1]`` stands for, or None."""
+    """The list that ``['a', 'b']``, ``{'a'}``, ``[a, b]`` or ``[0 1 1]`` stands for, or None."""
     text = text.strip()
     if text[:1] + text[-1:] not in ("[]", "{}", "()"):
         return None
@@ -95,7 +95,11 @@ def parsed_list(text: str) -> list[Any] | None:
             return sorted(values, key=str)
         return list(values) if isinstance(values, list | tuple) else None
     words = [word.removesuffix(".") for word in text[1:-1].split()]  # as numpy prints
-    return [int(word) for word in words] if words and all(map(str.isdecimal, words)) else None
+    if words and all(map(str.isdecimal, words)):
+        return [int(word) for word in words]
+    bare = text[0] == "[" and not any(sign in text[1:-1] for sign in "[]{}\"'")
+    parts = [part.strip() for part in text[1:-1].split(",")]  # as makesense.ai writes
+    return [part for part in parts if part] if bare and any(parts) else None
 
 
 def parsed_vector(text: str) -> list[int]:

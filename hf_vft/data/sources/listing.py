@@ -150,13 +150,12 @@ class Listing:
         return self._in_any_case(plain) if match.how == "none" else match
 
     def _below_hint(self, plain: str, folder: str, hints: Sequence[str]) -> Match | None:
-        """The only image of a name below one of the folders that are tried first."""
-        for start in (folder, ""):
-            for hint in hints:
-                inside = posixpath.normpath(posixpath.join(start, hint))
-                match = self.below(inside)._by_tail(plain)
-                if match.file is not None:
-                    return Match(f"{inside}/{match.file}", match.how)
+        """The only image of a name below one of the folders tried first, or that of the table."""
+        tried = [posixpath.normpath(posixpath.join(s, h)) for s in (folder, "") for h in hints]
+        for inside in [*tried, *([folder] if folder else [])]:
+            match = self.below(inside)._by_tail(plain)
+            if match.file is not None:
+                return Match(f"{inside}/{match.file}", match.how)
         return None
 
     @cached_property

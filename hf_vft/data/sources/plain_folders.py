@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import replace
 from pathlib import Path
 
+from hf_vft.data.sources.channels import refuse_channels
 from hf_vft.data.sources.class_folders import read_class_folders
 from hf_vft.data.sources.decide_columns import refuse_columns
 from hf_vft.data.sources.decide_folders import FolderPlan, decide_folders
@@ -70,6 +71,8 @@ def given_of_file(path: Path, how: ReadOptions) -> Given:
 def _class_folders(listing: Listing, how: ReadOptions, tables: FolderTables | None) -> Table:
     refuse_columns(how.config, f"{listing.name}, a folder of class folders,")
     try:
+        if how.config.leave_out is None:
+            refuse_channels(listing)
         plan = decide_folders(listing, how.config)
         if len({place.label for place in plan.places}) > 1:
             table = read_class_folders(listing, plan)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hf_vft.data.labels import class_order
 from hf_vft.data.sources.read import Source, describe_source, read_source
 from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import SPLIT_NAMES
@@ -77,6 +78,8 @@ def preview(
         DataError: As for reading: what is wrong with the source and what to do.
     """
     table = read_source(source, config, cache_dir, kind=kind)
+    if table.reading is not None:
+        class_order(table.reading.classes, fewest=table.kind.fewest_classes)
     rows: list[PreviewRow] = []
     shown: dict[str | None, int] = {}
     for at, (file, label) in enumerate(zip(table.files, table.labels, strict=True)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hf_vft.data.label_types import KINDS
+from hf_vft.data.sources.column_names import RATERS, plain_name
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted
@@ -36,11 +37,22 @@ def one_row_each(table: Table, kind: str | None) -> Table:
     if table.kind.name == "boxes":
         return _firsts(table, rows_of, note=None)
     if table.kind.name == "class" and kind in (None, "classes"):
+        rater = next((name for name in table.extras if plain_name(name) in RATERS), None)
         torn = [rows for rows in rows_of.values() if len({table.labels[r] for r in rows}) > 1]
         if len(torn) >= _SEVERAL * len(rows_of):
+            if rater is not None and kind is None:
+                raise _several_raters(rater, len(torn))
             return _joined(table, rows_of, len(torn))
     repeats = counted(len(table.files) - len(rows_of), "row")
     return _firsts(table, rows_of, f"Not used, because they name a file once more: {repeats}.")
+
+
+def _several_raters(column: str, number: int) -> DataError:
+    return DataError(
+        f"Column {column!r} names people who label the same images, {counted(number, 'image')} of "
+        "them in different ways: keep the row that counts for each image, or set "
+        "task=multi-label-classification to learn every label that somebody gave."
+    )
 
 
 def _joined(table: Table, rows_of: dict[str, list[int]], number: int) -> Table:

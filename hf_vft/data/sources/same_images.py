@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from hf_vft.data.sources.folder_levels import FolderRow, Walk
-from hf_vft.data.sources.folder_words import copied_from, is_variant
+from hf_vft.data.sources.folder_words import copied_from, is_variant, words_of
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.reading import Option, ask
 from hf_vft.utils.text import few
 
 _MOSTLY = 0.5
+_COUNTER = re.compile(r"(?:img|image|frame|pic|photo|dsc|scan|slice|tile)?[ _-]?\d+", re.I)
+"""Names that cameras and programs give to any image."""
+_AUGMENTED = frozenset({"augmented", "aug", "augmentation", "augmentations"})
 _Image = tuple[str, ...]
 
 
@@ -83,6 +87,58 @@ def refuse_copies(walk: Walk, listing: Listing) -> None:
                     Option("classes of their own", "data.leave_out=[]"),
                 ],
             )
+
+
+def refuse_augmented(listing: Listing) -> None:
+    """Stop where a folder is called like altered copies of the images beside it.
+
+    Raises:
+        AmbiguousSourceError: With the setting that leaves the copies out.
+    """
+    inside: dict[str, set[str]] = defaultdict(set)
+    for folder in listing.by_folder:
+        parts = folder.split("/") if folder else []
+        for depth, name in enumerate(parts):
+            inside["/".join(parts[:depth])].add(name)
+    for names in inside.values():
+        for name in sorted(names):
+            words = words_of(name)
+            rest = [word for word in words if word not in _AUGMENTED]
+            of = [other for other in names if other != name and _plain(other) == rest]
+            if len(rest) < len(words) and of:
+                raise ask(
+                    listing.name,
+                    f"{name} is called like altered copies of the images of {min(of)}, which would "
+                    "be learned from and tested on.",
+                    [
+                        Option("without the copies", f"data.leave_out=[{name}]"),
+                        Option("all together", "data.leave_out=[]"),
+                    ],
+                )
+
+
+def same_names_notes(walk: Walk, level: int, listing: Listing) -> list[str]:
+    """That the images of a class are called alike in several outer folders, in a sentence."""
+    if not level:
+        return []
+    outer_of: dict[_Image, set[str]] = defaultdict(set)
+    for row in walk.rows:
+        if len(row.names) > level and row.names[level - 1]:
+            for image in _images(row, [row.names[level], row.split or ""], listing):
+                outer_of[image].add(row.names[level - 1])
+    named = [outers for image, outers in outer_of.items() if not _COUNTER.fullmatch(image[-1])]
+    several = [outers for outers in named if len(outers) > 1]
+    if not several or len(several) < _MOSTLY * len(outer_of):
+        return []
+    return [
+        f"Images of one class are called alike in {few(sorted(several[0]), 3)}: where they show "
+        "the same things in other forms, each is learned from and tested on; leave some out with "
+        "data.leave_out, or keep them together with data.group_column."
+    ]
+
+
+def _plain(name: str) -> list[str]:
+    return [word for word in words_of(name) if word not in ("original", "originals", "raw")]
 
 
 def _images(row: FolderRow, names: Iterable[str], listing: Listing) -> list[_Image]:

@@ -20,6 +20,7 @@ from hf_vft.data.sources.folder_words import (
 from hf_vft.data.sources.listing import Listing, has_image_suffix
 from hf_vft.data.sources.reading import LeftOut
 from hf_vft.data.sources.table import canonical_split
+from hf_vft.data.sources.unread_formats import RAW_PHOTOS
 from hf_vft.recipe.schema import DataConfig
 from hf_vft.utils.text import counted, few
 
@@ -73,11 +74,12 @@ def set_aside(listing: Listing, config: DataConfig) -> SetAside:
             f"Not used, because they are masks of other images: {counted(len(masks), 'file')}, "
             f"e.g. {min(masks)}; set data.leave_out=[] to take them for images."
         )
-    beside, strays = _sidecars(listing)
-    if strays:
-        example = posixpath.basename(min(strays))
-        left_out.append(LeftOut(f"files such as {example}", "no images", len(strays), "file"))
-    return _counted(listing, masks | beside | strays, set(folders), left_out, notes)
+    beside, strays, raw = _sidecars(listing)
+    for files, reason in ((strays, "no images"), (raw, "raw photographs, which are not read")):
+        if files:
+            example = posixpath.basename(min(files))
+            left_out.append(LeftOut(f"files such as {example}", reason, len(files), "file"))
+    return _counted(listing, masks | beside | strays | raw, set(folders), left_out, notes)
 
 
 def _children(by_folder: Iterable[str]) -> dict[str, list[str]]:
@@ -196,15 +198,17 @@ def _masks_beside(listing: Listing) -> frozenset[str]:
     return frozenset(masks)
 
 
-def _sidecars(listing: Listing) -> tuple[frozenset[str], frozenset[str]]:
+def _sidecars(listing: Listing) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Files in class folders that are not meant for images.
 
     Returns:
-        Those with the name of an image and another ending, such as captions and annotations; and
-        other texts and videos, such as those that telephones and Google Takeout leave.
+        Those with the name of an image and another ending, such as captions and annotations;
+        other texts and videos, such as those that telephones and Google Takeout leave; and raw
+        photographs without such an image.
     """
     beside: set[str] = set()
     strays: set[str] = set()
+    raw: set[str] = set()
     for files in listing.by_folder.values():
         images = set(filter(has_image_suffix, files))
         stems = {posixpath.splitext(file)[0] for file in images}
@@ -216,7 +220,9 @@ def _sidecars(listing: Listing) -> tuple[frozenset[str], frozenset[str]]:
                 beside.add(file)
             elif suffix.casefold() in _NEVER_IMAGES and posixpath.dirname(file):
                 strays.add(file)
-    return frozenset(beside), frozenset(strays)
+            elif suffix.casefold() in RAW_PHOTOS:
+                raw.add(file)
+    return frozenset(beside), frozenset(strays), frozenset(raw)
 
 
 def _counted(

@@ -78,7 +78,9 @@ def _by_words(names: Sequence[str], deeper: set[str]) -> SplitLevel | None:
     used = {name: split for name, (split, rest) in meanings.items() if rest in divided}
     others = [name for name in names if name not in used]
     trains = [name for name, split in used.items() if split == "train"]
-    if others and not (set(trains) & deeper) and not _of_the_family(others, divided):
+    alike = not deeper and "" not in divided  # bounding_box_train, bounding_box_test, query
+    lead_on = set(trains) & deeper or alike
+    if others and not lead_on and not _of_the_family(others, divided):
         return None
     classes = {
         rest for rest in divided if rest and not is_container(rest) and not is_mask_name(rest)

@@ -10,6 +10,7 @@ from hf_vft.data.sources.encoding import read_text
 from hf_vft.data.sources.folder_words import split_in_words, words_of
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.reading import Guess, LeftOut
+from hf_vft.data.sources.split_tables import find_split_table
 from hf_vft.data.sources.table import SPLIT_NAMES, Table, canonical_split
 from hf_vft.errors import DataError
 
@@ -51,7 +52,9 @@ def divided_by_lists(table: Table, listing: Listing) -> Table:
     left_out = table.reading.left_out
     if len(rows) < len(splits):
         left_out = (*left_out, LeftOut("images", f"in none of {names}", len(splits) - len(rows)))
-    reason = f"The lists {names} divide the images"
+    several = len(lists.files) > 1
+    divide = f"lists {names} divide" if several else f"list {names} divides"
+    reason = f"The {divide} the images"
     reading = replace(
         table.reading,
         splits=names,
@@ -64,9 +67,14 @@ def divided_by_lists(table: Table, listing: Listing) -> Table:
 
 def find_split_lists(listing: Listing) -> SplitLists | None:
     """The lists of a folder that divide its images; None where there are none."""
-    by_id = _numbered(listing)
-    if by_id is not None:
-        return by_id
+    table = find_split_table(listing)
+    if table is not None:
+        return SplitLists((table[0],), table[1])
+    return _numbered(listing) or _by_names(listing)
+
+
+def _by_names(listing: Listing) -> SplitLists | None:
+    """Lists that are called as the splits are."""
     named: dict[str, list[str]] = {}
     for file in listing.ending(".txt"):
         split = _split_told(posixpath.splitext(posixpath.basename(file))[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,21 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from hf_vft.data.decoding.files import one_line
+from hf_vft.data.sources.column_names import ID_NAMES, IMAGE_NAMES, plain_name
 from hf_vft.data.sources.encoding import guess_note, read_text
+from hf_vft.data.sources.folder_words import split_in_words
 from hf_vft.data.sources.image_lists import list_columns
 from hf_vft.data.sources.json_tables import rows_of
 from hf_vft.data.sources.listing import has_image_suffix
 from hf_vft.errors import DataError
+from hf_vft.utils.text import counted
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
 _MOST_TITLES, _HEAD = 20, 4000
+_ANSWERS = {"accept", "reject", "ignore"}
 TOO_DEEP = "lists in lists, too many for the reader of JSON"
 _SKU = ("image", "x1", "y1", "x2", "y2", "class", "width", "height")
 _MAKESENSE = ("class", "x", "y", "width", "height", "image", "", "")
@@ -59,7 +66,7 @@ def read_columns(file: Path) -> dict[str, list[Any]]:
 
 
 def read_file_table(file: Path, encoding: str | None = None, shown: str | None = None) -> FileTable:
-    """Read a CSV, TSV, JSON Lines, JSON or text file, with what was concluded on the way.
+    """Read a CSV, TSV, JSON, JSON Lines, text or Parquet file, with what was concluded on the way.
 
     Args:
         file: To read.
@@ -70,19 +77,35 @@ def read_file_table(file: Path, encoding: str | None = None, shown: str | None =
         DataError: If it cannot be read; names the line where it can.
     """
     name = shown or str(file)
-    read = read_text(file, encoding, name)
     suffix = file.suffix.casefold()
+    if suffix == ".parquet":
+        return FileTable(_parquet_columns(file, name))
+    read = read_text(file, encoding, name)
     if suffix in (".csv", ".tsv"):
         table = _parse_csv(read.text, name)
     elif suffix == ".txt":
-        table = FileTable(list_columns(read.text, name))
+        table = _parse_list(read.text, name)
     else:
         table = FileTable(_parse_json(read.text, file, name))
     if not table.rows:
         raise DataError(f"{name} has no rows.")
     _refuse_instructions(table.columns, name)
+    table = _accepted(table, name)
     note = guess_note(name, read)
     return FileTable(table.columns, (*table.notes, *([note] if note else [])))
+
+
+def _parquet_columns(file: Path, name: str) -> dict[str, list[Any]]:
+    try:
+        fields = pq.read_schema(file)
+        if any(pa.types.is_struct(kind) or pa.types.is_binary(kind) for kind in fields.types):
+            raise DataError(f"{name} holds images itself: give the file alone.")
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{name} cannot be read as Parquet: {one_line(error)}.") from None
+    if not table.num_rows:
+        raise DataError(f"{name} has no rows.")
+    return {str(column): values for column, values in table.to_pydict().items()}
 
 
 def read_csv_records(file: Path, shown: str | None = None) -> list[list[str]]:
@@ -104,6 +127,18 @@ def to_rows(columns: dict[str, list[Any]]) -> datasets.Dataset:
     return datasets.Dataset(pa.table({name: _array(values) for name, values in columns.items()}))
 
 
+def _parse_list(text: str, file: str) -> FileTable:
+    """A list without a header; else a table that is called a text, as databases export them."""
+    try:
+        return FileTable(list_columns(text, file))
+    except DataError:
+        header = text.partition("\n")[0]
+        names = {plain_name(name) for name in re.split(r"[,;\t|]", header)}
+        if len(names) < 2 or not names & (IMAGE_NAMES | ID_NAMES):
+            raise
+        return _parse_csv(text, file)
+
+
 def _parse_csv(text: str, file: str) -> FileTable:
     header, _, rest = text.partition("\n")
     if header.strip().casefold().startswith("sep="):  # Excel's own line
@@ -122,7 +157,7 @@ def _parse_csv(text: str, file: str) -> FileTable:
     names = [name.strip() for name in records.pop(0)[1]] if records else []
     if any(has_image_suffix(name) for name in names):
         records = [(1, names), *records]
-        names = _names_without_header(names)
+        names = _names_without_header(names, [record for _, record in records])
         notes += (
             f"{file} seems to have no header: its first line names an image, so its columns are "
             f"taken for {', '.join(filter(None, names))}.",
@@ -150,6 +185,20 @@ def _refuse_instructions(columns: dict[str, list[Any]], file: str) -> None:
         )
 
 
+def _accepted(found: FileTable, file: str) -> FileTable:
+    """Without the rows that a person rejected or passed over, as Prodigy keeps them."""
+    answers = found.columns.get("answer", [])
+    if not set(answers) <= _ANSWERS or set(answers) <= {"accept"}:
+        return found
+    kept = [row for row, answer in enumerate(answers) if answer == "accept"]
+    if not kept:
+        raise DataError(f"{file}: no row has the answer 'accept', so none tells a label.")
+    columns = {name: [values[row] for row in kept] for name, values in found.columns.items()}
+    number = counted(len(answers) - len(kept), "row")
+    note = f"Not used: {number} of {file} whose answer is not 'accept'."
+    return FileTable(columns, (*found.notes, note))
+
+
 def _without_title(
     records: list[tuple[int, list[str]]], file: str
 ) -> tuple[list[tuple[int, list[str]]], tuple[str, ...]]:
@@ -169,7 +218,8 @@ def _cell(text: str) -> str | None:
     return text or None
 
 
-def _names_without_header(first: Sequence[str]) -> list[str]:
+def _names_without_header(first: Sequence[str], records: Sequence[Sequence[str]]) -> list[str]:
+    """The columns of a table whose first line is ``first``, and all lines are ``records``."""
     if len(first) == len(_RETINANET) and has_image_suffix(first[0]):
         return list(_RETINANET)
     if len(first) == len(_AUTOML) and has_image_suffix(first[1]):
@@ -181,7 +231,16 @@ def _names_without_header(first: Sequence[str]) -> list[str]:
     image = next(at for at, value in enumerate(first) if has_image_suffix(value))
     if len(first) == 2:
         return ["image", "label"] if image == 0 else ["label", "image"]
-    return ["image" if at == image else f"column {at + 1}" for at in range(len(first))]
+    others = [at for at in range(len(first)) if at != image]
+    splits = [at for at in others if all(map(split_in_words, _values(records, at)))]
+    rest = [at for at in others if at not in splits[:1]]
+    names = {image: "image", **dict.fromkeys(splits[:1], "split")}
+    names |= {rest[0]: "label"} if splits and len(rest) == 1 else {}
+    return [names.get(at, f"column {at + 1}") for at in range(len(first))]
+
+
+def _values(records: Sequence[Sequence[str]], at: int) -> set[str]:
+    return {record[at].strip() if at < len(record) else "" for record in records}
 
 
 def _refuse_twins(names: Sequence[str], file: str) -> None:

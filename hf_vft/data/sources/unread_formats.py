@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ MICROSCOPES = (".czi", ".lif", ".nd2", ".oib", ".oif", ".lsm", ".vsi")
 RAW_PHOTOS = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw")
 _MOST_BYTES = 64 << 20
 _HEAD = 2000
+_LONGEST_LABEL = 200
 
 Recognise = Callable[[Listing], str | None]
 
@@ -145,6 +149,24 @@ def _is_labelme_xml(file: Path) -> bool:
         return False
 
 
+def _is_imglab(file: Path) -> bool:
+    head = ""
+    with contextlib.suppress(OSError), file.open(encoding="utf-8", errors="replace") as opened:
+        head = opened.read(_HEAD)
+    return "<dataset" in head and re.search(r"<image\s+file=", head) is not None
+
+
+def _text_for_each(listing: Listing) -> str | None:
+    """The first of the texts that are called as the images are, and hold a line each."""
+    texts = listing.ending(".txt", ".cls", ".label", ".tag")
+    stems = {posixpath.splitext(posixpath.basename(image))[0] for image in listing.images}
+    named = [t for t in texts if posixpath.splitext(posixpath.basename(t))[0] in stems]
+    if len(named) < 2 or len(named) * 2 < len(stems):
+        return None
+    short = (_first_line(listing.path(text)).strip() for text in named[:3])
+    return named[0] if all(0 < len(line) < _LONGEST_LABEL for line in short) else None
+
+
 def is_number(word: str) -> bool:
     """Whether a word is a number."""
     try:
@@ -198,6 +220,16 @@ UNREAD: tuple[UnreadFormat, ...] = (
     ),
     UnreadFormat(
         "the XML of the older LabelMe", first_file(".xml", _is_labelme_xml), "export COCO or YOLO"
+    ),
+    UnreadFormat(
+        "the XML of dlib's imglab",
+        first_file(".xml", _is_imglab),
+        "convert it to COCO, Pascal VOC or YOLO, or write a table with a row for each box",
+    ),
+    UnreadFormat(
+        "Kili's own JSON",
+        first_json(".json", _has_keys("externalId", "labels")),
+        "export COCO, Pascal VOC or YOLO, or write a table with the label of each image",
     ),
     UnreadFormat(
         "a list of mask values (semantic segmentation)",
@@ -259,6 +291,11 @@ UNREAD: tuple[UnreadFormat, ...] = (
             first_named(".pkl", ".pickle")(listing) or first_called("data_batch_")(listing)
         ),
         f"opening one can run code; {_AS_IMAGES}",
+    ),
+    UnreadFormat(
+        "a text with the label of one image",
+        _text_for_each,
+        "write a labels.csv with the columns file_name and label",
     ),
 )
 """The formats, the most specific first."""

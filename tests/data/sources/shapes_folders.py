@@ -133,7 +133,7 @@ LEVELS = [
         "attributes/x.txt": "1", "train_test_split.txt": "1 1\n",
     }, labels=("001.Albatross", "002.Crow"), tool="CUB-200-2011"),
     Shape("levels of folders", "variants below classes", {
-        f"{c}/{d}/{{0..2}}.jpg": IMAGE for c in ("car", "bus") for d in ("original", "augmented")
+        f"{c}/{d}/{{0..2}}.jpg": IMAGE for c in ("car", "bus") for d in ("original", "cropped")
     }, labels=("bus", "car")),
     Shape("levels of folders", "conditions below classes repeat as well", {
         f"{c}/{d}/{{0..2}}.jpg": IMAGE for c in ("car", "bus") for d in ("day", "night")

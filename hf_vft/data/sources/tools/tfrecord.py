@@ -54,8 +54,9 @@ class _Record:
 
 
 def tfrecord_files(listing: Listing, how: ReadOptions) -> list[str]:
-    """The files of the format."""
-    del how
+    """The files of the format; beside images in files they hold the same once more."""
+    if listing.images and how.config.format != "tfrecord":
+        return []
     files = [file for file in listing.files if _SURE.search(file)]
     likely = [file for file in listing.files if _LIKELY.search(file) and file not in set(files)]
     return files + [file for file in likely if begins_as_records(listing.path(file))]
