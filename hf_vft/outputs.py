@@ -40,7 +40,7 @@ def claim(folder: Path, names: Iterable[str], *, command: str) -> None:
     for name in sorted(wanted - ours):
         if present[name] is not None:
             raise OutputError(
-                f"{present[name]}: is there already and was not written by `hf-vft {command}`; "
+                f"{present[name]}: already exists and was not written by `hf-vft {command}`; "
                 "move it away or choose another --out."
             )
     try:
@@ -93,7 +93,7 @@ def save_image(image: PillowImage, path: Path, *, command: str) -> None:
 
     if path.exists() and not _is_our_image(path):
         raise OutputError(
-            f"{path}: is there already and was not written by `hf-vft {command}`; choose another "
+            f"{path}: already exists and was not written by `hf-vft {command}`; choose another "
             "--out."
         )
     kind = Image.registered_extensions().get(path.suffix.lower())

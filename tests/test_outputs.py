@@ -15,7 +15,7 @@ IMAGE = Image.new("RGB", (4, 4), "red")
 def test_what_somebody_else_wrote_is_not_claimed(tmp_path: Path) -> None:
     (tmp_path / "verdict.json").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match=r"verdict\.json: is there already") as caught:
+    with pytest.raises(OutputError, match=r"verdict\.json: already exists") as caught:
         claim(tmp_path, ["monitor.html", "verdict.json"], command="monitor")
     assert "\n" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "verdict.json"]

@@ -207,7 +207,9 @@ def _look_at(
     if bounded and too_much:
         return _left_out(row, too_much, began)
     if not prepared.tuning.has_one_head:
-        return _left_out(row, "it has several heads, so there is no one feature to rank by", began)
+        return _left_out(
+            row, "it has several heads, so there is no single feature to rank by", began
+        )
     return _ranked(row, checkpoint, prepared, place, began)
 
 

@@ -194,7 +194,7 @@ def _mend(box: Box, size: tuple[int, int], faults: Counter[str]) -> Box | None:
     """The part of a box inside the image, or None."""
     x, y, w, h = box
     if not all(map(math.isfinite, box)):
-        faults["hold numbers that are none, and are left out"] += 1
+        faults["hold values that are not numbers, and are left out"] += 1
         return None
     if w < 0 or h < 0:
         faults["had their corners in the wrong order, and were mended"] += 1

@@ -56,7 +56,7 @@ def turn_boxes(
     note = f"{turned:,} of {counted(len(objects), 'image')} {'is' if turned == 1 else 'are'} "
     note += "stored turned (EXIF); "
     if not over_upright or over_stored:
-        return list(objects), [note + "their boxes are taken as drawn on the upright image."]
+        return list(objects), [note + "their boxes are read as drawn on the upright image."]
     mended = [
         image_objects
         if image_objects is None or size is None

@@ -32,7 +32,7 @@ from hf_vft.records.vocabulary import read_vocabulary
 from hf_vft.utils.text import counted, few, quoted
 
 OnRead = Callable[[Reading | None, Sequence[str]], object]
-"""Called with what a source was taken for, and one line per doubtful thing."""
+"""Called with the interpretation of a source, and one line per doubtful thing."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ImageData:
             was none.
         hashes: SHA-256 of each image's file, by split, in the order of the rows.
         kind: What a label is.
-        reading: What the source was taken for.
+        reading: The interpretation of the source.
         decoder: How the files are decoded, here and wherever a model of these images is used.
         bit_depth_reason: Why at that bit depth.
     """
@@ -102,7 +102,7 @@ class LabelledImages:
         rejected: What was left out.
         notes: One plain line per doubtful thing.
         hashes: SHA-256 of each image's file, in the order of the rows.
-        reading: What the source was taken for.
+        reading: The interpretation of the source.
     """
 
     images: datasets.Dataset

@@ -67,7 +67,7 @@ def read_times(values: Sequence[Any], column: str, *, time_format: str | None = 
         time_format: ``day_first``, ``month_first``, or a pattern of ``strptime``.
 
     Raises:
-        DataError: If day and month cannot be told apart, or no value can be read.
+        DataError: If day and month cannot be distinguished, or no value can be read.
     """
     texts = [_text(value) for value in values]
     stated = [text for text in texts if text]

@@ -34,7 +34,9 @@ class Comparison(Frozen):
     """Challenger against champion on one set of images."""
 
     n: int = Field(description="Images.")
-    units: int = Field(description="Groups that are independent; images where there are none.")
+    units: int = Field(
+        description="Number of independent groups, or of images if there are no groups."
+    )
     accuracy: Paired
     f1_macro: Paired
     only_champion: int = Field(description="Images that the champion alone has right.")

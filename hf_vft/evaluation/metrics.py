@@ -156,7 +156,7 @@ class Recall(_VisionMetric):
     """The share of the images of a class that are answered with it."""
 
     score = "recall"
-    description = "Of what is a class, the share that was called so."
+    description = "Share of the images of a class that were predicted as it."
     reference_url = Precision.reference_url
 
 

@@ -51,7 +51,9 @@ class PairedScores(Frozen):
     """The scores of two models on one set of images."""
 
     n: int = Field(description="Images.")
-    units: int = Field(description="Groups that are independent; images where there are none.")
+    units: int = Field(
+        description="Number of independent groups, or of images if there are no groups."
+    )
     scores: dict[str, PairedScore]
     only_first: int = Field(description="Images that the first model alone has right.")
     only_second: int = Field(description="Images that the second model alone has right.")

@@ -71,9 +71,7 @@ class Point(Frozen):
 
     recall: float
     precision: float
-    false_positive_rate: Number = Field(
-        None, description="Share of what is not of the class that is claimed; None for boxes."
-    )
+    false_positive_rate: Number = Field(None, description="False positive rate; None for boxes.")
     score: float = Field(description="The lowest score that is answered here.")
 
 

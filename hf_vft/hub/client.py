@@ -83,7 +83,7 @@ def check_may_write(api: HfApi, repo_id: str) -> None:
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise HubError(f"{repo_id!r} is no name for a repository: {error}") from None
+        raise HubError(f"{repo_id!r} is not a valid name for a repository: {error}") from None
     if repo_id.count("/") != 1:
         raise HubError(f"{repo_id!r}: write it as user/name, or organisation/name.")
     with one_line(api, repo_id):

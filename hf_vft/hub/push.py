@@ -263,4 +263,4 @@ def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8") if path.is_file() else None
     except UnicodeDecodeError:
-        raise HubError(f"{path}: is no text; mend or delete it, then push again.") from None
+        raise HubError(f"{path}: is not text; correct or delete it, then push again.") from None

@@ -20,7 +20,7 @@ from hf_vft.recipe.schema import Choice
 Auto = Literal["auto"]
 
 TOO_MUCH = 0.5
-"""Above this, dropout and BatchNorm momentum are taken for mistakes and replaced."""
+"""Above this, dropout and BatchNorm momentum are treated as mistakes and replaced."""
 
 BATCH_NORM_MOMENTUM = 0.1
 """PyTorch's default: a running statistic takes a tenth of each batch's."""

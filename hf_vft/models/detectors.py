@@ -259,8 +259,8 @@ def _backbone_config(checkpoint: Checkpoint, config: PreTrainedConfig) -> PreTra
         return backbone_config(config)
     if config.model_type not in MODEL_FOR_BACKBONE_MAPPING_NAMES:
         raise ModelError(
-            f"{checkpoint.name}: a {config.model_type} is no backbone for a detector; choose a "
-            "convnext, convnextv2, resnet, swin or mobilenet_v2, or a detector such as "
+            f"{checkpoint.name}: a {config.model_type} cannot be the backbone of a detector; "
+            "choose a convnext, convnextv2, resnet, swin or mobilenet_v2, or a detector such as "
             "PekingU/rtdetr_v2_r18vd."
         )
     stages = len(getattr(config, "depths", []))

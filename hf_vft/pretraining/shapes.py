@@ -1,4 +1,4 @@
-"""Classes of shapes, each a formula: what the backbones learn to tell apart.
+"""Classes of shapes, each a formula: what the backbones learn to distinguish.
 
 A class is a cloud of points in the square [-1, 1]², drawn once from the seed. Four families take
 turns, so that any number of classes holds about as many of each:

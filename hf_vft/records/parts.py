@@ -71,7 +71,7 @@ class Partition:
         if partition is None or partition.folder(root) != folder:
             model = "" if folder.relative_to(root).parts[:1] == ("labels",) else "model=HASH/"
             raise LogError(
-                f"{folder}: no folder of a production log, as {model}date=2026-01-31 would be; "
+                f"{folder}: not a folder of a production log, as {model}date=2026-01-31 would be; "
                 "move it away."
             )
         return partition

@@ -40,7 +40,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class JudgedBoxes:
-    """The boxes of one image, told apart at an overlap of 0.5.
+    """The boxes of one image, by outcome at an overlap of 0.5.
 
     Attributes:
         file: How people call the image.

@@ -39,7 +39,7 @@ _MANY_PAIRS = 30
 
 @dataclass(frozen=True)
 class Pair:
-    """Images of one class taken for another."""
+    """Images of one class predicted as another."""
 
     true: str
     predicted: str

@@ -59,7 +59,7 @@ def abstention(run: RunDirectory, target: float = TARGET) -> Abstention:
         return Abstention(OTHERWISE)
     confidence = pd.to_numeric(frame["confidence"], errors="coerce")
     if confidence.isna().any():
-        raise RunError(f"{run.predictions_file}: a confidence in it is no number.")
+        raise RunError(f"{run.predictions_file}: a confidence in it is not a number.")
     right = (frame["label"] == frame["predicted"]).to_numpy(float)
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
     enough = np.flatnonzero(accuracy[_FEWEST - 1 :] >= target) + _FEWEST - 1

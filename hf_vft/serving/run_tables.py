@@ -109,7 +109,7 @@ def card_text(run: RunDirectory) -> str:
     try:
         text = run.card_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return "The card of this run is no text; delete it, and `hf-vft push` writes one."
+        return "The card of this run is not text; delete it, and `hf-vft push` writes one."
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)
     return re.sub(r"<!--.*?-->\n?|</?sub>", "", text, flags=re.S)
 

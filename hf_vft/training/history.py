@@ -87,7 +87,7 @@ def warnings_about(
     evals = [r["eval_loss"] for r in records if "eval_loss" in r]
     if not all(map(math.isfinite, [*losses, *evals])):
         return {
-            "no number": "The loss is no number any more: the learning rate is too high; try a "
+            "no number": "The loss is not a number any more: the learning rate is too high; try a "
             "tenth of it. The stage was stopped, and its best weights are kept."
         }
     warnings = {

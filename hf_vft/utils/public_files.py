@@ -59,7 +59,7 @@ def _public(name: str, content: Path | bytes) -> Path | bytes:
     try:
         text = _read(content).decode("utf-8")
     except UnicodeDecodeError:
-        raise HubError(f"{name} is no UTF-8 text, so it cannot be checked for secrets.") from None
+        raise HubError(f"{name} is not UTF-8 text, so it cannot be checked for secrets.") from None
     if name == CARD:  # people wrote it, and what they wrote is not changed behind their backs
         _refuse_secret(name, text)
         return content

@@ -87,7 +87,7 @@ def unreadable(path: Path, error: BaseException) -> RunError:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text[:DIGITS]} is no number")
+    raise ValueError(f"{text[:DIGITS]} is not a number")
 
 
 def _finite(text: str) -> float:

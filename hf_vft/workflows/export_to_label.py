@@ -52,7 +52,7 @@ def export_to_label(
     config = target.with_suffix(".config.xml")
     for name in (target, config) if kind == "label-studio" else (target,):
         if name.exists():
-            raise OutputError(f"{name}: is there already; move it away or choose another --out.")
+            raise OutputError(f"{name}: already exists; move it away or choose another --out.")
     wanted = read_columns(path).get("request_id")
     if wanted is None:
         raise LogError(f"{path}: there is no column 'request_id'.")

@@ -265,7 +265,7 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         raise RecipeError("loss.sampling: balanced needs images of one label each.")
     if recipe.loss.name not in task.losses:
         raise RecipeError(
-            f"loss.name: {recipe.loss.name} is none for {task.name}; choose "
+            f"loss.name: {recipe.loss.name} is not available for {task.name}; choose "
             f"{' or '.join(task.losses)}."
         )
     return recipe, choices

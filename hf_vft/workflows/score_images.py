@@ -171,7 +171,7 @@ def _images(source: str | Path, config: DataConfig, kind: str) -> Table:
         return read_source(source, reading, cache, **how)
     files = [file for file in visible_files(path) if is_image_name(file)]
     if not files:
-        raise DataError(f"{path}: there is no image in it, and it is no production log.")
+        raise DataError(f"{path}: there is no image in it, and it is not a production log.")
     names = [file.relative_to(path).as_posix() for file in files]
     read_as = Reading("images without labels", counts=(("", len(files)),))
     return Table(image_rows(files), names, [None] * len(files), reading=read_as)
@@ -185,7 +185,7 @@ def _columns(
     times: list[datetime | None] | None = None
     if column is None:
         display.warn(
-            "No column says when the images were taken, so the time of each file stands for it; "
+            "No column says when the images were taken, so the time of each file is used; "
             f"give a labels.csv with file_name and one of {', '.join(TIMES)}."
         )
     else:

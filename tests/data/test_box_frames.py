@@ -47,7 +47,7 @@ def test_what_does_not_tell_the_frame_is_said_and_left(boxes: tuple) -> None:
     found, notes = turn_boxes([Objects(boxes, ("a",) * len(boxes))], [(48, 64)], [6])
     assert found[0].boxes == boxes
     assert notes == [
-        "1 of 1 image is stored turned (EXIF); their boxes are taken as drawn on the upright image."
+        "1 of 1 image is stored turned (EXIF); their boxes are read as drawn on the upright image."
     ]
 
 

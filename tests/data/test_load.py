@@ -411,7 +411,7 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     monkeypatch.setattr(read, "check_hub_dataset", lambda name, cache: None)
-    with pytest.raises(DataError, match=r"'user/name' is no file .* Couldn't reach the Hub"):
+    with pytest.raises(DataError, match=r"'user/name' is not a file .* Couldn't reach the Hub"):
         load_data("user/name", DataConfig(), seed=0)
 
 

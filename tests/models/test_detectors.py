@@ -210,7 +210,9 @@ def test_a_detector_for_other_classes_loads_and_keeps_its_backbone(
 @pytest.mark.parametrize("kind", ["vit", "deit"])
 def test_what_is_no_backbone_is_refused_in_a_line(kind: str, tmp_path: Path) -> None:
     folder = save_checkpoint(kind, tmp_path / kind)
-    with pytest.raises(ModelError, match="is no backbone for a detector; choose a") as caught:
+    with pytest.raises(
+        ModelError, match="cannot be the backbone of a detector; choose a"
+    ) as caught:
         load_detector(choose_checkpoint([str(folder)]), labels=LABELS, seed=0)
     assert "\n" not in str(caught.value)
 

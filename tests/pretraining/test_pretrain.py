@@ -126,7 +126,7 @@ def test_a_training_ends_with_an_evaluation(tmp_path):
 
 def test_checkpoints_of_somebody_else_are_not_removed(tmp_path):
     (tmp_path / "checkpoint-500").mkdir()
-    with pytest.raises(OutputError, match="checkpoint-500: is there already"):
+    with pytest.raises(OutputError, match="checkpoint-500: already exists"):
         pretrain(recipe(), tmp_path)
     assert (tmp_path / "checkpoint-500").is_dir()
 

@@ -39,8 +39,8 @@ DECAY = [0.2 + 1.5 * 0.7**epoch for epoch in TWELVE]
 NOISE = [0.03 * math.sin(5.0 * epoch) for epoch in TWELVE]
 
 WRONG = {
-    "is no number": curve([1.2, 0.8, math.nan]),
-    "is no number any": curve([1.2, 0.8, math.inf]),
+    "is not a number": curve([1.2, 0.8, math.nan]),
+    "is not a number any": curve([1.2, 0.8, math.inf]),
     "training loss rose": curve([1.2, 1.0, 1.4, 1.9, 2.6]),
     "oscillates": curve([1.5, 0.7, 1.4, 0.6, 1.3, 0.7, 1.5]),
     "Overfitting since epoch 4": curve(

@@ -89,5 +89,5 @@ def test_names_that_are_not_unique_are_for_label_studio(tmp_path: Path) -> None:
     with pytest.raises(LogError, match="the name of 3 images"):
         add_labels(log.folder, tmp_path / "x.xml", source="cvat")
     (tmp_path / "tasks.json").write_text("[]")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         export_to_label(log.folder, these, tmp_path / "tasks.json", kind="label-studio")

@@ -280,7 +280,7 @@ class TestKillAndResume:
     ):
         (tmp_path / theirs).mkdir()
         (tmp_path / theirs / "photo.jpg").write_text("mine")
-        with pytest.raises(VftError, match="is there already"):
+        with pytest.raises(VftError, match="already exists"):
             fit(small_recipe(images, convnext), tmp_path)
         assert (tmp_path / theirs / "photo.jpg").is_file()
 

@@ -41,7 +41,7 @@ def init(
     from hf_vft.run import write_text
 
     if out.exists():
-        raise OutputError(f"{out}: is there already; move it away or choose another --out.")
+        raise OutputError(f"{out}: already exists; move it away or choose another --out.")
     given = {"data": data, "label": label, "group": group, "model": model}
     given["time_budget"] = time_budget
     if sys.stdin.isatty() and sys.stderr.isatty():

@@ -147,7 +147,7 @@ def find_suspects(
         known: ``file``, ``split`` and ``label`` (id) of each image.
         names: Of the classes.
         answers: ``[N, C]``, out of fold.
-        alike: Classes that the probe can hardly tell apart; a label that it contradicts with the
+        alike: Classes that the probe can hardly distinguish; a label that it contradicts with the
             other class of such a pair is marked.
     """
     labels = known["label"].to_numpy()
@@ -171,7 +171,7 @@ def find_suspects(
 def find_lookalikes(
     labels: np.ndarray, answered: np.ndarray, names: Sequence[str]
 ) -> list[Lookalikes]:
-    """Pairs of classes that are often taken for each other, the worst first."""
+    """Pairs of classes that are often confused, the worst first."""
     sizes = np.bincount(labels, minlength=len(names))
     pairs = []
     for a, b in combinations(range(len(names)), 2):

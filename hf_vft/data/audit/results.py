@@ -71,7 +71,7 @@ class Lookalikes(Frozen):
     Attributes:
         first: A class.
         second: Another.
-        n: Images of either that were taken for the other.
+        n: Images of either that were predicted as the other.
         of: Images of both.
     """
 

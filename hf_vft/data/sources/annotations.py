@@ -45,7 +45,7 @@ def image_named(
         name: As written there.
         annotation: The file, from the root.
         hints: Folders that it may be in, from the root or the folder of the file.
-        split: Of the file, which tells apart images of the same name.
+        split: Of the file, which distinguishes images of the same name.
 
     Raises:
         DataError: If several images could be meant.

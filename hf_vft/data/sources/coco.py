@@ -85,7 +85,7 @@ def read_coco(listing: Listing, files: Mapping[str, Any], how: ReadOptions) -> T
         marked = [AnnotatedImage(m.file, m.label[0] if m.label else None, m.split) for m in marked]
     if read.boxes and are_shares(box for image in marked for box in image.label.boxes):
         marked = [replace(m, label=replace(m.label, relative=True)) for m in marked]
-        notes.append("All boxes lie between 0 and 1, so they are taken for shares of the image.")
+        notes.append("All boxes lie between 0 and 1, so they are read as shares of the image.")
     folders = _splits_of_folders(marked) if by_folder else []
     if folders:
         marked = [replace(m, split=split) for m, split in zip(marked, folders, strict=True)]
@@ -267,7 +267,7 @@ def _category(annotation: Mapping[str, Any], categories: dict[Any, str], file: s
     if category not in categories:
         raise DataError(
             f"{posixpath.basename(file)}: annotation {annotation.get('id')} has category "
-            f"{category!r}, which is none of its categories."
+            f"{category!r}, which is not one of its categories."
         )
     return categories[category]
 
@@ -301,7 +301,7 @@ def _around_outline(annotation: Mapping[str, Any], file: str) -> Box:
     if box is None:
         raise DataError(
             f"{posixpath.basename(file)}: annotation {annotation.get('id')} has no bbox, and its "
-            "segmentation is no list of polygons."
+            "segmentation is not a list of polygons."
         )
     return box
 

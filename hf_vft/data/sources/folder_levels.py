@@ -135,7 +135,7 @@ def _divide(walk: Walk, going: Sequence[FolderRow], division: SplitLevel) -> Non
         walk.numbers.append(1)
     if others:
         walk.notes.append(
-            f"Not used, because they are no split: folders {', '.join(sorted(others))}."
+            f"Not used, because they are not splits: folders {', '.join(sorted(others))}."
         )
         walk.left_out += [LeftOut(name, "no split", n) for name, n in sorted(others.items())]
 

@@ -55,7 +55,7 @@ def list_columns(text: str, file: str) -> dict[str, list[Any]]:
 
 
 def _no_list(file: str) -> DataError:
-    return DataError(f"{file} is no list of images with labels.")
+    return DataError(f"{file} is not a list of images with labels.")
 
 
 def _holds_box(label: str) -> bool:
@@ -68,6 +68,6 @@ def _holds_box(label: str) -> bool:
 def _attributes(names: list[str], lines: list[str], file: str) -> dict[str, list[Any]]:
     rows = [line.split() for line in lines]
     if not names or any(len(row) != len(names) + 1 for row in rows):
-        raise DataError(f"{file} is no list of images with attributes.")
+        raise DataError(f"{file} is not a list of images with attributes.")
     columns: dict[str, list[Any]] = {"image": [row[0] for row in rows]}
     return columns | {name: [row[at] for row in rows] for at, name in enumerate(names, start=1)}

@@ -130,7 +130,7 @@ def _from_flags(
         )
     blank = [name for name in names if facts[name].missing]
     if blank:
-        notes.append(f"Blank values of columns {few([repr(n) for n in blank], 4)} are taken for 0.")
+        notes.append(f"Blank values of columns {few([repr(n) for n in blank], 4)} are read as 0.")
     return Labels(KINDS["classes"], values, list(names), (), notes)
 
 
@@ -201,7 +201,7 @@ def _written(texts: Sequence[str | None], column: str, how: Writing) -> Labels:
 
 def _lists(values: Sequence[Any], inner: object, column: str) -> Labels:
     if item_of(inner) is not None and not isinstance(item_of(inner), dict):
-        raise DataError(f"Column {column!r} holds lists of lists, which are no labels.")
+        raise DataError(f"Column {column!r} holds lists of lists, which are not labels.")
     if not isinstance(inner, datasets.Value | datasets.ClassLabel):
         raise _objects_in(column)
     return _plain_lists(values, inner, column)
@@ -209,7 +209,7 @@ def _lists(values: Sequence[Any], inner: object, column: str) -> Labels:
 
 def _objects_in(column: str) -> DataError:
     return DataError(
-        f"Column {column!r} holds lists of objects, which are no labels: for boxes give a column "
+        f"Column {column!r} holds lists of objects, which are not labels: for boxes give a column "
         'of {"bbox": [...], "category": [...]}, or export COCO, Pascal VOC or YOLO from the '
         "annotation tool."
     )

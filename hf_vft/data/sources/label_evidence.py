@@ -92,7 +92,7 @@ def _never_set(facts: Mapping[str, ColumnFacts], flags: Sequence[str]) -> tuple[
     if not same:
         return ()
     listed = few([repr(name) for name in same])
-    reason = f"The same in every row, and so taken for no class: {listed}"
+    reason = f"The same in every row, and so not used as a class: {listed}"
     return (Guess("data.label_columns", list(flags), reason),)
 
 

@@ -146,9 +146,9 @@ def _missing(
     held = f"Column {column!r} holds {quoted(listed)} in {number:,} rows"
     if len(counts) - len(missing) < 2:
         setting = f"data.missing_labels={_listed(listed)}"
-        note = f"{held}, taken for a class; set {setting} if it means no label."
+        note = f"{held}, read as a class; set {setting} if it means no label."
         return frozenset(), (), (note,)
-    reason = f"{held}, taken for no label"
+    reason = f"{held}, read as no label"
     guess = Guess("data.missing_labels", listed, reason)
     return frozenset(missing), (guess,), (f"{reason}; set data.missing_labels=[] to have a class.",)
 

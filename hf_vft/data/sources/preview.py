@@ -36,7 +36,7 @@ class Preview:
 
     Attributes:
         source: What was read.
-        reading: What it was taken for.
+        reading: Its interpretation.
         notes: One line per doubtful thing.
         rows: The first images of each split.
     """

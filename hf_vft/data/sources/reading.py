@@ -1,4 +1,4 @@
-"""What a source was taken for: pure data, said to people before anything is trained."""
+"""The interpretation of a source: pure data, shown to people before anything is trained."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LeftOut:
 
     Attributes:
         what: A folder, file or kind of file.
-        reason: Why it is none of the data, in a few words.
+        reason: Why it does not belong to the data, in a few words.
         count: How many files it holds.
         noun: What they are.
     """

@@ -1,4 +1,4 @@
-"""Which folders and files among images are none of the data: masks, annotations, copies."""
+"""Folders and files among images that do not belong to the data: masks, annotations, copies."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def load_hub(repo_id: str, subset: str | None, cache_dir: Path | None) -> Stored
     cache = str(cache_dir) if cache_dir else None
     return _loaded(
         lambda: datasets.load_dataset(repo_id, subset, cache_dir=cache),
-        f"{repo_id!r} is no file or folder here and cannot be loaded from the Hub",
+        f"{repo_id!r} is not a file or folder here and cannot be loaded from the Hub",
     )
 
 

@@ -50,10 +50,10 @@ class Table:
         extras: The other columns.
         class_names: The order of the classes, where the source fixes one.
         notes: One plain line per doubtful thing.
-        columns: The source's columns that were taken for ``image``, ``label`` and ``split``.
-        flags: The source's columns of 0 and 1 that were taken for the labels.
+        columns: The source's columns that were read as ``image``, ``label`` and ``split``.
+        flags: The source's columns of 0 and 1 that were read as the labels.
         kind: What each label is.
-        reading: What the source was taken for.
+        reading: The interpretation of the source.
     """
 
     images: datasets.Dataset

@@ -1,4 +1,4 @@
-"""Reads CSV and JSON files into columns; nothing in a CSV is taken for a number."""
+"""Reads CSV and JSON files into columns; nothing in a CSV is read as a number."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _parse_csv(text: str, file: str) -> FileTable:
         names = _names_without_header(names, [record for _, record in records])
         notes += (
             f"{file} seems to have no header: its first line names an image, so its columns are "
-            f"taken for {', '.join(filter(None, names))}.",
+            f"read as {', '.join(filter(None, names))}.",
         )
     _refuse_twins(names, file)
     width = len(names)

@@ -107,7 +107,7 @@ class YoloConfig:
         try:
             return self._distinct({int(key): str(name) for key, name in pairs}, file)
         except (TypeError, ValueError):
-            raise DataError(f"{file}: names is no list and no mapping of numbers.") from None
+            raise DataError(f"{file}: names is neither a list nor a mapping of numbers.") from None
 
     def _list_names(self, file: str) -> dict[int, str]:
         if file not in self._known_lists:

@@ -23,7 +23,7 @@ Of fewer a probe learns too little to say so: cross-validated on ten images of e
 it often has an AUROC that is below a half."""
 
 MOST_PAIRS = 5
-"""Pairs of classes that are looked at: those that are taken for one another most often."""
+"""Pairs of classes that are looked at: those that are confused most often."""
 
 
 def lessons(
@@ -84,7 +84,7 @@ def known_classes(labels: np.ndarray, groups: Sequence[Any] | None = None) -> se
 
 
 def _confused(report: EvalReport, known: set[int]) -> list[tuple[int, int]]:
-    """Known classes that are taken for one another on held-out images, the most often first."""
+    """Known classes that are confused on held-out images, the most often first."""
     counts = sum(np.asarray(result.confusion) for result in report.splits.values())
     both = np.triu(np.asarray(counts + np.transpose(counts)), k=1)
     order = np.argsort(-both, axis=None, kind="stable")

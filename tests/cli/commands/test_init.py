@@ -38,7 +38,7 @@ def test_options_become_a_recipe_with_comments(
     assert load_recipe(str(out)) == expected
     assert "  # What images share" in out.read_text()
     assert run("photos/", "--out", str(out)) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 def test_what_is_left_open_stays_a_comment(tmp_path: Path) -> None:

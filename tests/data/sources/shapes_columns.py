@@ -195,7 +195,7 @@ BOXES = [
     Shape("tables of boxes", "objects that nothing is known of", {
         "im{0..5}.jpg": IMAGE, "l.json": json.dumps([
             {"image": f"im{n}.jpg", "label": [{"where": "left", "what": "a"}]} for n in range(6)]),
-    }, error="holds lists of objects, which are no labels"),
+    }, error="holds lists of objects, which are not labels"),
     Shape("COCO", "two versions of the same annotations", {
         "images/im{0..5}.jpg": IMAGE, **{f"v{k}.json": json.dumps({
             "images": [{"id": n, "file_name": f"im{n}.jpg"} for n in range(6)],

@@ -82,7 +82,7 @@ MORE_FOLDERS = [
         **{f"made/made/{s}/{c}/{{{r}}}.jpg": IMAGE for s, r in (("train", "0..3"), ("test", "4..5"))
            for c in ("ok", "cracked")},
         **{f"made_large/made_large/{c}/{{6..9}}.jpg": IMAGE for c in ("ok", "cracked")},
-    }, labels=("cracked", "ok"), splits={"train": 8, "test": 4}, says=("they are no split",),
+    }, labels=("cracked", "ok"), splits={"train": 8, "test": 4}, says=("they are not splits",),
         tool="Kaggle casting products"),
     Shape("encodings", "Polish of Windows", {
         **NINE, "l.csv": ("Plik;Klasa\n" + "".join(

@@ -103,7 +103,7 @@ TABLES = [
     }, open="list.csv", error="data.uncertain_labels", tool="CheXpert"),
     Shape("missing labels", "NA in a numbered column", {
         **NINE, "list.csv": numbered("image,label", 9, lambda n: f"p{n}.jpg,{(0, 1, 'NA')[n % 3]}"),
-    }, open="list.csv", labels=("0", "1"), says=("taken for no label",), tool="R"),
+    }, open="list.csv", labels=("0", "1"), says=("read as no label",), tool="R"),
     Shape("missing labels", "-1 for the test set", {
         **NINE, "list.jsonl": lines(*(json.dumps(
             {"image": f"p{n}.jpg", "label": (0, 1, -1)[n % 3]}) for n in range(9))),
@@ -130,7 +130,7 @@ TABLES = [
     Shape("columns of 0 and 1", "one of them never set", {
         **NINE, "list.csv": numbered("image,a,b,c", 9, lambda n:
             f"p{n}.jpg,{n % 2},{n % 3 // 2},0"),
-    }, open="list.csv", labels=("a", "b"), what="classes", says=("taken for no class: 'c'",)),
+    }, open="list.csv", labels=("a", "b"), what="classes", says=("not used as a class: 'c'",)),
     Shape("columns of 0 and 1", "each set in one file alone", {
         "train/{0..4}.jpg": IMAGE, "valid/{5..8}.jpg": IMAGE,
         "train/_classes.csv": numbered("filename, a, b", 5, lambda n: f"{n}.jpg, 1, 0"),

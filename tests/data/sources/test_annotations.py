@@ -209,7 +209,7 @@ BAD: dict[str, tuple[list[float], str]] = {
     "outside": ([60, 60, 5, 5], "lie outside of their image"),
     "of no area": ([5, 5, 0, 4], "have no area"),
     "in the wrong order": ([20, 20, -10, -5], "had their corners in the wrong order"),
-    "not a number": ([5, 5, float("nan"), 4], "hold numbers that are none"),
+    "not a number": ([5, 5, float("nan"), 4], "hold values that are not numbers"),
     "twice": ([4, 6, 20, 10], "name a box once more"),
 }
 
@@ -236,7 +236,7 @@ def test_bad_boxes_are_mended_or_left_out_and_counted(kind: str, tmp_path: Path)
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown category": (
         {"annotations": [{"id": 1, "image_id": 0, "category_id": 99, "bbox": [1, 1, 2, 2]}]},
-        "annotation 1 has category 99, which is none of its categories",
+        "annotation 1 has category 99, which is not one of its categories",
     ),
     "no box": (
         {"annotations": [{"id": 1, "image_id": 0, "category_id": 3}]},

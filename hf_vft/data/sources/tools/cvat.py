@@ -60,7 +60,9 @@ def cvat_images(listing: Listing, file: str, shapes: Shapes) -> Iterator[Drawn]:
             boxes = [(_box(shape, shapes), shape.get("label", "")) for shape in image]
             size = (int(float(image.get("width", 0))), int(float(image.get("height", 0))))
         except (ValueError, IndexError):
-            raise DataError(f"{file}: a shape of {name!r} has numbers that are none.") from None
+            raise DataError(
+                f"{file}: a shape of {name!r} has a coordinate that is not a number."
+            ) from None
         yield Drawn(
             file,
             name,

@@ -17,7 +17,7 @@ class Shapes:
     """Number of drawn shapes, by kind.
 
     Attributes:
-        boxed: Shapes that are no upright boxes and were taken for the box around them.
+        boxed: Shapes that are not upright boxes and were read as the box around them.
         unused: Shapes that have no area, or no class, and were left out.
     """
 
@@ -30,7 +30,7 @@ class Shapes:
         unused = ", ".join(f"{number:,} {kind}" for kind, number in sorted(self.unused.items()))
         notes = []
         if boxed:
-            notes.append(f"The upright box around it stands for each shape: {boxed}.")
+            notes.append(f"Each shape is read as the upright box around it: {boxed}.")
         if unused:
             notes.append(f"Not used, because they mark no area of a class: {unused}.")
         return notes
