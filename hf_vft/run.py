@@ -215,6 +215,11 @@ class RunDirectory:
         return self.path / "choices.json"
 
     @property
+    def alarms_file(self) -> Path:
+        """Thresholds of classes that were chosen by cost; only there after `threshold --keep`."""
+        return self.path / "alarms.json"
+
+    @property
     def metrics_file(self) -> Path:
         """Every score with its interval."""
         return self.path / "metrics.json"

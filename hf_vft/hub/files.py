@@ -27,7 +27,10 @@ IMAGES = frozenset({
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif",
 })  # fmt: skip
 
-RECORDS = ("choices.json", "metrics.json", "history.json", "leaderboard.json", "robustness.json")
+RECORDS = (
+    "choices.json", "metrics.json", "history.json", "leaderboard.json", "robustness.json",
+    "alarms.json",
+)  # fmt: skip
 FOLDERS = ("adapter", "reference", "export", "logs")
 
 

@@ -48,18 +48,20 @@ class Columns:
             there is no ``sure``.
         boxes: Whether there is a column of boxes.
         scored: Whether an answer is a score with a place, and has no confidence.
+        alarms: Whether the run has thresholds by cost.
     """
 
     labels: tuple[str, ...]
     exclusive: bool
     boxes: bool
     scored: bool = False
+    alarms: bool = False
 
     @classmethod
-    def of(cls, task: Task, labels: Sequence[str]) -> Columns:
-        """Those of a task's answers."""
+    def of(cls, task: Task, labels: Sequence[str], *, alarms: bool = False) -> Columns:
+        """Those of a task's answers, with or without alarms."""
         kind = answer_kind(task.name)
-        return cls(tuple(labels), kind.exclusive, kind.boxes, kind.scored)
+        return cls(tuple(labels), kind.exclusive, kind.boxes, kind.scored, alarms)
 
     @property
     def schema(self) -> pa.Schema:
@@ -72,6 +74,8 @@ class Columns:
         if self.scored:
             numbers = ("anomaly_score", *SIDES)
             answer = [("label", pa.string()), *((name, pa.float64()) for name in numbers)]
+        if self.alarms:
+            answer += [("alarms", pa.list_(pa.string())), ("alarm_reason", pa.string())]
         scores = [
             (f"{SCORE}{label}", pa.float64()) for label in (() if self.scored else self.labels)
         ]
@@ -95,6 +99,10 @@ class Columns:
             row["confidence"] = round(prediction.confidence, 6)
             scores = zip(self.labels, prediction.scores, strict=True)
             row |= {f"{SCORE}{label}": round(float(score), 6) for label, score in scores}
+        if self.alarms:
+            raised = answer.alarms or ()
+            row["alarms"] = [alarm.label for alarm in raised]
+            row["alarm_reason"] = " ".join(alarm.reason for alarm in raised) or None
         if self.boxes:
             row["boxes"] = [box.as_dict() for box in prediction.answered]
         if prediction.region is not None:

@@ -111,7 +111,11 @@ class Recorder:
     def _answers(self, shown: Sequence[ImageInfo], outputs: Outputs) -> list[dict[str, Any]]:
         predictor, sizes = self._predictor, [image.size for image in shown]
         answers = predictor.answers(outputs, sizes)
-        return self._kind.columns(answers, outputs.logits, predictor.labels, sizes)
+        rows = self._kind.columns(answers, outputs.logits, predictor.labels, sizes)
+        return [
+            row | predictor.alarms.columns(answer.scores, predictor.labels)
+            for row, answer in zip(rows, answers, strict=True)
+        ]
 
 
 def file_columns(content: bytes | None) -> dict[str, Any]:

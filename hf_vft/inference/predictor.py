@@ -16,6 +16,7 @@ from PIL import Image
 from hf_vft.data.images import Decoded, Decoder
 from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError
+from hf_vft.evaluation.alarms import Alarm, Alarms
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.inference.forward import EMBEDDINGS, load_answering
 from hf_vft.inference.onnx import open_export
@@ -35,6 +36,7 @@ class FileAnswer:
         fields: The answer for machines; empty on an error.
         text: The answer in a line; empty on an error.
         note: What was noticed while the image was decoded; mostly empty.
+        alarms: Classes whose threshold by cost is reached; None where the run has no thresholds.
     """
 
     file: str
@@ -43,12 +45,17 @@ class FileAnswer:
     fields: dict[str, Any] = field(default_factory=dict)
     text: str = ""
     note: str = ""
+    alarms: tuple[Alarm, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer as ``hf-vft predict --json`` writes it."""
         if self.error is not None:
             return {"file": self.file, "error": self.error}
-        return {"file": self.file, **self.fields} | ({"note": self.note} if self.note else {})
+        alarms = () if self.alarms is None else [one.as_dict() for one in self.alarms]
+        told = {} if self.alarms is None else {"alarms": alarms}
+        return (
+            {"file": self.file, **self.fields} | told | ({"note": self.note} if self.note else {})
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Predictor:
         self.metric = report.primary
         self.temperature = report.temperature
         self.calibration = Calibration.of(report)
+        self.alarms = Alarms.of(run)
         self.answering, self.processor = load_answering(run.model, self.task)
         self.model: Any = self.answering.model
         self.device = PartialState().device
@@ -187,12 +195,15 @@ class Predictor:
                 yield FileAnswer(str(file), error=errors[file])
             else:
                 prediction = answers[file]
+                raised = self.alarms.raised(prediction.scores, self.labels)
+                text = self.task.as_text(prediction, self.labels, top)
                 yield FileAnswer(
                     str(file),
                     prediction,
                     fields=self.task.as_dict(prediction, self.labels, top),
-                    text=self.task.as_text(prediction, self.labels, top),
+                    text=" | ".join([text, *(f"ALARM: {alarm.reason}" for alarm in raised)]),
                     note=images[file].note,
+                    alarms=raised if self.alarms else None,
                 )
 
 

@@ -75,6 +75,11 @@ PREDICTIONS: Columns = {
     "boxes": (_BOXES, "in pixels of the image: left, top, width, height"),
     "anomaly_score": (pa.float32(), "in shares of the threshold: above 1 is an anomaly"),
     "latency_ms": (pa.float32(), "from the request to the answer"),
+    "alarms": (
+        _STRINGS,
+        "classes whose threshold by cost was reached; null where the run has none",
+    ),
+    "alarm_rules": (pa.string(), "these thresholds, and the costs that they were chosen for"),
 }
 """One row an image. Slice columns that the user names follow, as strings."""
 

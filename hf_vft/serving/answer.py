@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hf_vft.evaluation.alarms import Alarm
 from hf_vft.tasks import DetectedObject
 
 
@@ -19,11 +20,12 @@ class Answer:
         scores: Classes with calibrated scores, the best first.
         objects: Boxes, the surest first, also those below the threshold; None where the task has
             none.
-        sure: Whether the confidence reaches the abstention threshold; None where thresholds of the
-            classes decide.
+        sure: Whether the confidence reaches the abstention threshold, and no threshold by cost
+            contradicts the answer; None where thresholds of the classes decide.
         reason: Why it is not sure; empty if it is.
         note: What was noticed while the image was decoded; mostly empty.
         region: The hottest place of an anomaly map, with the score in shares of the threshold.
+        alarms: Classes whose threshold by cost is reached; None where the run has no thresholds.
     """
 
     request_id: str
@@ -34,11 +36,14 @@ class Answer:
     reason: str = ""
     note: str = ""
     region: DetectedObject | None = None
+    alarms: tuple[Alarm, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The answer in the form of the endpoints."""
         named: dict[str, Any] = {"request_id": self.request_id}
         named |= {"note": self.note} if self.note else {}
+        if self.alarms is not None:
+            named |= {"alarms": [alarm.as_dict() for alarm in self.alarms]}
         if self.objects is not None:
             return named | {"objects": [_box(box) for box in self.objects]}
         if self.region is not None:

@@ -81,6 +81,7 @@ class Endpoints:
             several labels have: labels and scores
             good or an anomaly has: label, anomaly, score, threshold and the box of the hottest
             region
+            alarms, where the run has thresholds by cost: label, score, threshold and reason of each
             boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
         with self._asked(request):

@@ -108,6 +108,8 @@ def answer_card(answer: dict[str, Any] | None, threshold: float | None = None) -
         return IDLE
     if "objects" in answer:
         return _found_card(over(boxes_of(answer), threshold))
+    if answer.get("alarms"):
+        return _alarm_card(answer)
     if "labels" in answer:
         title = ", ".join(answer["labels"]) or "None of the labels"
         reason = "Every label over its threshold." if answer["labels"] else _NONE
@@ -124,6 +126,16 @@ def answer_card(answer: dict[str, Any] | None, threshold: float | None = None) -
         return _card("sure", answer["label"], sure, _bars(answer))
     reason = f"Most likely <strong>{escape(answer['label'])}</strong>. {escape(answer['reason'])}"
     return _card("unsure", "Not sure", reason, _bars(answer))
+
+
+def _alarm_card(answer: dict[str, Any]) -> str:
+    """An alarm by cost, and what the model answers beside it."""
+    alarms = answer["alarms"]
+    said = answer["label"] if "label" in answer else ", ".join(answer["labels"]) or "none"
+    reason = " ".join(escape(one["reason"]) for one in alarms)
+    beside = f"The model answers <strong>{escape(said)}</strong>."
+    title = f"Alarm: {', '.join(one['label'] for one in alarms)}"
+    return _card("bad", title, f"{reason} {beside}", _bars(answer))
 
 
 def _found_card(shown: list[DetectedObject]) -> str:

@@ -302,6 +302,7 @@ class Service:
                 )
 
     def _served(self, asked: _Asked, prediction: Prediction) -> Answer:
+        raised = self.predictor.alarms.raised(prediction.scores, self.labels)
         answer = Answer(
             asked.shown.request_id,
             prediction.labels,
@@ -309,9 +310,13 @@ class Service:
             prediction.objects,
             note=asked.note,
             region=prediction.region,
+            alarms=raised if self.predictor.alarms else None,
         )
         if self.abstention is None:
             return answer
+        doubt = self.predictor.alarms.doubt(prediction.scores, self.labels, prediction.labels[0])
+        if doubt:
+            return replace(answer, sure=False, reason=doubt)
         sure = prediction.confidence >= self.abstention.threshold
         reason = "" if sure else self.abstention.reason(prediction.confidence)
         return replace(answer, sure=sure, reason=reason)

@@ -16,7 +16,7 @@ from hf_vft.utils.public_files import public_files
 from hf_vft.utils.resources import bundled
 
 _PARTS = ("model", "reference", "export")
-_FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json")
+_FILES = ("recipe.yaml", "metrics.json", "choices.json", "run.json", "alarms.json")
 
 
 def _extras(run: RunDirectory) -> list[str]:

@@ -40,9 +40,10 @@ class AnsweredImages:
         file: The table.
         images: Its rows.
         errors: Rows of images that could not be read.
-        unsure: Rows whose confidence is below the abstention threshold; None where the task has
-            none.
+        unsure: Rows whose confidence is below the abstention threshold, or that an alarm
+            contradicts; None where the task has no such threshold.
         kept: Rows that an earlier, stopped call had answered.
+        alarms: Rows with an alarm; None where the run has no threshold by cost.
     """
 
     file: Path
@@ -50,6 +51,7 @@ class AnsweredImages:
     errors: int
     unsure: int | None
     kept: int
+    alarms: int | None = None
 
 
 def answer_images(
@@ -88,25 +90,33 @@ def answer_images(
     with _held(path):
         predictor = Predictor(run)
         limit = abstention(run) if answer_kind(predictor.task.name).abstains else None
-        columns = Columns.of(predictor.task, predictor.labels)
+        columns = Columns.of(predictor.task, predictor.labels, alarms=bool(predictor.alarms))
         journal = _Journal(journal_file, _identity(predictor, limit))
         try:
             already = _answer(journal, predictor, columns, limit, names, batch_size, display)
-            failed = unsure = 0
+            failed = unsure = alarms = 0
 
             def rows() -> Iterator[dict[str, Any]]:
-                nonlocal failed, unsure
+                nonlocal failed, unsure, alarms
                 for name in names:
                     row = journal.row(name)
                     failed += row["error"] is not None
                     unsure += row.get("sure") is False
+                    alarms += bool(row.get("alarms"))
                     yield row
 
             write_file(path, lambda temporary: write_table(temporary, path, rows(), columns))
         finally:
             journal.close()
         journal_file.unlink()
-    return AnsweredImages(path, len(names), failed, unsure if limit else None, already)
+    return AnsweredImages(
+        path,
+        len(names),
+        failed,
+        unsure if limit else None,
+        already,
+        alarms if predictor.alarms else None,
+    )
 
 
 def _names(images: Iterable[str | Path]) -> list[str]:
@@ -145,7 +155,7 @@ def _answer(
         states = [_state(name) for name in batch]  # before the files are read
         answers = predictor.answer_files(map(Path, batch), batch_size=batch_size)
         journal.add(
-            (name, state, _row(columns, answer, limit))
+            (name, state, _row(columns, answer, limit, predictor))
             for name, state, answer in zip(batch, states, answers, strict=True)
         )
         done += len(batch)
@@ -153,10 +163,14 @@ def _answer(
     return already
 
 
-def _row(columns: Columns, answer: FileAnswer, limit: Abstention | None) -> dict[str, Any]:
+def _row(
+    columns: Columns, answer: FileAnswer, limit: Abstention | None, predictor: Predictor
+) -> dict[str, Any]:
     row = columns.row(answer)
     if limit is not None and answer.prediction is not None:
-        row["sure"] = answer.prediction.confidence >= limit.threshold
+        found = answer.prediction
+        doubt = predictor.alarms.doubt(found.scores, predictor.labels, found.labels[0])
+        row["sure"] = found.confidence >= limit.threshold and not doubt
     return row
 
 
@@ -168,6 +182,7 @@ def _identity(predictor: Predictor, limit: Abstention | None) -> dict[str, Any]:
         "temperature": predictor.temperature,
         "thresholds": list(predictor.calibration.thresholds),
         "abstention": limit.threshold if limit else None,
+        "alarms": predictor.alarms.rules,
     }
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hf_vft.answers import answer_kind
 from hf_vft.errors import RunError
+from hf_vft.evaluation.alarms import forget_threshold, keep_threshold
 from hf_vft.evaluation.costs import CostChoice, cost_threshold, rule_costs
 from hf_vft.evaluation.intervals import Bools, units_of
 from hf_vft.evaluation.results import EvalReport
@@ -22,7 +23,12 @@ LEAST = 5
 
 
 def choose_threshold(
-    run_path: str | Path, label: str, *, miss: float, false_alarm: float = 1.0
+    run_path: str | Path,
+    label: str,
+    *,
+    miss: float,
+    false_alarm: float = 1.0,
+    keep: bool = False,
 ) -> CostChoice:
     """The score of a class from which on an alarm is cheapest.
 
@@ -33,6 +39,7 @@ def choose_threshold(
         label: The class whose alarm it is.
         miss: Cost of an image of the class without an alarm.
         false_alarm: Cost of an alarm for any other image, in the same unit.
+        keep: Have `predict` and `serve` raise this alarm from now on, beside the model's answer.
 
     Returns:
         The threshold, and what it costs beside the model as it answers, always and never.
@@ -72,7 +79,7 @@ def choose_threshold(
         "never": np.zeros(len(test), bool),
     }
     positive = test["there"].to_numpy()
-    return CostChoice(
+    choice = CostChoice(
         label=label,
         miss=miss,
         false_alarm=false_alarm,
@@ -89,6 +96,18 @@ def choose_threshold(
             clusters=_groups(test),
         ),
     )
+    if keep:
+        keep_threshold(run, choice)
+    return choice
+
+
+def remove_threshold(run_path: str | Path, label: str) -> None:
+    """Raise no alarm for a class any more.
+
+    Raises:
+        RunError: If no threshold is kept for it.
+    """
+    forget_threshold(RunDirectory.open(run_path), label)
 
 
 def _check(report: EvalReport, label: str, miss: float, false_alarm: float) -> None:
@@ -97,6 +116,8 @@ def _check(report: EvalReport, label: str, miss: float, false_alarm: float) -> N
             "Boxes have thresholds of their own: evaluation.beta weighs what is missed "
             "against false boxes."
         )
+    if answer_kind(report.task).scored:
+        raise RunError("An anomaly has a threshold of its own, chosen on good validation images.")
     if not all(math.isfinite(cost) and cost > 0 for cost in (miss, false_alarm)):
         raise RunError(f"Costs {miss:g} and {false_alarm:g}: both have to be above 0.")
     if label not in report.labels:

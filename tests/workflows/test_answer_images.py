@@ -10,9 +10,13 @@ import pandas as pd
 import pytest
 
 from hf_vft.errors import DataError, OutputError
+from hf_vft.evaluation.alarms import keep_threshold
+from hf_vft.evaluation.costs import CostChoice
 from hf_vft.inference.predictor import Predictor
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import abstention
+from hf_vft.serving.page import answer_card
+from hf_vft.serving.service import Service
 from hf_vft.workflows.answer_images import answer_images
 from tests.runs import KillAt, vft
 
@@ -132,3 +136,36 @@ def test_what_cannot_be_done_is_said(fitted: Path, folder: Path) -> None:
     (folder / "mine.csv").write_text("a,b\n")
     with pytest.raises(OutputError, match="was not written by `hf-vft predict`"):
         answer_images(fitted, [folder], folder / "mine.csv")
+
+
+def test_an_alarm_by_cost_is_in_table_answer_log_and_page(
+    fitted: Path, folder: Path, tmp_path: Path
+) -> None:
+    run = RunDirectory(shutil.copytree(fitted, tmp_path / "run"))
+    labels = Predictor(run).labels
+    file = folder / "a" / "0.jpg"
+    answer = next(iter(Predictor(run).answer_files([file]))).prediction
+    assert answer is not None
+    other = next(name for name in labels if name != answer.labels[0])
+    costs = {"miss": 20.0, "false_alarm": 1.0, "reason": "", "n": 1, "support": 1, "rules": {}}
+    keep_threshold(run, CostChoice(label=other, threshold=1e-9, **costs))
+    out = tmp_path / "answers.csv"
+    answered = answer_images(run.path, [file], out)
+    assert (answered.alarms, answered.unsure) == (1, 1)
+    row = pd.read_csv(out).iloc[0]
+    assert (row["label"], row["alarms"]) == (answer.labels[0], other)
+    assert row["alarm_reason"].startswith(f"{other} scores ")
+    assert row["alarm_reason"].endswith("a miss costs 20 and a false alarm 1.")
+    service = Service(run, log=tmp_path / "log")
+    try:
+        served = service.predict(file)
+        assert service.log is not None
+        logged = service.log.read().iloc[-1]
+    finally:
+        service.close()
+    told = served.as_dict()
+    assert (told["label"], told["sure"]) == (answer.labels[0], False)
+    assert told["alarms"][0]["reason"] == told["reason"]
+    assert f"Alarm: {other}" in answer_card(told)
+    assert list(logged["alarms"]) == [other]
+    assert logged["alarm_rules"] == f"{other} from 1e-09 on (miss 20, false alarm 1)"

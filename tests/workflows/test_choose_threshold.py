@@ -12,10 +12,11 @@ import pytest
 
 from hf_vft.cli.main import main
 from hf_vft.errors import RunError
+from hf_vft.evaluation.alarms import Alarms
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory, write_text
-from hf_vft.workflows.choose_threshold import choose_threshold
+from hf_vft.workflows.choose_threshold import choose_threshold, remove_threshold
 
 
 def made(path: Path, *, several: bool = False, task: str = "image-classification") -> Path:
@@ -87,3 +88,45 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(RunError, match=told):
         choose_threshold(made(tmp_path / "run", task=task), label, miss=miss)
+
+
+def test_a_kept_threshold_is_for_these_weights_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made(tmp_path / "run")
+    run = RunDirectory(path)
+    words = ["threshold", str(path), "--label", "crack"]
+    assert not Alarms.of(run)
+    assert "Add --keep" in said([*words, "--miss", "9"], capsys)
+    assert not Alarms.of(run)
+    assert "raise this alarm from now on" in said([*words, "--miss", "9", "--keep"], capsys)
+    alarms, names = Alarms.of(run), ["crack", "fine"]
+    scores = np.array([0.2, 0.8])
+    (alarm,) = alarms.raised(scores, names)
+    assert alarm.reason == (
+        "crack scores 0.2, an alarm from 0.1 on: a miss costs 9 and a false alarm 1."
+    )
+    assert alarms.doubt(scores, names, "fine") == alarm.reason
+    assert alarms.doubt(scores, names, "crack") == ""
+    assert alarms.columns(np.array([0.05, 0.95]), names) == {
+        "alarms": [],
+        "alarm_rules": "crack from 0.1 on (miss 9, false alarm 1)",
+    }
+    choose_threshold(path, "crack", miss=1, false_alarm=9, keep=True)
+    dear = Alarms.of(run)
+    assert "below the 0.88 of an alarm" in dear.doubt(np.array([0.6, 0.4]), names, "crack")
+    (run.model / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(RunError, match="for other weights; choose them again"):
+        Alarms.of(run)
+    said([*words, "--miss", "9", "--keep"], capsys)
+    assert "raise no alarm for crack any more" in said([*words, "--remove"], capsys)
+    assert not Alarms.of(run)
+    with pytest.raises(RunError, match="no threshold is kept for 'crack'"):
+        remove_threshold(path, "crack")
+
+
+def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 0
+    return capsys.readouterr().out

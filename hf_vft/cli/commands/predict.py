@@ -82,7 +82,8 @@ def _write_table(
         typer.echo(json.dumps({**vars(answered), "file": str(answered.file)}))
     else:
         unsure = "" if answered.unsure is None else f", {answered.unsure:,} of them not sure"
-        typer.echo(f"{counted(answered.images, 'image')}{unsure}: {answered.file}")
+        raised = "" if answered.alarms is None else f", {counted(answered.alarms, 'alarm')}"
+        typer.echo(f"{counted(answered.images, 'image')}{unsure}{raised}: {answered.file}")
         if answered.errors:
             typer.secho(
                 f"{counted(answered.errors, 'image')} could not be read; column error says why.",

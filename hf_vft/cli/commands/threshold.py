@@ -14,26 +14,50 @@ if TYPE_CHECKING:
 def threshold(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
     label: Annotated[str, typer.Option(help="The class whose alarm it is, such as a defect.")],
-    miss: Annotated[float, typer.Option(help="Cost of an image of the class without an alarm.")],
+    miss: Annotated[
+        float | None, typer.Option(help="Cost of an image of the class without an alarm.")
+    ] = None,
     false_alarm: Annotated[
         float, typer.Option(help="Cost of an alarm for another image, in the same unit.")
     ] = 1.0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Have predict and serve raise this alarm from now on.")
+    ] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Raise no alarm for the class any more.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
     """Choose the score from which on a class is to raise an alarm, by what errors cost.
 
     It is chosen on the validation images of the run and judged on its test images, as the run
-    recorded them: no model is loaded.
+    recorded them: no model is loaded. With --keep, predict and serve raise the alarm beside the
+    model's answer, which stays as it is.
 
-    Example: hf-vft threshold run/ --label crack --miss 20 --false-alarm 1
+    Example: hf-vft threshold run/ --label crack --miss 20 --false-alarm 1 --keep
+
+    Example: hf-vft threshold run/ --label crack --remove
     """
-    from hf_vft.workflows.choose_threshold import choose_threshold
+    from hf_vft.workflows.choose_threshold import choose_threshold, remove_threshold
 
-    choice = choose_threshold(run, label, miss=miss, false_alarm=false_alarm)
+    if remove:
+        if miss is not None or keep:
+            raise typer.BadParameter("--remove takes no --miss and no --keep.")
+        remove_threshold(run, label)
+        typer.echo(f"predict and serve raise no alarm for {label} any more.")
+        return
+    if miss is None:
+        raise typer.BadParameter("--miss says what an image of the class without an alarm costs.")
+    choice = choose_threshold(run, label, miss=miss, false_alarm=false_alarm, keep=keep)
     if as_json:
         typer.echo(choice.model_dump_json(indent=2))
-    else:
-        _print(choice)
+        return
+    _print(choice)
+    typer.echo(
+        "predict and serve raise this alarm from now on; start a running server again."
+        if keep
+        else "Add --keep to have predict and serve raise this alarm."
+    )
 
 
 def _print(choice: CostChoice) -> None:
