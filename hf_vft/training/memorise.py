@@ -28,6 +28,9 @@ from hf_vft.training.model_on_data import ModelOnData
 IMAGES_AT_A_TIME = 200
 """Of a part, at most, so that their patches fit in memory."""
 
+BATCH = 16
+"""Images of a pass: the early maps of a network are large."""
+
 CANDIDATES = 40_000
 """Patches that the coreset of a part is chosen from, at most; more are thinned out at random."""
 
@@ -100,10 +103,11 @@ def memorise(tuning: ModelOnData) -> Memorised:
     )
     display.say(f"{said}.")
     remembered = f"{len(whole):,} patches of {images:,} good images are remembered"
+    choices = [Choice("anomaly.threshold", None, found.value, said)]
+    if config.layers is None:
+        choices.append(Choice("anomaly.layers", None, list(model.settings.layers), _WHY))
     return Memorised(
-        [Choice("anomaly.layers", None, list(model.settings.layers), _WHY)]
-        if config.layers is None
-        else [],
+        choices,
         [f"{remembered}.", f"{said}; each was scored by a memory that it is no part of."],
         time.monotonic() - began,
     )
@@ -118,7 +122,7 @@ class _Reader:
     def __init__(self, tuning: ModelOnData, model: AnomalyModel) -> None:
         self._tuning, self._model = tuning, model
         self._kept: dict[int, torch.Tensor] = {}
-        self._bytes = 0
+        self._bytes = self._done = 0
 
     @torch.inference_mode()
     def patches(self, split: str, rows: Sequence[int], *, keep: bool = True) -> torch.Tensor:
@@ -130,7 +134,7 @@ class _Reader:
         recipe = tuning.recipe
         loader = DataLoader(
             Subset(tuning.dataset(split), rows),
-            batch_size=int(recipe.training.eval_batch_size),
+            batch_size=min(int(recipe.training.eval_batch_size), BATCH),
             num_workers=int(recipe.training.num_workers),
             collate_fn=tuning.context.task.collate,
         )
@@ -147,7 +151,7 @@ class _Reader:
         return patches
 
     def _tell(self, images: int) -> None:
-        self._done = getattr(self, "_done", 0) + images
+        self._done += images
         self._tuning.context.display.advance(self._done)
 
 
@@ -161,6 +165,8 @@ def _parts(
         else [row if group is None else f"group {group}" for row, group in enumerate(groups)]
     )
     units = list(dict.fromkeys(keys))
+    if len(units) < 2:  # of one group nothing else is left to score it by
+        keys = units = list(range(images))
     number = min(max(config.folds, -(-images // IMAGES_AT_A_TIME)), len(units))
     order = np.random.default_rng(seed).permutation(len(units))
     part_of = {units[unit]: place % number for place, unit in enumerate(order.tolist())}
@@ -184,5 +190,7 @@ def _covering(patches: torch.Tensor, share: float, most: float, seed: int) -> to
 def _scored(bank: torch.Tensor, patches: torch.Tensor, config: AnomalyConfig) -> np.ndarray:
     """Scores of images ``[N]`` by a memory."""
     memory = MemoryBank(bank, config.neighbours).to(PartialState().device)
-    scores = [memory(part.to(PartialState().device))[1].cpu() for part in torch.split(patches, 16)]
+    scores = [
+        memory(part.to(PartialState().device))[1].cpu() for part in torch.split(patches, BATCH)
+    ]
     return torch.cat(scores).double().numpy()

@@ -57,6 +57,7 @@ def test_the_run_says_what_was_learned_and_where_the_threshold_is_from(run: RunD
     assert choices["anomaly.layers"]["value"]
     settings = json.loads((run.model / "anomaly.json").read_text(encoding="utf-8"))
     assert settings["low"] < settings["threshold"] < settings["high"]
+    assert choices["anomaly.threshold"]["value"] == settings["threshold"]
     assert settings["false_alarm_rate"] == 0.01
     notes = run.read_json(run.summary_file)["notes"]
     assert any("1.0% of good images are expected above" in note for note in notes)

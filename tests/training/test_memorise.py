@@ -1,0 +1,30 @@
+"""Images of a group are scored together, by what the others remember."""
+
+from __future__ import annotations
+
+import torch
+
+from hf_vft.recipe.schema import AnomalyConfig
+from hf_vft.training.memorise import _covering, _parts
+
+
+def test_every_image_is_in_one_part_and_a_group_is_never_divided():
+    groups = ["a", "a", "b", "b", "c", "c", None, None, "d", "d"]
+    parts = _parts(10, groups, AnomalyConfig(folds=3), seed=0)
+
+    assert sorted(row for part in parts for row in part) == list(range(10))
+    assert len(parts) == 3
+    for first in (0, 2, 4, 8):
+        assert any({first, first + 1} <= set(part) for part in parts)
+
+
+def test_many_images_make_more_parts_and_one_group_is_divided_by_image():
+    assert len(_parts(1_500, None, AnomalyConfig(), seed=0)) == 8
+    assert len(_parts(10, ["only"] * 10, AnomalyConfig(), seed=0)) == 5
+
+
+def test_the_memory_is_bounded():
+    patches = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
+    assert len(_covering(patches, 0.1, 200, seed=0)) == 50
+    assert len(_covering(patches, 0.5, 40, seed=0)) == 40
+    assert len(_covering(patches, 0.001, 40, seed=0)) == 1
