@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ def measure_images(
         cached = pd.read_parquet(cache)
         if cached["file"].tolist() == known["file"].tolist():
             return pd.concat([known, cached.drop(columns="file")], axis=1)
+    # Here, since threads that import modules of one package at once can block each other.
+    for name in ("duplicate_issue_manager", "image_property"):
+        import_module(f"cleanvision.issue_managers.{name}")
     measures: list[dict[str, Any]] = []
     with ThreadPoolExecutor(max_workers=min(8, cores().usable)) as pool:
         for batch in _batches(data):
