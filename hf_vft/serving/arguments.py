@@ -3,16 +3,20 @@
 Gradio fetches an address that stands for a file, copies what it takes for a file from anywhere in
 the upload folder, and tells callers what its validation says. All events, hidden ones and those
 of tools too, come through `Blocks.preprocess_data`; what is checked there holds for every argument.
+What a function cannot do otherwise with what it was given is a line of our log, not a traceback:
+callers may give functions that the page alone calls what they like.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from hf_vft.errors import DataError
 from hf_vft.serving.uploads import REFUSED, UploadFolder, as_file
 
+_log = logging.getLogger(__name__)
 UNFIT = (
     "an argument is not what this endpoint takes; 'Use via API' at the foot of the page says what "
     "that is."
@@ -28,6 +32,17 @@ def checked_blocks(gr: Any, uploads: UploadFolder) -> Any:
     """
 
     class Checked(gr.Blocks):  # type: ignore[misc]
+        async def process_api(self, block_fn: Any, *given: Any, **options: Any) -> Any:
+            try:
+                return await super().process_api(block_fn, *given, **options)
+            except gr.Error:
+                raise
+            except Exception as error:  # noqa: BLE001  # Gradio would fill our log with tracebacks
+                name = getattr(block_fn, "name", block_fn)
+                _log.warning("%s could not be answered: %s.", name, type(error).__name__)
+                _log.debug("%s", name, exc_info=True)
+                raise gr.Error(UNFIT, print_exception=False) from None
+
         async def preprocess_data(
             self, block_fn: Any, inputs: Sequence[Any], state: object, explicit_call: bool = False
         ) -> Any:

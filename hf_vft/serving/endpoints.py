@@ -13,7 +13,7 @@ from functools import wraps
 from html import escape
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from hf_vft.data.sources.archives import count_images, unpack
 from hf_vft.data.sources.folders import is_image_name, visible_files
@@ -28,6 +28,7 @@ from hf_vft.serving.uploads import UploadFolder
 
 FAILED = "the server could not do that; its own log says why."
 NO_IMAGE = "no image by its name, so it was left out."
+Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
@@ -84,8 +85,9 @@ class Endpoints:
             alarms, where the run has thresholds by cost: label, score, threshold and reason of each
             boxes have: objects, each with label, score, box in pixels and whether it is answered
         """
-        with self._asked(request):
-            return self._service.predict(self._given(image), slices).as_dict()
+        return self._answered(
+            request, lambda: self._service.predict(self._given(image), slices).as_dict()
+        )
 
     def explain(self, image: str, label: str | None = None, request: object = None) -> Any:
         """Show why: which parts of an image speak for a label, or the boxes that were found.
@@ -98,8 +100,9 @@ class Endpoints:
         Returns:
             The image with a heat map or boxes over it.
         """
-        with self._asked(request):
-            return self._service.explain(self._given(image), _text(label) or None)
+        return self._answered(
+            request, lambda: self._service.explain(self._given(image), _text(label) or None)
+        )
 
     def predict_batch(
         self, files: list[str], slices: dict[str, Any] | None = None, request: object = None
@@ -114,17 +117,18 @@ class Endpoints:
         Returns:
             A row a file: file, and the fields of /predict, or error.
         """
-        with (
-            self._asked(request, 0),
-            tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch,
-        ):
-            files_of_images = self._images(files, Path(scratch), request)
-            images = [path for _, path in files_of_images if path is not None]
-            answers = iter(self._service.predict_many(images, slices))
-            return [
-                {"file": name} | (_row(next(answers)) if path else {"error": NO_IMAGE})
-                for name, path in files_of_images
-            ]
+
+        def rows() -> list[dict[str, Any]]:
+            with tempfile.TemporaryDirectory(prefix="zip-", dir=self._uploads.path) as scratch:
+                files_of_images = self._images(files, Path(scratch), request)
+                images = [path for _, path in files_of_images if path is not None]
+                answers = iter(self._service.predict_many(images, slices))
+                return [
+                    {"file": name} | (_row(next(answers)) if path else {"error": NO_IMAGE})
+                    for name, path in files_of_images
+                ]
+
+        return self._answered(request, rows, 0)
 
     def feedback(self, request_id: str, label: str | list[str], request: object = None) -> str:
         """Say what an image really shows; it becomes a label of the production log.
@@ -137,12 +141,15 @@ class Endpoints:
         Returns:
             A word of thanks.
         """
-        with self._asked(request):
+
+        def thanks() -> str:
             several = isinstance(label, list | tuple)
             names = [_text(name) for name in label] if several else _text(label)
             self._service.feedback(_text(request_id), names)
-        text = names if isinstance(names, str) else ", ".join(names)
-        return f"Thank you: kept as {text or 'none of the labels'}."
+            text = names if isinstance(names, str) else ", ".join(names)
+            return f"Thank you: kept as {text or 'none of the labels'}."
+
+        return self._answered(request, thanks)
 
     def drawn(
         self,
@@ -153,17 +160,20 @@ class Endpoints:
         request: object = None,
     ) -> Any:
         """Boxes of an answer over its image, from a score on; for the page alone."""
-        with self._asked(request):
+
+        def picture() -> Any:
             boxes = [box for box in over(boxes_of(answer), threshold) if only in ("", box.label)]
             return self._service.drawn(self._given(image), boxes)
 
-    @contextmanager
-    def _asked(self, request: object, cost: int = 1) -> Iterator[None]:
+        return self._answered(request, picture)
+
+    def _answered(self, request: object, work: Callable[[], Result], cost: int = 1) -> Result:
+        """What work gives; what it takes longer for than the server lives is refused."""
         try:
             if self._gate.refusing:
                 raise DataError(STOPPING)
             self._count(request, cost)
-            yield
+            return self._service.until_stopped(work)
         except (DataError, ModelError) as error:
             raise self._gr.Error(self._told(error), print_exception=False) from None
         except Exception:  # noqa: BLE001  # told in our log, in no words of a library to callers

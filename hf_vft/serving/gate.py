@@ -13,7 +13,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ CALLER = "x-hf-vft-caller"
 _UPLOAD = "/gradio_api/upload"
 _LOGIN = "/login"
 _HEARTBEAT = "/heartbeat/"
+_TOOLS = "/mcp"
 _OVERHEAD = MB // 4
 """Bytes of a form around its files."""
 
@@ -45,6 +46,13 @@ _CLOSED = re.compile(
     r"|custom_component|dev/|profiling)|/monitoring"
 )
 """Addresses of Gradio that fetch from elsewhere, or that this app has no use for."""
+
+_LAST_WORDS = {
+    "/call/": f"event: error\ndata: {json.dumps({'error': STOPPING})}\n\n".encode(),
+    "/queue/data": b'data: {"msg": "unexpected_error", "event_id": null, "success": false, '
+    b'"session_not_found": false, "message": "Server stopped unexpectedly."}\n\n',
+}
+"""What Gradio's streams of answers end with; its clients know that of pages by these very words."""
 
 _API_INFO = re.compile(rb"window\.gradio_api_info = .*?;</script>", re.DOTALL)
 _NO_API = b'window.gradio_api_info = {"named_endpoints": {}, "unnamed_endpoints": {}};</script>'
@@ -57,6 +65,10 @@ class _RefusedError(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
+
+
+class _CutError(Exception):
+    """The server ends before the answer does."""
 
 
 class Gate:
@@ -84,12 +96,33 @@ class Gate:
             await self._app(scope, receive, send)
             return
         answer = _Answer(send, self._headers)
+        with self._state.counted(scope["path"]):
+            try:
+                answering = self._http(scope, receive, answer)
+                # A tool asks this server itself, and hands on in its protocol what that is told.
+                await (answering if _TOOLS in scope["path"] else self._until_refused(answering))
+            except _RefusedError as refusal:
+                if not answer.started:
+                    await answer.refuse(refusal.status, str(refusal))
+            except _CutError:
+                await answer.cut(scope["path"])
+
+    async def _until_refused(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer, as long as the server does.
+
+        Raises:
+            _CutError: If it refuses what is under way before that.
+        """
+        work = asyncio.ensure_future(answering)
+        refused = asyncio.ensure_future(self._state.refused())
         try:
-            with self._state.counted(scope["path"]):
-                await self._http(scope, receive, answer)
-        except _RefusedError as refusal:
-            if not answer.started:
-                await answer.refuse(refusal.status, str(refusal))
+            await asyncio.wait({work, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise _CutError
+        finally:
+            refused.cancel()
+            work.cancel()
+        work.result()
 
     async def _http(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         path, method = scope["path"].rstrip("/") or "/", scope["method"]
@@ -204,6 +237,7 @@ class GateState:
         self.key = secrets.token_hex(16)
         self.stopping = False
         self.refusing = False
+        self._waiting: set[asyncio.Future[None]] = set()
         self.uploads = RateLimit(limits.per_minute)
         self.logins = RateLimit(limits.logins_per_minute)
         self._under_way = 0
@@ -224,6 +258,22 @@ class GateState:
         finally:
             self._under_way -= weight
 
+    def refuse(self) -> None:
+        """Refuse what has been asked and is not answered; from any thread."""
+        self.refusing = True
+        for waiting in list(self._waiting):
+            waiting.get_loop().call_soon_threadsafe(waiting.cancel)
+
+    async def refused(self) -> None:
+        """Wait until it is."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            if not self.refusing:
+                await asyncio.wait({waiting})
+        finally:
+            self._waiting.discard(waiting)
+
     @property
     def under_way(self) -> int:
         """Requests that have not been answered to the end."""
@@ -243,6 +293,7 @@ class _Answer:
     def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         self._send = send
         self._headers = headers
+        self._ended = False
         self.status = 0
 
     @property
@@ -250,6 +301,10 @@ class _Answer:
         return self.status > 0
 
     async def __call__(self, message: Message) -> None:
+        if self._ended:
+            return
+        if message["type"] == "http.response.body":
+            self._ended = not message.get("more_body", False)
         if message["type"] == "http.response.start":
             self.status = message["status"]
             ours = {name for name, _ in self._headers}
@@ -284,6 +339,13 @@ class _Answer:
 
     async def refuse(self, status: int, text: str) -> None:
         await self.json(status, {"error": text, "detail": text})
+
+    async def cut(self, path: str) -> None:
+        """End what will not come to its end, in words that whoever asked understands."""
+        if not self.started:
+            await self.refuse(503, STOPPING)
+        last = next((text for part, text in _LAST_WORDS.items() if part in path), b"")
+        await self({"type": "http.response.body", "body": last})
 
 
 def _without_api(page: bytes) -> bytes:

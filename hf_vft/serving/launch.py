@@ -41,10 +41,10 @@ HUB = "https://huggingface.co"
 """Shows a Space in a frame."""
 
 COMMIT_MINUTES = 5
-REFUSE_SECONDS = 2
+REFUSE_SECONDS = 4
 """So long a server that stops may take to tell who still waits that it does."""
 
-LEAVE_SECONDS = 4
+LEAVE_SECONDS = 5
 """So long a server that has finished its requests may take to leave."""
 
 _QUIET = 0.5
@@ -113,9 +113,9 @@ class Server:
         """Take no more requests, finish the log, and send the rest of it."""
         self._gate.stopping = True
         self._finish(self.service.limits.stop_seconds)
-        self._gate.refusing = True  # what still waits is told so, rather than cut off
-        self.service.refuse_waiting()
+        self._gate.refuse()  # what is still under way is told so, rather than cut off
         self._finish(REFUSE_SECONDS)
+        self.service.refuse_waiting()
         self._closed.set()
         self.app.server.config.timeout_graceful_shutdown = 1  # pages that are left open
         self.app.close(verbose=False)

@@ -52,7 +52,7 @@ class Limits:
     idle_seconds: int = 30
     per_minute: int = 0
     logins_per_minute: int = 10
-    stop_seconds: int = 4
+    stop_seconds: int = 3
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():

@@ -119,7 +119,7 @@ class Service:
         Raises:
             DataError: If the file is no image, or too large, or there is no such column.
         """
-        return self._batcher.submit(self._asked(path, self._checked(slices))).result()
+        return self._submitted(path, self._checked(slices)).result()
 
     def predict_many(
         self, paths: Sequence[str | Path], slices: Mapping[str, Any] | None = None
@@ -129,7 +129,7 @@ class Service:
         checked = self._checked(slices)
         for path in paths:
             try:
-                waiting.append(self._batcher.submit(self._asked(path, checked)))
+                waiting.append(self._submitted(path, checked))
             except DataError as error:
                 waiting.append(error)
         return [future if isinstance(future, DataError) else future.result() for future in waiting]
@@ -140,15 +140,11 @@ class Service:
         A detector shows the boxes that it answers with, of the label or of all.
 
         Raises:
-            DataError: If the file is no image, there is no such label, or the server is being
-                stopped.
+            DataError: If the file is no image, or there is no such label.
             ModelError: If the model keeps no map of the image.
         """
         if label:
             self._check_labels([label])
-        return self._stoppable.result_of(lambda: self._explained(path, label))
-
-    def _explained(self, path: str | Path, label: str | None) -> Image.Image:
         pixels, image, size, seen = self._decoded(self._content(path), self._prepared)
         with self._maps:
             outputs = self.predictor.outputs_of([pixels])
@@ -200,8 +196,16 @@ class Service:
             return False
         return bool((self.log.read(columns=["request_id"])["request_id"] == request_id).any())
 
+    def until_stopped(self, work: Callable[[], Used]) -> Used:
+        """What work gives, or its exception.
+
+        Raises:
+            DataError: If the server stops before that: the work is given up, and its caller told.
+        """
+        return self._stoppable.result_of(work)
+
     def refuse_waiting(self) -> None:
-        """Refuse who waits for memory or for a heat map, and who would from now on."""
+        """Refuse whoever waits for work or for memory, and who would from now on."""
         self._decoding.refuse_waiting()
         self._stoppable.stop()
 
@@ -209,6 +213,11 @@ class Service:
         """Turn the journal into parts."""
         if self._writer:
             self._writer.close()
+
+    def _submitted(self, path: str | Path, slices: Mapping[str, str]) -> Future[Answer]:
+        asked = self._asked(path, slices)
+        self._stoppable.check()  # the log has no answer to what has been refused
+        return self._batcher.submit(asked)
 
     def _asked(self, path: str | Path, slices: Mapping[str, str]) -> _Asked:
         since = time.monotonic()

@@ -15,7 +15,7 @@ STOPPING = "the server is being stopped."
 
 
 class Stoppable:
-    """Runs work that nothing depends on but its answer, such as a heat map."""
+    """Runs work that nothing depends on but its answer: an endpoint's."""
 
     def __init__(self) -> None:
         self._stopped: Future[None] = Future()
@@ -24,6 +24,15 @@ class Stoppable:
         """Refuse whoever waits, and whoever asks from now on; what was begun is dropped."""
         if not self._stopped.done():
             self._stopped.set_result(None)
+
+    def check(self) -> None:
+        """Go on only if the server does.
+
+        Raises:
+            DataError: If it is being stopped.
+        """
+        if self._stopped.done():
+            raise DataError(STOPPING)
 
     def result_of(self, work: Callable[[], Result]) -> Result:
         """The result of ``work``, or its exception.

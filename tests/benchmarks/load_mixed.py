@@ -53,6 +53,9 @@ print(time.time())
 """
 """In a process of its own: here it would wait behind the clients' threads to look at the clock."""
 
+STOPPED = ('"the server is being stopped."', '"Queue is stopped."')
+"""Words of the gate, and of what is behind it."""
+
 LARGE = (7000, 7000)
 IN_A_ZIP = 5
 
@@ -201,7 +204,7 @@ class Asking:
     def _told(self, endpoint: str, given: Any) -> str:
         told = raw_call(self._url, endpoint, given, None, patience=self._patience)
         if "event: complete" not in told:
-            if '"the server is being stopped."' in told:
+            if any(words in told for words in STOPPED):
                 return "refused"
             [error] = re.findall(r"event: error\ndata: (.*)", told) or ["null"]
             if '"error"' in told and error != "null":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -18,7 +20,7 @@ from hf_vft.serving.launch import Server, serve
 from hf_vft.serving.uploads import REFUSED, upload_folder
 from tests.made_images import encoded, made_image
 from tests.serving import made
-from tests.serving.asking import META, file, raw_call, upload
+from tests.serving.asking import META, PATIENCE, file, raw_call, upload
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +155,30 @@ def test_errors_about_a_zip_do_not_say_where_it_lies(server: Server, tmp_path: P
     told = raw_call(server.url, "predict_batch", [file(kept)], None)
     assert "c.zip" in told
     assert str(upload_folder().path) not in told
+
+
+def test_functions_that_the_page_alone_calls_are_as_safe(
+    server: Server, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Gradio takes them by their numbers from anybody, with whatever stands for an answer."""
+    calls = [
+        one for one in httpx.get(f"{server.url}config").json()["dependencies"] if one["backend_fn"]
+    ]
+    assert len(calls) > 8
+    bad = [{"objects": 7}, {"scores": ["x"], "label": 7}, "\ud800", [[7]], 1e308]
+    for call in calls:
+        for number, value in enumerate(bad):
+            who = f"{call['id']}-{number}"
+            data = [None if i == 0 and len(call["inputs"]) > 1 else value for i in call["inputs"]]
+            body = {"data": data, "fn_index": call["id"], "session_hash": who}
+            asked = httpx.post(
+                f"{server.url}gradio_api/queue/join",
+                content=json.dumps(body),
+                headers={"content-type": "application/json"},
+                timeout=PATIENCE,
+            )
+            address = f"{server.url}gradio_api/queue/data?session_hash={who}"
+            told = asked.text + httpx.get(address, timeout=PATIENCE).text
+            assert "site-packages" not in told
+            assert "Traceback" not in told
+    assert "Traceback" not in capfd.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hf_vft.serving.access import AccessPolicy
 from hf_vft.serving.gate import CALLER, Gate, GateState
 from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.stoppable import STOPPING
 from hf_vft.serving.uploads import UploadFolder
 
 OWN = {"host": "127.0.0.1:7860"}
@@ -167,6 +169,40 @@ def test_a_request_that_stops_in_the_middle_is_dropped(uploads: UploadFolder) ->
         await asyncio.sleep(30)
 
     assert asked("/gradio_api/upload", "POST", body=never)[0] == 408
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "begun", "told"),
+    [
+        ("/gradio_api/upload", "POST", False, STOPPING),
+        (
+            "/gradio_api/call/predict/1",
+            "GET",
+            True,
+            f'event: error\ndata: {{"error": "{STOPPING}"}}',
+        ),
+        ("/gradio_api/queue/data", "GET", True, '"Server stopped unexpectedly."'),
+        ("/gradio_api/queue/data", "GET", False, STOPPING),
+    ],
+)
+def test_what_is_under_way_when_the_server_ends_is_told_so(
+    uploads: UploadFolder, path: str, method: str, begun: bool, told: str
+) -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        threading.Thread(target=asked.state.refuse).start()
+        try:
+            await asyncio.sleep(30)
+        finally:  # as Gradio does where it is cut
+            await send({"type": "http.response.body", "body": b"more"})
+
+    asked = Asked(uploads, slow)
+    status, body, _ = asked(path, method)
+    assert status == (200 if begun else 503)
+    assert told in body.decode()
+    assert b"more" not in body
+    assert asked.state.under_way == 0
 
 
 def test_uploads_of_a_caller_and_of_all_are_counted_before_they_are_read(

@@ -3,13 +3,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from hf_vft.errors import DataError
+from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.serving.abstention import Abstention, abstention
 from hf_vft.serving.batcher import Batcher, Lately, RateLimit
@@ -231,21 +231,15 @@ def test_a_caller_is_held_to_the_limit_and_others_are_not() -> None:
     assert all(RateLimit(0).allows("a") for _ in range(100))
 
 
-def test_a_heat_map_that_takes_longer_than_the_stop_is_refused(
-    fitted: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_refused_as_the_server_stops_is_not_logged_as_answered(
+    fitted: Path, images: Path, tmp_path: Path
 ) -> None:
-    service = Service(RunDirectory.open(fitted))
-    begun, never = threading.Event(), threading.Event()
-
-    def slow(*_: object) -> None:
-        begun.set()
-        never.wait()
-
-    monkeypatch.setattr("hf_vft.serving.service.heat_map", slow)
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(service.explain, some(images, 1)[0])
-        begun.wait()
-        service.refuse_waiting()
-        with pytest.raises(DataError, match="being stopped"):
-            waiting.result()
-    never.set()
+    service = Service(RunDirectory.open(fitted), log=tmp_path / "log")
+    [image] = some(images, 1)
+    service.predict(image)
+    service.refuse_waiting()
+    with pytest.raises(DataError):
+        service.predict(image)
+    assert all(isinstance(one, DataError) for one in service.predict_many([image, image]))
+    service.close()
+    assert len(ProductionLog(tmp_path / "log").read()) == 1
