@@ -175,7 +175,7 @@ def settings_text(processor: BaseImageProcessor) -> str:
     return json.dumps(settings, sort_keys=True, default=str)
 
 
-def _pixels(processor: Any, image: Image.Image, **options: Any) -> torch.Tensor:
+def _pixels(processor: Any, image: Image.Image, **options: object) -> torch.Tensor:
     """Run a processor on one image: ``[3, height, width]``."""
     pixels: torch.Tensor = processor(image, return_tensors="pt", **options)["pixel_values"][0]
     return pixels

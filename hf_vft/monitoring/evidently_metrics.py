@@ -38,7 +38,7 @@ class VerdictCalculation(SingleValueCalculation[Verdict]):
         """Name in lists of metrics and tests."""
         return "Verdict (0 in order, 1 wait, 2 label, 3 retrain, 4 mend)"
 
-    def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
+    def calculate(self, context: object, current_data: object, reference_data: object) -> Any:
         """The value, with its widgets."""
         result = self.result(self.metric.code)
         why = "\n".join(f"- {reason}" for reason in self.metric.reasons)
@@ -90,7 +90,7 @@ class TileCalculation(SingleValueCalculation[Tile]):
         """Name in lists of metrics and tests."""
         return self.metric.title
 
-    def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
+    def calculate(self, context: object, current_data: object, reference_data: object) -> Any:
         """The value, with its widget."""
         result = self.result(self.metric.value)
         tile = CounterData(self.metric.title, self.metric.shown)
@@ -115,7 +115,7 @@ class SectionAlertsCalculation(SingleValueCalculation[SectionAlerts]):
         """Name in lists of metrics and tests."""
         return f"Alerts: {self.metric.title}"
 
-    def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
+    def calculate(self, context: object, current_data: object, reference_data: object) -> Any:
         """The count, with the table."""
         result = self.result(self.metric.alerts)
         widgets = []
@@ -148,7 +148,7 @@ class OverTimeCalculation(SingleValueCalculation[OverTime]):
         """Name in lists of metrics and tests."""
         return f"{self.metric.title} over time, measured on labels"
 
-    def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
+    def calculate(self, context: object, current_data: object, reference_data: object) -> Any:
         """The newest value, with the curve."""
         import plotly.graph_objects as go
 
@@ -193,7 +193,7 @@ class SideBySideCalculation(SingleValueCalculation[SideBySide]):
         """Name in lists of metrics and tests."""
         return "What it looks like"
 
-    def calculate(self, context: object, current_data: Any, reference_data: object) -> Any:
+    def calculate(self, context: object, current_data: object, reference_data: object) -> Any:
         """The count, with the images."""
         import plotly.graph_objects as go
 

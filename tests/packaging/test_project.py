@@ -173,7 +173,7 @@ def test_the_citation_names_this_version() -> None:
 def test_commits_that_only_moved_are_left_out_of_blame() -> None:
     lines = (ROOT / ".git-blame-ignore-revs").read_text(encoding="utf-8").splitlines()
     commits = [line for line in lines if line and not line.startswith("#")]
-    assert len(commits) == 3
+    assert len(commits) >= 3
     assert all(re.fullmatch(r"[0-9a-f]{40}", commit) for commit in commits)
 
 

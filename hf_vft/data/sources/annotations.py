@@ -10,7 +10,7 @@ from typing import Any
 
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.sources.listing import Listing, Match, split_of_path
-from hf_vft.data.sources.reading import LeftOut, Reading
+from hf_vft.data.sources.reading import Guess, LeftOut, Reading
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.errors import DataError
 from hf_vft.utils.text import counted
@@ -155,6 +155,6 @@ def without_unmarked_splits(
     return [image for image in marked if image.split not in gone], left_out
 
 
-def with_guesses(reading: Reading, *guesses: Any) -> Reading:
+def with_guesses(reading: Reading, *guesses: Guess) -> Reading:
     """The same reading with more that was concluded."""
     return replace(reading, guesses=(*reading.guesses, *guesses))

@@ -85,7 +85,7 @@ def text_values(rows: datasets.Dataset, column: str) -> list[str | None]:
     return [_text(value, feature) for value in rows[column][:]]
 
 
-def _text(value: Any, feature: Any) -> str | None:
+def _text(value: Any, feature: object) -> str | None:
     if isinstance(feature, datasets.ClassLabel):
         return feature.int2str(value) if value is not None and value >= 0 else None
     if isinstance(value, float):  # whole numbers in a column with gaps

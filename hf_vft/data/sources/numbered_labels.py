@@ -51,7 +51,7 @@ def _is_place(name: str, number: int) -> bool:
     return name.isascii() and name.isdecimal() and int(name) < number
 
 
-def _renamed(label: Any, rename: Callable[[str], str]) -> Any:
+def _renamed(label: str | tuple[str, ...] | Objects | None, rename: Callable[[str], str]) -> Any:
     if label is None:
         return None
     if isinstance(label, Objects):

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any
 
 from hf_vft.data.sources.column_names import plain_name
 from hf_vft.data.sources.listing import Listing
@@ -101,7 +100,7 @@ def _kept(table: FileTable, columns: _Columns, listing: Listing) -> tuple[FileTa
     return replace(table, columns=rows), notes
 
 
-def _unsure(trust: Any) -> bool:
+def _unsure(trust: float | str | None) -> bool:
     try:
         return trust is not None and float(trust) < _LEAST_CONFIDENCE
     except ValueError:

@@ -119,7 +119,7 @@ def _is_name(text: str) -> bool:
     return Path(text).name == text and text != ".." and "\0" not in text
 
 
-def _listed(tree: Any, key: str, field: str | None = None) -> list[str]:
+def _listed(tree: object, key: str, field: str | None = None) -> list[str]:
     """The texts of a list in a JSON object, or those of a field of each of its entries.
 
     Raises:

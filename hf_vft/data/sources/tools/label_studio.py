@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,9 @@ def label_studio_tasks(listing: Listing, shapes: Shapes) -> Iterator[Drawn]:
             yield _task(file, task.get("data") or {}, results, shapes)
 
 
-def _task(file: str, data: object, results: Any, shapes: Shapes) -> Drawn:
+def _task(
+    file: str, data: Mapping[str, Any], results: Sequence[Mapping[str, Any]], shapes: Shapes
+) -> Drawn:
     name = _image(data, file)
     objects: list[tuple[Box, str]] = []
     tags: list[str] = []
@@ -133,7 +135,7 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _image(data: Any, file: str) -> str:
+def _image(data: Mapping[str, Any], file: str) -> str:
     """The file that the first address of an image among the data means."""
     texts = [value for value in data.values() if isinstance(value, str)]
     named = next((text for text in texts if re.search(r"\.\w{2,5}($|\?)", text)), None)
