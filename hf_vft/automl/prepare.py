@@ -17,6 +17,7 @@ from hf_vft.automl.flips import decide_flips
 from hf_vft.automl.framing import FIRST, decide_framing
 from hf_vft.automl.resolve import resolve_for_model
 from hf_vft.data.load import ImageData
+from hf_vft.losses.classification import class_priors, effective_class_weights
 from hf_vft.models.load import Checkpoint, LoadedModel, choose_checkpoint
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.processors import Fit
@@ -145,15 +146,20 @@ def stage_context(
 ) -> StageContext:
     """The context shared by the stages of one training."""
     hooks = hooks or TrainingHooks(place.display)
-    weights = None
+    weights, priors, counts = None, None, place.facts.class_counts
     if recipe.loss.class_weights == "balanced":
-        weights = place.task.class_weights(place.facts.class_counts, place.facts.images)
+        weights = place.task.class_weights(counts, place.facts.images)
+    elif recipe.loss.class_weights == "effective":
+        weights = effective_class_weights(counts)
+    if recipe.loss.name == "logit_adjusted":
+        priors = class_priors(counts)
     return StageContext(
         task=place.task,
         recipe=recipe,
         folder=place.state / "stages",
         logs=place.logs,
         class_weights=weights,
+        class_priors=priors,
         display=hooks.display,
         callbacks=list(hooks.callbacks),
         over=hooks.over,

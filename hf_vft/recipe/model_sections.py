@@ -88,15 +88,29 @@ class AugmentConfig(Section):
 class LossConfig(Section):
     """The loss, and the weights of mistakes."""
 
-    name: Literal["auto", "cross_entropy", "bce", "asymmetric", "detection", "none"] = Field(
+    name: Literal[
         "auto",
-        description="With several labels an image, bce or asymmetric (Ridnik et al. 2021).",
+        "cross_entropy",
+        "focal",
+        "logit_adjusted",
+        "generalised_cross_entropy",
+        "bce",
+        "asymmetric",
+        "detection",
+        "none",
+    ] = Field(
+        "auto",
+        description="With one label an image cross_entropy, focal (Lin et al. 2017), "
+        "logit_adjusted (Menon et al. 2021, for rare classes) or generalised_cross_entropy (Zhang "
+        "and Sabuncu 2018, for wrong labels); with several bce or asymmetric (Ridnik et al. 2021).",
     )
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.1, description="Probability that is spread over the other classes."
     )
-    class_weights: Literal["none", "balanced"] = Field(
-        "none", description="balanced: rare classes weigh more in the loss."
+    class_weights: Literal["none", "balanced", "effective"] = Field(
+        "none",
+        description="balanced: rare classes weigh more in the loss; effective: by the effective "
+        "number of images (Cui et al. 2019), which is gentler.",
     )
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled", description="balanced: every class is drawn equally often; one label an image."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,13 @@ from hf_vft.evaluation.classification import (
     majority_class_logits,
 )
 from hf_vft.evaluation.results import Estimate, SplitResult
-from hf_vft.losses.classification import balanced_class_weights, classification_loss
+from hf_vft.losses.classification import (
+    balanced_class_weights,
+    classification_loss,
+    focal_loss,
+    generalised_cross_entropy,
+    logit_adjusted_loss,
+)
 from hf_vft.models.logistic import LinearProbe
 from hf_vft.models.probe import fit_linear_probe, held_out_logits
 from hf_vft.recipe.schema import EvaluationConfig
@@ -31,6 +37,15 @@ if TYPE_CHECKING:  # transformers takes it from its trainer, which brings peft
     from transformers import EvalPrediction
 
 
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {
+    "cross_entropy": classification_loss,
+    "focal": focal_loss,
+    "logit_adjusted": logit_adjusted_loss,
+    "generalised_cross_entropy": generalised_cross_entropy,
+}
+"""By the name in the recipe, the default first."""
+
+
 class ImageClassification(Task):
     """Single-label classification: ids ``[B]`` (or soft targets ``[B, C]``), logits ``[B, C]``."""
 
@@ -38,7 +53,7 @@ class ImageClassification(Task):
     kind: ClassVar[str] = "class"
     primary_metric: ClassVar[str] = "f1_macro"
     epoch_metric_names: ClassVar[tuple[str, ...]] = HEADLINES
-    losses: ClassVar[tuple[str, ...]] = ("cross_entropy",)
+    losses: ClassVar[tuple[str, ...]] = tuple(LOSSES)
     problem_type: ClassVar[str | None] = "single_label_classification"
     mixes_batches: ClassVar[bool] = True
 
@@ -62,13 +77,16 @@ class ImageClassification(Task):
         name: str = "auto",
         label_smoothing: float = 0.0,
         class_weights: torch.Tensor | None = None,
+        **options: Any,
     ) -> torch.Tensor:
-        """Cross-entropy of the logits."""
-        return classification_loss(
+        """Cross-entropy of the logits, or another of ``LOSSES``; options are those of that one."""
+        found = LOSSES["cross_entropy" if name == "auto" else name]
+        return found(
             outputs["logits"],
             labels,
             label_smoothing=label_smoothing,
             class_weights=class_weights,
+            **options,
         )
 
     def class_weights(self, counts: Sequence[int], images: int) -> list[float]:

@@ -91,6 +91,7 @@ class StageContext:
         folder: Each stage has a folder in it.
         logs: TensorBoard files.
         class_weights: One a class, or None.
+        class_priors: Share of each class in training, where the loss asks for it.
         display: Shown to the user.
         callbacks: More callbacks for the Trainer. One that raises in ``on_save`` pauses the stage:
             its checkpoint is whole, and the next call of `run_stage` goes on from there.
@@ -103,6 +104,7 @@ class StageContext:
     folder: Path
     logs: Path
     class_weights: list[float] | None = None
+    class_priors: list[float] | None = None
     display: Display = field(default_factory=Silent)
     callbacks: list[TrainerCallback] = field(default_factory=list)
     over: Callable[[], bool] | None = None
@@ -261,6 +263,7 @@ def _arguments(
         max_grad_norm=recipe.training.max_grad_norm,
         label_smoothing_factor=recipe.loss.label_smoothing,
         class_weights=context.class_weights,
+        class_priors=context.class_priors,
         loss_name=recipe.loss.name,
         balanced_sampling=recipe.loss.sampling == "balanced",
         mixup_alpha=float(recipe.augment.mixup_alpha) if stage.augment else 0.0,

@@ -126,6 +126,8 @@ class VisionTrainer(Trainer):
                 options["class_weights"] = torch.tensor(
                     self.args.class_weights, device=labels.device
                 )
+            if self.args.class_priors is not None:
+                options["priors"] = torch.tensor(self.args.class_priors, device=labels.device)
         if self.compute_loss_func is not None:
             return super().compute_loss(
                 model, {**model_inputs, "labels": labels}, return_outputs, num_items_in_batch

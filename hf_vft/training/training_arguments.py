@@ -47,6 +47,10 @@ class VisionTrainingArguments(TrainingArguments):
     loss_name: str = field(
         default="auto", metadata={"help": "One of the losses of the task; by default its first."}
     )
+    class_priors: list[float] | None = field(
+        default=None,
+        metadata={"help": "Share of each class in training, for the loss logit_adjusted."},
+    )
     balanced_sampling: bool = field(
         default=False, metadata={"help": "Draw every class equally often."}
     )

@@ -263,6 +263,10 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
     choices += changed
     if recipe.loss.sampling == "balanced" and not data.kind.exclusive:
         raise RecipeError("loss.sampling: balanced needs images of one label each.")
+    if recipe.loss.class_weights == "effective" and not data.kind.exclusive:
+        raise RecipeError(
+            "loss.class_weights: effective needs images of one label each; take balanced."
+        )
     if recipe.loss.name not in task.losses:
         raise RecipeError(
             f"loss.name: {recipe.loss.name} is not available for {task.name}; choose "
