@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hf_vft.serving.launch import serve
     from hf_vft.training.trainer import VisionTrainer
     from hf_vft.training.training_arguments import VisionTrainingArguments
+    from hf_vft.workflows.add_class import add_class
     from hf_vft.workflows.answer_images import answer_images
     from hf_vft.workflows.choose_threshold import choose_threshold
     from hf_vft.workflows.compare import compare_runs
@@ -41,6 +42,7 @@ __all__ = [
     "VisionTrainer",
     "VisionTrainingArguments",
     "__version__",
+    "add_class",
     "answer_images",
     "audit",
     "choose_threshold",
@@ -68,6 +70,7 @@ _MODULES = {
     "VisionDataset": "hf_vft.data.dataset",
     "VisionTrainer": "hf_vft.training.trainer",
     "VisionTrainingArguments": "hf_vft.training.training_arguments",
+    "add_class": "hf_vft.workflows.add_class",
     "answer_images": "hf_vft.workflows.answer_images",
     "audit": "hf_vft.api",
     "choose_threshold": "hf_vft.workflows.choose_threshold",

@@ -281,12 +281,12 @@ class RunDirectory:
 
     @property
     def data(self) -> Path:
-        """The data that a retrained model learned from; present only after a retraining."""
+        """Images of a run that was retrained or got a class; only there then."""
         return self.path / "data"
 
     @property
     def comparison_file(self) -> Path:
-        """Challenger against champion; only there after a retraining."""
+        """Challenger against champion; only there after a retraining, or with a class added."""
         return self.path / "comparison.json"
 
     @property

@@ -73,6 +73,16 @@ def fitted(images: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactor
     return fit(recipe, tmp_path_factory.mktemp("runs") / "fitted").path
 
 
+@pytest.fixture(scope="session")
+def few_shot(images: Path, convnext: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the best of several heads, without fine-tuning; not to be changed."""
+    from hf_vft.workflows.fit import fit
+    from tests.runs import small_recipe
+
+    recipe = small_recipe(images, convnext, stages=[], probe__head="auto", probe__views=2)
+    return fit(recipe, tmp_path_factory.mktemp("runs") / "few").path
+
+
 def _checkpoint(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.runs import save_checkpoint
 

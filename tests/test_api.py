@@ -17,7 +17,8 @@ from tests.runs import small_recipe
 from tests.test_package import loaded_after
 
 FUNCTIONS = (
-    "audit", "evaluate", "fit", "monitor", "observe", "predict", "push", "retrain", "serve",
+    "add_class", "audit", "evaluate", "fit", "monitor", "observe", "predict", "push", "retrain",
+    "serve",
 )  # fmt: skip
 
 

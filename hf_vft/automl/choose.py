@@ -14,6 +14,8 @@ from hf_vft.automl.search import Backend, Keep, open_search, run_here
 from hf_vft.automl.time_budget import Clock
 from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.leaderboard import LeaderboardRow
+from hf_vft.evaluation.results import Estimate
+from hf_vft.models.few_shot import FewShot
 from hf_vft.models.load import LoadedModel
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.recipe.search import SearchConfig
@@ -134,4 +136,23 @@ def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) ->
     decided = {choice.name for choice in gentle}
     choices = [c for c in prepared.choices if c.name not in decided] + gentle + delivered
     choices += tuned.choices
+    if tuned.few_shot is not None:
+        rows = [*rows, *_heads(tuned.few_shot, prepared)]
+        names = [one.name for one in tuned.few_shot.compared]
+        choices.append(Choice("head", names, tuned.few_shot.name, tuned.few_shot.reason))
     return Trained(prepared.recipe, prepared.loaded, prepared.tuning, tuned, choices, rows)
+
+
+def _heads(found: FewShot, prepared: Prepared) -> list[LeaderboardRow]:
+    """The heads that were compared, as rows of the leaderboard."""
+    return [
+        LeaderboardRow(
+            name=f"head: {one.name}",
+            kind="probe",
+            model=prepared.loaded.checkpoint.name,
+            state="finished" if one.score is not None else "left out",
+            score=Estimate(value=one.score) if one.score is not None else None,
+            reason="" if one.linear else "compared alone: no linear layer answers so",
+        )
+        for one in found.compared
+    ]

@@ -38,8 +38,6 @@ LIMIT = 500
 
 PASSES = 2 * len(PLACES)
 
-NAMES = {0.0: "the linear probe", 1.0: "the fine-tuned weights"}
-
 
 def deliver(
     prepared: Prepared,
@@ -66,7 +64,7 @@ def deliver(
         place, reason = 1.0, obstacle
     elif _is_undone(start, end):
         place, reason = 0.0, "fine-tuning did not improve validation and was undone"
-        display.say(f"Delivered: {_name(place)}; {reason}.")
+        display.say(f"Delivered: {_name(place, tuned.begins_with)}; {reason}.")
     else:
         begin = start_of_line(start, end)
         if asked == "auto":
@@ -74,9 +72,9 @@ def deliver(
         else:
             place, reason = float(asked), "the recipe says so"
         tuned.model.load_state_dict(on_line(begin, end, place))
-        display.say(f"Delivered: {_name(place)}; {reason}.")
+        display.say(f"Delivered: {_name(place, tuned.begins_with)}; {reason}.")
         if place != 1.0:
-            tuned.notes.append(f"The weights are {_name(place)}: {reason}.")
+            tuned.notes.append(f"The weights are {_name(place, tuned.begins_with)}: {reason}.")
     if asked != "auto":
         return prepared, []
     recipe = prepared.recipe.replaced({FIELD: place})
@@ -84,9 +82,11 @@ def deliver(
     return replace(prepared, recipe=recipe), [Choice(FIELD, "auto", place, full_reason)]
 
 
-def _name(place: float) -> str:
-    between = f"the weights {place:g} of the way from the linear probe to the fine-tuned ones"
-    return NAMES.get(place, between)
+def _name(place: float, start: str) -> str:
+    """Of what is at a place on the line that begins with the head ``start``."""
+    if place in (0.0, 1.0):
+        return start if place == 0.0 else "the fine-tuned weights"
+    return f"the weights {place:g} of the way from {start} to the fine-tuned ones"
 
 
 def _obstacle(tuning: FineTuning, tuned: FineTuned) -> str:
@@ -132,13 +132,14 @@ def _decided(
         look(place)
     evidence = _evidence(held, seen)
     chosen = from_first(lambda: safe_place(evidence, place))
-    return chosen, _reason(evidence, chosen, place), _scores(evidence, chosen)
+    start = tuned.begins_with
+    return chosen, _reason(evidence, chosen, place, start), _scores(evidence, chosen, start)
 
 
-def _reason(evidence: Evidence, chosen: float, best: float) -> str:
+def _reason(evidence: Evidence, chosen: float, best: float, start: str) -> str:
     count = len(evidence.weights)
     if chosen != best:
-        return f"{_name(best)} answered {count} validation images worse than the probe"
+        return f"{_name(best, start)} answered {count} validation images worse than {start}"
     if evidence.fewest >= ENOUGH:
         return f"it answered {count} validation images best"
     return (
@@ -147,7 +148,7 @@ def _reason(evidence: Evidence, chosen: float, best: float) -> str:
     )
 
 
-def _scores(evidence: Evidence, chosen: float) -> str:
+def _scores(evidence: Evidence, chosen: float, start: str) -> str:
     """Of the probe, of what is delivered, and of the fine-tuned weights."""
     share = evidence.weights / evidence.weights.sum()
 
@@ -156,7 +157,7 @@ def _scores(evidence: Evidence, chosen: float) -> str:
         merit, loss = evidence.merits[at] @ share, evidence.losses[at] @ share
         # With several labels the merit is the negative loss.
         right = f"{merit:.1%} right, " if merit >= 0 else ""
-        return f"{_name(place)} {right}log loss {loss:.3f}"
+        return f"{_name(place, start)} {right}log loss {loss:.3f}"
 
     scores = "; ".join(map(told, dict.fromkeys((0.0, chosen, 1.0))))
     return f"validation images as they are and disturbed, each class weighing the same: {scores}"

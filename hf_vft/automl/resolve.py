@@ -5,6 +5,7 @@ Each rule is one line of the table that ``rules`` builds: a name, a value, a rea
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 from torch import nn
@@ -22,6 +23,9 @@ LATER = ("horizontal_flip", "vertical_flip")
 
 SMALL, LARGE = 200, 5000
 """Training images below and above which augmentation and batches change."""
+
+HANDFUL = 20
+"""Training images a class, the median, up to which heads are compared."""
 
 MAX_WORKERS = 16
 
@@ -46,7 +50,7 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
         The recipe with these fields filled, and one choice for each that was on auto.
     """
     choices: list[Choice] = []
-    rules = [*_device(facts), *_batches(recipe, facts), _stress(recipe)]
+    rules = [*_device(facts), *_batches(recipe, facts), _stress(recipe), _head(recipe, facts)]
     for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
@@ -88,6 +92,23 @@ def _device(facts: Facts) -> list[tuple[str, Any, str]]:
             else "on a CPU loaders would take the cores that train",
         ),
     ]
+
+
+def _head(recipe: Recipe, facts: Facts) -> tuple[str, str, str]:
+    """Which heads are compared before training."""
+    median = statistics.median(facts.class_counts)
+    if recipe.search.wanted:
+        return "probe.head", "logistic", "a search compares trainings, which begin with the probe"
+    if median > HANDFUL:
+        return "probe.head", "logistic", f"{median:g} training images a class fit a probe well"
+    return (
+        "probe.head",
+        "few_shot",
+        (
+            f"{median:g} training images a class (the median) are at most {HANDFUL}, where other "
+            "heads can be better than the linear probe"
+        ),
+    )
 
 
 def _stress(recipe: Recipe) -> tuple[str, bool, str]:

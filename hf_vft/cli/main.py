@@ -14,6 +14,7 @@ import typer
 
 from hf_vft._version import __version__
 from hf_vft.cli.commands import (
+    add_class,
     audit,
     compare,
     demo,
@@ -76,6 +77,7 @@ app.command()(threshold.threshold)
 app.command()(export.export)
 app.command()(monitor.monitor)
 app.command()(retrain.retrain)
+app.command("add-class")(add_class.add_class)
 app.command()(push.push)
 app.command("push-data")(push.push_data)
 app.command()(pretrain.pretrain)
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors that a user can mend are one line, tracebacks need ``--debug``.
 
     Exit status: 0 in order, 1 error, 2 usage, 3 an alert of ``monitor`` or a champion that
-    ``retrain`` leaves in place, 130 interrupted.
+    ``retrain`` or ``add-class`` leaves in place, 130 interrupted.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or bool(os.environ.get("HF_VFT_DEBUG"))

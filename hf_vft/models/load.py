@@ -55,6 +55,7 @@ class LoadedModel:
         adjustments: One for each argument that was on ``auto``.
         refitted: Whether weights were interpolated to another input size.
         built: Whether the model is another than the checkpoint's: a detector on its backbone.
+        fresh: Classes that the head does not know, where it was kept; their rows are drawn anew.
     """
 
     model: PreTrainedModel
@@ -63,6 +64,7 @@ class LoadedModel:
     adjustments: list[Choice]
     refitted: bool = False
     built: bool = False
+    fresh: tuple[int, ...] = ()
 
 
 def load_model(
@@ -114,10 +116,11 @@ def load_model(
         set_labels(config, labels, problem_type)
         adjustments = adjust_dropout(config, dropout) + adjust_drop_path(config, drop_path)
         model = weights_of(checkpoint, auto_class, config)
+        fresh: tuple[int, ...] = ()
         if problem_type is not None:
             _new_head(model, len(labels), seed)
             if keep_head:
-                _copy_head(model, labels, auto_class, checkpoint, known)
+                fresh = _copy_head(model, labels, auto_class, checkpoint, known)
         shapes = _shapes(model)
         if image_size == "auto":
             reason = "the input size of the checkpoint's processor"
@@ -133,7 +136,8 @@ def load_model(
         check_logits(model, input_side(processor), len(labels))
     model.config._name_or_path = model.name_or_path = checkpoint.address
     model.train(False)
-    return LoadedModel(model, processor, checkpoint, adjustments, _shapes(model) != shapes)
+    refitted = _shapes(model) != shapes
+    return LoadedModel(model, processor, checkpoint, adjustments, refitted, fresh=fresh)
 
 
 def _shapes(model: nn.Module) -> dict[str, torch.Size]:
@@ -227,8 +231,8 @@ def _copy_head(
     auto_class: object,
     checkpoint: Checkpoint,
     known: dict[int, str],
-) -> None:
-    """Give each class that the checkpoint knows its row of the last layer."""
+) -> tuple[int, ...]:
+    """Give each class that the checkpoint knows its row of the last layer; return the others."""
     before = read_weights(auto_class, checkpoint.path, dtype=torch.float32)
     old, new = last_linear(before), last_linear(model)
     place = {name: number for number, name in known.items()}
@@ -243,6 +247,7 @@ def _copy_head(
         new.weight[ours] = old.weight[theirs]
         if new.bias is not None and old.bias is not None:
             new.bias[ours] = old.bias[theirs]
+    return tuple(row for row in range(len(labels)) if row not in ours)
 
 
 @contextmanager

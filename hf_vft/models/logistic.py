@@ -32,21 +32,16 @@ Fit = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
-class LinearProbe:
-    """Logistic regression on features, in the units of the features themselves.
+class LinearHead:
+    """A last layer, in the units of the features themselves.
 
     Attributes:
         weight: ``[C, D]``.
         bias: ``[C]``.
-        penalty: The chosen inverse regularisation strength.
-        cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
-            images to cross-validate, and the penalty is a usual one.
     """
 
     weight: np.ndarray
     bias: np.ndarray
-    penalty: float
-    cv_log_loss: float | None
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """Features ``[N, D]`` to logits ``[N, C]``."""
@@ -57,6 +52,20 @@ class LinearProbe:
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(self.weight).reshape(linear.weight.shape))
             linear.bias.copy_(torch.from_numpy(self.bias))  # type: ignore[union-attr]
+
+
+@dataclass(frozen=True)
+class LinearProbe(LinearHead):
+    """Logistic regression on features.
+
+    Attributes:
+        penalty: The chosen inverse regularisation strength.
+        cv_log_loss: Mean log loss in cross-validation, nats; None if there were too few
+            images to cross-validate, and the penalty is a usual one.
+    """
+
+    penalty: float
+    cv_log_loss: float | None
 
 
 def converged_probe(

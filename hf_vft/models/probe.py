@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -19,9 +19,6 @@ from hf_vft.models.logistic import (
     standardisation,
 )
 from hf_vft.utils.grouping import number_groups
-
-if TYPE_CHECKING:
-    from sklearn.linear_model import LogisticRegression
 
 # Cross-validation looks at no fewer images of a rare class than this, where there are so many.
 CV_CLASS_FLOOR = 20
@@ -53,10 +50,10 @@ def fit_linear_probe(
     Returns:
         The probe, with the standardisation folded into its weights.
     """
-    splits = _folds(labels, groups, folds, seed)
+    splits = stratified_folds(labels, groups, folds, seed)
 
     def fit(x: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-        return _full(fit_logistic(x, labels, penalty, balanced), num_classes)
+        return full_rows(fit_logistic(x, labels, penalty, balanced), num_classes)
 
     return converged_probe(features, fit, _cv_loss(labels, splits, balanced))
 
@@ -87,7 +84,7 @@ def transfer_losses(
     from sklearn.metrics import log_loss
 
     mean, scale = standardisation(plain)
-    splits = _folds(labels, groups, folds, seed)
+    splits = stratified_folds(labels, groups, folds, seed)
     if not splits:
         return {}
     features = {name: (x - mean) / scale for name, x in {"": plain, **changed}.items()}
@@ -139,7 +136,7 @@ def held_out_logits(
     """
     mean, scale = standardisation(features)
     standard = ((features - mean) / scale).astype(np.float64)
-    splits = _folds(labels, groups, folds, seed)
+    splits = stratified_folds(labels, groups, folds, seed)
     if not splits:
         return np.empty(0, dtype=int), np.empty((0, num_classes))
     logits = []
@@ -147,14 +144,14 @@ def held_out_logits(
         if penalty is None:
             penalty, _ = best_penalty(standard, _cv_loss(labels, splits, balanced))
         for train, test in splits:
-            weight, bias = _full(
+            weight, bias = full_rows(
                 fit_logistic(standard[train], labels[train], penalty, balanced), num_classes
             )
             logits.append(standard[test] @ weight.T + bias)
     return np.concatenate([test for _, test in splits]), np.concatenate(logits)
 
 
-def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+def full_rows(model: Any, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Weights and biases of every class; scikit-learn keeps one row for two classes."""
     weight, bias = model.coef_, model.intercept_
     if len(model.classes_) == 2:
@@ -165,7 +162,9 @@ def _full(model: LogisticRegression, num_classes: int) -> tuple[np.ndarray, np.n
     return full_weight, full_bias
 
 
-def _folds(labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int) -> list[Fold]:
+def stratified_folds(
+    labels: np.ndarray, groups: Sequence[Any] | None, folds: int, seed: int
+) -> list[Fold]:
     """Pairs of indices to learn from and to test on; none where fewer than two classes divide."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

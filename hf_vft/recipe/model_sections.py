@@ -123,6 +123,15 @@ class ProbeConfig(Section):
     enabled: bool = Field(
         True, description="Fit the linear probe; without it there is no such baseline."
     )
+    head: Literal["auto", "logistic", "few_shot"] = Field(
+        "auto",
+        description="logistic: training begins with the linear probe; few_shot: with the best of "
+        "several linear heads, compared by cross-fitting. Auto takes few_shot where classes have "
+        "a handful of images.",
+    )
+    views: PositiveInt = Field(
+        5, description="Of each image, the first as it is and the others changed, for few_shot."
+    )
     folds: Annotated[int, Field(ge=2)] = Field(
         5, description="Of the cross-validation that chooses the penalty."
     )

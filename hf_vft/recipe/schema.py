@@ -96,7 +96,8 @@ class Recipe(Section):
     probe: ProbeConfig = ProbeConfig()
     stages: list[StageConfig] = Field(
         default_factory=lambda: list(_default_stages()),
-        description="In order; by default those of the recipe staged. None for anomaly-detection.",
+        description="In order; by default those of the recipe staged. With none the head that "
+        "training would begin with is delivered; anomaly-detection has none.",
     )
     training: TrainingConfig = TrainingConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
@@ -113,6 +114,10 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _sizes(self) -> Recipe:
+        if not self.stages and not self.probe.enabled:
+            raise ValueError("without stages and without probe.enabled nothing is learned")
+        if not self.stages and self.search.wanted:
+            raise ValueError("a search compares trainings, and stages is empty")
         if self.data.validation_size + self.data.test_size >= 1.0:
             raise ValueError("data.validation_size + data.test_size leave nothing to train on")
         return self

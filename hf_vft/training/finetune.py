@@ -20,11 +20,14 @@ from torch import nn
 
 from hf_vft.data.load import ImageData
 from hf_vft.data.transforms.images import ONE_PASS
+from hf_vft.errors import RecipeError
 from hf_vft.models.features import HeadOnFeatures
+from hf_vft.models.few_shot import PROBE, FewShot, few_shot_head
 from hf_vft.models.load import LoadedModel
-from hf_vft.models.logistic import LinearProbe
+from hf_vft.models.logistic import LinearHead, LinearProbe
 from hf_vft.models.lora import add_lora
 from hf_vft.models.modules_to_save import parameters_left
+from hf_vft.models.new_rows import Seen, with_new_rows
 from hf_vft.models.structure import head_module, last_linear
 from hf_vft.models.weight_line import State, copied
 from hf_vft.recipe.schema import Choice, StageConfig
@@ -46,6 +49,7 @@ class FineTuned:
         begins_with_probe: Whether the head of the linear probe is what training began with.
         averaged: Whether the weights are the average of several trainings.
         choices: What was decided while it learned.
+        few_shot: The heads that were compared, where classes have few images.
     """
 
     model: nn.Module
@@ -55,6 +59,12 @@ class FineTuned:
     begins_with_probe: bool = False
     averaged: bool = False
     choices: list[Choice] = field(default_factory=list)
+    few_shot: FewShot | None = None
+
+    @property
+    def begins_with(self) -> str:
+        """The head that training began with, in words for people."""
+        return f"the {self.few_shot.name if self.few_shot else PROBE}"
 
     @property
     def improved(self) -> bool:
@@ -96,9 +106,12 @@ class FineTuning(ModelOnData):
         self.probe = probe
         self.features: dict[str, np.ndarray] = {}
         """Of the frozen backbone ``[N, D]``, by split; empty without a probe."""
+        self.few_shot: FewShot | None = None
+        """The heads that were compared, where the recipe asks for it."""
         self.start: State | None = None
-        """Weights of the network whose head is the linear probe; None where there is none."""
+        """Weights of the network whose head was fitted to convergence; None where none was."""
         self.pretrained = loaded.checkpoint.pretrained
+        self.fresh = loaded.fresh
 
     @cached_property
     def random(self) -> Any:
@@ -113,6 +126,9 @@ class FineTuning(ModelOnData):
         notes: list[str] = []
         logits = self.begin(notes)
         if not logits:
+            if not self.recipe.stages:
+                why = self._why_no_probe()
+                raise RecipeError(f"stages: with none, a fitted head is delivered. {why}")
             notes.append(self._why_no_probe())
         stages = []
         for stage in self.recipe.stages:
@@ -125,7 +141,9 @@ class FineTuning(ModelOnData):
                 )
             stages.append(self._stage(stage))
         begins_with_probe = self.start is not None
-        return FineTuned(self.model, stages, logits, notes, begins_with_probe)
+        return FineTuned(
+            self.model, stages, logits, notes, begins_with_probe, few_shot=self.few_shot
+        )
 
     def extend(self, tuned: FineTuned, stage: StageConfig) -> FineTuned:
         """Run one more stage, starting from the weights that the others left."""
@@ -188,11 +206,60 @@ class FineTuning(ModelOnData):
                 "The penalty of the linear probe is a usual one, not a tested one: too few "
                 "images, or groups, of a class to cross-validate."
             )
-        if self.pretrained and not self.recipe.model.keep_head:
-            # Random features soon are other ones, and a head that fits them is in the way.
-            fitted.copy_to(last_linear(self.model))
+        head: LinearHead = fitted
+        if config.head == "few_shot":
+            self.few_shot = self._compare_heads(features["train"], fitted)
+            head = self.few_shot.head
+        # Random features soon are other ones, and a head that fits them is in the way.
+        stays = self.pretrained or not self.recipe.stages
+        if stays and not self.recipe.model.keep_head:
+            head.copy_to(last_linear(self.model))
             self.start = copied(self.model)
+        if self.fresh:
+            self._add_rows(features)
         return {split: fitted.logits(features[split]) for split in features if split != "train"}
+
+    def _compare_heads(self, plain: np.ndarray, probe: LinearProbe) -> FewShot:
+        """Fit several heads to several views of each image, and say which is the best."""
+        count = self.recipe.probe.views - 1
+        found = [plain]
+        if count:
+            shown = self.dataset("train", self.random)
+            inputs = self.features_of(shown, self._changed(), views=count)
+            found += [self._last_features(view) for view in inputs]
+        chosen: list[FewShot | None] = [None]
+        if PartialState().is_main_process:
+            chosen[0] = few_shot_head(
+                np.stack(found),
+                np.asarray(self.data.splits["train"]["label"]),
+                num_classes=len(self.data.labels),
+                probe=probe,
+                groups=self.data.groups("train"),
+                seed=self.recipe.seed,
+            )
+        best: FewShot = broadcast_object_list(chosen)[0]
+        self.context.display.say(f"Head: {best.name}; {best.reason}.")
+        return best
+
+    def _add_rows(self, features: dict[str, np.ndarray]) -> None:
+        """Fit rows of the head for classes that it does not know; the others stay as they are."""
+        linear = last_linear(self.model)
+        weight = linear.weight.detach().flatten(1).cpu().numpy()
+        bias = linear.bias.detach().cpu().numpy()  # type: ignore[union-attr]
+        train, held_out = (
+            Seen(features[split], np.asarray(self.data.splits[split]["label"]))
+            for split in ("train", "validation")
+        )
+        fitted = [
+            with_new_rows(
+                LinearHead(weight, bias), self.fresh, train, held_out, seed=self.recipe.seed
+            )
+        ]
+        broadcast_object_list(fitted)[0].copy_to(linear)
+
+    def _changed(self) -> str:
+        """What the random changes are, for the names of cached features."""
+        return f"train {self.recipe.augment.model_dump_json()} {ONE_PASS}"
 
     def _stage(self, stage: StageConfig) -> StageResult:
         if self._is_cached(stage):
@@ -211,8 +278,7 @@ class FineTuning(ModelOnData):
     def _head_stage(self, stage: StageConfig) -> StageResult:
         """The same training, on what the frozen backbone made of the images."""
         views = min(stage.views, max(1, round(stage.epochs))) if stage.augment else 1
-        changes = f"{self.recipe.augment.model_dump_json()} {ONE_PASS}"
-        change = f"train {changes}" if stage.augment else "train"
+        change = self._changed() if stage.augment else "train"
         shown = self.dataset("train", self.random if stage.augment else self.plain)
         train = self.features_of(shown, change, views=views)
         validation = self.features_of(self.dataset("validation"), "validation", views=1)

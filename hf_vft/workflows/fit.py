@@ -252,6 +252,9 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         ("loss.name", task.losses[0], f"the usual loss of {task.name}"),
         *task.defaults,
     ]
+    if not data.kind.exclusive:
+        reason = "heads are compared where an image has one label"
+        decisions.append(("probe.head", "logistic", reason))
     recipe, choices = settle_reading(recipe, data.reading)
     for decision in decisions:
         recipe, made = decide(recipe, *decision)
@@ -267,6 +270,8 @@ def _described(recipe: Recipe, data: ImageData) -> tuple[Recipe, list[Choice]]:
         raise RecipeError(
             "loss.class_weights: effective needs images of one label each; take balanced."
         )
+    if recipe.probe.head == "few_shot" and not data.kind.exclusive:
+        raise RecipeError("probe.head: few_shot needs images of one label each; take logistic.")
     if recipe.loss.name not in task.losses:
         raise RecipeError(
             f"loss.name: {recipe.loss.name} is not available for {task.name}; choose "

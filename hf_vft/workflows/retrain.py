@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import datasets
 import numpy as np
@@ -33,14 +33,12 @@ from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.text import quoted
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.score_images import log_of
+from hf_vft.workflows.steps.champion import TOLERANCE, next_free, old_sentence, pointer_of, sentence
 from hf_vft.workflows.steps.production_images import divide_recent, read_recent
 from hf_vft.workflows.steps.read_images import read_images
 from hf_vft.workflows.steps.reference import save_reference
 from hf_vft.workflows.steps.retraining_data import DATASET, NEW, OLD, ORIGIN, save_images
 from hf_vft.workflows.steps.save_run import read_splits
-
-TOLERANCE = 0.05
-"""Accuracy on the old test images that the challenger must not be able to have lost."""
 
 LEAST_REFERENCE = 100
 """Held-out images of production that can be the new reference by themselves."""
@@ -105,7 +103,7 @@ def retrain(
     task = get_task(before.recipe().task)
     if task.kind != "class":
         raise RunError(f"{before.path}: {task.name} is not retrained so far; fit it anew.")
-    pointer = _pointer(Path(run_path), before, champion)
+    pointer = pointer_of(Path(run_path), before, champion)
     after = RunDirectory(_out(before, out, resume=resume))
     if not after.comparison_file.is_file():
         plan = _assembled(before, after, log_path, images, since, display, resume=resume)
@@ -123,22 +121,12 @@ def retrain(
     return outcome
 
 
-def _pointer(path: Path, before: RunDirectory, champion: str | Path | None) -> Path:
-    if champion is not None:
-        return Path(champion)
-    return path if path.is_file() else before.path.absolute().parent / "champion"
-
-
 def _out(before: RunDirectory, out: str | Path | None, *, resume: bool) -> Path:
     if out is not None:
         return Path(out)
     if resume:
         raise RunError("--resume: name the stopped run with --out.")
-    path = before.path.absolute()
-    stem, _, number = path.name.rpartition("-")
-    base = stem if stem and number.isdigit() else path.name
-    tries = (path.with_name(f"{base}-{n}") for n in range(2, 10_000))
-    return next(path for path in tries if not path.exists())
+    return next_free(before)
 
 
 class _Plan(BaseModel):
@@ -303,10 +291,8 @@ def _compared(
 def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, str, list[str]]:
     """Decide whether the challenger takes over, with a sentence and the reasons."""
     reasons = [
-        _sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
-        _sentence(
-            "old test images", old, "worse, or may be" if old.loses(tolerance) else "no loss"
-        ),
+        sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
+        old_sentence(old, tolerance),
     ]
     if not recent.wins:
         more = "" if recent.loses(1.0) else "; more labels may prove it"
@@ -315,17 +301,6 @@ def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, 
         lost = "The champion stays: the challenger loses, or may lose, on the old test images."
         return False, lost, reasons
     return True, "The challenger takes over: better on the newest labels, no loss before.", reasons
-
-
-def _sentence(where: str, comparison: Comparison, verdict: Literal["better"] | str) -> str:
-    gap = comparison.accuracy.difference
-    low, high = (100 * (end or 0.0) for end in (gap.low, gap.high))
-    return (
-        f"{comparison.n} {where}: accuracy {comparison.accuracy.champion:.3f} champion, "
-        f"{comparison.accuracy.challenger:.3f} challenger ({100 * (gap.value or 0.0):+.1f} points, "
-        f"{low:+.1f} to {high:+.1f}), macro F1 {comparison.f1_macro.champion:.3f} and "
-        f"{comparison.f1_macro.challenger:.3f}: {verdict}."
-    )
 
 
 def _answers(

@@ -17,7 +17,7 @@ STATUS = """| Exit status | Means |
 | 0 | in order |
 | 1 | an error, in one line; `--debug` or `HF_VFT_DEBUG=1` shows the traceback |
 | 2 | wrong usage |
-| 3 | an alert of `monitor`, or a champion that `retrain` leaves in place |
+| 3 | an alert of `monitor`, or a champion that `retrain` or `add-class` leaves in place |
 | 130 | interrupted; what is finished is kept, and `--resume` continues |"""
 
 

@@ -10,6 +10,7 @@ from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.monitoring.decision import Decision
 from hf_vft.run import RunDirectory
+from hf_vft.workflows.add_class import Added
 from hf_vft.workflows.retrain import Retrained
 from tests.docs.markdown import cell, fields_table
 
@@ -28,6 +29,7 @@ MODELS = {
     "leaderboard.json": Leaderboard,
     "robustness.json": Robustness,
     "comparison.json": Retrained,
+    "comparison.json of add-class": Added,
     "verdict.json of the monitor": Decision,
 }
 

@@ -31,6 +31,7 @@ PARSED = {
     "serve": "runs until it is stopped; served in test_programs.py",
     "threshold": "needs more images; run in tests/workflows/test_choose_threshold.py",
     "retrain": "trains; run in tests/workflows/test_retrain.py",
+    "add-class": "fits a run anew; run in tests/workflows/test_add_class.py",
 }
 """Commands that are only parsed, and why."""
 

@@ -11,13 +11,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModelForImageClassification
 
 import hf_vft.training.trainer
 import hf_vft.workflows.fit
 import hf_vft.workflows.steps.finish
 from hf_vft.cli.launch import is_first
 from hf_vft.errors import DataError, ModelError, RecipeError, RunError, VftError
+from hf_vft.inference.predictor import Predictor
+from hf_vft.run import RunDirectory
 from hf_vft.workflows.fit import fit
 from tests.runs import (
     KillAt,
@@ -334,3 +340,31 @@ def test_another_error_stays_what_it_is(
     monkeypatch.setattr(hf_vft.workflows.fit, "choose_and_train", denied)
     with pytest.raises(PermissionError):
         fit(small_recipe(images, "scratch:resnet-mini"), tmp_path / "run")
+
+
+def test_a_handful_of_images_a_class_gets_the_best_of_several_heads(few_shot: Path) -> None:
+    """By itself, since so few images are there; the model is an ordinary one."""
+    run = RunDirectory.open(few_shot)
+    choices = {choice["name"]: choice for choice in run.read_json(run.choices_file)}
+    assert choices["probe.head"]["value"] == "few_shot"
+    assert "training images a class" in choices["probe.head"]["reason"]
+    head = choices["head"]["value"]
+    assert head != "nearest neighbours"
+    assert run.read_json(run.summary_file)["delivered"] == f"the {head}"
+    rows = {row["name"]: row for row in run.read_json(run.leaderboard_file)["rows"]}
+    assert {"delivered model", "linear probe", "head: prototypes"} <= rows.keys()
+    assert run.recipe().stages == []
+    model = AutoModelForImageClassification.from_pretrained(run.model)
+    predictor = Predictor(run)
+    image = Image.new("RGB", (40, 40), (90, 120, 60))
+    inputs = AutoImageProcessor.from_pretrained(run.model)(image, return_tensors="pt")
+    with torch.inference_mode():
+        plain = model(**inputs).logits.numpy()
+    np.testing.assert_allclose(plain, predictor.logits([image]), atol=1e-5)
+
+
+def test_a_recipe_that_would_learn_nothing_is_refused(images: Path, convnext: Path) -> None:
+    with pytest.raises(RecipeError, match="nothing is learned"):
+        small_recipe(images, convnext, stages=[], probe__enabled=False)
+    with pytest.raises(RecipeError, match="stages is empty"):
+        small_recipe(images, convnext, stages=[], search__trials=3)

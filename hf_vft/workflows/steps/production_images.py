@@ -129,7 +129,7 @@ def divide_recent(
     Raises:
         DataError: If too few are left.
     """
-    frame, numbers, repeats = _fresh(frame, old, group, display)
+    frame, numbers, repeats = unseen_images(frame, old, group, display)
     notes = []
     if repeats:
         notes.append(
@@ -203,10 +203,20 @@ def _listed(root: Path) -> dict[str, str]:
     return {}
 
 
-def _fresh(
+def unseen_images(
     frame: pd.DataFrame, old: ImageData, group: str | None, display: Display
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64], int]:
-    """Rows that show something new, the unit of each, and how many do not."""
+    """Rows that show something new, the unit of each, and how many do not.
+
+    Args:
+        frame: ``path`` of each image, and its group where there is a group column.
+        old: The images that the champion was made with.
+        group: Column whose values images of one part, patient or place share.
+        display: Where progress is shown.
+
+    Raises:
+        DataError: If a file is no image.
+    """
     display.start("looking at new images", len(frame))
     measures = []
     for row, path in enumerate(frame["path"]):

@@ -105,10 +105,10 @@ def delivered(recipe: Recipe, tuned: FineTuned) -> str:
         return "the average of several fine-tuned models"
     place = recipe.training.deliver if tuned.begins_with_probe else 1.0
     if not tuned.improved or place == 0.0:
-        return "the linear probe" if tuned.begins_with_probe else "what training began with"
+        return tuned.begins_with if tuned.begins_with_probe else "what training began with"
     if place in (1.0, "auto"):
         return FINE_TUNED
-    return f"{place:g} of the way from the linear probe to the fine-tuned weights"
+    return f"{place:g} of the way from {tuned.begins_with} to the fine-tuned weights"
 
 
 def summary(
