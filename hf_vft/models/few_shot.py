@@ -263,8 +263,9 @@ def _compared(name: str, held: Sequence[Answers]) -> Compared:
     return Compared(name, float(np.mean(scores)), loss, name != NEIGHBOURS)
 
 
-def _order(one: Compared) -> float:
-    return one.log_loss if one.log_loss is not None else np.inf
+def _order(one: Compared) -> tuple[float, float]:
+    """By macro F1: of few images the log loss prefers heads that are unsure to those that know."""
+    return -round(one.score or 0.0, 6), one.log_loss or 0.0
 
 
 def _untested(heads: dict[str, LinearHead]) -> FewShot:
@@ -277,15 +278,14 @@ def _untested(heads: dict[str, LinearHead]) -> FewShot:
 def _chosen(
     heads: dict[str, LinearHead], compared: list[Compared], held: Sequence[Answers]
 ) -> FewShot:
-    """The linear head of least log loss, unless it answers fewer images right than the probe."""
-    known = {one.name: one for one in compared}
-    probe = known[PROBE]
-    best = next(one for one in compared if one.linear and (one.score or 0) >= (probe.score or 0))
+    """The linear head of the best macro F1; it is never below the probe's, which is one of them."""
+    probe = next(one for one in compared if one.name == PROBE)
+    best = next(one for one in compared if one.linear)
     images = len(held[0][TRUTH])
     reason = (
-        f"cross-fitted {len(held)} times on {images} training images it has log loss "
-        f"{best.log_loss:.3f} and macro F1 {best.score:.3f}; the linear probe {probe.log_loss:.3f} "
-        f"and {probe.score:.3f}"
+        f"cross-fitted {len(held)} times on {images} training images it has macro F1 "
+        f"{best.score:.3f} and log loss {best.log_loss:.3f}; the linear probe {probe.score:.3f} "
+        f"and {probe.log_loss:.3f}"
     )
     if best.name == PROBE:
         reason = "cross-fitting on the training images found no head that is better"

@@ -114,18 +114,18 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _sizes(self) -> Recipe:
-        if not self.stages and not self.probe.enabled:
-            raise ValueError("without stages and without probe.enabled nothing is learned")
-        if not self.stages and self.search.wanted:
-            raise ValueError("a search compares trainings, and stages is empty")
         if self.data.validation_size + self.data.test_size >= 1.0:
             raise ValueError("data.validation_size + data.test_size leave nothing to train on")
         return self
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Recipe:
-        if not self.stages and self.task != "anomaly-detection":
-            raise ValueError("stages: must not be empty; only anomaly-detection has none")
+        if self.stages or self.task == "anomaly-detection":
+            return self
+        if not self.probe.enabled:
+            raise ValueError("without stages and without probe.enabled nothing is learned")
+        if self.search.wanted:
+            raise ValueError("a search compares trainings, and stages is empty")
         return self
 
     def unresolved(self) -> list[str]:

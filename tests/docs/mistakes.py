@@ -27,7 +27,7 @@ def _foreign_report(folder: Path) -> None:
 MISTAKES: dict[str, Callable[[Path], object]] = {
     "a recipe that does not exist": lambda folder: load_recipe("stage"),
     "a misspelt field": lambda folder: load_recipe("staged", ["stages.all.epoch=3"]),
-    "a value that is not allowed": lambda folder: load_recipe("staged", ["loss.name=focal"]),
+    "a value that is not allowed": lambda folder: load_recipe("staged", ["loss.name=hinge"]),
     "a change that is no A.B=C": lambda folder: load_recipe("staged", ["epochs"]),
     "a stage that is named twice": lambda folder: parse_recipe(
         {"stages": [{"name": "all"}, {"name": "all"}]}

@@ -92,7 +92,6 @@ def test_an_empty_file_is_the_default_recipe(tmp_path: Path):
         (f"seed={'9' * 400}", "seed: has to be less than 4294967296"),
         (f"seed={'9' * 5000}", "is not YAML"),
         (f"seed={'[' * 5000}", "is not YAML"),
-        ("stages=[]", "stages: must not be empty"),
         ("stages.all.name=head", "every stage needs a name of its own"),
         ("data.validation_size=0.9", "leave nothing to train on"),
         ("augment=3", "augment: has to be a section"),
@@ -229,3 +228,13 @@ def test_one_text_for_a_list_is_a_list_of_one():
     assert recipe.model.candidates == ["google/vit"]
     assert recipe.data.slice_columns == ["camera"]
     assert load_recipe("staged", ["model.candidates=auto"]).model.candidates == "auto"
+
+
+def test_without_stages_a_head_is_fitted_and_nothing_else_is_asked_for():
+    assert load_recipe("few_shot").stages == []
+    for change, said in (
+        ("probe.enabled=false", "nothing is learned"),
+        ("search.trials=2", "empty"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            load_recipe("few_shot", [change])

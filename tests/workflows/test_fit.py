@@ -361,10 +361,3 @@ def test_a_handful_of_images_a_class_gets_the_best_of_several_heads(few_shot: Pa
     with torch.inference_mode():
         plain = model(**inputs).logits.numpy()
     np.testing.assert_allclose(plain, predictor.logits([image]), atol=1e-5)
-
-
-def test_a_recipe_that_would_learn_nothing_is_refused(images: Path, convnext: Path) -> None:
-    with pytest.raises(RecipeError, match="nothing is learned"):
-        small_recipe(images, convnext, stages=[], probe__enabled=False)
-    with pytest.raises(RecipeError, match="stages is empty"):
-        small_recipe(images, convnext, stages=[], search__trials=3)
