@@ -4,8 +4,8 @@
         [--models convnextv2-formula mobilenet] [--shots 1 5 10 20] [--draws 5] [--views 5]
 
 Each draw takes so many training images a class; the test images are always the same. A line a draw
-goes to ``ROWS.jsonl``, and what is there already is not run again. At the end a table: test macro F1
-of the probe, and the mean gain over it with its 95 % interval over the draws.
+goes to ``ROWS.jsonl``, and what is there already is not run again. At the end a table: test macro
+F1 of the probe, and the mean gain over it with its 95 % interval over the draws.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from torch import nn
 
 from hf_vft.models import probe as probe_module
 from hf_vft.models.logistic import LinearProbe
-from hf_vft.models.probe import _folds, fit_linear_probe, transfer_losses
+from hf_vft.models.probe import fit_linear_probe, stratified_folds, transfer_losses
 
 
 def made(
@@ -138,7 +138,7 @@ def test_a_class_of_one_image_leaves_the_others_their_folds() -> None:
     probe = fit_linear_probe(features, labels, num_classes=3)
     assert probe.cv_log_loss is not None
     assert probe.logits(features).shape == (30, 3)
-    for learned, tested in _folds(labels, None, 5, 0):
+    for learned, tested in stratified_folds(labels, None, 5, 0):
         assert 0 in learned
         assert 0 not in tested
 
@@ -164,7 +164,7 @@ def test_images_without_a_group_are_groups_of_their_own() -> None:
 def test_a_group_with_the_only_images_of_a_class_stays_whole() -> None:
     labels = np.array([0, 1] * 12 + [2, 2, 0])
     groups = [i // 4 for i in range(24)] + [99, 99, 99]
-    for learned, tested in _folds(labels, groups, 3, 0):
+    for learned, tested in stratified_folds(labels, groups, 3, 0):
         assert {24, 25, 26} <= set(learned.tolist())
         assert not {groups[i] for i in learned} & {groups[i] for i in tested}
 
@@ -176,7 +176,7 @@ def test_a_rare_class_is_in_the_part_that_is_cross_validated(
     labels = np.array([0] * 2000 + [1] * 1000 + [2] * 6)
     features = np.eye(3)[labels] + np.random.default_rng(0).normal(size=(len(labels), 3))
     subset = np.unique(
-        np.concatenate([np.concatenate(pair) for pair in _folds(labels, None, 5, 0)])
+        np.concatenate([np.concatenate(pair) for pair in stratified_folds(labels, None, 5, 0)])
     )
     assert np.bincount(labels[subset]).tolist() == [67, 33, 6]
     assert fit_linear_probe(features.astype("f4"), labels, num_classes=3).cv_log_loss is not None

@@ -230,11 +230,11 @@ def test_one_text_for_a_list_is_a_list_of_one():
     assert load_recipe("staged", ["model.candidates=auto"]).model.candidates == "auto"
 
 
-def test_without_stages_a_head_is_fitted_and_nothing_else_is_asked_for():
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [("probe.enabled=false", "nothing is learned"), ("search.trials=2", "empty")],
+)
+def test_without_stages_a_head_is_fitted_and_nothing_else_is_asked_for(change, said):
     assert load_recipe("few_shot").stages == []
-    for change, said in (
-        ("probe.enabled=false", "nothing is learned"),
-        ("search.trials=2", "empty"),
-    ):
-        with pytest.raises(RecipeError, match=said):
-            load_recipe("few_shot", [change])
+    with pytest.raises(RecipeError, match=said):
+        load_recipe("few_shot", [change])
