@@ -17,8 +17,14 @@ from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
 from hf_vft.models.linear_heads import cosine_prototypes, discriminant, prototypes
-from hf_vft.models.logistic import LinearHead, LinearProbe, fit_logistic, standardisation
-from hf_vft.models.probe import Fold, full_rows, stratified_folds
+from hf_vft.models.logistic import (
+    Fold,
+    LinearHead,
+    LinearProbe,
+    fit_logistic,
+    standardisation,
+)
+from hf_vft.models.probe import full_rows, stratified_folds
 
 PROBE, PROTOTYPES, COSINE = "linear probe", "prototypes", "cosine prototypes"
 VIEWS, MACHINE = "probe of all views", "linear SVM"
@@ -222,8 +228,8 @@ def _votes(
 
 
 def _unit(x: np.ndarray) -> np.ndarray:
-    length: np.ndarray = np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
-    return x / length
+    unit: np.ndarray = x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+    return unit
 
 
 def _weights(labels: np.ndarray) -> np.ndarray:

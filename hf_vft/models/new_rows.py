@@ -143,11 +143,11 @@ def _strength(
         loss = (F.cross_entropy(whole, truth, reduction="none") * weights).sum() / weights.sum()
         # Scores that tell the classes apart without a mistake would grow without bound.
         loss = loss + 1e-3 * ((log_scale + spread.log()) ** 2).sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     with torch.enable_grad():
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
     return log_scale.detach().exp().numpy(), shift.detach().numpy()
 
 
