@@ -214,10 +214,8 @@ def _compared(
     difference = float(np.abs(ours - theirs[:, places]).max())
     said = [np.array(p.labels)[logits.argmax(1)] for p, logits in ((first, ours), (second, theirs))]
     rows = np.flatnonzero(~new)
-    old = compare(
-        truth[rows].tolist(), *(answers[rows].tolist() for answers in said),
-        [groups[row] for row in rows],
-    )  # fmt: skip
+    champion, challenger = (answers[rows].tolist() for answers in said)
+    old = compare(truth[rows].tolist(), champion, challenger, [groups[row] for row in rows])
     found = int((said[1][new] == name).sum())
     promoted, headline, reasons = judge(found, int(new.sum()), old, name, tolerance)
     return Added(
