@@ -56,7 +56,7 @@ def heat_map(model: nn.Module, pixels: torch.Tensor, target: int) -> np.ndarray:
     outputs = _block_outputs(watched, anatomy(model).blocks)
     with torch.enable_grad():
         score = watched(pixel_values=shown).logits[0, target]
-        gradients = torch.autograd.grad(score, outputs, allow_unused=True)
+        gradients = torch.autograd.grad(score, outputs, allow_unused=True) if outputs else ()
     maps: dict[tuple[int, int], np.ndarray] = {}
     for output, gradient in zip(reversed(outputs), reversed(gradients), strict=True):
         attribution = None if gradient is None else _as_map(_attribution(output, gradient), pixels)
@@ -85,7 +85,7 @@ def _block_outputs(model: nn.Module, blocks: Sequence[str]) -> list[torch.Tensor
     outputs: list[torch.Tensor] = []
 
     def catch(module: nn.Module, inputs: object, output: object) -> None:
-        first = output[0] if isinstance(output, tuple) else output
+        first = output[0] if isinstance(output, tuple | list) else output
         if isinstance(first, torch.Tensor) and first.requires_grad:
             outputs.append(first)
 

@@ -132,7 +132,9 @@ def try_size(model: nn.Module, size: int) -> Any:
         return model.eval()(pixel_values=torch.zeros(1, 3, size, size))
     # A family refuses a size in a way of its own.
     except Exception as error:  # noqa: BLE001
-        reason = " ".join(str(error).split())[:120]
-        raise ModelError(f"image.size={size}: the model cannot take it ({reason}).") from None
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ModelError(
+            f"image.size={size}: the model cannot take it ({reason}); choose another size, or auto."
+        ) from None
     finally:
         model.train(was_training)

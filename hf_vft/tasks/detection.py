@@ -25,7 +25,7 @@ from hf_vft.data.transforms.boxes import (
     train_box_transform,
 )
 from hf_vft.data.transforms.images import stack_pixels
-from hf_vft.errors import RecipeError
+from hf_vft.errors import ModelError, RecipeError
 from hf_vft.evaluation.box_matching import Boxes, match_all
 from hf_vft.evaluation.detection import (
     choose_box_thresholds,
@@ -100,8 +100,21 @@ class ObjectDetection(Task):
     def forward(
         self, model: nn.Module, inputs: Mapping[str, Any], labels: torch.Tensor, **options: object
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The model's own loss, which knows its auxiliary outputs."""
-        outputs = model(**inputs, labels=as_targets(labels))
+        """The model's own loss, which knows its auxiliary outputs.
+
+        Raises:
+            ModelError: If a training has diverged so far that boxes are no numbers.
+        """
+        try:
+            outputs = model(**inputs, labels=as_targets(labels))
+        except ValueError:  # the matching of transformers is the first to see such boxes
+            with torch.no_grad():
+                if model(**inputs)["pred_boxes"].isfinite().all():
+                    raise
+            raise ModelError(
+                "The training has diverged: the detector's boxes are no numbers any more; lower "
+                "the learning_rate of the stage."
+            ) from None
         return outputs["loss"], self.answers(outputs, config_of(model))
 
     def loss(

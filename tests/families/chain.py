@@ -2,129 +2,33 @@
 
 A link is a function of a `Subject`. It returns quietly, or with a short remark, where the model
 does what it should; it raises an error of `hf_vft.errors` where the model is refused in words,
-and whatever else where it is broken. `tried` makes an `Outcome` of that.
+and whatever else where it is broken. `subject.tried` makes an `Outcome` of that.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
-from hf_vft.errors import VftError
-from hf_vft.explain.heatmap import heat_map
 from hf_vft.inference.forward import load_answering
 from hf_vft.inference.onnx import compare, open_session, translate
-from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
-from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
-from hf_vft.models.structure import anatomy, last_linear
+from hf_vft.models.structure import anatomy
 from hf_vft.recipe.schema import LoraRecipe
 from hf_vft.tasks import get_task
+from tests.families.heat_maps import heat
+from tests.families.subject import LABELS, Link, Subject, removed
 
-LABELS = ["crack", "dent", "fine"]
 CLOSE = 1e-3
 """Largest difference of answers that ought to be the same, in shares of the largest answer."""
-
-SQUARES, CERTAIN = 32, 3.0
-"""Images of which a heat map is asked for, and the t statistic from which on it is taken to lie on
-the square: a map that knows nothing of it reaches that in one of 700 trials for one class."""
-
-Status = Literal["yes", "refused", "unclear", "broken"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a link.
-
-    Attributes:
-        status: ``refused`` is a line that names the way on; ``unclear`` is what random weights
-            cannot show; ``broken`` is anything else.
-        words: The line, or what was seen.
-    """
-
-    status: Status
-    words: str = ""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A checkpoint on disk that is led through the chain.
-
-    Attributes:
-        name: For people.
-        folder: As it came from the Hub.
-        task: Whose head it gets.
-        side: Of the square input in pixels that the chain gives it.
-    """
-
-    name: str
-    folder: Path
-    task: str
-    side: int
-
-    def load(self, **options: Any) -> LoadedModel:
-        """The model with a new head for `LABELS`."""
-        checkpoint = Checkpoint(self.name, str(self.folder), True, "of the chain")
-        fit = "squash" if self.boxes else "processor"
-        settings = {"labels": LABELS, "seed": 0, "image_size": self.side, "image_fit": fit}
-        return get_task(self.task).load(checkpoint, **settings | options)
-
-    @property
-    def boxes(self) -> bool:
-        return self.task == "object-detection"
-
-    @cached_property
-    def pixels(self) -> torch.Tensor:
-        """``[2, 3, side, side]`` of noise."""
-        generator = torch.Generator().manual_seed(0)
-        return torch.randn(2, 3, self.side, self.side, generator=generator)
-
-    def labels(self) -> torch.Tensor:
-        """Of `pixels`, as the task takes them."""
-        boxes = [[[0, 0.5, 0.5, 0.4, 0.4]], [[1, 0.3, 0.6, 0.2, 0.3]]]
-        return torch.tensor(boxes) if self.boxes else torch.tensor([0, 1])
-
-    def answers(self, model: Any) -> torch.Tensor:
-        """What the task makes its answers of, ``[2, …]`` flattened into one row an image."""
-        with torch.no_grad():
-            pixels = self.pixels.to(next(model.parameters()).dtype)
-            found = get_task(self.task).answers(model(pixel_values=pixels), model.config)
-        return torch.cat([found[name].flatten(1) for name in sorted(found)], 1)
-
-
-class Unclear(Exception):  # noqa: N818  # no error: an answer
-    """A network of random weights could not be made to show it."""
-
-
-Link = Callable[[Subject], str | None]
-
-
-def tried(link: Link, subject: Subject) -> Outcome:
-    """What comes of a link; nothing is raised."""
-    try:
-        return Outcome("yes", link(subject) or "")
-    except Unclear as error:
-        return Outcome("unclear", str(error))
-    except VftError as error:
-        words = str(error)
-        return Outcome("broken" if "\n" in words else "refused", words)
-    except Exception as error:  # noqa: BLE001  # the table says what it was
-        return Outcome("broken", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-
-
-# The links
 
 
 def loads(subject: Subject) -> str:
@@ -257,56 +161,6 @@ def lora(subject: Subject) -> str:
     return f"{len(targets)} layers"
 
 
-def heat(subject: Subject) -> str:
-    """Of images with one bright square, the map of a class lies on the square.
-
-    The head is set to what the network gives for a square more than without one. Which class the
-    map is of is left open: a network of random weights may hold the square for a reason, or all
-    that is not square. Each map is compared with itself where the squares of other images are, so
-    that one that always points to the same place shows nothing.
-    """
-    if subject.boxes:
-        return "boxes are drawn"
-    model = subject.load().model
-    _head_for_brightness(subject, model)
-    gains = max((_gains(subject, model, target) for target in (1, 0)), key=_certainty)
-    told = f"{np.mean(gains):+.0%} of the map on the square, at t = {_certainty(gains):.1f}"
-    if not _certainty(gains) >= CERTAIN:
-        raise Unclear(told)
-    return told
-
-
-def _certainty(gains: np.ndarray) -> float:
-    """The t statistic of a mean above zero; 0 where there is no spread to judge it by."""
-    spread = float(gains.std(ddof=1))
-    return float(gains.mean()) / (spread / np.sqrt(len(gains))) if spread > 0 else 0.0
-
-
-def _gains(subject: Subject, model: nn.Module, target: int) -> np.ndarray:
-    """Share of each map on its own square, less that on the others' squares: ``[SQUARES]``."""
-    side = subject.side
-    pixels, _, corners = _planted(side, 2 * SQUARES, seed=7)
-    marked = list(zip(pixels, corners, strict=True))[1::2]
-    maps = []
-    for image, _ in marked:
-        found = heat_map(model, image, target)
-        assert found.shape == (side, side), f"a map of {found.shape}"
-        maps.append(found / max(float(found.sum()), 1e-9))
-    places = sorted({tuple(corner) for _, corner in marked})
-    gains = []
-    for found, (_, corner) in zip(maps, marked, strict=True):
-        here = {place: _share_around(found, place, side) for place in places}
-        own = here.pop(tuple(corner))
-        gains.append(own - float(np.mean(list(here.values()))))
-    return np.array(gains)
-
-
-def _share_around(found: np.ndarray, corner: tuple[int, ...], side: int) -> float:
-    """Of a map, on a square and a margin of half its side around it."""
-    rows, columns = (slice(max(0, at - side // 8), at + side // 4 + side // 8) for at in corner)
-    return float(found[rows, columns].sum())
-
-
 def onnx(subject: Subject) -> None:
     """A graph answers as the model does, for any number of images."""
     loaded = subject.load()
@@ -344,7 +198,12 @@ LINKS: dict[str, Link] = CHEAP | {"onnx": onnx}
 
 
 def _step(subject: Subject, model: Any) -> None:
-    """One step of training, as the trainer does it."""
+    """One step of training, as the trainer does it.
+
+    Of 0.001, no more: in the encoders of D-FINE and DEIMv2, batch norms of random weights have
+    variances below 1e-25, each multiplies by 316 what it gets, and a step of 0.01 on all weights
+    at once is 1e22 behind them, whose square is no number in float32.
+    """
     torch.manual_seed(0)
     model.train()
     eval_frozen_modules(model)
@@ -364,22 +223,17 @@ def _step(subject: Subject, model: Any) -> None:
 def _called(subject: Subject, model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The modules that a pass calls, in the order of their first calls."""
     order: dict[str, nn.Module] = {}
+
+    def note(name: str, module: nn.Module) -> None:
+        order.setdefault(name, module)
+
     hooks = [
-        module.register_forward_pre_hook(lambda m, _, n=name: order.setdefault(n, m) and None)
+        module.register_forward_pre_hook(lambda m, _, n=name: note(n, m))
         for name, module in model.named_modules()
     ]
-    with torch.no_grad(), _removed(hooks):
+    with torch.no_grad(), removed(hooks):
         model(pixel_values=subject.pixels)
     return list(order.items())
-
-
-@contextmanager
-def _removed(hooks: list[Any]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _finest(subject: Subject, model: Any) -> torch.dtype:
@@ -395,27 +249,3 @@ def _same(expected: torch.Tensor, found: torch.Tensor, what: str) -> None:
     largest = max(1.0, float(expected.abs().max()))
     difference = float((expected - found).abs().max()) / largest
     assert difference <= CLOSE, f"{what} answers differently, by {difference:.2g}"
-
-
-def _planted(side: int, count: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, list[Any]]:
-    """Noise, and in every second image a square: ``[count, 3, side, side]``, class, where."""
-    rng = np.random.default_rng(seed)
-    pixels = rng.normal(0.0, 0.3, (count, 3, side, side)).astype(np.float32)
-    corners = rng.choice((0, side // 4, side // 2, 3 * side // 4), (count, 2)).tolist()
-    for image, (row, column) in list(zip(pixels, corners, strict=True))[1::2]:
-        image[:, row : row + side // 4, column : column + side // 4] += 2.0
-    return torch.from_numpy(pixels), torch.arange(count) % 2, corners
-
-
-def _head_for_brightness(subject: Subject, model: nn.Module) -> None:
-    """Let the head answer with how much the features are those of an image with a square."""
-    last, caught = last_linear(model), []
-    hook = last.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0]))
-    pixels, classes, _ = _planted(subject.side, 16, seed=3)
-    with torch.no_grad(), _removed([hook]):
-        model(pixel_values=pixels)
-        features = torch.cat(caught)
-        features = features.reshape(len(pixels), -1, features.shape[-1]).mean(1)
-        difference = features[classes == 1].mean(0) - features[classes == 0].mean(0)
-        direction = difference / difference.norm().clamp(min=1e-12)
-        last.weight[0], last.weight[1] = -direction, direction

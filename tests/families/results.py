@@ -14,10 +14,11 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES,
 )
 
-from tests.families.chain import CHEAP, LINKS, Outcome, Subject, tried
+from tests.families.chain import CHEAP, LINKS
 from tests.families.replicas import REPLICAS
 from tests.families.replicas.form import DETECTION, Replica
-from tests.families.replicas.timm_models import ARCHITECTURES, timm_replica
+from tests.families.replicas.timm_models import ARCHITECTURES, SIZED, timm_replica
+from tests.families.subject import Outcome, Subject, tried
 
 BUILT = Path("build") / "families.json"
 LIBRARIES = ("transformers", "timm", "peft", "torch", "onnxruntime")
@@ -41,7 +42,8 @@ def family_of(replica: Replica) -> str:
 def subjects() -> dict[str, Replica]:
     """All that ``make test-families`` tries, by name: the replicas, and the kinds of timm."""
     known = set(timm.list_models())
-    others = (timm_replica(name, source="") for name in ARCHITECTURES if name in known)
+    names = [name for name in ARCHITECTURES if name in known]
+    others = (timm_replica(name, source="", **SIZED.get(name, {})) for name in names)
     return REPLICAS | {replica.repo_id: replica for replica in others}
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.families import results, table
-from tests.families.chain import CHEAP, Outcome, Subject, tried
+from tests.families.chain import CHEAP
 from tests.families.replicas import DOZEN, REPLICAS
+from tests.families.subject import Outcome, Subject, tried
 
 IN_EVERY_TEST = ("loads", "own_size", "framing", "freezing", "layer_decay", "lora")
 """Links that take a moment; heat maps and other sizes have tests of their own."""

@@ -15,8 +15,8 @@ from transformers import ViTConfig, ViTImageProcessorPil
 from hf_vft.errors import ModelError
 from hf_vft.models.processors import Fit, reframe
 from hf_vft.tasks import get_task
-from tests.families.chain import Subject
 from tests.families.replicas import REPLICAS
+from tests.families.subject import Subject
 
 VIT, DETR = "google/vit-base-patch16-224-in21k", "facebook/detr-resnet-50"
 SHORTEST = {"shortest_edge": 32}

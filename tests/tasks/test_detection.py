@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from transformers import (
     YolosImageProcessor,
 )
 
-from hf_vft.errors import RecipeError
+from hf_vft.errors import ModelError, RecipeError
 from hf_vft.models.freezing import eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
@@ -185,3 +187,13 @@ def test_tasks_are_found_by_name_and_by_kind() -> None:
     assert get_task("object-detection").kind == kind_of("object-detection") == "boxes"
     assert task_for("classes").name == "multi-label-classification"
     assert kind_of("auto") is None
+
+
+def test_a_training_that_has_diverged_is_said_in_a_line() -> None:
+    model = DETECTORS["rt_detr"]()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(math.nan)
+    with pytest.raises(ModelError, match="diverged") as caught:
+        TASK.forward(model, inputs(), LABELS)
+    assert "learning_rate" in str(caught.value)

@@ -94,7 +94,9 @@ class Replica:
                 self.config["architecture"], num_classes=self.config["num_classes"], **arguments
             )
             settle(model, self.side)
-            save_file(model.state_dict(), folder / "model.safetensors", {"format": "pt"})
+            # Each name has its own tensor, as in the originals, also where modules are shared.
+            weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            save_file(weights, folder / "model.safetensors", {"format": "pt"})
             return
         if self.config["model_type"] not in CONFIG_MAPPING:
             # A family that transformers 5 has left behind: nobody can say what its weights are.
@@ -122,6 +124,9 @@ def settle(model: nn.Module, side: int) -> None:
             scale = getattr(module, "weight", None)
             if "Norm" in type(module).__name__ and scale is not None and not scale.any():
                 scale.fill_(0.5)
+        for name, parameter in model.named_parameters():
+            if name.endswith("skipinit_gain"):
+                parameter.fill_(0.5)
         if not norms:
             return
         momenta = [norm.momentum for norm in norms]

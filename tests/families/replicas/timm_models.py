@@ -87,7 +87,7 @@ REPLICAS = (
 )  # fmt: skip
 
 ARCHITECTURES = (
-    "beitv2_base_patch16_224", "bat_resnext26ts", "botnet26t_256", "caformer_s18", "cait_xxs24_224",
+    "beitv2_base_patch16_224", "botnet26t_256", "caformer_s18", "cait_xxs24_224",
     "coat_tiny", "coatnet_0_rw_224", "convformer_s18", "convit_tiny", "convmixer_768_32",
     "convnext_atto", "convnextv2_atto", "crossvit_tiny_240", "cs3darknet_s", "cspdarknet53",
     "davit_tiny", "densenet121", "dla34", "dm_nfnet_f0", "dpn48b", "eca_nfnet_l0", "ecaresnet26t",
@@ -106,3 +106,17 @@ ARCHITECTURES = (
     "volo_d1_224", "vovnet39a", "xception41", "xcit_nano_12_p16_224",
 )  # fmt: skip
 """One small architecture of each kind that timm has; what they are made of is left as it is."""
+
+SIZED: dict[str, dict[str, int]] = {
+    "botnet26t_256": {"img_size": 64},
+    "coat_tiny": {"img_size": 64},
+    "coatnet_0_rw_224": {"img_size": 64},
+    "efficientformer_l1": {"side": 224},
+    "efficientformerv2_s0": {"img_size": 64},
+    "inception_v3": {"side": 96},
+    "levit_128s": {"img_size": 64},
+    "maxvit_rmlp_pico_rw_256": {"img_size": 64},
+    "visformer_tiny": {"img_size": 64},
+    "volo_d1_224": {"img_size": 64},
+}
+"""Architectures that take 64 pixels only where they are told so, or not at all."""
