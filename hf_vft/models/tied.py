@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+import torch
 from torch import nn
 
 
@@ -28,3 +29,14 @@ def tie_parameters(model: nn.Module, groups: Iterable[list[str]]) -> None:
         for other in others:
             owner, _, name = other.rpartition(".")
             setattr(model.get_submodule(owner), name, parameter)
+
+
+def state_to_save(model: nn.Module) -> dict[str, torch.Tensor] | None:
+    """What ``save_pretrained`` is to write of a model, or None where it knows that by itself.
+
+    It refuses shared parameters that no class of transformers has declared, such as those of
+    timm's CoaT, which calls one module from several places: there each name gets a copy.
+    """
+    if not tied_parameters(model) or getattr(model, "all_tied_weights_keys", None):
+        return None
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}

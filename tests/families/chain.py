@@ -22,6 +22,7 @@ from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_tra
 from hf_vft.models.lora import add_lora, how_to_load, lora_targets, merged
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.models.structure import anatomy
+from hf_vft.models.tied import state_to_save
 from hf_vft.recipe.schema import LoraRecipe
 from hf_vft.tasks import get_task
 from tests.families.heat_maps import heat
@@ -149,7 +150,8 @@ def lora(subject: Subject) -> str:
     _same(trained, subject.answers(merged(adapted).eval()), "the merged model")
     with tempfile.TemporaryDirectory() as folder:
         adapted.save_pretrained(folder, save_embedding_layers=False)
-        merged(adapted).save_pretrained(f"{folder}/model")
+        plain: Any = merged(adapted)
+        plain.save_pretrained(f"{folder}/model", state_dict=state_to_save(plain))
         auto = get_task(subject.task).auto_class
         whole = auto.from_pretrained(f"{folder}/model", dtype=dtype).eval()
         _same(trained, subject.answers(whole), "the merged model, saved and read")
@@ -167,7 +169,7 @@ def onnx(subject: Subject) -> None:
     task = get_task(subject.task)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        loaded.model.save_pretrained(folder)
+        loaded.model.save_pretrained(folder, state_dict=state_to_save(loaded.model))
         loaded.processor.save_pretrained(folder)
         answering, _ = load_answering(folder, task, attn_implementation="eager")
         translate(answering, subject.pixels, folder / "model.onnx")

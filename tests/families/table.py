@@ -30,8 +30,8 @@ says why not, frozen parts still to the bit, rates that never fall along the ord
 **LoRA** is: the adapters are called and learn, and give the same answers merged and in plain peft.
 **ONNX** gives the same answers for any number of images. A **heat map** lies where the object is:
 on a square that decides the class, more than where the squares of other images are, at t of 3 or
-more over 32 images; a network whose random features do not tell the square is taught to, in 120
-steps at most. *Unclear* is where that shows nothing, for the reason that is given.
+more over 32 images; a small network whose random features do not tell the square is taught to, in
+120 steps at most. *Unclear* is where that shows nothing, for the reason that is given.
 A number is that of the sentence below the tables, with which the product refuses; *fails* is what
 ought to be a sentence and is none yet.
 """

@@ -18,6 +18,7 @@ from hf_vft.data.sources.good_parts import MASK
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import how_to_load, merged
+from hf_vft.models.tied import state_to_save
 from hf_vft.recipe.schema import Recipe
 from hf_vft.reporting.run_files import FINE_TUNED
 from hf_vft.run import RunDirectory, write_file, write_folder
@@ -37,7 +38,7 @@ def save_model(run: RunDirectory, loaded: LoadedModel, tuned: FineTuned) -> None
         model = merged(model)
 
     def fill(folder: Path) -> None:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=state_to_save(model))
         loaded.processor.save_pretrained(folder)
         if run.card_file.is_file():
             shutil.copy2(run.card_file, folder / run.card_file.name)

@@ -108,15 +108,16 @@ ARCHITECTURES = (
 """One small architecture of each kind that timm has; what they are made of is left as it is."""
 
 SIZED: dict[str, dict[str, int]] = {
-    "botnet26t_256": {"img_size": 64},
-    "coat_tiny": {"img_size": 64},
-    "coatnet_0_rw_224": {"img_size": 64},
     "efficientformer_l1": {"side": 224},
-    "efficientformerv2_s0": {"img_size": 64},
     "inception_v3": {"side": 96},
-    "levit_128s": {"img_size": 64},
-    "maxvit_rmlp_pico_rw_256": {"img_size": 64},
-    "visformer_tiny": {"img_size": 64},
-    "volo_d1_224": {"img_size": 64},
-}
+} | {
+    name: {"img_size": 64}
+    for name in (
+        "beitv2_base_patch16_224", "botnet26t_256", "cait_xxs24_224", "coat_tiny",
+        "coatnet_0_rw_224", "convit_tiny", "efficientformerv2_s0", "gcvit_xxtiny",
+        "gmixer_24_224", "hiera_tiny_224", "levit_128s", "maxvit_rmlp_pico_rw_256",
+        "mixer_s32_224", "nest_tiny", "pit_ti_224", "resmlp_12_224", "tnt_s_legacy_patch16_224",
+        "visformer_tiny", "volo_d1_224",
+    )
+}  # fmt: skip
 """Architectures that take 64 pixels only where they are told so, or not at all."""
