@@ -58,9 +58,10 @@ MORE_FOLDERS = [
     Shape("masks are no classes", "splits within images and within masks", {
         f"{kind}/{split}/{city}/{{{numbers}}}_{kind}.png": IMAGE
         for kind in ("leftImg8bit", "gtFine")
-        for split, city, numbers in (("train", "aachen", "0..3"), ("val", "ulm", "4..6"))
-    }, labels=("aachen", "ulm"), splits={"train": 4, "validation": 3},
-        says=("gtFine (7 images: masks or annotations)",), tool="Cityscapes"),
+        for split, city, numbers in (
+            ("train", "aachen", "0..3"), ("train", "ulm", "7..9"), ("val", "ulm", "4..6"))
+    }, labels=("aachen", "ulm"), splits={"train": 7, "validation": 3},
+        says=("gtFine (10 images: masks or annotations)",), tool="Cityscapes"),
     Shape("masks are no classes", "of Pascal VOC, without a class", {
         "JPEGImages/{0..5}.jpg": IMAGE, "SegmentationClass/{0..5}.png": IMAGE,
         "ImageSets/Segmentation/train.txt": lines(*"0123"),

@@ -144,7 +144,7 @@ TABLES = [
     Shape("labels.csv beside images", "a class in each split alone", {
         **NINE, "train.csv": numbered("image,has_cancer", 5, lambda n: f"p{n}.jpg,1"),
         "val.csv": numbered("image,has_cancer", 4, lambda n: f"p{n + 5}.jpg,0"),
-    }, labels=("0", "1"), splits={"train": 5, "validation": 4}),
+    }, error="Only one class, '1', to learn from"),
     Shape("columns of 0 and 1", "one of them never set, named", {
         **NINE, "list.csv": numbered("image,a,b", 9, lambda n: f"p{n}.jpg,1,0"),
     }, open="list.csv", config={"label_columns": ["a", "b"]}, labels=("a",), what="classes",

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from hf_vft.data.annotated_boxes import Objects, clean_objects
 from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.recipe.schema import DataConfig
+from tests.data.sources.tf_records import as_records, encoded
+from tests.data.sources.tool_writers import WRITERS
 
 SIZE = (40, 30)
 SPLITS = ("train", "val", "test")
@@ -201,12 +203,63 @@ def as_box_table(root: Path, data: Data) -> Path:
     return root
 
 
+def as_open_images(root: Path, data: Data) -> Path:
+    images(root, data, lambda item: f"{item.split}/data")
+    header = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsGroupOf"
+    for split in SPLITS:
+        rows = [
+            f"{Path(item.name).stem},x,{name},1,{x / SIZE[0]},{(x + w) / SIZE[0]},"
+            f"{y / SIZE[1]},{(y + h) / SIZE[1]},0"
+            for item in data
+            if item.split == split
+            for (x, y, w, h), name in item.boxes
+        ]
+        write(root / split / "labels" / "detections.csv", "\n".join([header, *rows]))
+    return root
+
+
+def as_tfrecord(root: Path, data: Data) -> Path:
+    for split in SPLITS:
+        records = [
+            {
+                "image/encoded": [encoded(n, SIZE)],
+                "image/filename": [item.name.encode()],
+                "image/object/class/text": [name.encode() for _, name in item.boxes],
+                "image/object/bbox/xmin": [box[0] / SIZE[0] for box, _ in item.boxes],
+                "image/object/bbox/ymin": [box[1] / SIZE[1] for box, _ in item.boxes],
+                "image/object/bbox/xmax": [(box[0] + box[2]) / SIZE[0] for box, _ in item.boxes],
+                "image/object/bbox/ymax": [(box[1] + box[3]) / SIZE[1] for box, _ in item.boxes],
+            }
+            for n, item in enumerate(data)
+            if item.split == split
+        ]
+        (root / f"{split}.tfrecord").write_bytes(as_records(records))
+    return root
+
+
+def by_tool(tool: str) -> Callable[[Path, Data], Path]:
+    """Writes an export of a tool for each split."""
+
+    def layout(root: Path, data: Data) -> Path:
+        for split in SPLITS:
+            mine = [item for item in data if item.split == split]
+            boxes = {i.name: [(tuple(map(float, b)), n) for b, n in i.boxes] for i in mine}
+            WRITERS[tool](root / split, boxes)
+        return root
+
+    layout.__name__ = f"as_{tool}"
+    return layout
+
+
 ONE = [
     as_class_folders, as_folders_of_splits_inside, as_split_names, as_csv, as_csv_of_stems,
     as_metadata, as_parquet,
 ]  # fmt: skip
 SEVERAL = [as_flags, as_lists, as_row_for_each_label]
-BOXES = [as_coco, as_voc, as_yolo, as_box_table]
+BOXES = [as_coco, as_voc, as_yolo, as_box_table, as_open_images, as_tfrecord]
+TOOLS = {tool: by_tool(tool) for tool in WRITERS}
+IN_WORDS = (TOOLS["kitti"], TOOLS["dota"])
+"""Tools whose texts have a blank behind the name of a class, so that none may be in it."""
 
 
 @st.composite
@@ -252,6 +305,22 @@ def _plain(label: Any) -> Any:
     return sorted(label) if isinstance(label, tuple) else label
 
 
+def in_words(data: Data) -> Data:
+    """With no blank in the names of classes, and none that is a number."""
+
+    def word(name: str) -> str:
+        return f"c_{name.replace(' ', '_')}"
+
+    return [
+        replace(
+            item,
+            classes=tuple(map(word, item.classes)),
+            boxes=tuple((box, word(name)) for box, name in item.boxes),
+        )
+        for item in data
+    ]
+
+
 def expected(data: Data, kind: str) -> dict[str, tuple[str | None, Any]]:
     what: dict[str, Callable[[Item], Any]] = {
         "class": lambda item: item.classes[0],
@@ -266,7 +335,7 @@ def expected(data: Data, kind: str) -> dict[str, tuple[str | None, Any]]:
     [
         *(("class", layout) for layout in ONE),
         *(("classes", layout) for layout in SEVERAL),
-        *(("boxes", layout) for layout in BOXES),
+        *(("boxes", layout) for layout in (*BOXES, *TOOLS.values())),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -275,6 +344,7 @@ def expected(data: Data, kind: str) -> dict[str, tuple[str | None, Any]]:
 def test_what_was_written_comes_back(
     kind: str, layout: Callable[[Path, Data], Path], zipped: bool, data: Data
 ) -> None:
+    data = in_words(data) if layout in IN_WORDS else data
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "data").mkdir()

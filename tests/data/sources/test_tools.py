@@ -18,187 +18,18 @@ from hf_vft.data.sources.read import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.recipe.schema import DataConfig
-
-SIZE = (40, 30)
-TRUTH = {
-    "a.jpg": [((4.0, 6.0, 20.0, 10.0), "cat"), ((30.0, 2.0, 8.0, 8.0), "dog")],
-    "b.jpg": [((0.0, 0.0, 40.0, 30.0), "dog")],
-    "c.jpg": [],
-}
-Boxes = list[tuple[tuple[float, float, float, float], str]]
-
-
-def corners(box: Any) -> tuple[float, float, float, float]:
-    x, y, w, h = box
-    return x, y, x + w, y + h
-
-
-def save(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = content if isinstance(content, str) else json.dumps(content)
-    path.write_text(text, encoding="utf-8")
-
-
-def image(path: Path, **options: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    colour = sum(path.name.encode()) * 37 % 255
-    Image.new("RGB", SIZE, (colour, 255 - colour, 90)).save(path, **options)
-
-
-def cvat(root: Path, inside: Callable[[str], str] | None = None) -> None:
-    def boxes(name: str) -> str:
-        return "".join(
-            '<box label="{}" xtl="{}" ytl="{}" xbr="{}" ybr="{}"/>'.format(label, *corners(box))
-            for box, label in TRUTH[name]
-        )
-
-    made = "".join(
-        f'<image id="{n}" name="{name}" width="40" height="30">{(inside or boxes)(name)}</image>'
-        for n, name in enumerate(TRUTH)
-    )
-    save(root / "annotations.xml", f"<annotations><version>1.1</version>{made}</annotations>")
-    for name in TRUTH:
-        image(root / "images" / name)
-
-
-def labelme(root: Path) -> None:
-    for name, boxes in TRUTH.items():
-        shapes = []
-        for box, label in boxes:
-            x1, y1, x2, y2 = corners(box)
-            shape = {"label": label, "points": [[x2, y1], [x1, y2]], "shape_type": "rectangle"}
-            shapes.append(shape | {"flags": {}, "group_id": None})
-        about = {"imagePath": f"..\\images\\{name}", "imageWidth": 40, "imageHeight": 30}
-        save(root / "json" / f"{name[0]}.json", {"shapes": shapes, "flags": {}, **about})
-        image(root / "images" / name)
-
-
-def createml(root: Path) -> None:
-    content = []
-    for name, boxes in TRUTH.items():
-        marks = [
-            {
-                "label": label,
-                "coordinates": {"x": x + w / 2, "y": y + h / 2, "width": w, "height": h},
-            }
-            for (x, y, w, h), label in boxes
-        ]
-        content.append({"image": name, "annotations": marks})
-        image(root / name)
-    save(root / "_annotations.createml.json", content)
-
-
-def via(root: Path, *, version: int = 2, key: str = "kind") -> None:
-    content = {}
-    for name, boxes in TRUTH.items():
-        regions = [
-            {
-                "shape_attributes": {"name": "rect", "x": x, "y": y, "width": w, "height": h},
-                "region_attributes": {key: label},
-            }
-            for (x, y, w, h), label in boxes
-        ]
-        listed = regions if version == 2 else {str(n): one for n, one in enumerate(regions)}
-        content[f"{name}123"] = {"filename": name, "size": 123, "regions": listed}
-        content[f"{name}123"]["file_attributes"] = {}
-        image(root / name)
-    save(root / "via.json", {"_via_img_metadata": content} if version == 2 else content)
-
-
-def supervisely(root: Path) -> None:
-    for name, boxes in TRUTH.items():
-        objects = [
-            {
-                "classTitle": label,
-                "geometryType": "rectangle",
-                "points": {"exterior": [[x, y], [x + w, y + h]], "interior": []},
-            }
-            for (x, y, w, h), label in boxes
-        ]
-        size = {"width": 40, "height": 30}
-        save(root / "ds0" / "ann" / f"{name}.json", {"size": size, "objects": objects, "tags": []})
-        image(root / "ds0" / "img" / name)
-    save(root / "meta.json", {"classes": [{"title": "cat"}, {"title": "dog"}], "tags": []})
-
-
-def label_studio(root: Path) -> None:
-    tasks = []
-    for number, (name, boxes) in enumerate(TRUTH.items()):
-        results = [
-            {
-                "type": "rectanglelabels",
-                "original_width": 40,
-                "original_height": 30,
-                "value": {
-                    "x": 100 * x / 40,
-                    "y": 100 * y / 30,
-                    "width": 100 * w / 40,
-                    "height": 100 * h / 30,
-                    "rotation": 0,
-                    "rectanglelabels": [label],
-                },
-            }
-            for (x, y, w, h), label in boxes
-        ]
-        data = {"image": f"/data/upload/1/1a2b3c4d-{name}"}
-        done = [{"result": [], "was_cancelled": True}, {"result": results}]
-        tasks.append({"id": number, "data": data, "annotations": done})
-        image(root / name)
-    save(root / "project-1.json", tasks)
-
-
-def datumaro(root: Path) -> None:
-    names = ["dog", "cat"]
-    items = [
-        {
-            "id": name[0],
-            "image": {"path": name, "size": [30, 40]},
-            "annotations": [
-                {"type": "bbox", "label_id": names.index(label), "bbox": list(box)}
-                for box, label in boxes
-            ],
-        }
-        for name, boxes in TRUTH.items()
-    ]
-    labels = {"label": {"labels": [{"name": name} for name in names]}}
-    save(root / "annotations" / "default.json", {"categories": labels, "items": items})
-    for name in TRUTH:
-        image(root / "images" / "default" / name)
-
-
-def kitti(root: Path) -> None:
-    for name, boxes in TRUTH.items():
-        lines = [
-            f"{label} 0.00 0 0.0 {' '.join(map(str, corners(box)))} 1 1 1 0 0 9 0"
-            for box, label in boxes
-        ]
-        if name == "b.jpg":
-            lines.append("DontCare -1 -1 -10 1 1 9 9 -1 -1 -1 -1000 -1000 -1000 -10")
-        save(root / "label_2" / f"{name[0]}.txt", "\n".join(lines) + "\n" * bool(lines))
-        image(root / "image_2" / name)
-
-
-def dota(root: Path) -> None:
-    for name, boxes in TRUTH.items():
-        lines = ["imagesource:GoogleEarth", "gsd:null"]
-        for box, label in boxes:
-            x1, y1, x2, y2 = corners(box)
-            lines.append(f"{x1} {y1} {x2} {y1} {x2} {y2} {x1} {y2} {label} 0")
-        save(root / "labelTxt" / f"{name[0]}.txt", "\n".join(lines) + "\n")
-        image(root / "images" / name)
-
-
-WRITERS = {
-    "cvat": cvat,
-    "labelme": labelme,
-    "createml": createml,
-    "via": via,
-    "supervisely": supervisely,
-    "label-studio": label_studio,
-    "datumaro": datumaro,
-    "kitti": kitti,
-    "dota": dota,
-}
+from tests.data.sources.tool_writers import (
+    SIZE,
+    TRUTH,
+    WRITERS,
+    Boxes,
+    cvat,
+    image,
+    label_studio,
+    save,
+    supervisely,
+    via,
+)
 
 
 def boxes_of(table: Table) -> dict[str, Boxes]:
@@ -252,7 +83,7 @@ def test_of_several_attributes_in_via_one_has_to_be_named(tmp_path: Path) -> Non
 def test_turned_boxes_of_cvat_become_the_box_around_them_and_are_counted(tmp_path: Path) -> None:
     cvat(
         tmp_path,
-        lambda name: (
+        inside=lambda name: (
             '<box label="cat" xtl="10" ytl="12" xbr="30" ybr="18" rotation="90.0"/>'
             '<polygon label="dog" points="1.0,2.0;5.0,2.0;3.0,9.0"/>'
             '<points label="x" points="1,1"/>'
@@ -276,7 +107,10 @@ def test_turned_boxes_of_label_studio_turn_about_their_corner(tmp_path: Path) ->
 
 
 def test_tags_are_classes_where_nothing_is_drawn(tmp_path: Path) -> None:
-    cvat(tmp_path / "cvat", lambda name: f'<tag label="{"cat" if name == "a.jpg" else "dog"}"/>')
+    cvat(
+        tmp_path / "cvat",
+        inside=lambda name: f'<tag label="{"cat" if name == "a.jpg" else "dog"}"/>',
+    )
     table = read_source(tmp_path / "cvat", DataConfig(), None)
     assert (table.kind.name, table.labels) == ("class", ["cat", "dog", "dog"])
     flags = {"a": {"cat": True, "dog": True}, "b": {"dog": True, "cat": False, "__ignore__": True}}
