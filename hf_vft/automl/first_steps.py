@@ -155,7 +155,7 @@ def _tried(
             "warmup": warmup,
         }
     )
-    train = tuning.dataset("train", tuning.random if stage.augment else tuning.plain)
+    train = tuning.training_images(stage)
     first_steps(tuning.context, tried, model, train, STEPS)
     after = held.losses(held.answers(prepared, model, disturbed=False))
     gain, error = paired_gain(before - after, held.weights, held.groups)

@@ -12,11 +12,14 @@ from torch import nn
 
 from hf_vft.automl.environment import Facts
 from hf_vft.automl.optimizer_defaults import decays, rates, warmups
+from hf_vft.data.decoded_cache import LIMIT, expected_bytes
+from hf_vft.data.transforms.draws import smallest_crop
 from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.models.backbones import Checkpoint
 from hf_vft.models.lora import short_targets, uncalled_layers
 from hf_vft.recipe.edit import get_value
 from hf_vft.recipe.schema import Choice, Recipe
+from hf_vft.utils.cache import default_cache, free_bytes
 
 LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""
@@ -28,6 +31,9 @@ HANDFUL = 20
 """Training images a class, the median, up to which heads are compared."""
 
 MAX_WORKERS = 16
+
+USUAL_SIDE = 224
+"""Of the input in pixels, where a checkpoint's own is not known yet."""
 
 TIME_FOR_STRESS = 600.0
 """Seconds of a time budget from which on stress tests take a small part of it: twice 15 to 30
@@ -73,7 +79,7 @@ def resolve_for_model(
     """Decide what depends on the kind of model, and on what it has learned, as well."""
     choices: list[Choice] = []
     rules = [*_computing(facts, model), *_adapters(recipe, model), *rates(recipe, checkpoint)]
-    rules += [*decays(recipe, checkpoint, model), *warmups(recipe)]
+    rules += [*decays(recipe, checkpoint, model), *warmups(recipe), _image_cache(recipe, facts)]
     for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
@@ -109,6 +115,22 @@ def _head(recipe: Recipe, facts: Facts) -> tuple[str, str, str]:
             "heads can be better than the linear probe"
         ),
     )
+
+
+def _image_cache(recipe: Recipe, facts: Facts) -> tuple[str, bool, str]:
+    """Whether decoded images are kept: where they may be waited for, and if there is room."""
+    name = "training.cache_images"
+    if facts.device == "cpu":
+        return name, False, "on a CPU learning takes much longer than decoding"
+    side = USUAL_SIDE if recipe.image.size == "auto" else int(recipe.image.size)
+    scale = 1.0 if recipe.augment.crop_scale == "auto" else float(recipe.augment.crop_scale)
+    smallest = smallest_crop(scale, (1000, 1000))[0] / 1000
+    size = expected_bytes(facts.images, facts.short_side, facts.aspect_ratio, side / smallest)
+    gigabytes = f"{size / 2**30:.1f} GiB of decoded images"
+    room = min(LIMIT, free_bytes(default_cache()) / 4)
+    if size > room:
+        return name, False, f"{gigabytes} are more than the {room / 2**30:.0f} GiB that are free"
+    return name, True, f"{gigabytes} are read faster than the files are decoded"
 
 
 def _stress(recipe: Recipe) -> tuple[str, bool, str]:

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset, Sampler
 
+from hf_vft.data.decoded_cache import DecodedImages
+from hf_vft.data.decoding.reduced import ImageFile
 from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.boxes import TrainBoxTransform
 from hf_vft.data.transforms.images import ImageTransform, Levels, TrainTransform
@@ -34,6 +36,7 @@ class VisionDataset(Dataset[dict[str, Any]]):
         seed: Start of all random changes.
         decoder: From a file to an RGB image; what it refuses raises a DataError.
         disturb: What happens to an image before ``transform`` sees it.
+        decoded: Where images are kept that were decoded for ``transform``.
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class VisionDataset(Dataset[dict[str, Any]]):
         seed: int = 0,
         decoder: Decoder = Decoder(),  # noqa: B008 - it is frozen
         disturb: Callable[[Image.Image], Image.Image] | None = None,
+        decoded: DecodedImages | None = None,
     ) -> None:
         self.split = split.select_columns(["image", "label"])
         self.transform = transform
         self.disturb = disturb
+        self.decoded = decoded
         self.seed = seed
         self.decoder = decoder
         # In shared memory, so that workers that stay alive over epochs see it change.
@@ -83,9 +88,10 @@ class VisionDataset(Dataset[dict[str, Any]]):
     def _row(self, index: int, row: dict[str, Any]) -> dict[str, Any]:
         source = row["image"]["bytes"] or row["image"]["path"]
         seed = _seed(self.seed, int(self._epoch), index)
-        if self.disturb is None and self.reads_files:
+        if self.disturb is None and self.reader is not None:
             rng = Random(seed)  # noqa: S311 - no secret
-            return self.row_of_file(source, row["label"], rng)
+            file = source if self.decoded is None else self.decoded.open(index, source)
+            return self.row_of_file(file, row["label"], rng)
         image = self.decoder(source)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -94,15 +100,17 @@ class VisionDataset(Dataset[dict[str, Any]]):
             return self.row(image, row["label"])
 
     @property
-    def reads_files(self) -> bool:
-        """Whether the transform decodes no more of a file than it needs."""
-        return isinstance(self.transform, TrainTransform)
+    def reader(self) -> TrainTransform | None:
+        """What decodes no more of a file than it needs, if the transform does so."""
+        return self.transform if isinstance(self.transform, TrainTransform) else None
 
     def row(self, image: Image.Image, label: object) -> dict[str, Any]:
         """The model's input for an image and its label."""
         return {"pixel_values": self.transform(image), "labels": label}
 
-    def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:
+    def row_of_file(
+        self, source: bytes | str | ImageFile, label: object, rng: Random
+    ) -> dict[str, Any]:
         """The same of a file, with changes that are drawn from ``rng``."""
         transform: Any = self.transform
         return {"pixel_values": transform.read(source, self.decoder, rng), "labels": label}
@@ -112,9 +120,10 @@ class DetectionDataset(VisionDataset):
     """One split of images with boxes; the transform is a `BoxTransform`."""
 
     @property
-    def reads_files(self) -> bool:
-        """Whether the transform decodes no more of a file than it needs."""
-        return isinstance(self.transform, TrainBoxTransform)
+    def reader(self) -> TrainTransform | None:
+        """What decodes no more of a file than it needs, if the transform does so."""
+        transform: Any = self.transform
+        return transform.change if isinstance(transform, TrainBoxTransform) else None
 
     def row(self, image: Image.Image, label: object) -> dict[str, Any]:
         """Pixels and boxes."""
@@ -122,7 +131,9 @@ class DetectionDataset(VisionDataset):
         row: dict[str, Any] = transform.with_boxes(image, label)
         return row
 
-    def row_of_file(self, source: bytes | str, label: object, rng: Random) -> dict[str, Any]:
+    def row_of_file(
+        self, source: bytes | str | ImageFile, label: object, rng: Random
+    ) -> dict[str, Any]:
         """The same of a file, with changes that are drawn from ``rng``."""
         transform: Any = self.transform
         row: dict[str, Any] = transform.read(source, self.decoder, rng, label)

@@ -102,6 +102,11 @@ class TrainingConfig(Section):
     num_workers: Annotated[int, Field(ge=0)] | Auto = Field(
         "auto", description="Processes that decode images."
     )
+    cache_images: bool | Auto = Field(
+        "auto",
+        description="Images that are trained on are decoded once and kept on disk at the size that "
+        "training needs.",
+    )
     cache_features: bool = Field(True, description="Head stages train on cached features.")
     report_to: list[Literal["trackio", "wandb", "mlflow"]] = Field(
         [],

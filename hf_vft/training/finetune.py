@@ -18,6 +18,8 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 from torch import nn
 
+from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.decoded_cache import DecodedImages
 from hf_vft.data.load import ImageData
 from hf_vft.data.transforms.images import ONE_PASS
 from hf_vft.errors import RecipeError
@@ -264,8 +266,18 @@ class FineTuning(ModelOnData):
     def _stage(self, stage: StageConfig) -> StageResult:
         if self._is_cached(stage):
             return self._head_stage(stage)
-        train = self.dataset("train", self.random if stage.augment else self.plain)
+        train = self.training_images(stage)
         return run_stage(self.context, stage, self.model, train, self.dataset("validation"))
+
+    def training_images(self, stage: StageConfig) -> VisionDataset:
+        """What a stage that sees images learns from, decoded once if the recipe says so."""
+        images = self.dataset("train", self.random if stage.augment else self.plain)
+        if self.recipe.training.cache_images and images.reader is not None:
+            content = f"{self.data.fingerprint} train"
+            images.decoded = DecodedImages(content, images.reader, images.decoder)
+            if PartialState().is_local_main_process:
+                images.decoded.make_room()
+        return images
 
     def _is_cached(self, stage: StageConfig) -> bool:
         return stage.train == "head" and self.recipe.training.cache_features and self.has_one_head

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -17,7 +16,7 @@ from hf_vft.errors import HubError, ModelError
 from hf_vft.models.backbones import HUB_DEFAULTS
 from hf_vft.models.hub_models import check_hub
 from hf_vft.models.imagenet_weights import PACKAGED, installed, packaged_folder
-from hf_vft.utils.cache import default_cache
+from hf_vft.utils.cache import default_cache, free_bytes
 from hf_vft.utils.cores import THREADS, cores
 from hf_vft.workflows.steps.input_rates import measure_input_rates
 
@@ -108,8 +107,7 @@ def _speed() -> HealthCheck:
 
 def _disk() -> HealthCheck:
     cache = default_cache()
-    existing = next(path for path in (cache, *cache.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = free_bytes(cache)
     text = f"{cache}, {free / 2**30:.0f} GiB free"
     if free < LITTLE_DISK:
         return HealthCheck("cache", "note", f"{text}; set HF_VFT_CACHE to a larger disk")

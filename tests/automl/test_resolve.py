@@ -82,6 +82,24 @@ def test_computing_follows_model_and_device(
     assert recipe.training.channels_last is channels_last
 
 
+@pytest.mark.parametrize(
+    ("device", "images", "kept", "reason"),
+    [
+        ("cpu", 100, False, "on a CPU learning takes"),
+        ("cuda", 10_000, True, "GiB of decoded images are read faster"),
+        ("cuda", 10_000_000, False, "are more than the"),
+    ],
+)
+def test_decoded_images_are_kept_where_they_may_be_waited_for(
+    device: str, images: int, kept: bool, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hf_vft.automl.resolve.free_bytes", lambda folder: 100 * 2**30)
+    facts = replace(FACTS, device=device, images=images)
+    recipe, choices = resolve_for_model(Recipe(), facts, tiny.ALL["vit"](), checkpoint())
+    assert recipe.training.cache_images is kept
+    assert reason in {choice.name: choice.reason for choice in choices}["training.cache_images"]
+
+
 def checkpoint(name: str = "me/vit", *, pretrained: bool = True) -> Checkpoint:
     return Checkpoint(name, name, pretrained, "")
 

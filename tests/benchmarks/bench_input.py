@@ -29,6 +29,8 @@ from torchvision.transforms import v2
 from transformers import ViTImageProcessor
 
 from hf_vft.data.dataset import VisionDataset
+from hf_vft.data.decoded_cache import DecodedImages
+from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.images import STRENGTHS, eval_transform, train_transform
 from hf_vft.recipe.schema import AugmentConfig
 from hf_vft.tasks import ImageClassification
@@ -148,6 +150,10 @@ def readers(split: datasets.Dataset, cache: Path) -> dict[str, Callable[[], Any]
         augment = AugmentConfig(**{"strength": strength, **changes})
         dataset = VisionDataset(split, train_transform(processor, augment))
         found[f"hf-vft {strength}"] = loader(dataset)
+        if dataset.reader is not None:
+            decoded = DecodedImages(f"{split[0]} {len(split)}", dataset.reader, Decoder(), cache)
+            kept = VisionDataset(split, dataset.transform, decoded=decoded)
+            found[f"hf-vft {strength}, decoded before"] = loader(kept)
     return found
 
 

@@ -90,7 +90,11 @@ class TestSeveralProcesses:
         [
             {"model__lora": {"r": 4}},
             {"training__ema_decay": 0.9, "training__metric": "loss", "loss__sampling": "balanced"},
-            {"training__cache_features": False, "loss__class_weights": "balanced"},
+            {
+                "training__cache_features": False,
+                "training__cache_images": True,
+                "loss__class_weights": "balanced",
+            },
         ],
     )
     def test_two_processes_agree_with_one_whatever_the_recipe(

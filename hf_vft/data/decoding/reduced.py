@@ -19,7 +19,7 @@ from hf_vft.data.images import Decoder
 from hf_vft.utils.imports import is_available
 
 REDUCTIONS = (8, 4, 2)
-"""By which a JPEG can be reduced, the greatest first."""
+"""By which an image is reduced, the greatest first; what a JPEG can be decoded at."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class ImageFile:
         height: The same.
         orientation: In which it is stored, 1 to 8 as EXIF counts; 1 where nothing is to be turned.
         whole: The pixels where they are decoded already, ``uint8 [H, W, 3]``.
+        reduced: By how much they were reduced when they were.
         data: The file otherwise.
         mode: Of its pixels, ``RGB`` or ``L``.
         profile: Its ICC profile.
@@ -42,17 +43,22 @@ class ImageFile:
     orientation: int
     decoder: Decoder
     whole: np.ndarray | None = None
+    reduced: int = 1
     data: bytes = b""
     mode: str = "RGB"
     profile: bytes | None = None
 
     @classmethod
-    def open(cls, source: bytes | str | Path | Image.Image, decoder: Decoder) -> ImageFile:
+    def open(
+        cls, source: bytes | str | Path | Image.Image | ImageFile, decoder: Decoder
+    ) -> ImageFile:
         """Read the header of a JPEG; whatever else there is, is decoded by ``decoder``.
 
         Raises:
             DataError: As by the decoder.
         """
+        if isinstance(source, ImageFile):
+            return source
         if not isinstance(source, Image.Image):
             data = source if isinstance(source, bytes) else read_image_bytes(source)
             if data[:3] == b"\xff\xd8\xff":
@@ -96,7 +102,7 @@ class ImageFile:
     def reduction(self, most: float) -> int:
         """The greatest reduction that there is and that does not exceed ``most``."""
         if self.whole is not None:
-            return 1
+            return self.reduced
         return next((by for by in REDUCTIONS if by <= most), 1)
 
     def pixels(self, reduction: int) -> np.ndarray:

@@ -96,7 +96,11 @@ class TrainBoxTransform:
         return row
 
     def read(
-        self, source: bytes | str | Path, decoder: Decoder, rng: Random, label: dict[str, Any]
+        self,
+        source: bytes | str | Path | ImageFile,
+        decoder: Decoder,
+        rng: Random,
+        label: dict[str, Any],
     ) -> dict[str, Any]:
         """The same of a file; ``pixel_values`` as `TrainTransform.read` gives them.
 

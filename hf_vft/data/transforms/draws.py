@@ -133,10 +133,21 @@ def _crop(scale: float, rng: Random, size: tuple[int, int]) -> Box | None:
         return None
     width, height = size
     area = rng.uniform(scale, 1.0)
-    stretch = rng.uniform(-1.0, 1.0) * min(0.22, -0.5 * math.log(area))
+    stretch = rng.uniform(-1.0, 1.0) * _most_stretch(area)
     high = max(1, min(height, round(height * area**0.5 * math.exp(stretch))))
     wide = max(1, min(width, round(width * area**0.5 / math.exp(stretch))))
     return rng.randint(0, width - wide), rng.randint(0, height - high), wide, high
+
+
+def smallest_crop(scale: float, size: tuple[int, int]) -> tuple[int, int]:
+    """The least width and the least height of a crop that keeps ``scale`` of the area."""
+    side = scale**0.5 * math.exp(-_most_stretch(scale))
+    return max(1, int(size[0] * side)), max(1, int(size[1] * side))
+
+
+def _most_stretch(area: float) -> float:
+    """Half the logarithm by which the aspect ratio may change: a quarter, and within the image."""
+    return min(0.22, -0.5 * math.log(area))
 
 
 def _colour(jitter: float, rng: Random) -> ColourChange:

@@ -21,9 +21,9 @@ from torchvision.transforms import v2
 from hf_vft.data.decoding.reduced import ImageFile
 from hf_vft.data.images import Decoder
 from hf_vft.data.transforms.colour import blurred, recoloured, to_levels
-from hf_vft.data.transforms.draws import Drawn, draw
+from hf_vft.data.transforms.draws import Drawn, draw, smallest_crop
 from hf_vft.data.transforms.preparation import Framing, Normalisation, preparation_of
-from hf_vft.data.transforms.resample import Plan, planned, straight, warped
+from hf_vft.data.transforms.resample import Plan, from_resized, planned, straight, warped
 from hf_vft.recipe.schema import AugmentConfig
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class TrainTransform:
         return pixels.finished() if isinstance(pixels, Levels) else pixels
 
     def read(
-        self, source: bytes | str | Path | Image.Image, decoder: Decoder, rng: Random
+        self, source: bytes | str | Path | Image.Image | ImageFile, decoder: Decoder, rng: Random
     ) -> Levels | torch.Tensor:
         """The model's input for a file; already normalised if the processor was called.
 
@@ -208,6 +208,22 @@ class TrainTransform:
             # A value of 0 after normalising: the mean colour.
             seen = _erased(seen, drawn.erased, self.preparation.normalise.levels(0.0))
         return Levels(seen.contiguous(), self.preparation.normalise), plan
+
+    @property
+    def needs(self) -> str:
+        """What says how many pixels of an image it needs."""
+        framing = None if self.preparation is None else self.preparation.framing
+        return f"{self.shape} {framing} {float(self.augment.crop_scale)}"
+
+    def most_reduction(self, file: ImageFile) -> float:
+        """By how much an image can be reduced so that its smallest crop still fills the input."""
+        width, height = file.upright_size
+        wide, high = smallest_crop(float(self.augment.crop_scale), (width, height))
+        if self.preparation is None:
+            return max(1.0, min(wide, high) / (HEADROOM * max(self.shape)))
+        drawn = Drawn((width, height), crop=(0, 0, wide, high))
+        placed = self.preparation.framing.place(wide, high)
+        return max(1.0, min(from_resized(drawn, placed).steps))
 
     def _processed(self, file: ImageFile, drawn: Drawn) -> tuple[torch.Tensor, Plan]:
         """Changed at the size of the file, or less, and then given to the processor."""

@@ -42,17 +42,18 @@ def planned(file: ImageFile, drawn: Drawn, framing: Framing) -> Plan:
     """
     placed = framing.place(*drawn.kept[2:])
     stored = stored_from_upright(file.orientation, file.width, file.height)
-    upright = _from_resized(drawn, placed)
+    upright = from_resized(drawn, placed)
     reduction = file.reduction(min(upright.steps))
     if reduction > 1 and upright.is_straight:
         drawn = drawn.snapped(reduction)
         placed = framing.place(*drawn.kept[2:])
-        upright = _from_resized(drawn, placed)
+        upright = from_resized(drawn, placed)
     source = scaled(1 / reduction, 1 / reduction).after(stored).after(upright)
     return Plan(drawn, placed, reduction, source, upright)
 
 
-def _from_resized(drawn: Drawn, placed: Placed) -> Affine:
+def from_resized(drawn: Drawn, placed: Placed) -> Affine:
+    """From a place in the resized crop to one in the upright image."""
     _, _, width, height = drawn.kept
     return drawn.source().after(scaled(width / placed.width, height / placed.height))
 
