@@ -132,7 +132,7 @@ def reduced(file: ImageFile, transform: TrainTransform) -> ImageFile:
 def _fill(path: Path, image: ImageFile) -> None:
     levels = np.ascontiguousarray(image.pixels(image.reduced))
     height, width = levels.shape[:2]
-    digest = xxhash.xxh3_64_intdigest(levels)
+    digest = xxhash.xxh3_64_intdigest(levels.data)
     size = (image.width, image.height, image.orientation, image.reduced)
     path.write_bytes(_HEADER.pack(_MAGIC, *size, width, height, digest) + levels.tobytes())
 
@@ -141,13 +141,14 @@ def _read(path: Path, decoder: Decoder) -> ImageFile | None:
     """What is kept, or None where there is nothing, or nothing whole."""
     try:
         content = np.fromfile(path, np.uint8)
-        magic, *size, width, height, digest = _HEADER.unpack(content[: _HEADER.size].tobytes())
+        header = _HEADER.unpack(content[: _HEADER.size].tobytes())
+        magic, whole_width, whole_height, orientation, by, width, height, digest = header
         levels = content[_HEADER.size :].reshape(height, width, 3)
     except (OSError, struct.error, ValueError):
         return None
-    if magic != _MAGIC or xxhash.xxh3_64_intdigest(levels) != digest:
+    if magic != _MAGIC or xxhash.xxh3_64_intdigest(levels.data) != digest:
         return None
-    return ImageFile(*size[:3], decoder, whole=levels, reduced=size[3])
+    return ImageFile(whole_width, whole_height, orientation, decoder, whole=levels, reduced=by)
 
 
 def _bytes(folder: Path) -> int:
