@@ -15,10 +15,10 @@ from hf_vft.automl.soup import State, greedy_soup
 from hf_vft.automl.time_budget import Clock
 from hf_vft.automl.trial_callbacks import reached
 from hf_vft.evaluation.leaderboard import LeaderboardRow
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.evaluation.results import Estimate
 from hf_vft.recipe.schema import StageConfig, load_recipe
 from hf_vft.training.finetune import FineTuned
-from hf_vft.training.history import lower_is_better
 from hf_vft.training.stages import BEST
 
 MORE = "more"

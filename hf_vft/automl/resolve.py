@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from hf_vft.automl.batch_sizes import MANY_IMAGES, batch_sizes
 from hf_vft.automl.environment import Facts
 from hf_vft.automl.optimizer_defaults import decays, rates, warmups
 from hf_vft.data.decoded_cache import LIMIT, expected_bytes
@@ -24,8 +25,6 @@ from hf_vft.utils.cache import default_cache, free_bytes
 LATER = ("horizontal_flip", "vertical_flip")
 """Decided by looking through the model."""
 
-SMALL, LARGE = 200, 5000
-"""Training images below and above which augmentation and batches change."""
 
 HANDFUL = 20
 """Training images a class, the median, up to which heads are compared."""
@@ -56,7 +55,7 @@ def resolve(recipe: Recipe, facts: Facts) -> tuple[Recipe, list[Choice]]:
         The recipe with these fields filled, and one choice for each that was on auto.
     """
     choices: list[Choice] = []
-    rules = [*_device(facts), *_batches(recipe, facts), _stress(recipe), _head(recipe, facts)]
+    rules = [*_device(facts), *batch_sizes(facts), _stress(recipe), _head(recipe, facts)]
     for name, value, reason in rules:
         recipe, made = decide(recipe, name, value, reason)
         choices += made
@@ -178,26 +177,8 @@ def _adapters(recipe: Recipe, model: nn.Module) -> list[tuple[str, Any, str]]:
     return [("model.lora.target", targets, reason)]
 
 
-def _batches(recipe: Recipe, facts: Facts) -> list[tuple[str, Any, str]]:
-    size = 16 if facts.images < SMALL * 5 else 32 if facts.images < LARGE else 64
-    rounded = max(facts.processes, size // facts.processes * facts.processes)
-    steps = facts.images // rounded
-    return [
-        (
-            "training.batch_size",
-            rounded,
-            f"{facts.images} training images make {steps} steps an epoch",
-        ),
-        (
-            "training.eval_batch_size",
-            64 // facts.processes * facts.processes or facts.processes,
-            "evaluation keeps no gradients",
-        ),
-    ]
-
-
 def _strength(facts: Facts) -> tuple[str, str]:
-    if facts.images < LARGE:
+    if facts.images < MANY_IMAGES:
         return "light", (
             f"{facts.images} training images make few steps, too few for stronger changes to "
             "pay; and crops can cut off what matters"

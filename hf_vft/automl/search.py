@@ -30,10 +30,10 @@ from hf_vft.automl.trial_rows import shown, trial_changes_of, trial_row
 from hf_vft.automl.trial_runner import FAILURES, Outcome, Runner, Turn
 from hf_vft.errors import ModelError
 from hf_vft.evaluation.leaderboard import LeaderboardRow
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.recipe.schema import Choice, Recipe
 from hf_vft.run import write_text
 from hf_vft.training.finetune import FineTuned
-from hf_vft.training.history import lower_is_better
 from hf_vft.training.processes import from_main
 from hf_vft.utils.progress import Silent
 

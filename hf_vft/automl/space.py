@@ -14,7 +14,7 @@ from typing import Any
 from accelerate import PartialState
 from optuna.trial import Trial
 
-from hf_vft.automl.batch_sizes import fitting_batches
+from hf_vft.automl.fitting_batches import fitting_batches
 from hf_vft.automl.optimizer_defaults import GENTLE
 from hf_vft.automl.prepare import RunContext, prepare
 from hf_vft.automl.ranking import Candidate

@@ -33,12 +33,12 @@ from hf_vft.cli.commands import (
     serve,
     threshold,
 )
+from hf_vft.cli.exit_codes import ERROR, INTERRUPTED
 from hf_vft.cli.launch import end, is_first, let_others_speak
 from hf_vft.errors import VftError
 from hf_vft.utils.cores import limit_threads
 from hf_vft.utils.full_disk import is_full_disk
 
-INTERRUPTED = 130
 RESUMABLE = ("fit", "retrain", "pretrain")
 """Commands that have ``--resume``."""
 
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if debug:
             raise
         typer.secho(f"hf-vft: {error}", fg="red", err=True)
-        end(1)
+        end(ERROR)
     except KeyboardInterrupt:
         _say_stopped(words)
         sys.exit(INTERRUPTED)
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.secho(
             "hf-vft: the disk is full. Make room on it, then run this again.", fg="red", err=True
         )
-        end(1)
+        end(ERROR)
 
 
 def _say_stopped(words: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from hf_vft.data.images import Decoder
 from hf_vft.data.label_types import KINDS, LabelKind
 from hf_vft.data.labels import class_order
 from hf_vft.data.sources.decide_columns import FROM_SOURCE
-from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.read_source import describe_source, read_source
 from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import Table
 from hf_vft.data.splits import SPLITS, Rows, complete_splits

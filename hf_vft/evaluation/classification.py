@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hf_vft.errors import DataError, ModelError
+from hf_vft.evaluation.bootstrap import Scores, estimate_scores
 from hf_vft.evaluation.calibration import probabilities, reliability_bins, weighted_ece
 from hf_vft.evaluation.counts import confusion, count_scores, macro
-from hf_vft.evaluation.estimates import Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.pr_roc_curves import precision_recall
 from hf_vft.evaluation.ranking_metrics import ranking_scores, rankings

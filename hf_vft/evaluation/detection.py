@@ -8,10 +8,10 @@ import numpy as np
 
 from hf_vft.errors import DataError
 from hf_vft.evaluation.average_precision import class_scores
+from hf_vft.evaluation.bootstrap import INTERPOLATED, Scores, estimate_scores
 from hf_vft.evaluation.box_matching import Boxes, Matches, match_all
 from hf_vft.evaluation.coco import coco_scores
 from hf_vft.evaluation.counts import macro, ratio
-from hf_vft.evaluation.estimates import INTERPOLATED, Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, units_of
 from hf_vft.evaluation.pr_roc_curves import precision_recall
 from hf_vft.evaluation.results import ClassResult, Estimate, SliceResult, SplitResult

@@ -25,8 +25,8 @@ from hf_vft.evaluation.group_disparities import (
     corrected,
     rate_gaps,
 )
+from hf_vft.evaluation.group_parity import column_parity
 from hf_vft.evaluation.intervals import Floats, Ints, design_effect
-from hf_vft.evaluation.parity import column_parity
 from hf_vft.evaluation.results import BiasResult, Estimate, Gap, GroupResult
 
 MIN_ROWS = 100

@@ -10,9 +10,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit
 
 from hf_vft.errors import DataError, ModelError
+from hf_vft.evaluation.bootstrap import Measure, Scores, estimate_scores
 from hf_vft.evaluation.calibration import BINS, TEMPERATURES, reliability_bins
 from hf_vft.evaluation.counts import macro, ratio, sum_by
-from hf_vft.evaluation.estimates import Measure, Scores, estimate_scores
 from hf_vft.evaluation.intervals import Floats, Ints, units_of
 from hf_vft.evaluation.pr_roc_curves import precision_recall
 from hf_vft.evaluation.ranking_metrics import ClassRanking, ranking_scores

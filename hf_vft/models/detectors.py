@@ -22,13 +22,13 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_BACKBONE_MAPPING_NAMES
 
 from hf_vft.errors import ModelError
-from hf_vft.models.adjustments import (
+from hf_vft.models.backbones import Checkpoint, fetched
+from hf_vft.models.config_adjustments import (
     Auto,
     adjust_batch_norm,
     adjust_drop_path,
     adjust_dropout,
 )
-from hf_vft.models.backbones import Checkpoint, fetched
 from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.fresh_weights import PRIOR, draw_weights, thaw_batch_norm
 from hf_vft.models.input_size import try_size

@@ -19,14 +19,14 @@ from transformers.models.auto.auto_factory import _BaseAutoModelClass
 from transformers.utils import logging as transformers_logging
 
 from hf_vft.errors import ModelError, VftError
-from hf_vft.models.adjustments import (
+from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, fetched
+from hf_vft.models.blocks import owner
+from hf_vft.models.config_adjustments import (
     Auto,
     adjust_batch_norm,
     adjust_drop_path,
     adjust_dropout,
 )
-from hf_vft.models.backbones import SCRATCH, Checkpoint, choose_checkpoint, fetched
-from hf_vft.models.blocks import owner
 from hf_vft.models.foreign_weights import read_weights
 from hf_vft.models.hub_models import read_processor, refused_pickle
 from hf_vft.models.input_size import check_logits, resize_input

@@ -23,6 +23,7 @@ from hf_vft.monitoring.decision import Decision
 from hf_vft.monitoring.delayed_labels import MIN_ROWS, change_points, label_findings
 from hf_vft.monitoring.embeddings import LEAST_ROWS, content_shift
 from hf_vft.monitoring.estimate_error import Trust
+from hf_vft.monitoring.estimated_accuracy import Known, performance_findings
 from hf_vft.monitoring.explanation import Affected, Stretch
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.incident import find_affected, over_time
@@ -37,7 +38,6 @@ from hf_vft.monitoring.multilabel_performance import (
     several_bias_findings,
     several_label_findings,
 )
-from hf_vft.monitoring.performance import Known, performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.prediction_drift import prediction_findings, probabilities
 from hf_vft.monitoring.profile import Reference

@@ -13,8 +13,8 @@ from statsmodels.stats.proportion import proportion_confint
 from hf_vft.evaluation.multiplicity import holm
 from hf_vft.monitoring.causes import signal
 from hf_vft.monitoring.change_point import find_change
+from hf_vft.monitoring.estimated_accuracy import MAX_SPREAD, MIN_ROWS, estimate_accuracy
 from hf_vft.monitoring.explanation import Affected, Cause, Since, Stretch
-from hf_vft.monitoring.performance import MAX_SPREAD, MIN_ROWS, estimate_accuracy
 
 STRETCHES = 14
 """Points of the curve over time, at most."""

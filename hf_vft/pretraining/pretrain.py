@@ -20,8 +20,8 @@ from transformers import (
 
 from hf_vft.errors import RecipeError
 from hf_vft.outputs import claim
+from hf_vft.pretraining.formula_learner import FormulaLearner
 from hf_vft.pretraining.initial import spread_weights
-from hf_vft.pretraining.learner import FormulaLearner
 from hf_vft.pretraining.log import LOG_FILE, LogFile, TimeLimit
 from hf_vft.pretraining.publish import save_backbone
 from hf_vft.pretraining.recipe import PretrainingConfig, PretrainRecipe

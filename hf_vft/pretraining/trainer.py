@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from transformers import EvalPrediction
 from transformers.trainer_utils import EvalLoopOutput
 
-from hf_vft.pretraining.learner import coverage_loss
+from hf_vft.pretraining.formula_learner import coverage_loss
 from hf_vft.pretraining.recipe import PretrainingConfig
 from hf_vft.pretraining.render import NO_TEXTURE, ImageRenderer
 from hf_vft.pretraining.teacher import Teacher, imitation_loss

@@ -13,7 +13,14 @@ from filelock import FileLock, Timeout
 
 from hf_vft.errors import LogError
 from hf_vft.records.journal import JOURNALS, if_abandoned, journals, roll
-from hf_vft.records.parts import Contents, Partition, contents, partitions, read_part, write_part
+from hf_vft.records.parquet_parts import (
+    Contents,
+    Partition,
+    contents,
+    partitions,
+    read_part,
+    write_part,
+)
 from hf_vft.records.schema import TABLES
 
 LARGE = 100_000  # rows; larger parts are left as they are

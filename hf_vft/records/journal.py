@@ -21,7 +21,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from hf_vft.errors import LogError
-from hf_vft.records.parts import Partition, contents, write_part
+from hf_vft.records.parquet_parts import Partition, contents, write_part
 from hf_vft.records.schema import TABLES, schema_of
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from hf_vft.errors import LogError
 from hf_vft.records.compaction import Compacted, compact
 from hf_vft.records.journal import JOURNALS, as_part, as_table, journals, read_journal
-from hf_vft.records.parts import Partition, contents, partitions, read_part
+from hf_vft.records.parquet_parts import Partition, contents, partitions, read_part
 from hf_vft.records.schema import PREDICTIONS, TABLES, check_identifier, microseconds
 from hf_vft.records.writer import IMAGES, MARKER, ROLL_ROWS, LogWriter
 

@@ -7,9 +7,10 @@ from typing import Any
 from markupsafe import Markup
 
 from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.reporting.plots import PlotPoint, scatter_plot
 from hf_vft.reporting.search_insights import lesson_parts
-from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
+from hf_vft.reporting.verdict import metric_name
 
 SHOWN_ROWS = 20
 
@@ -54,7 +55,7 @@ def _pareto(board: Leaderboard) -> Markup | None:
     rows = [r for r in rows if r.kind != "probe"] or rows
     if len({_latency(row) for row in rows}) < 2:
         return None
-    front = pareto_front(rows, lower_is_better=board.metric in LOWER_IS_BETTER)
+    front = pareto_front(rows, lower_is_better=lower_is_better(board.metric))
     names = {row.name for row in front}
     points = [
         PlotPoint(row.name, _latency(row), _score(row), "a" if row.name in names else "c")

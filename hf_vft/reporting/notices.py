@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hf_vft.evaluation.group_disparities import describe_gap, error_gaps
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.evaluation.results import EvalReport, SplitResult
 from hf_vft.reporting import numbers
 from hf_vft.reporting.report_facts import ReportFacts
 from hf_vft.reporting.verdict import (
     BASELINE_NAMES,
     BLIND,
-    LOWER_IS_BETTER,
     judged_split,
     lower_first,
     metric_name,
@@ -135,7 +135,7 @@ def _splits_disagree(report: EvalReport, split: str) -> Notice | None:
     cause = (
         "the splits may differ in kind (other cameras, parts or days), or the validation split "
         "was consulted too often"
-        if lower != (report.primary in LOWER_IS_BETTER)
+        if lower != (lower_is_better(report.primary))
         else "the splits may differ in kind, so neither score may hold for new images"
     )
     name = lower_first(metric_name(report.primary))

@@ -7,8 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.reporting.plots import Band, Point, Series, line_plot
-from hf_vft.reporting.verdict import LOWER_IS_BETTER, metric_name
+from hf_vft.reporting.verdict import metric_name
 
 Record = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ def score_curve(history: Sequence[Record], metric: str) -> Markup | None:
     lines = _lines(history, f"eval_{metric}")
     if not any(lines):
         return None
-    best = min if metric in LOWER_IS_BETTER else max
+    best = min if lower_is_better(metric) else max
     return line_plot(
         # A line per stage: between stages the optimizer starts anew.
         [Series(metric, "a", points) for points in lines if points],

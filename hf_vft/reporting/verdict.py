@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from hf_vft.errors import RunError
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.evaluation.results import Estimate, EvalReport, SplitResult
 from hf_vft.evaluation.robustness import Robustness
 from hf_vft.reporting import numbers
@@ -54,8 +55,6 @@ BASELINE_NAMES = {
 }
 BLIND = ("majority_class", "class_frequencies", "typical_boxes")
 """Baselines that do not look at the images."""
-
-LOWER_IS_BETTER = {"ece", "ece_calibrated", "log_loss", "brier"}
 
 WELL_CALIBRATED = 0.05
 # Share of the calibration error that must point one way to say that way.
@@ -165,7 +164,7 @@ def standings(report: EvalReport) -> dict[str, Standing]:
         name: standing(
             score,
             splits[split][report.primary],
-            lower_is_better=report.primary in LOWER_IS_BETTER,
+            lower_is_better=lower_is_better(report.primary),
         )
         for name, splits in report.baselines.items()
         if report.primary in splits.get(split, {})
@@ -174,7 +173,7 @@ def standings(report: EvalReport) -> dict[str, Standing]:
 
 def _against(report: EvalReport, split: str) -> str:
     """``clearly above A (0.58) and B (0.10)``; baselines that it stands alike to go together."""
-    better, worse = ("below", "above") if report.primary in LOWER_IS_BETTER else ("above", "below")
+    better, worse = ("below", "above") if lower_is_better(report.primary) else ("above", "below")
     relations: dict[Standing, str] = {
         "clearly": f"clearly {better}",
         "likely": better,

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft.serving import page, tabs
-from hf_vft.serving.access import AccessPolicy
 from hf_vft.serving.arguments import checked_blocks
+from hf_vft.serving.caller_access import AccessPolicy
 from hf_vft.serving.endpoints import Endpoints
+from hf_vft.serving.file_access import UploadFolder, upload_folder
 from hf_vft.serving.gate import Gate, GateState
 from hf_vft.serving.limits import MB
 from hf_vft.serving.predict_tab import predict_tab
 from hf_vft.serving.service import Service
-from hf_vft.serving.uploads import UploadFolder, upload_folder
 from hf_vft.utils.imports import require_package
 
 SWEEP = 60

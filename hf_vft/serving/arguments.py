@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hf_vft.errors import DataError
-from hf_vft.serving.uploads import REFUSED, UploadFolder, as_file
+from hf_vft.serving.file_access import REFUSED, UploadFolder, as_file
 
 _log = logging.getLogger(__name__)
 UNFIT = (

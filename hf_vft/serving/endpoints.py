@@ -20,11 +20,11 @@ from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.errors import DataError, ModelError
 from hf_vft.serving.answer import Answer, boxes_of, over
 from hf_vft.serving.batcher import RateLimit
+from hf_vft.serving.file_access import UploadFolder
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB
 from hf_vft.serving.service import Service
 from hf_vft.serving.stoppable import STOPPING
-from hf_vft.serving.uploads import UploadFolder
 
 FAILED = "the server could not do that; its own log says why."
 NO_IMAGE = "no image by its name, so it was left out."

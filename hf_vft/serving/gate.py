@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from hf_vft.serving.access import LOOPBACK, AccessPolicy
 from hf_vft.serving.batcher import RateLimit
+from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
+from hf_vft.serving.file_access import UploadFolder
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.stoppable import STOPPING
-from hf_vft.serving.uploads import UploadFolder
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

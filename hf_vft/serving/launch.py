@@ -15,15 +15,15 @@ from typing import Any
 
 from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
-from hf_vft.serving.access import LOOPBACK, AccessPolicy
 from hf_vft.serving.app import SWEEP, build_app, launch_options
+from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
 from hf_vft.serving.connections import IdleConnections
 from hf_vft.serving.decode_memory import return_freed_memory, trim_memory
+from hf_vft.serving.file_access import upload_folder
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.mcp import refuse_in_our_words, take_data
 from hf_vft.serving.service import Service
-from hf_vft.serving.uploads import upload_folder
 
 LOG_REPO = "HF_VFT_LOG_REPO"
 """Environment variable: the dataset on the Hub that a Space sends its log to."""

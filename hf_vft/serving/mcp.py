@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from hf_vft.serving.arguments import UNFIT, admitted_file, without_files
-from hf_vft.serving.uploads import DATA, REFUSED, UploadFolder
+from hf_vft.serving.file_access import DATA, REFUSED, UploadFolder
 
 Position = list[str | int]
 _SCHEMA_ERROR = "Input validation error"

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from hf_vft.evaluation.metrics import lower_is_better
+
 Record = dict[str, Any]
 
 TIMING = ("_runtime", "_per_second", "_preparation_time")
@@ -53,11 +55,6 @@ def finite(record: Record) -> Record:
         for key, value in record.items()
         if not isinstance(value, float) or math.isfinite(value)
     }
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a small value of this score is good."""
-    return metric in {"loss", "ece", "log_loss", "brier"}
 
 
 def ran_out_of_patience(records: Sequence[Record], metric: str, patience: int | None) -> bool:

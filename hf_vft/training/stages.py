@@ -28,6 +28,7 @@ from transformers.trainer_utils import IntervalStrategy, SaveStrategy, Scheduler
 
 from hf_vft.data.dataset import VisionDataset
 from hf_vft.errors import RecipeError
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.recipe.schema import Recipe, StageConfig
 from hf_vft.run import write_file, write_json, write_text
 from hf_vft.tasks import Task
@@ -40,7 +41,6 @@ from hf_vft.training.history import (
     best_record,
     epoch_records,
     finite,
-    lower_is_better,
     ran_out_of_patience,
     scores,
 )

@@ -32,7 +32,7 @@ from hf_vft.utils.frozen import Frozen
 from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.text import counted
 from hf_vft.workflows.fit import fit
-from hf_vft.workflows.steps.champion import TOLERANCE, next_free, old_sentence, pointer_of
+from hf_vft.workflows.steps.champion import TOLERANCE, judge_added_class, next_free, pointer_of
 from hf_vft.workflows.steps.production_images import unseen_images
 from hf_vft.workflows.steps.read_images import read_images
 from hf_vft.workflows.steps.retraining_data import DATASET, NEW, ORIGIN, save_images
@@ -217,7 +217,7 @@ def _compared(
     champion, challenger = (answers[rows].tolist() for answers in said)
     old = compare(truth[rows].tolist(), champion, challenger, [groups[row] for row in rows])
     found = int((said[1][new] == name).sum())
-    promoted, headline, reasons = judge(found, int(new.sum()), old, name, tolerance)
+    promoted, headline, reasons = judge_added_class(found, int(new.sum()), old, name, tolerance)
     return Added(
         promoted=promoted,
         headline=headline,
@@ -231,25 +231,6 @@ def _compared(
         found=found,
         old=old,
     )
-
-
-def judge(
-    found: int, tested: int, old: Comparison, name: str, tolerance: float
-) -> tuple[bool, str, list[str]]:
-    """Whether the new run takes over, in a sentence, and why."""
-    reasons = [
-        f"{found} of {counted(tested, 'test image')} of {name!r} recognised.",
-        old_sentence(old, tolerance),
-    ]
-    if 2 * found < tested:
-        stays = f"The champion stays: too few images of {name!r} are recognised; add more of them."
-        return False, stays, reasons
-    if old.loses(tolerance):
-        stays = (
-            "The champion stays: the old classes lose, or their test images are too few to tell."
-        )
-        return False, stays, reasons
-    return True, f"The new run takes over: it knows {name!r}, and no old class lost.", reasons
 
 
 def _logits(predictor: Predictor, test: datasets.Dataset, display: Display, done: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from accelerate import PartialState
 
 from hf_vft.data.load import LabelledImages
-from hf_vft.data.sources.read import describe_source
+from hf_vft.data.sources.read_source import describe_source
 from hf_vft.errors import MissingColumnError, RecipeError
 from hf_vft.evaluation.results import SplitResult
 from hf_vft.evaluation.robustness import Robustness

@@ -33,7 +33,7 @@ from hf_vft.utils.progress import Display, Silent
 from hf_vft.utils.text import quoted
 from hf_vft.workflows.fit import fit
 from hf_vft.workflows.score_images import log_of
-from hf_vft.workflows.steps.champion import TOLERANCE, next_free, old_sentence, pointer_of, sentence
+from hf_vft.workflows.steps.champion import TOLERANCE, judge_retrained, next_free, pointer_of
 from hf_vft.workflows.steps.production_images import divide_recent, read_recent
 from hf_vft.workflows.steps.read_images import read_images
 from hf_vft.workflows.steps.reference import save_reference
@@ -275,7 +275,7 @@ def _compared(
         comparisons[origin] = compare(
             truth[rows].tolist(), champion, challenger, [groups[row] for row in rows]
         )
-    promoted, headline, reasons = judge(comparisons[NEW], comparisons[OLD], tolerance)
+    promoted, headline, reasons = judge_retrained(comparisons[NEW], comparisons[OLD], tolerance)
     return Retrained(
         promoted=promoted,
         headline=headline,
@@ -286,21 +286,6 @@ def _compared(
         old=comparisons[OLD],
         **plan.model_dump(),
     )
-
-
-def judge(recent: Comparison, old: Comparison, tolerance: float) -> tuple[bool, str, list[str]]:
-    """Decide whether the challenger takes over, with a sentence and the reasons."""
-    reasons = [
-        sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
-        old_sentence(old, tolerance),
-    ]
-    if not recent.wins:
-        more = "" if recent.loses(1.0) else "; more labels may prove it"
-        return False, f"The champion stays: the challenger is not proven better{more}.", reasons
-    if old.loses(tolerance):
-        lost = "The champion stays: the challenger loses, or may lose, on the old test images."
-        return False, lost, reasons
-    return True, "The challenger takes over: better on the newest labels, no loss before.", reasons
 
 
 def _answers(

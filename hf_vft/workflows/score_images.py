@@ -15,9 +15,9 @@ from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.folders import is_image_name, visible_files
 from hf_vft.data.sources.listing import Listing
-from hf_vft.data.sources.read import describe_source, read_source
+from hf_vft.data.sources.read_source import describe_source, read_source
 from hf_vft.data.sources.reading import Reading
-from hf_vft.data.sources.stored import is_saved
+from hf_vft.data.sources.saved_datasets import is_saved
 from hf_vft.data.sources.table import Table, image_rows
 from hf_vft.data.times import read_times
 from hf_vft.data.verify import image_bytes

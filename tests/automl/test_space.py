@@ -5,7 +5,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from hf_vft.automl.batch_sizes import fitting_batches
+from hf_vft.automl.fitting_batches import fitting_batches
 from hf_vft.automl.space import Space, few_or_whole, scaled_size, trial_changes
 from hf_vft.data.transforms.images import STRENGTHS
 from hf_vft.recipe.schema import Recipe, load_recipe

@@ -23,7 +23,7 @@ from rich.table import Table
 from hf_vft.monitoring.answer_checks import OneLabelChecks, checks_of
 from hf_vft.monitoring.drift import Window, find_drift
 from hf_vft.monitoring.estimate_error import Trust
-from hf_vft.monitoring.performance import performance_findings
+from hf_vft.monitoring.estimated_accuracy import performance_findings
 from hf_vft.monitoring.profile import Reference
 from hf_vft.run import RunDirectory
 from tests.benchmarks.bench_power import accuracy, photos, stream

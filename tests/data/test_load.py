@@ -13,7 +13,7 @@ import datasets
 import pytest
 
 from hf_vft.data.load import ImageData, load_data
-from hf_vft.data.sources import read
+from hf_vft.data.sources import read_source
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from tests.data.zoo_sources import folders, image, in_memory, named, split_folders, table
@@ -399,7 +399,7 @@ def test_the_hub_is_asked_for_what_looks_like_a_name_there(monkeypatch: pytest.M
         return datasets.DatasetDict(train=in_memory(label=LABELS))
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(read, "check_hub_dataset", lambda name, cache: None)
+    monkeypatch.setattr(read_source, "check_hub_dataset", lambda name, cache: None)
     data = load_data("user/name", DataConfig(subset="small"), seed=0)
     assert asked == [("user/name", "small")]
     assert data.source == "user/name"
@@ -410,7 +410,7 @@ def test_a_hub_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
         raise ConnectionError("Couldn't reach\nthe Hub")
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(read, "check_hub_dataset", lambda name, cache: None)
+    monkeypatch.setattr(read_source, "check_hub_dataset", lambda name, cache: None)
     with pytest.raises(DataError, match=r"'user/name' is not a file .* Couldn't reach the Hub"):
         load_data("user/name", DataConfig(), seed=0)
 

@@ -5,7 +5,7 @@ import pytest
 
 from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.estimate_error import MAX_ERROR, StressTest, Trust
-from hf_vft.monitoring.performance import performance_findings
+from hf_vft.monitoring.estimated_accuracy import performance_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Profile, Reference
 from hf_vft.workflows.monitor import look

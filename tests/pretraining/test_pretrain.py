@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from hf_vft.cli.main import app
 from hf_vft.errors import OutputError, RecipeError
 from hf_vft.models.load import choose_checkpoint, load_model
-from hf_vft.pretraining.learner import FormulaLearner, coverage_loss
+from hf_vft.pretraining.formula_learner import FormulaLearner, coverage_loss
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
 from hf_vft.pretraining.recipe import PretrainRecipe
 from hf_vft.pretraining.render import NO_TEXTURE, ImageClasses, ImageRenderer

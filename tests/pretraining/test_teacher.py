@@ -4,7 +4,7 @@ from timm.optim.muon import Muon
 from transformers import AutoModel
 
 from hf_vft.errors import RecipeError
-from hf_vft.pretraining.learner import FormulaLearner
+from hf_vft.pretraining.formula_learner import FormulaLearner
 from hf_vft.pretraining.pretrain import make_trainer, new_backbone, pretrain
 from hf_vft.pretraining.recipe import PretrainRecipe
 from hf_vft.pretraining.teacher import FeatureMap, Imitation, Teacher, imitation_loss

@@ -17,11 +17,11 @@ import pytest
 
 import hf_vft.records.compaction
 import hf_vft.records.journal
-import hf_vft.records.parts
+import hf_vft.records.parquet_parts
 from hf_vft.errors import LogError
 from hf_vft.records import ProductionLog
 from hf_vft.records.journal import journals
-from hf_vft.records.parts import LogPart
+from hf_vft.records.parquet_parts import LogPart
 from tests.records.rows import row
 
 FORK = multiprocessing.get_context("fork")
@@ -122,7 +122,7 @@ def test_a_writer_finds_the_parts_that_a_compaction_deletes_under_it(
     for number in range(3):
         with log.writer() as writer:
             writer.append([row(number)])
-    whole = hf_vft.records.parts._open
+    whole = hf_vft.records.parquet_parts._open
     compacted = []
 
     def compact_first(path: Path) -> LogPart:
@@ -131,7 +131,7 @@ def test_a_writer_finds_the_parts_that_a_compaction_deletes_under_it(
             log.compact()
         return whole(path)
 
-    monkeypatch.setattr(hf_vft.records.parts, "_open", compact_first)
+    monkeypatch.setattr(hf_vft.records.parquet_parts, "_open", compact_first)
     with log.writer() as writer:
         writer.append([row(3)])
     assert compacted

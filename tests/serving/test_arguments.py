@@ -16,8 +16,8 @@ from PIL import Image
 pytest.importorskip("gradio", reason="needs hf-vft[serve]")
 
 from hf_vft.serving.endpoints import FAILED
+from hf_vft.serving.file_access import REFUSED, upload_folder
 from hf_vft.serving.launch import Server, serve
-from hf_vft.serving.uploads import REFUSED, upload_folder
 from tests.made_images import encoded, made_image
 from tests.serving import made
 from tests.serving.asking import META, PATIENCE, file, raw_call, upload

@@ -13,10 +13,10 @@ import pytest
 
 from hf_vft.errors import DataError
 from hf_vft.serving.endpoints import Endpoints, for_page
+from hf_vft.serving.file_access import UploadFolder
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import Limits
 from hf_vft.serving.stoppable import STOPPING, Stoppable
-from hf_vft.serving.uploads import UploadFolder
 
 
 class Told(Exception):  # noqa: N818  # as Gradio calls it

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from hf_vft.serving.access import AccessPolicy
+from hf_vft.serving.caller_access import AccessPolicy
+from hf_vft.serving.file_access import UploadFolder
 from hf_vft.serving.gate import CALLER, Gate, GateState
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.stoppable import STOPPING
-from hf_vft.serving.uploads import UploadFolder
 
 OWN = {"host": "127.0.0.1:7860"}
 

@@ -17,8 +17,8 @@ from hf_vft.serving.decode_memory import (
     DecodingMemory,
     decoded_bytes,
 )
+from hf_vft.serving.file_access import REFUSED, UploadFolder
 from hf_vft.serving.limits import Limits
-from hf_vft.serving.uploads import REFUSED, UploadFolder
 from tests.made_images import encoded, made_image
 
 

@@ -17,8 +17,8 @@ mcp = pytest.importorskip("mcp", reason="needs hf-vft[serve]")
 from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
 from hf_vft.serving.arguments import UNFIT  # noqa: E402
+from hf_vft.serving.file_access import REFUSED, upload_folder  # noqa: E402
 from hf_vft.serving.launch import Server, serve  # noqa: E402
-from hf_vft.serving.uploads import REFUSED, upload_folder  # noqa: E402
 from tests.made_images import encoded, made_image  # noqa: E402
 from tests.serving import made  # noqa: E402
 from tests.serving.test_arguments import forms  # noqa: E402

@@ -17,7 +17,8 @@ from hf_vft.evaluation.comparison import Comparison, Paired
 from hf_vft.evaluation.results import Estimate
 from hf_vft.inference.predictor import Predictor
 from hf_vft.run import RunDirectory
-from hf_vft.workflows.add_class import Added, add_class, judge
+from hf_vft.workflows.add_class import Added, add_class
+from hf_vft.workflows.steps.champion import judge_added_class
 from tests.runs import IMAGE_SIZE
 
 NEW = "stripes"
@@ -114,6 +115,6 @@ def compared(low: float) -> Comparison:
 
 
 def test_the_champion_stays_where_the_class_is_missed_or_old_ones_may_lose() -> None:
-    assert judge(3, 4, compared(-0.01), NEW, 0.05)[0]
-    assert not judge(1, 4, compared(-0.01), NEW, 0.05)[0]
-    assert not judge(4, 4, compared(-0.2), NEW, 0.05)[0]
+    assert judge_added_class(3, 4, compared(-0.01), NEW, 0.05)[0]
+    assert not judge_added_class(1, 4, compared(-0.01), NEW, 0.05)[0]
+    assert not judge_added_class(4, 4, compared(-0.2), NEW, 0.05)[0]

@@ -19,7 +19,8 @@ from hf_vft.evaluation.results import Estimate
 from hf_vft.monitoring.profile import Reference
 from hf_vft.run import RunDirectory, write_champion
 from hf_vft.utils.progress import Silent
-from hf_vft.workflows.retrain import Retrained, judge, retrain
+from hf_vft.workflows.retrain import Retrained, retrain
+from hf_vft.workflows.steps.champion import judge_retrained
 from hf_vft.workflows.steps.save_run import read_splits
 from tests.runs import IMAGE_SIZE, KillAt, weights
 
@@ -133,7 +134,9 @@ def test_a_win_is_promoted_by_one_file_also_after_a_kill_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run, found, _ = retrained
-    monkeypatch.setattr("hf_vft.workflows.retrain.judge", lambda *_: (True, "wins", ["why"]))
+    monkeypatch.setattr(
+        "hf_vft.workflows.retrain.judge_retrained", lambda *_: (True, "wins", ["why"])
+    )
     monkeypatch.setattr("hf_vft.workflows.retrain.LEAST_REFERENCE", 30)
     text = run.comparison_file.read_text(encoding="utf-8")
     run.comparison_file.unlink()
@@ -189,7 +192,7 @@ MAY_LOSE, LOSES_RARE = comparison(-0.09, 0.03), comparison(-0.02, 0.02, -0.01)
 def test_it_takes_a_win_now_and_no_loss_before(
     recent: Comparison, old: Comparison, promoted: bool, said: str
 ) -> None:
-    verdict, headline, reasons = judge(recent, old, 0.05)
+    verdict, headline, reasons = judge_retrained(recent, old, 0.05)
     assert verdict is promoted
     assert said in headline
     assert "200 newest labels: accuracy 0.700 champion" in reasons[0]

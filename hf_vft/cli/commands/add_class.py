@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-STAYS = 3
+from hf_vft.cli.exit_codes import DECISION
 
 
 def add_class(
@@ -58,4 +58,4 @@ def add_class(
             typer.echo(f"  {reason}")
         typer.echo(f"New run: {found.challenger}")
     if not found.promoted:
-        raise typer.Exit(STAYS)
+        raise typer.Exit(DECISION)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hf_vft.cli.exit_codes import ERROR
+
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
@@ -28,4 +30,4 @@ def doctor(
             mark = {"ok": "ok  ", "note": "note", "broken": "FAIL"}[check.state]
             typer.echo(f"{mark}  {check.name:<{width}}  {check.text}")
     if any(check.state == "broken" for check in checks):
-        raise typer.Exit(1)
+        raise typer.Exit(ERROR)

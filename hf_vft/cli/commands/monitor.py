@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hf_vft.cli.exit_codes import DECISION
 from hf_vft.cli.time_options import Since, Until, utc
-
-ALERT = 3
 
 
 def monitor(
@@ -90,4 +89,4 @@ def monitor(
         typer.echo(f"Report: {out / 'monitor.html'}")
     act(decision, chosen, name=run.resolve().name)
     if decision.alert and chosen.actions.exit_status:
-        raise typer.Exit(ALERT)
+        raise typer.Exit(DECISION)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from hf_vft.cli.exit_codes import ERROR
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
@@ -66,7 +68,7 @@ def predict(
             if answer.note:
                 typer.secho(f"{answer.file}: {answer.note}.", fg="yellow", err=True)
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ERROR)
 
 
 def _write_table(
@@ -91,4 +93,4 @@ def _write_table(
                 err=True,
             )
     if answered.errors:
-        raise typer.Exit(1)
+        raise typer.Exit(ERROR)

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
+from hf_vft.cli.exit_codes import DECISION
 from hf_vft.cli.time_options import Since, utc
-
-STAYS = 3
 
 
 def retrain(
@@ -70,4 +69,4 @@ def retrain(
             typer.echo(f"  {reason}")
         typer.echo(f"Challenger: {outcome.challenger}")
     if not outcome.promoted:
-        raise typer.Exit(STAYS)
+        raise typer.Exit(DECISION)

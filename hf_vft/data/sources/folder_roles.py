@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hf_vft.data.sources.decide_folders import places_of
+from hf_vft.data.sources.class_folders import places_of
 from hf_vft.data.sources.listing import Listing
 from hf_vft.errors import DataError
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from hf_vft.data.sources.channels import refuse_channels
-from hf_vft.data.sources.class_folders import read_class_folders
+from hf_vft.data.sources.class_folders import FolderPlan, decide_folders
 from hf_vft.data.sources.decide_columns import refuse_columns
-from hf_vft.data.sources.decide_folders import FolderPlan, decide_folders
 from hf_vft.data.sources.find_files import Finder
 from hf_vft.data.sources.folder_tables import (
     FolderTables,
@@ -21,6 +20,7 @@ from hf_vft.data.sources.folder_words import is_mask_name, is_unit
 from hf_vft.data.sources.formats import unread
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.open_images import with_class_names
+from hf_vft.data.sources.read_class_folders import read_class_folders
 from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.reading import LeftOut, Option, ask
 from hf_vft.data.sources.table import Table

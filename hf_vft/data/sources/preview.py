@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_vft.data.labels import class_order
-from hf_vft.data.sources.read import Source, describe_source, read_source
+from hf_vft.data.sources.read_source import Source, describe_source, read_source
 from hf_vft.data.sources.reading import Reading
 from hf_vft.data.sources.table import SPLIT_NAMES
 from hf_vft.recipe.schema import DataConfig

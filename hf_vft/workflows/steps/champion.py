@@ -1,4 +1,4 @@
-"""The run in use, the run that challenges it, and how the two compare in words."""
+"""The run in use, the run that challenges it, how the two compare, and which one is used next."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hf_vft.evaluation.comparison import Comparison
 from hf_vft.run import RunDirectory
+from hf_vft.utils.text import counted
 
 TOLERANCE = 0.05
 """Accuracy on the old test images that the challenger must not be able to have lost."""
@@ -25,6 +26,42 @@ def next_free(before: RunDirectory) -> Path:
     base = stem if stem and number.isdigit() else path.name
     tries = (path.with_name(f"{base}-{n}") for n in range(2, 10_000))
     return next(one for one in tries if not one.exists())
+
+
+def judge_retrained(
+    recent: Comparison, old: Comparison, tolerance: float
+) -> tuple[bool, str, list[str]]:
+    """Decide whether the challenger takes over, with a sentence and the reasons."""
+    reasons = [
+        sentence("newest labels", recent, "better" if recent.wins else "not proven better"),
+        old_sentence(old, tolerance),
+    ]
+    if not recent.wins:
+        more = "" if recent.loses(1.0) else "; more labels may prove it"
+        return False, f"The champion stays: the challenger is not proven better{more}.", reasons
+    if old.loses(tolerance):
+        lost = "The champion stays: the challenger loses, or may lose, on the old test images."
+        return False, lost, reasons
+    return True, "The challenger takes over: better on the newest labels, no loss before.", reasons
+
+
+def judge_added_class(
+    found: int, tested: int, old: Comparison, name: str, tolerance: float
+) -> tuple[bool, str, list[str]]:
+    """Whether the new run takes over, in a sentence, and why."""
+    reasons = [
+        f"{found} of {counted(tested, 'test image')} of {name!r} recognised.",
+        old_sentence(old, tolerance),
+    ]
+    if 2 * found < tested:
+        stays = f"The champion stays: too few images of {name!r} are recognised; add more of them."
+        return False, stays, reasons
+    if old.loses(tolerance):
+        stays = (
+            "The champion stays: the old classes lose, or their test images are too few to tell."
+        )
+        return False, stays, reasons
+    return True, f"The new run takes over: it knows {name!r}, and no old class lost.", reasons
 
 
 def old_sentence(old: Comparison, tolerance: float) -> str:

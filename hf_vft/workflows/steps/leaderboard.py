@@ -8,12 +8,12 @@ from typing import Any
 from hf_vft.data.transforms.images import input_size
 from hf_vft.evaluation.latency import Cost, measure_cost
 from hf_vft.evaluation.leaderboard import Leaderboard, LeaderboardRow, ordered
+from hf_vft.evaluation.metrics import lower_is_better
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import merged
 from hf_vft.recipe.search import SearchConfig
 from hf_vft.training.finetune import FineTuned
-from hf_vft.training.history import lower_is_better
 
 KEPT = "delivered model"
 

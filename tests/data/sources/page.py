@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.shape_cases import SHAPES

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hf_vft.data.annotated_boxes import Objects, clean_objects
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.tf_records import as_records, encoded

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hf_vft.data.annotated_boxes import clean_objects, fit_declared
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.recipe.schema import DataConfig
 
 PYTHON = os.environ.get("DATUMARO_PYTHON")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
 from tests.data.sources.shapes import IMAGE, numbered, write

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.decide_folders import Place, decide_folders
+from hf_vft.data.sources.class_folders import Place, decide_folders
 from hf_vft.data.sources.listing import Listing
 from hf_vft.data.sources.reading import Guess, LeftOut, Option, Reading, ask
 from hf_vft.errors import AmbiguousSourceError

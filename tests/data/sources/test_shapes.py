@@ -10,7 +10,7 @@ import pytest
 
 from hf_vft.data.annotated_boxes import clean_objects, fit_declared
 from hf_vft.data.label_types import KINDS
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig

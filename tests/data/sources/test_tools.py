@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from hf_vft.data.load import load_data
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.data.sources.table import Table
 from hf_vft.errors import AmbiguousSourceError, DataError
 from hf_vft.recipe.schema import DataConfig

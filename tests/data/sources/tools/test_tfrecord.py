@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hf_vft.data.load import load_data
-from hf_vft.data.sources.read import read_source
+from hf_vft.data.sources.read_source import read_source
 from hf_vft.data.sources.tools.tf_example import masked_checksum
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from hf_vft.errors import DataError
-from hf_vft.evaluation import metrics
+from hf_vft.evaluation import evaluate_metrics as metrics
 from hf_vft.evaluation.calibration import probabilities
 from hf_vft.evaluation.classification import evaluate_logits
 

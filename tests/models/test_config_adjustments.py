@@ -6,7 +6,7 @@ import pytest
 import transformers as tf
 
 from hf_vft.errors import ModelError
-from hf_vft.models.adjustments import adjust_batch_norm, adjust_drop_path, adjust_dropout
+from hf_vft.models.config_adjustments import adjust_batch_norm, adjust_drop_path, adjust_dropout
 from tests.models import tiny
 
 

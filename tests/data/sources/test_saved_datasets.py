@@ -10,7 +10,7 @@ from typing import Any
 import datasets
 import pytest
 
-from hf_vft.data.sources.stored import load_parquet, load_saved
+from hf_vft.data.sources.saved_datasets import load_parquet, load_saved
 from hf_vft.errors import DataError
 
 

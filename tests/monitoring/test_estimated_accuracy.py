@@ -4,7 +4,7 @@ import pytest
 
 from hf_vft.monitoring.bias import bias_findings
 from hf_vft.monitoring.delayed_labels import label_findings, realised_over_time
-from hf_vft.monitoring.performance import estimate_accuracy, performance_findings
+from hf_vft.monitoring.estimated_accuracy import estimate_accuracy, performance_findings
 from tests.evaluation.slices import NAMES
 
 TESTED = {"accuracy", "f1_macro", "concept", "estimated_accuracy", "new_gap"}

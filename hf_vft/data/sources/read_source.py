@@ -19,14 +19,21 @@ from hf_vft.data.sources.folder_tables import metadata_files
 from hf_vft.data.sources.formats import format_names, recognised
 from hf_vft.data.sources.good_parts import KIND as GOOD_PARTS
 from hf_vft.data.sources.good_parts import good_parts
+from hf_vft.data.sources.lfs_pointers import refuse_pointers
 from hf_vft.data.sources.listing import Listing, unwrapped
 from hf_vft.data.sources.numbered_labels import with_names_of_numbers
 from hf_vft.data.sources.plain_folders import given_of_file, read_described
-from hf_vft.data.sources.pointers import refuse_pointers
 from hf_vft.data.sources.read_options import ReadOptions
 from hf_vft.data.sources.reading import Guess, LeftOut
+from hf_vft.data.sources.saved_datasets import (
+    Stored,
+    is_saved,
+    joined,
+    load_hub,
+    load_parquet,
+    load_saved,
+)
 from hf_vft.data.sources.split_lists import divided_by_lists
-from hf_vft.data.sources.stored import Stored, is_saved, joined, load_hub, load_parquet, load_saved
 from hf_vft.data.sources.table import Table
 from hf_vft.data.sources.tabular import Given, rows_to_table
 from hf_vft.data.sources.textfiles import TEXT_SUFFIXES
