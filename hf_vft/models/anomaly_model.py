@@ -23,6 +23,7 @@ from hf_vft.errors import ModelError
 from hf_vft.models.memory_bank import MemoryBank
 from hf_vft.models.patch_features import PatchFeatures
 from hf_vft.models.structure import Anatomy
+from hf_vft.models.tied import state_to_save
 from hf_vft.utils.frozen import Frozen
 from hf_vft.utils.reading import read_as
 
@@ -103,11 +104,18 @@ class AnomalyModel(nn.Module):
             "anomaly_map": distances.view(-1, *grid.shape[-2:]) / limit,
         }
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write backbone, memory and settings."""
+    def save_pretrained(
+        self, folder: str | Path, *, state_dict: dict[str, torch.Tensor] | None = None
+    ) -> None:
+        """Write backbone, memory and settings.
+
+        Args:
+            folder: Where to.
+            state_dict: Not looked at: the backbone has names of its own.
+        """
         folder = Path(folder)
         backbone: Any = self.features.network
-        backbone.save_pretrained(folder)
+        backbone.save_pretrained(folder, state_dict=state_to_save(backbone))
         save_file({_PATCHES: self.bank.patches.detach().cpu().contiguous()}, folder / BANK_FILE)
         text = json.dumps(self.settings.model_dump(mode="json"), indent=2) + "\n"
         (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
@@ -122,7 +130,10 @@ class AnomalyModel(nn.Module):
             ModelError: If the memory is missing, damaged, or not that of the backbone.
         """
         folder = Path(folder)
-        backbone, info = AutoModel.from_pretrained(folder, output_loading_info=True, **options)
+        options.pop("use_safetensors", None)  # nothing else is read here
+        backbone, info = AutoModel.from_pretrained(
+            folder, output_loading_info=True, use_safetensors=True, **options
+        )
         settings = read_as(AnomalySettings, folder / SETTINGS_FILE)
         model = cls(backbone, _bank_of(folder), settings).eval()
         # Some families end with a pooler, which no patch passes.

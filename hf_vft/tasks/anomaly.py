@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForImageClassification, PreTrainedConfig
 
+from hf_vft.data.extra_columns import MASK
 from hf_vft.data.groups import groups_of
-from hf_vft.data.sources.good_parts import MASK
 from hf_vft.errors import RecipeError
 from hf_vft.evaluation.pixels import pixel_scores
 from hf_vft.evaluation.results import Estimate, SplitResult

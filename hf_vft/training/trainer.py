@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -217,10 +218,15 @@ class VisionTrainer(Trainer):
         finally:
             self.args.dataloader_drop_last = drop_last
 
-    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], torch.Tensor | int | None]:
         """Fetch the batches of a step as the Trainer does, and measure how long that takes."""
         with self.input_wait.fetching():
-            return super().get_batch_samples(*args, **kwargs)
+            batches: tuple[list[Any], torch.Tensor | int | None] = super().get_batch_samples(
+                epoch_iterator, num_batches, device
+            )
+        return batches
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> Sampler[Any] | None:
         dataset = train_dataset if train_dataset is not None else self.train_dataset

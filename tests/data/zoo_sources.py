@@ -226,7 +226,7 @@ CASES = [
     Case(
         "one class only",
         lambda d: folders(d, a=6),
-        "Only one class, 'a', and a classifier needs two or more: give one folder for each class",
+        "Only one class, 'a', to learn from: a classifier needs images of at least two",
     ),
     Case("class of one image", lambda d: folders(d, a=6, b=6, one=1), "Only one image of"),
     Case("class of two images", lambda d: folders(d, a=6, b=6, few=2),

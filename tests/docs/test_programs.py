@@ -44,10 +44,9 @@ def here(furnished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     answers = {
         "push": SimpleNamespace(url="address", difference=0.0),
         "retrain": SimpleNamespace(headline="The champion stays."),
-        "choose_threshold": SimpleNamespace(
-            threshold=0.1, rules={"threshold": SimpleNamespace(cost=1.0)}
-        ),
     }
+    # The images are few, but a threshold is chosen and kept all the same.
+    monkeypatch.setattr("hf_vft.workflows.choose_threshold.LEAST", 1)
     for name, answer in answers.items():
         real = inspect.signature(getattr(hf_vft, name))
 

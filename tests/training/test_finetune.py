@@ -63,6 +63,6 @@ def test_a_run_at_an_absurd_rate_ends_with_the_weights_it_had_and_says_why(
     ]
     recipe = small_recipe(images, convnext, stages=stages, augment={"strength": "medium"})
     summary = json.loads(fit(recipe, tmp_path / "run").summary_file.read_text())
-    assert "no number" in summary["warnings"]["head"][0]
-    assert "no number" in summary["warnings"]["all"][0]
+    assert "not a number" in summary["warnings"]["head"][0]
+    assert "not a number" in summary["warnings"]["all"][0]
     assert any("without mixup" in note for note in summary["notes"])

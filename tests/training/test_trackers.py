@@ -47,7 +47,8 @@ def test_the_trainer_is_told(names: list[str], tmp_path: Path) -> None:
             "stages.all.warmup": 0.1,
         }
     )
-    context = SimpleNamespace(recipe=recipe, class_weights=None, logs=tmp_path / "run" / "logs")
+    logs = tmp_path / "run" / "logs"
+    context = SimpleNamespace(recipe=recipe, class_weights=None, class_priors=None, logs=logs)
     found = _arguments(context, recipe.stages[0], tmp_path, images=8)  # type: ignore[arg-type]
     assert found.report_to == names
     assert found.run_name == "run/all"

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hf_vft.data.extra_columns import DEFECT, MASK
 from hf_vft.data.label_types import KINDS
 from hf_vft.data.sources.reading import Option, ask, refuse
 from hf_vft.data.sources.table import Table
@@ -21,9 +22,6 @@ from hf_vft.utils.text import counted, few
 KIND = "anomaly"
 ANOMALY = "anomaly"
 """The class of all images that are not good."""
-
-DEFECT, MASK = "defect", "mask"
-"""Columns that keep which class an anomaly was of, and the file that marks where it is."""
 
 GROUND_TRUTH = "ground_truth"
 TASK = "task=anomaly-detection"
@@ -65,9 +63,7 @@ def good_parts(table: Table, config: DataConfig, source: str, *, kind: str | Non
     if not classes:
         return table
     [only] = learned or classes
-    if len(classes) == 1 and not is_good(only):
-        raise _ask_of_one(only, source)
-    if only not in _classes(table, "test", "validation") and len(classes) > 1 and not is_good(only):
+    if not is_good(only):
         raise _ask_of_one(only, source)
     return _converted(table, only, only)
 

@@ -8,8 +8,8 @@ from typing import Any
 import datasets
 import pandas as pd
 
+from hf_vft.data.extra_columns import MASK
 from hf_vft.data.load import ImageData
-from hf_vft.data.sources.good_parts import MASK
 from hf_vft.data.verify import image_bytes
 from hf_vft.inference.log_rows import ImageInfo, Recorder
 from hf_vft.inference.predictor import Predictor

@@ -13,8 +13,8 @@ import pandas as pd
 
 from hf_vft._version import __version__
 from hf_vft.automl.environment import Facts
+from hf_vft.data.extra_columns import MASK
 from hf_vft.data.load import ImageData
-from hf_vft.data.sources.good_parts import MASK
 from hf_vft.evaluation.results import EvalReport
 from hf_vft.models.load import LoadedModel
 from hf_vft.models.lora import how_to_load, merged

@@ -8,7 +8,8 @@ import pytest
 
 from hf_vft.data.sources.read_source import read_source
 from hf_vft.recipe.schema import DataConfig
-from tests.data.sources.test_tools import TRUTH, boxes_of, corners, image, save
+from tests.data.sources.test_tools import TRUTH, boxes_of, image, save
+from tests.data.sources.tool_writers import corners
 
 IDS = {"cat": "/m/01yrx", "dog": "/m/0bt9lr"}
 DESCRIPTIONS = "/m/0bt9lr,Dog\n/m/01yrx,Cat\n/m/0zzz,Zebra\n"

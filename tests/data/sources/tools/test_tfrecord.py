@@ -15,8 +15,9 @@ from hf_vft.data.sources.read_source import read_source
 from hf_vft.data.sources.tools.tf_example import masked_checksum
 from hf_vft.errors import DataError
 from hf_vft.recipe.schema import DataConfig
-from tests.data.sources.test_tools import SIZE, TRUTH, boxes_of, corners
+from tests.data.sources.test_tools import SIZE, TRUTH, boxes_of
 from tests.data.sources.tf_records import Features, as_records, encoded
+from tests.data.sources.tool_writers import corners
 
 
 def write_records(file: Path, records: list[Features]) -> None:
