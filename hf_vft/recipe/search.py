@@ -22,10 +22,14 @@ class SearchConfig(Section):
     )
     trials: PositiveInt | None = Field(None, description="Most trials; time_budget may end first.")
     max_latency_ms: PositiveFloat | None = Field(
-        None, description="For one image, measured on latency_device."
+        None,
+        description="For one image alone, measured with torch in float32 on latency_device; "
+        "an export for ONNX Runtime is not measured here.",
     )
     latency_device: str | None = Field(
-        None, description="Where latency is measured: cpu, cuda, …; default: where it trains."
+        None,
+        description="Where latency is measured: cpu, cuda, …, of the machine that trains; default: "
+        "the device that trains. Name cpu where a GPU trains and a CPU serves.",
     )
     max_params: PositiveInt | None = Field(None, description="Parameters of the whole model.")
     max_memory: Bytes | None = Field(

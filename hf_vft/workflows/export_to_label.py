@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from hf_vft.answers import answer_kind
 from hf_vft.data.sources.textfiles import read_columns
 from hf_vft.errors import LogError, OutputError
@@ -36,7 +38,9 @@ def export_to_label(
         file: A CSV or JSON Lines file with a column ``request_id``, such as ``label-these.csv``.
         out: The file to write; it must not exist.
         kind: ``label-studio`` or ``cvat``.
-        prefix: Before the name of each image in Label Studio; by default its own local files.
+        prefix: Before the name of each image in Label Studio; by default its own local files. An
+            image that the log keeps has its path within the log as its name there, and in CVAT
+            the name of the kept file; another image has the name that the log has of it.
         run: Whose classes the labelling interface offers; by default the answers of the log.
 
     Returns:
@@ -63,6 +67,7 @@ def export_to_label(
         raise LogError(f"{path}: {strange} of {len(set(wanted))} requests are not in the log.")
     if rows.empty:
         raise LogError(f"{path}: there is no image to label.")
+    rows = rows.assign(file=_names(log, rows, flat=kind == "cvat"))
     if kind == "cvat":
         write_text(target, cvat_xml(rows))
         return [target]
@@ -79,3 +84,20 @@ def export_to_label(
     write_text(target, label_studio_json(rows, prefix=prefix))
     write_text(config, label_studio_config(classes, task))
     return [target, config]
+
+
+def _names(log: ProductionLog, rows: pd.DataFrame, *, flat: bool) -> list[str | None]:
+    """What a tool finds each image by: where the log keeps it, else the name in the log.
+
+    The name in the log is that of an upload, which no folder holds, and which others may share.
+
+    Args:
+        log: May have kept images.
+        rows: ``request_id`` and ``file`` of the log.
+        flat: Whether the tool knows images without their folders.
+    """
+    kept = map(log.image_file, rows["request_id"])
+    return [
+        name if path is None else path.name if flat else path.relative_to(log.folder).as_posix()
+        for path, name in zip(kept, rows["file"], strict=True)
+    ]

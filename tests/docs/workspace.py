@@ -37,17 +37,18 @@ def make(folder: Path, images: Path, run: Path) -> Path:
     shutil.copytree(folder / "photos", folder / "scans")
     shutil.copy(images / rows[0]["file_name"], folder / "photo.jpg")
     _table(folder / "photos.csv", rows, folder, defect=lambda row: row["label"])
+    renamed = (folder / "photos.csv").read_text().replace("file_name", "path", 1)
+    (folder / "parts.csv").write_text(renamed)
     _tagged(folder / "tagged", images, rows)
     _cells(folder / "cells")
     write_parts(folder / "parts", good=12, held=4, bad=4)
     write_production(
         folder / "stream", Fault("none", 0), days=10, per_day=12, size=IMAGE_SIZE, seed=0
     )
-    log = observe(folder / "run", folder / "stream", folder / "stream-log").log
+    log = observe(folder / "run", folder / "stream", folder / "production-log").log
     ids = islice(log.read(columns=["request_id"])["request_id"], 3)
     lines = ["request_id,label", *(f"{one},scratch" for one in ids)]
     (folder / "label-these.csv").write_text("\n".join(lines) + "\n")
-    shutil.copytree(folder / "stream-log", folder / "production-log")
     (folder / "export.json").write_text(json.dumps([_task_of_label_studio(lines[1])]))
     return folder
 

@@ -32,8 +32,9 @@ says why not, frozen parts still to the bit, rates that never fall along the ord
 on a square that decides the class, more than where the squares of other images are, at t of 3 or
 more over 32 images; a small network whose random features do not tell the square is taught to, in
 120 steps at most. *Unclear* is where that shows nothing, for the reason that is given.
-A number is that of the sentence below the tables, with which the product refuses; *fails* is what
-ought to be a sentence and is none yet.
+A number is that of a sentence below the tables. With *no* it is what hf-vft says when it refuses,
+with *yes* what it refuses of this model, with *unclear* the reason. With *fails* it is an error as
+a library raised it: hf-vft does not yet refuse this case in words of its own.
 """
 
 FINE_TUNING = (

@@ -91,3 +91,21 @@ def test_names_that_are_not_unique_are_for_label_studio(tmp_path: Path) -> None:
     (tmp_path / "tasks.json").write_text("[]")
     with pytest.raises(OutputError, match="already exists"):
         export_to_label(log.folder, these, tmp_path / "tasks.json", kind="label-studio")
+
+
+@pytest.mark.parametrize("kind", ["label-studio", "cvat"])
+def test_an_image_that_the_log_keeps_is_found_where_it_lies(kind: str, tmp_path: Path) -> None:
+    log, these = made(tmp_path, 2, file="photo.png")  # two uploads of one name
+    with log.writer() as writer:
+        kept = [writer.keep_image(f"r{i}", b"image", "png") for i in range(2)]
+    out = tmp_path / ("tasks.json" if kind == "label-studio" else "cvat.xml")
+    export_to_label(log.folder, these, out, kind=kind)
+    if kind == "label-studio":
+        tasks = json.loads(out.read_text())
+        names = [task["data"]["image"].removeprefix("/data/local-files/?d=") for task in tasks]
+        assert [log.folder / name for name in names] == kept
+        return
+    root = ElementTree.parse(out).getroot()
+    assert [image.get("name") for image in root.iter("image")] == [path.name for path in kept]
+    assert add_labels(log.folder, out, source="cvat").written == 2
+    assert labels(log) == {"r0": "a", "r1": "b"}

@@ -10,8 +10,10 @@ import typer
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
-    second: Annotated[Path, typer.Argument(help="Another run, on the same test images.")],
+    first: Annotated[
+        Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")
+    ],
+    second: Annotated[Path, typer.Argument(help="Another one, on the same test images.")],
     out: Annotated[Path, typer.Option(help="Folder for compare.html and compare.json.")] = Path(
         "comparison"
     ),

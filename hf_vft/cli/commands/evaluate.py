@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     data: Annotated[str, typer.Argument(help="Labelled images, as for `hf-vft fit`.")],
     by: Annotated[
         list[str] | None, typer.Option(help="Break the scores down by this column.")

@@ -9,7 +9,7 @@ import typer
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     kind: Annotated[Literal["onnx"], typer.Option("--format", help="What to make of it.")] = "onnx",
     as_json: Annotated[bool, typer.Option("--json", help="Print what is known of it.")] = False,
 ) -> None:

@@ -43,7 +43,7 @@ def label(
     Rows without a label are left alone, so label-these.csv of `hf-vft monitor` can be filled in
     and given here.
 
-    Example: hf-vft log label log/ label-these.csv --source inspector
+    Example: hf-vft log label log/ monitor/label-these.csv --source inspector
     """
     from hf_vft.workflows.add_labels import add_labels
 
@@ -62,7 +62,11 @@ def export(
         str, typer.Option("--format", help="label-studio or cvat: whose import format.")
     ] = "label-studio",
     prefix: Annotated[
-        str, typer.Option(help="Label Studio: what stands before the name of each image.")
+        str,
+        typer.Option(
+            help="Label Studio: what stands before the name of each image, which for an image that "
+            "the log keeps is its path within LOG."
+        ),
     ] = "/data/local-files/?d=",
     run: Annotated[
         Path | None, typer.Option(help="Label Studio: whose classes are offered.")

@@ -13,14 +13,18 @@ from hf_vft.cli.time_options import Since, Until, utc
 
 
 def monitor(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     log: Annotated[Path, typer.Argument(help="A production log, or images to score.")],
     policy: Annotated[
         str, typer.Option(help="default, strict, medical, factory, or a YAML file.")
     ] = "default",
-    out: Annotated[Path, typer.Option(help="Folder for monitor.html and verdict.json.")] = Path(
-        "monitor"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for monitor.html and verdict.json; the page of `hf-vft serve` shows what "
+            "is in RUN/monitoring, or in its --reports."
+        ),
+    ] = Path("monitor"),
     since: Since = None,
     until: Until = None,
     workspace: Annotated[

@@ -12,7 +12,7 @@ from hf_vft.cli.exit_codes import ERROR
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     images: Annotated[list[Path], typer.Argument(help="Images, or folders of images.")],
     top: Annotated[int, typer.Option(min=1, help="How many labels for each image.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 16,

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 def push(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     repo_id: Annotated[str, typer.Argument(help="Where to: user/name.")],
     private: Annotated[
         bool | None,
-        typer.Option("--private/--public", help="Of a repository that is made now."),
+        typer.Option(
+            "--private/--public",
+            help="Of a repository that is made now.",
+            show_default="public, unless an organization's setting says otherwise",
+        ),
     ] = None,
     license_name: Annotated[
         str | None, typer.Option("--license", help="For the card, such as apache-2.0.")
@@ -65,7 +69,11 @@ def push_data(
     repo_id: Annotated[str, typer.Argument(help="Where to: user/name.")],
     private: Annotated[
         bool | None,
-        typer.Option("--private/--public", help="Of a repository that is made now."),
+        typer.Option(
+            "--private/--public",
+            help="Of a repository that is made now.",
+            show_default="public, unless an organization's setting says otherwise",
+        ),
     ] = None,
     change: Annotated[
         list[str] | None,

@@ -13,7 +13,10 @@ from hf_vft.cli.time_options import Since, utc
 
 def retrain(
     run: Annotated[Path, typer.Argument(help="A finished run, or a champion file.")],
-    log: Annotated[Path, typer.Argument(help="A production log with labels, or such images.")],
+    log: Annotated[
+        Path,
+        typer.Argument(help="A production log with labels, or a folder of images with labels.csv."),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="The new run folder.", show_default="RUN-2, RUN-3, …")
     ] = None,
@@ -39,7 +42,11 @@ def retrain(
 
     Exit status: 0 the challenger took over, 3 the champion stays, 1 error, 2 usage.
 
-    Example: hf-vft retrain run/ log/ && hf-vft serve champion --log log/
+    A server goes on with the run that it was started with: start it again on ``champion``.
+
+    Example: hf-vft retrain champion log/
+
+    Example: hf-vft retrain run/ log/ --since 2026-11-01
     """
     from hf_vft.cli.display import ConsoleDisplay, quiet_libraries
     from hf_vft.cli.memory import suit_the_device

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")]
+RunFolder = Annotated[
+    Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")
+]
 
 
 def serve(
@@ -21,7 +23,9 @@ def serve(
             help="user:password; lists of processes show it: better --auth-file or HF_VFT_AUTH."
         ),
     ] = None,
-    auth_file: Annotated[Path | None, typer.Option(help="A file that holds user:password.")] = None,
+    auth_file: Annotated[
+        Path | None, typer.Option(help="A file with one line, user:password.")
+    ] = None,
     rate: Annotated[int, typer.Option(min=0, help="Requests a minute for each caller.")] = 0,
     limit: Annotated[
         list[str] | None,
@@ -48,7 +52,11 @@ def serve(
     ] = "60s",
     examples: Annotated[Path | None, typer.Option(help="A folder of images to try.")] = None,
     reports: Annotated[
-        Path | None, typer.Option(help="Where `hf-vft monitor --out` writes; RUN/monitoring.")
+        Path | None,
+        typer.Option(
+            help="What was given to `hf-vft monitor --out`, or a folder above it.",
+            show_default="RUN/monitoring",
+        ),
     ] = None,
 ) -> None:
     """Serve a run: a page for people, an API and MCP tools for machines.
@@ -104,7 +112,12 @@ def space(
         str | None, typer.Option(metavar="REPO_ID", help="Create or update this Space.")
     ] = None,
     private: Annotated[
-        bool | None, typer.Option("--private/--public", help="Of a Space that is made now.")
+        bool | None,
+        typer.Option(
+            "--private/--public",
+            help="Of a Space that is made now.",
+            show_default="public, unless an organization's setting says otherwise",
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Of the page.")] = None,
 ) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def threshold(
-    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`.")],
+    run: Annotated[Path, typer.Argument(help="A run folder of `hf-vft fit`, or a champion file.")],
     label: Annotated[str, typer.Option(help="The class whose alarm it is, such as a defect.")],
     miss: Annotated[
         float | None, typer.Option(help="Cost of an image of the class without an alarm.")

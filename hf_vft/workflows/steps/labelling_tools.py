@@ -1,14 +1,14 @@
 """Images of a production log in the import formats of labelling tools, and their exports back.
 
 Label Studio keeps ``request_id`` among the data of a task. CVAT knows an image by its name alone,
-so names have to be unique there.
+so names have to be unique there; an image that the log keeps is called after its request.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -150,15 +150,18 @@ def labels_of_export(path: Path, answers: pd.DataFrame) -> list[dict[str, Any]]:
     for image, request in zip(images, requests, strict=True):
         if not (image.objects if boxes else image.tags):
             continue
-        request = request or _request_of(image, by_name, path)
+        request = request or _request_of(image, by_name, sizes, path)
         size = sizes.get(request, (1.0, 1.0))  # an unknown request is refused by the caller
         rows.append({"request_id": request, **_label(image, boxes=boxes, size=size)})
     return rows
 
 
-def _request_of(image: Drawn, by_name: Mapping[str, list[str]], path: Path) -> str:
+def _request_of(
+    image: Drawn, by_name: Mapping[str, list[str]], known: Collection[str], path: Path
+) -> str:
     for name in (image.image, *image.others):
-        requests = by_name.get(name, [])
+        kept = Path(name).stem
+        requests = [kept] if kept in known else by_name.get(name, [])
         if len(requests) > 1:
             raise LogError(
                 f"{path}: {name!r} is the name of {len(requests)} images of the log; label these "
