@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -86,7 +87,7 @@ def export_to_label(
     return [target, config]
 
 
-def _names(log: ProductionLog, rows: pd.DataFrame, *, flat: bool) -> list[str | None]:
+def _names(log: ProductionLog, rows: pd.DataFrame, *, flat: bool) -> pd.Series[Any]:
     """What a tool finds each image by: where the log keeps it, else the name in the log.
 
     The name in the log is that of an upload, which no folder holds, and which others may share.
@@ -97,7 +98,8 @@ def _names(log: ProductionLog, rows: pd.DataFrame, *, flat: bool) -> list[str | 
         flat: Whether the tool knows images without their folders.
     """
     kept = map(log.image_file, rows["request_id"])
-    return [
+    names = [
         name if path is None else path.name if flat else path.relative_to(log.folder).as_posix()
         for path, name in zip(kept, rows["file"], strict=True)
     ]
+    return pd.Series(names, index=rows.index, dtype=object)
