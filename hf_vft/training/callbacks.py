@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from hf_vft.training.ema import WeightAverage
 from hf_vft.training.history import Record, epoch_records, ran_out_of_patience, warnings_about
 from hf_vft.utils.progress import Display
 
@@ -157,3 +158,43 @@ class Progress(TrainerCallback):
         records = epoch_records(state.log_history, self.stage)
         if state.is_world_process_zero and records:
             self.display.epoch(records[-1])
+
+
+class _Averaging(Protocol):
+    """A Trainer that may average its weights."""
+
+    train_dataset: Any
+    ema: WeightAverage | None
+
+
+class EpochHooks(TrainerCallback):
+    """Tells the dataset which epoch it is, and the average that the weights moved.
+
+    Accelerate passes the epoch on to the dataset with one process, but not with several.
+    """
+
+    def __init__(self, trainer: _Averaging) -> None:
+        self.trainer = trainer
+
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
+        """Tell the dataset the number of the epoch."""
+        dataset = self.trainer.train_dataset
+        if hasattr(dataset, "set_epoch"):
+            dataset.set_epoch(int(state.epoch or 0))
+
+    def on_optimizer_step(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
+        """Update the average of the weights."""
+        if self.trainer.ema is not None:
+            self.trainer.ema.update()

@@ -14,15 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import (
-    EvalPrediction,
-    PreTrainedModel,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
+from transformers import EvalPrediction, PreTrainedModel, Trainer, TrainerState
 
 from hf_vft.data.dataset import BalancedSampler, labels_of
 from hf_vft.data.transforms.mixing import BatchMixer
@@ -30,6 +22,7 @@ from hf_vft.errors import ModelError
 from hf_vft.models.freezing import eval_batch_norm, eval_frozen_modules, set_trainable
 from hf_vft.models.param_groups import parameter_groups
 from hf_vft.tasks import ImageClassification, Task
+from hf_vft.training.callbacks import EpochHooks
 from hf_vft.training.checkpoints import drop_old, mark_complete
 from hf_vft.training.ema import WeightAverage
 from hf_vft.training.input_wait import InputWait
@@ -80,7 +73,7 @@ class VisionTrainer(Trainer):
         self.loss_is_scaled_for_ga = self.compute_loss_func is not None
         self.ema: WeightAverage | None = None
         self.input_wait = InputWait(self.args.device)
-        self.add_callback(_EpochHooks(self))
+        self.add_callback(EpochHooks(self))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Freeze what is not trained, then give each depth its rate."""
@@ -285,36 +278,3 @@ class VisionTrainer(Trainer):
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None and self.ema is not None:
             self.ema.load(Path(checkpoint))
-
-
-class _EpochHooks(TrainerCallback):
-    """Tells the dataset which epoch it is, and the average that the weights moved.
-
-    Accelerate passes the epoch on to the dataset with one process, but not with several.
-    """
-
-    def __init__(self, trainer: VisionTrainer) -> None:
-        self.trainer = trainer
-
-    def on_epoch_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: object,
-    ) -> None:
-        """Tell the dataset the number of the epoch."""
-        dataset: Any = self.trainer.train_dataset
-        if hasattr(dataset, "set_epoch"):
-            dataset.set_epoch(int(state.epoch or 0))
-
-    def on_optimizer_step(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: object,
-    ) -> None:
-        """Update the average of the weights."""
-        if self.trainer.ema is not None:
-            self.trainer.ema.update()
