@@ -15,18 +15,10 @@ import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list
 
+from hf_vft.automl.delivered_place import ENOUGH, Evidence, best_place, safe_place
 from hf_vft.automl.prepare import Prepared
 from hf_vft.automl.validation_answers import HeldOut
-from hf_vft.models.weight_line import (
-    ENOUGH,
-    Evidence,
-    State,
-    best_place,
-    copied,
-    on_line,
-    safe_place,
-    start_of_line,
-)
+from hf_vft.models.weight_line import State, copied, on_line, start_of_line
 from hf_vft.recipe.schema import Choice
 from hf_vft.training.finetune import FineTuned, FineTuning
 from hf_vft.utils.progress import Display
