@@ -1,4 +1,6 @@
-"""Which place on the line from the probe to the fine-tuned weights is delivered, by held-out answers.
+"""Which place on the line from the probe to the fine-tuned weights is delivered.
+
+Answers for held-out images, as they are and disturbed, decide.
 
 The line itself: `hf_vft.models.weight_line`.
 """
