@@ -93,7 +93,9 @@ def _compare(asked: dict[str, Any]) -> float:
         processor: Any = transformers.AutoImageProcessor.from_pretrained(where, **options)  # type: ignore[no-untyped-call]
         model = auto_class.from_pretrained(where, use_safetensors=True, **options).eval()
         with torch.inference_mode():
-            answer: torch.Tensor = model(**processor(images, return_tensors="pt")).logits
+            outputs = model(**processor(images, return_tensors="pt"))
+        # A backbone that good parts are remembered by has no logits; its features stand first.
+        answer: torch.Tensor = outputs.logits if "logits" in outputs else outputs[0]
         return answer
 
     here = logits(asked["folder"])

@@ -20,6 +20,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedModel
 
 from hf_vft.errors import ModelError
+from hf_vft.models.load import quiet
 from hf_vft.models.memory_bank import MemoryBank
 from hf_vft.models.patch_features import PatchFeatures
 from hf_vft.models.structure import Anatomy
@@ -131,9 +132,10 @@ class AnomalyModel(nn.Module):
         """
         folder = Path(folder)
         options.pop("use_safetensors", None)  # nothing else is read here
-        backbone, info = AutoModel.from_pretrained(
-            folder, output_loading_info=True, use_safetensors=True, **options
-        )
+        with quiet():  # of a pooler that is missing, which no patch passes
+            backbone, info = AutoModel.from_pretrained(
+                folder, output_loading_info=True, use_safetensors=True, **options
+            )
         settings = read_as(AnomalySettings, folder / SETTINGS_FILE)
         model = cls(backbone, _bank_of(folder), settings).eval()
         # Some families end with a pooler, which no patch passes.

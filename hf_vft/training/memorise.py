@@ -1,9 +1,11 @@
 """Learning from good parts alone: nothing is trained, patches are remembered.
 
-The images are divided into parts, and each part is stood for by a coreset of its own; together they
-are the memory (a union of coresets covers what its parts cover, Indyk et al. 2014). So an image can
-be scored by what the *other* parts remember, as if it had not been there: these cross-fitted scores
-set the threshold, and memory and time stay bounded however many images there are.
+The images are divided into parts, and each part is stood for by a coreset of its own, twice as
+large as its share of the memory. The memory is the coreset of them all (composable coresets, Indyk
+et al. 2014), so memory and time stay bounded however many images there are. An image can be scored
+by what the *other* parts remember, as if it had not been there: these cross-fitted scores set the
+threshold. There each part speaks with its share alone, which covers the good images a little less
+well than the memory does: the threshold errs on the side of fewer false alarms.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ BATCH = 16
 
 CANDIDATES = 40_000
 """Patches that the coreset of a part is chosen from, at most; more are thinned out at random."""
+
+SURPLUS = 2
+"""How many times its share a part proposes. On magnet surfaces the union of the shares had an AUROC
+of 0.81, a coreset of twice as many 0.83, and one of all patches 0.84."""
 
 KEPT_BYTES = 512 * 2**20
 """Patches up to so many bytes are kept for the second look; beyond it images are read again."""
@@ -71,15 +77,22 @@ def memorise(tuning: ModelOnData) -> Memorised:
     reader = _Reader(tuning, model)
     display.start("remembering good parts", 2 * images)
     share = config.max_patches / max(len(parts), 1)
-    banks = []
+    proposed, shares = [], list[int]()
     for number, rows in enumerate(parts):
         patches = reader.patches("train", rows).flatten(0, 1)
-        banks.append(_covering(patches, config.coreset, share, recipe.seed + number))
+        size = _size(len(patches), config.coreset, share)
+        proposed.append(_covering(patches, SURPLUS * size, recipe.seed + number))
+        shares.append(size)
     scores = []
     for number, rows in enumerate(parts):
-        others = torch.cat([bank for at, bank in enumerate(banks) if at != number])
-        scores.append(_scored(others, reader.patches("train", rows), config))
-    whole = torch.cat(banks)
+        # Each row is the farthest from those before it, so the first ones are a coreset, too.
+        others = [
+            part[:size]
+            for at, (part, size) in enumerate(zip(proposed, shares, strict=True))
+            if at != number
+        ]
+        scores.append(_scored(torch.cat(others), reader.patches("train", rows), config))
+    whole = _covering(torch.cat(proposed), sum(shares), recipe.seed)
     held = np.flatnonzero(np.asarray(data.splits["validation"]["label"]) == 0).tolist()
     for start in range(0, len(held), IMAGES_AT_A_TIME):
         rows = held[start : start + IMAGES_AT_A_TIME]
@@ -176,9 +189,13 @@ def _parts(
     return parts
 
 
-def _covering(patches: torch.Tensor, share: float, most: float, seed: int) -> torch.Tensor:
-    """The coreset of a part."""
-    size = max(1, min(round(len(patches) * share), round(most)))
+def _size(patches: int, share: float, most: float) -> int:
+    """How many patches of a part are remembered."""
+    return max(1, min(round(patches * share), round(most)))
+
+
+def _covering(patches: torch.Tensor, size: int, seed: int) -> torch.Tensor:
+    """A coreset of patches, or of as many of them as can be looked at."""
     if len(patches) > max(CANDIDATES, size):
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randperm(len(patches), generator=generator)[: max(CANDIDATES, size)]

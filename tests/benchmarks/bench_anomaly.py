@@ -138,10 +138,13 @@ def _hits(prepared: Prepared, outputs: Any) -> list[bool]:
     from hf_vft.tasks.anomaly_maps import smooth_map
 
     table = prepared.tuning.data.splits["test"]
+    metadata = Path(str(prepared.recipe.data.path)) / "metadata.jsonl"
+    lines = metadata.read_text(encoding="utf-8").splitlines() if metadata.is_file() else []
+    marked = {row["file_name"]: row["objects"]["bbox"] for row in map(json.loads, lines)}
     found = []
-    for row, objects in enumerate(table["objects"] if "objects" in table.column_names else ()):
-        boxes = objects["bbox"] if objects else []
-        if not len(boxes):
+    for row, file in enumerate(table["file"]):
+        boxes = marked.get(file)
+        if not boxes:
             continue
         image = prepared.tuning.data.decoder(
             table[row]["image"]["bytes"] or table[row]["image"]["path"]

@@ -12,6 +12,7 @@ from PIL import Image
 from transformers import AutoModel
 
 from hf_vft.errors import RecipeError, RunError
+from hf_vft.hub.readback import _compare
 from hf_vft.inference.onnx import export_onnx
 from hf_vft.inference.predictor import Predictor
 from hf_vft.models.anomaly_model import AnomalyModel
@@ -191,3 +192,8 @@ def test_a_run_of_good_parts_is_not_exported_or_retrained(run: RunDirectory, tmp
         export_onnx(run)
     with pytest.raises(RunError, match="anomaly-detection is not retrained"):
         retrain(run.path, tmp_path / "log", tmp_path / "out")
+
+
+def test_what_is_pushed_can_be_read_back_by_plain_transformers(run: RunDirectory, tmp_path: Path):
+    asked = {"task": "anomaly-detection", "folder": str(run.model), "repo_id": str(run.model)}
+    assert _compare(asked | {"revision": "main", "cache": str(tmp_path)}) == 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hf_vft.recipe.schema import AnomalyConfig
-from hf_vft.training.memorise import _covering, _parts
+from hf_vft.training.memorise import _covering, _parts, _size
 
 
 def test_every_image_is_in_one_part_and_a_group_is_never_divided():
@@ -24,7 +24,16 @@ def test_many_images_make_more_parts_and_one_group_is_divided_by_image():
 
 
 def test_the_memory_is_bounded():
+    assert _size(500, 0.1, 200) == 50
+    assert _size(500, 0.5, 40) == 40
+    assert _size(500, 0.001, 40) == 1
+
+
+def test_the_first_patches_of_a_coreset_are_a_coreset():
     patches = torch.randn(500, 8, generator=torch.Generator().manual_seed(0))
-    assert len(_covering(patches, 0.1, 200, seed=0)) == 50
-    assert len(_covering(patches, 0.5, 40, seed=0)) == 40
-    assert len(_covering(patches, 0.001, 40, seed=0)) == 1
+    whole = _covering(patches, 40, seed=0)
+    assert torch.equal(whole[:10], _covering(patches, 10, seed=0))
+    reach = [float(torch.cdist(patches, whole[:size]).amin(1).max()) for size in (10, 40)]
+    drawn = float(torch.cdist(patches, patches[:40]).amin(1).max())
+    assert reach[0] > reach[1]
+    assert drawn > reach[1]
