@@ -85,10 +85,10 @@ def calibration(report: EvalReport) -> str:
 def robustness(run: RunDirectory) -> str:
     """The effect of blur, noise and the like, if it was measured."""
     if not run.robustness_file.is_file():
-        return (
-            "How it bears blur, noise or other light was not measured; "
-            "`hf-vft evaluate RUN DATA --robustness` does."
-        )
+        missing = "How it bears blur, noise or other light was not measured"
+        if answer_kind(run.recipe().task).scored:  # where evaluate refuses it
+            return f"{missing}."
+        return f"{missing}; `hf-vft evaluate RUN DATA --robustness` does."
     measured = run.read_as(Robustness, run.robustness_file)
     rows = [[plain(name), *map(said, scores)] for name, scores in measured.disturbed.items()]
     heads = [metric_name(measured.metric), *measured.severities]
