@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ class Answering(nn.Module):
         if self._has_embeddings:
             answers[EMBEDDINGS] = pooled(self._caught.features)
         return answers
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Answering:
+        """Another one of a copied model: what a thread has caught belongs to this one."""
+        copied = Answering(copy.deepcopy(self.model, memo), self._task)
+        copied.training = self.training
+        return copied
 
     def _catch_embeddings(self) -> bool:
         def catch(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:

@@ -45,6 +45,12 @@ BATCHES = (1, 2, 5)
 
 LOCK = ".export.lock"
 
+ROUNDING = 4
+"""Multiple of torch's own rounding errors that is accepted of the graph. Two ways of computing the
+same in float32 differ by a small factor in what they lose: of an EfficientNetV2 whose answers torch
+rounds by 0.2 %, ONNX Runtime loses between one and three times as much, as it is told to optimize.
+"""
+
 _ONE_FILE = 1 << 30
 """Bytes of weights from which on they lie beside the graph: protobuf ends at 2 GB."""
 
@@ -246,7 +252,8 @@ def _reason(error: BaseException) -> str:
         return f"ONNX has no operation for {operation[1]}"
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).partition("For more information")[0].split())[:200].rstrip(". ")
+    words = re.split("While executing|For more information", str(error))[0]
+    return " ".join(words.split())[:200].rstrip(". !")
 
 
 def _compared(
@@ -261,14 +268,7 @@ def _compared(
     Raises:
         ModelError: If they do not agree.
     """
-    compared = [compare(answering, session, pixels[:size]) for size in BATCHES]
-    for difference, allowed in compared:
-        if not difference <= allowed:
-            raise ModelError(
-                f"{run.path}: the ONNX model answers differently (by {difference:.2g}, and at most "
-                f"{allowed:.2g} is accepted), so it was not kept; serve the run as it is."
-            )
-    difference = max(difference for difference, _ in compared)
+    difference = largest_difference(str(run.path), answering, session, pixels)
     cpu, single = torch.device("cpu"), pixels[:1]
     with torch.inference_mode():
         torch_ms = median_ms(lambda: answering(single), cpu)
@@ -286,6 +286,33 @@ def _compared(
     )
 
 
+def largest_difference(
+    name: str,
+    answering: Answering,
+    session: Callable[[torch.Tensor], Arrays],
+    pixels: torch.Tensor,
+) -> float:
+    """How far a graph is from torch, for each number of images of `BATCHES`; see `compare`.
+
+    Args:
+        name: Of the model, for the message.
+        answering: The model, in float32.
+        session: The graph, from `open_session`.
+        pixels: ``[N, 3, H, W]``, as many as the largest of `BATCHES`.
+
+    Raises:
+        ModelError: If that is more than is accepted.
+    """
+    compared = [compare(answering, session, pixels[:size]) for size in BATCHES]
+    for difference, allowed in compared:
+        if not difference <= allowed:
+            raise ModelError(
+                f"{name}: the ONNX model answers differently (by {difference:.2g}, and at most "
+                f"{allowed:.2g} is accepted), so it was not kept; serve the run as it is."
+            )
+    return max(difference for difference, _ in compared)
+
+
 def compare(
     answering: Answering, session: Callable[[torch.Tensor], Arrays], pixels: torch.Tensor
 ) -> tuple[float, float]:
@@ -298,8 +325,8 @@ def compare(
 
     Returns:
         The largest difference, in proportion to the largest value where that is above 1, and the
-        difference that is accepted: `TOLERANCE`, or twice what torch itself loses by rounding to
-        float32 (the graph rounds, too), where a model multiplies rounding errors beyond that.
+        difference that is accepted: `TOLERANCE`, or `ROUNDING` times what torch itself loses by
+        rounding to float32, where a model multiplies rounding errors beyond that.
     """
     expected = _arrays(answering, pixels)
     difference = _difference(expected, session(pixels))
@@ -309,7 +336,7 @@ def compare(
         exact = _arrays(copy.deepcopy(answering).double(), pixels.double())
     except (RuntimeError, TypeError):  # a constant stays in float32, or a part cannot be copied
         return difference, TOLERANCE
-    return difference, max(TOLERANCE, 2 * _difference(exact, expected))
+    return difference, max(TOLERANCE, ROUNDING * _difference(exact, expected))
 
 
 def _arrays(answering: Answering, pixels: torch.Tensor) -> Arrays:

@@ -23,16 +23,19 @@ without a mistake after which it is taught no more."""
 MOST = 3_000_000
 """Parameters of the largest network that is taught."""
 
-WIDE = "random features do not tell the planted square; at full width, none is taught"
+WIDE = (
+    "with random weights, its heat map does not lie on the planted square; a network of more than "
+    f"{MOST:,} parameters is not taught to tell the square, since that would take too long"
+)
 
 LEARNT = 0.9
 """Share of squares from which on a network counts as taught."""
 
-UNTAUGHT = f"in {LESSONS} steps the replica does not learn to tell the planted square"
+UNTAUGHT = f"in {LESSONS} steps, the replica does not learn to tell the planted square"
 
 SPREAD = (
-    "taught to tell the planted square, the replica tells it, from values that it has spread over "
-    "the whole map by its last block"
+    "taught, the replica tells the planted square, and its heat map does not lie there: whether "
+    "the network decides by other places or the map is wrong, this trial cannot tell"
 )
 
 
@@ -54,9 +57,7 @@ def heat(subject: Subject) -> str:
     if _certainty(gains) >= CERTAIN:
         return _told(gains)
     if sum(parameter.numel() for parameter in model.parameters()) > MOST:
-        raise Unclear(
-            "random features do not tell the planted square; at full width, none is taught"
-        )
+        raise Unclear(WIDE)
     model = subject.load().model
     right = _taught(subject, model)
     gains = _gains(subject, model, 1)
@@ -129,7 +130,7 @@ def _taught(subject: Subject, model: Any) -> float:
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     model.train()
     for module in model.modules():
-        if "Drop" in type(module).__name__:
+        if "Drop" in type(module).__name__ and not list(module.children()):
             module.eval()  # in so few steps, it only delays them
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     faultless = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ def chain(replica: Replica, folder: Path) -> dict[str, Outcome]:
     links = LINKS if replica.repo_id in REPLICAS else CHEAP
     subject = Subject(replica.repo_id, folder, replica.task, replica.side)
     found = {"loads": tried(links["loads"], subject)}
+    if found["loads"].words.endswith("choose squash."):
+        limit, subject = found["loads"], replace(subject, fit="squash")
+        found = {"loads": tried(links["loads"], subject), "processor": limit}
     if found["loads"].status == "yes":
         found |= {name: tried(link, subject) for name, link in links.items() if name != "loads"}
     return found

@@ -43,17 +43,19 @@ class Subject:
         folder: As it came from the Hub.
         task: Whose head it gets.
         side: Of the square input in pixels that the chain gives it.
+        fit: How the chain frames an image, as ``image.fit`` has it.
     """
 
     name: str
     folder: Path
     task: str
     side: int
+    fit: str = "processor"
 
     def load(self, **options: Any) -> LoadedModel:
         """The model with a new head for `LABELS`."""
         checkpoint = Checkpoint(self.name, str(self.folder), True, "of the chain")
-        fit = "squash" if self.boxes else "processor"
+        fit = "squash" if self.boxes else self.fit
         settings = {"labels": LABELS, "seed": 0, "image_size": self.side, "image_fit": fit}
         return get_task(self.task).load(checkpoint, **settings | options)
 

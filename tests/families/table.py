@@ -31,14 +31,16 @@ says why not, frozen parts still to the bit, rates that never fall along the ord
 **ONNX** gives the same answers for any number of images. A **heat map** lies where the object is:
 on a square that decides the class, more than where the squares of other images are, at t of 3 or
 more over 32 images; a small network whose random features do not tell the square is taught to, in
-120 steps at most. *Unclear* is where that shows nothing, for the reason that is given.
+120 steps at most. *Unclear* is where that settles nothing.
+
 A number is that of a sentence below the tables. With *no* it is what hf-vft says when it refuses,
-with *yes* what it refuses of this model, with *unclear* the reason. With *fails* it is an error as
-a library raised it: hf-vft does not yet refuse this case in words of its own.
+with *yes* what it refuses of this model, with *unclear* what was seen. With *fails* it is a defect:
+an error as a library raised it, or a wrong result, where hf-vft ought to refuse in its own words.
 """
 
 FINE_TUNING = (
-    "loads", "own_size", "other_size", "framing", "training", "freezing", "layer_decay",
+    "loads", "processor", "own_size", "other_size", "framing", "training", "freezing",
+    "layer_decay",
 )  # fmt: skip
 """Links of which one that is refused leaves fine-tuning possible, unless it is the first."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import sys
@@ -22,6 +23,7 @@ from hf_vft.recipe.schema import Recipe
 from hf_vft.run import RunDirectory
 from hf_vft.tasks import get_task
 from tests.made_images import made_image
+from tests.models.tiny import ALL
 from tests.models.tiny import images as random_images
 from tests.models.tiny_detectors import DETECTION_SIZE, DETECTORS
 
@@ -204,6 +206,20 @@ def test_the_command_tells_how_well_it_agrees(
         main(["export", str(exported.path), "--json"])
     assert not ended.value.code
     assert json.loads(capsys.readouterr().out)["difference"] == facts.difference
+
+
+def test_a_model_with_embeddings_is_compared_with_what_it_loses_by_rounding() -> None:
+    """Copied for double precision, it catches its own embeddings."""
+    answering = onnx.Answering(ALL["resnet"]().eval(), get_task("image-classification")).eval()
+    pixels = random_images(2)
+    with torch.no_grad():
+        expected = answering(pixels)
+        found = copy.deepcopy(answering).double()(pixels.double())
+        torch.testing.assert_close(answering(pixels), expected)
+    assert list(found) == ["logits", "embeddings"]
+    for name, values in found.items():
+        assert values.dtype == torch.float64
+        torch.testing.assert_close(values.float(), expected[name])
 
 
 class TestRoundingErrors:
