@@ -70,17 +70,27 @@ def reframe(
     side = size or input_side(processor)
     if _is_timm(processor):
         return _timm(processor, config, side, fit)
+    if changed := _reframed(processor, side, fit):
+        return changed
+    others: tuple[Fit, ...] = ("processor", "squash")
+    able = [f"image.fit={other}" for other in others if _reframed(processor, side, other)]
+    able = able or ["image.fit=processor with image.size=auto"]
+    raise ModelError(
+        f"image.fit={fit} with image.size={side}: {type(processor).__name__} cannot do that; "
+        f"choose {' or '.join(able)}."
+    )
+
+
+def _reframed(processor: BaseImageProcessor, side: int, fit: Fit) -> BaseImageProcessor | None:
+    """The processor, or an equal one, that gives squares of a side; None where there is none."""
     changes = _scaled(processor, side) if fit == "processor" else _framing(fit, side)
-    changed = type(processor).from_dict(processor.to_dict() | changes)
+    changed: BaseImageProcessor = type(processor).from_dict(processor.to_dict() | changes)
     if _gives_squares(changed, side, fit):
         return changed
     plain = _plain(processor, changes)
     if fit != "processor" and _gives_squares(plain, side, fit) and _same(processor, plain, side):
         return plain
-    raise ModelError(
-        f"image.fit={fit} with image.size={side}: {type(processor).__name__} cannot do that; "
-        f"choose {' or '.join(option for option in ('processor', 'squash') if option != fit)}."
-    )
+    return None
 
 
 def _framing(fit: Fit, side: int) -> dict[str, Any]:
@@ -152,7 +162,8 @@ def _gives_squares(processor: BaseImageProcessor, side: int, fit: Fit) -> bool:
 def _same(processor: BaseImageProcessor, other: BaseImageProcessor, side: int) -> bool:
     """Whether two processors do the same to an image that has its size already."""
     image = _noise(side, side)
-    skipped = {n: False for n in ("do_resize", "do_center_crop", "do_pad") if hasattr(processor, n)}
+    steps = ("do_resize", "do_thumbnail", "do_center_crop", "do_pad")
+    skipped = {name: False for name in steps if hasattr(processor, name)}
     first = _pixels(processor, image, **skipped)
     second = _pixels(other, image, do_resize=False, do_pad=False)
     return first.shape == second.shape and torch.allclose(first, second, atol=1e-5)

@@ -53,7 +53,7 @@ def chain(replica: Replica, folder: Path) -> dict[str, Outcome]:
     links = LINKS if replica.repo_id in REPLICAS else CHEAP
     subject = Subject(replica.repo_id, folder, replica.task, replica.side)
     found = {"loads": tried(links["loads"], subject)}
-    if found["loads"].words.endswith("choose squash."):
+    if found["loads"].words.endswith("choose image.fit=squash."):
         limit, subject = found["loads"], replace(subject, fit="squash")
         found = {"loads": tried(links["loads"], subject), "processor": limit}
     if found["loads"].status == "yes":

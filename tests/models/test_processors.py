@@ -31,6 +31,11 @@ def warps_and_crops() -> Any:
     return tf.ConvNextImageProcessor(size={"shortest_edge": 32}, crop_pct=0.875)
 
 
+def shrinks_and_pads() -> Any:
+    """As Donut does: it never enlarges, and what is left is a margin."""
+    return tf.DonutImageProcessor(size={"height": 40, "width": 40})
+
+
 def timm(config: Any) -> Any:
     return tf.TimmWrapperImageProcessor(
         pretrained_cfg=config.pretrained_cfg, architecture=config.architecture
@@ -89,7 +94,7 @@ def test_another_size_crops_in_the_same_proportion() -> None:
     assert input_side(changed) == 64
 
 
-@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops])
+@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops, shrinks_and_pads])
 def test_squashed_the_edges_are_still_to_be_seen(build: Any) -> None:
     changed = reframe(build(), tf.ViTConfig(), 32, "squash")
     pixels = shown(changed, edges())
@@ -99,12 +104,19 @@ def test_squashed_the_edges_are_still_to_be_seen(build: Any) -> None:
     assert pixels[:, :, 16].max() < 0.1
 
 
-@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops])
+@pytest.mark.parametrize("build", [crops, squashes, warps_and_crops, shrinks_and_pads])
 def test_padded_the_proportions_stay(build: Any) -> None:
     pixels = shown(reframe(build(), tf.ViTConfig(), 32, "pad"), edges())
     assert pixels.shape == (3, 32, 32)
     assert pixels[:, :16, 0].min() > 0.9
     assert pixels[:, 24:].eq(pixels[:, -1:, -1:]).all()
+
+
+def test_what_is_named_in_place_of_a_framing_is_possible() -> None:
+    with pytest.raises(ModelError, match=r"cannot do that; choose image\.fit=squash\.$"):
+        reframe(shrinks_and_pads(), tf.ViTConfig(), 64, "processor")
+    with pytest.raises(ModelError, match=r"choose image\.fit=processor or image\.fit=squash\.$"):
+        reframe(tf.EfficientNetImageProcessor(), tf.EfficientNetConfig(), 64, "pad")
 
 
 @pytest.mark.parametrize("fit", ["processor", "squash", "pad"])
