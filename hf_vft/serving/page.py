@@ -210,16 +210,16 @@ def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
     """The monitor's latest verdict: in order or not, why, and what to do."""
     if verdict is None:
         return (
-            '<div class="vft-card idle"><p class="vft-kind">Retrain?</p><p>The monitor has not '
-            "looked yet: <code>hf-vft monitor RUN LOG</code> compares what was served with the "
-            "reference of the run.</p></div>"
+            '<div class="vft-card idle"><p class="vft-kind">Verdict of the monitor</p><p>The monitor '
+            "has not looked yet: <code>hf-vft monitor RUN LOG</code> compares what was served with "
+            "the reference of the run.</p></div>"
         )
     kind = _KINDS.get(verdict["action"], "unsure")
     reasons = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
     todo = _with_commands(" ".join(str(line) for line in verdict["todo"]))
-    when = f"{written}, {verdict['rows']:,} images in the newest window" if written else ""
+    when = f", {written}, {verdict['rows']:,} images in the newest window" if written else ""
     return (
-        f'<div class="vft-card {kind}"><p class="vft-kind">Retrain? {escape(when)}</p>'
+        f'<div class="vft-card {kind}"><p class="vft-kind">Verdict of the monitor{escape(when)}</p>'
         f'<p class="vft-answer vft-headline">{escape(verdict["headline"])}</p><ul>{reasons}</ul>'
         f'<p class="vft-reason"><strong>What to do:</strong> {todo}</p></div>'
     )
