@@ -210,9 +210,9 @@ def verdict_card(verdict: dict[str, Any] | None, written: str = "") -> str:
     """The monitor's latest verdict: in order or not, why, and what to do."""
     if verdict is None:
         return (
-            '<div class="vft-card idle"><p class="vft-kind">Verdict of the monitor</p><p>The monitor '
-            "has not looked yet: <code>hf-vft monitor RUN LOG</code> compares what was served with "
-            "the reference of the run.</p></div>"
+            '<div class="vft-card idle"><p class="vft-kind">Verdict of the monitor</p>'
+            "<p>The monitor has not looked yet: <code>hf-vft monitor RUN LOG</code> compares what "
+            "was served with the reference of the run.</p></div>"
         )
     kind = _KINDS.get(verdict["action"], "unsure")
     reasons = "".join(f"<li>{escape(str(line))}</li>" for line in verdict["reasons"][:_REASONS])
