@@ -1,9 +1,63 @@
-"""Connections on which nothing is asked: uvicorn holds a half-sent request for ever."""
+"""Connections on which nothing is asked: uvicorn holds a half-sent request for ever.
+
+And it closes them when it stops, also those whose request is on its way.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
+
+_LINGER = 0.5
+"""Seconds that the rest of a request may take that is not answered because the server stops."""
+
+
+class Request:
+    """Receives a request, and remembers whether all of it has come."""
+
+    def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+        self._receive = receive
+        self._whole = False
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """The next part of it."""
+        message = await self._receive()
+        self._whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def rest(self) -> None:
+        """Read what is left of it, for a moment.
+
+        A connection that is closed with something unread is reset: the answer would be lost.
+        """
+
+        async def read() -> None:
+            while not self._whole:
+                await self()
+
+        with suppress(TimeoutError):
+            await asyncio.wait_for(read(), _LINGER)
+
+
+def stop_listening(server: Any) -> None:
+    """Take no more connections; those that there are stay. From any thread.
+
+    Args:
+        server: A running ``uvicorn.Server``.
+    """
+    for listener in server.servers:
+        loop = listener.get_loop()
+        # A turn of the loop later, in which who has connected by now is let in.
+        loop.call_soon_threadsafe(loop.call_soon, listener.close)
+
+
+def unasked(server: Any) -> int:
+    """How many connections have sent no whole head of a request yet."""
+    connections = list(server.server_state.connections)
+    return sum(getattr(connection, "cycle", None) is None for connection in connections)
 
 
 class IdleConnections:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from hf_vft.serving.batcher import RateLimit
 from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
+from hf_vft.serving.connections import Request
 from hf_vft.serving.file_access import UploadFolder
 from hf_vft.serving.limits import MB, Limits
 from hf_vft.serving.stoppable import STOPPING
@@ -95,16 +96,18 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, self._headers)
+        answer, request = _Answer(send, self._headers), Request(receive)
         with self._state.counted(scope["path"]):
             try:
-                answering = self._http(scope, receive, answer)
+                answering = self._http(scope, request, answer)
                 # A tool asks this server itself, and hands on in its protocol what that is told.
                 await (answering if _TOOLS in scope["path"] else self._until_refused(answering))
             except _RefusedError as refusal:
                 if not answer.started:
                     await answer.refuse(refusal.status, str(refusal))
             except _CutError:
+                answer = answer.taken_over()
+                await request.rest()
                 await answer.cut(scope["path"])
 
     async def _until_refused(self, answering: Coroutine[Any, Any, None]) -> None:
@@ -124,15 +127,17 @@ class Gate:
             work.cancel()
         work.result()
 
-    async def _http(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _http(self, scope: Scope, request: Request, answer: _Answer) -> None:
         path, method = scope["path"].rstrip("/") or "/", scope["method"]
         if path == HEALTH:
             ready = not self._state.stopping
             await answer.json(200 if ready else 503, {"ok": ready})
             return
         headers = _headers(scope)
+        receive: Receive = request
         caller = self._identified(scope, headers)
         if self._state.stopping and method == "POST":  # what was asked before may be fetched
+            await request.rest()
             raise _RefusedError(503, STOPPING)
         if _CLOSED.match(path):
             raise _RefusedError(404, "there is no such address.")
@@ -339,6 +344,12 @@ class _Answer:
 
     async def refuse(self, status: int, text: str) -> None:
         await self.json(status, {"error": text, "detail": text})
+
+    def taken_over(self) -> _Answer:
+        """What speaks from now on: whatever is still sent here is dropped."""
+        other = _Answer(self._send, self._headers)
+        other.status, other._ended, self._ended = self.status, self._ended, True
+        return other
 
     async def cut(self, path: str) -> None:
         """End what will not come to its end, in words that whoever asked understands."""

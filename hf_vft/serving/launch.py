@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,7 +17,7 @@ from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
-from hf_vft.serving.connections import IdleConnections
+from hf_vft.serving.connections import IdleConnections, stop_listening, unasked
 from hf_vft.serving.decode_memory import return_freed_memory, trim_memory
 from hf_vft.serving.file_access import upload_folder
 from hf_vft.serving.gate import GateState
@@ -112,9 +112,10 @@ class Server:
     def close(self) -> None:
         """Take no more requests, finish the log, and send the rest of it."""
         self._gate.stopping = True
-        self._finish(self.service.limits.stop_seconds)
+        self._finish(self.service.limits.stop_seconds, lambda: self._gate.under_way)
+        stop_listening(self.app.server)  # else there is always someone who has just connected
         self._gate.refuse()  # what is still under way is told so, rather than cut off
-        self._finish(REFUSE_SECONDS)
+        self._finish(REFUSE_SECONDS, lambda: self._gate.under_way + unasked(self.app.server))
         self.service.refuse_waiting()
         self._closed.set()
         self.app.server.config.timeout_graceful_shutdown = 1  # pages that are left open
@@ -127,12 +128,12 @@ class Server:
                 _log.exception("The rest of the production log could not be sent to the Hub.")
             self._sender.stop()
 
-    def _finish(self, seconds: float) -> None:
-        """Wait until no request has been under way for a moment, or so long."""
+    def _finish(self, seconds: float, under_way: Callable[[], int]) -> None:
+        """Wait until nothing has been under way for a moment, or so long."""
         quiet = time.monotonic()
         deadline = quiet + seconds
         while time.monotonic() < deadline and time.monotonic() - quiet < _QUIET:
-            if self._gate.under_way:
+            if under_way():
                 quiet = time.monotonic()
             time.sleep(_QUIET / 10)
 

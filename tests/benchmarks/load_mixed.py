@@ -145,7 +145,7 @@ class Stop:
             with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
                 assert watching.stdout
                 watching.stdout.readline()
-                began = time.time()
+                self._asking.stopped, began = time.monotonic(), time.time()
                 self._server.send_signal(signal.SIGTERM)
                 self.seconds = float(watching.stdout.readline()) - began
             self._server.wait(60)
@@ -160,6 +160,7 @@ class Asking:
         self._patience = patience
         self.problems: list[str] = []
         self.stopping = False
+        self.stopped = 0.0
         self.ids: list[str] = []
         stream = io.BytesIO()
         Image.new("RGB", LARGE, "white").save(stream, "PNG")
@@ -181,9 +182,13 @@ class Asking:
             self.problems.append(f"{kind}: {error!r}")
             return f"{kind}: lost"
         except (httpx.HTTPError, OSError) as error:
-            if self.stopping:
-                return f"{kind}: cut off at the end"
             seconds = time.monotonic() - began
+            if self.stopping:
+                passed = time.monotonic() - self.stopped
+                self.problems.append(
+                    f"{kind}: {error!r} after {seconds:.1f} s, {passed:.1f} s after SIGTERM"
+                )
+                return f"{kind}: cut off at the end"
             self.problems.append(f"{kind}: {error!r} after {seconds:.0f} s")
             return f"{kind}: lost"
 

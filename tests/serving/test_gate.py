@@ -258,6 +258,35 @@ def test_a_server_that_is_stopped_says_so_and_still_hands_out_answers(
     assert asked.state.under_way == 0
 
 
+@pytest.mark.parametrize("refusing", [False, True])
+def test_a_request_is_read_to_its_end_before_a_server_that_stops_refuses_it(
+    uploads: UploadFolder, refusing: bool
+) -> None:
+    asked = Asked(uploads)
+    asked.state.stopping = True
+    if refusing:
+        asked.state.refuse()
+    parts = [b"a", b"b", b"c"]
+    left = list(parts)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    status, told, _ = asked("/gradio_api/upload", "POST", body=receive)
+    assert (status, left) == (503, [])
+    assert STOPPING in told.decode()
+
+
+def test_a_request_that_stops_in_the_middle_is_refused_all_the_same(uploads: UploadFolder) -> None:
+    asked = Asked(uploads)
+    asked.state.stopping = True
+
+    async def receive() -> Any:
+        await asyncio.sleep(30)
+
+    assert asked("/gradio_api/upload", "POST", body=receive)[0] == 503
+
+
 def test_the_page_for_who_has_not_logged_in_does_not_name_the_classes(
     uploads: UploadFolder,
 ) -> None:
