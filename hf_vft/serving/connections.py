@@ -6,6 +6,7 @@ And it closes them when it stops, also those whose request is on its way.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -51,7 +52,18 @@ def stop_listening(server: Any) -> None:
     for listener in server.servers:
         loop = listener.get_loop()
         # A turn of the loop later, in which who has connected by now is let in.
-        loop.call_soon_threadsafe(loop.call_soon, listener.close)
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.call_soon, listener.close)
+
+
+def has_turned(server: Any, seconds: float) -> bool:
+    """Whether the server's loop comes round within so long; what had arrived is then seen."""
+    [listener, *_] = server.servers
+    turned, loop = threading.Event(), listener.get_loop()
+    if loop.is_closed():
+        return True
+    loop.call_soon_threadsafe(loop.call_soon, turned.set)
+    return turned.wait(seconds)
 
 
 def unasked(server: Any) -> int:

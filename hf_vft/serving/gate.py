@@ -117,6 +117,7 @@ class Gate:
             _CutError: If it refuses what is under way before that.
         """
         work = asyncio.ensure_future(answering)
+        work.add_done_callback(lambda done: done.cancelled() or done.exception())  # it was heard
         refused = asyncio.ensure_future(self._state.refused())
         try:
             await asyncio.wait({work, refused}, return_when=asyncio.FIRST_COMPLETED)

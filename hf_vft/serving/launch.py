@@ -17,7 +17,7 @@ from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
-from hf_vft.serving.connections import IdleConnections, stop_listening, unasked
+from hf_vft.serving.connections import IdleConnections, has_turned, stop_listening, unasked
 from hf_vft.serving.decode_memory import return_freed_memory, trim_memory
 from hf_vft.serving.file_access import upload_folder
 from hf_vft.serving.gate import GateState
@@ -41,7 +41,7 @@ HUB = "https://huggingface.co"
 """Shows a Space in a frame."""
 
 COMMIT_MINUTES = 5
-REFUSE_SECONDS = 4
+REFUSE_SECONDS = 3
 """So long a server that stops may take to tell who still waits that it does."""
 
 LEAVE_SECONDS = 5
@@ -133,7 +133,8 @@ class Server:
         quiet = time.monotonic()
         deadline = quiet + seconds
         while time.monotonic() < deadline and time.monotonic() - quiet < _QUIET:
-            if under_way():
+            # On a busy machine requests wait for the loop, and are not counted until it has run.
+            if not has_turned(self.app.server, _QUIET) or under_way():
                 quiet = time.monotonic()
             time.sleep(_QUIET / 10)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hf_vft.serving import connections
-from hf_vft.serving.connections import IdleConnections, stop_listening, unasked
+from hf_vft.serving.connections import IdleConnections, has_turned, stop_listening, unasked
 
 
 class Clock:
@@ -106,3 +106,15 @@ def test_connections_without_a_request_are_counted() -> None:
     open_ones = {Connection(), Connection(answered=True), Connection(answered=False)}
     state = SimpleNamespace(connections=open_ones)
     assert unasked(SimpleNamespace(server_state=state)) == 1
+
+
+def test_a_loop_that_is_busy_has_not_turned() -> None:
+    async def talk() -> tuple[bool, bool]:
+        listener = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        server = SimpleNamespace(servers=[listener])
+        free = await asyncio.to_thread(has_turned, server, 10)
+        busy = has_turned(server, 0.01)  # from the loop itself, which so cannot turn
+        listener.close()
+        return free, busy
+
+    assert asyncio.run(talk()) == (True, False)
