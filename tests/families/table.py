@@ -81,9 +81,9 @@ def page(document: dict[str, Any]) -> str:
         "\n## Architectures of timm\n",
         "At 64 pixels and full width; ONNX was tried on those among the checkpoints above.\n",
         _table(
-            ("Architecture", "Kind"),
+            ("Architecture",),
             [
-                [row["family"].removeprefix("timm "), "timm", *_cells(name, row, notes)]
+                [row["family"].removeprefix("timm "), *_cells(name, row, notes)]
                 for name, row in rows.items()
                 if name in of_timm and not row["source"]
             ],
