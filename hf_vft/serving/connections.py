@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 _LINGER = 0.5
 """Seconds that the rest of a request may take that is not answered because the server stops."""
@@ -43,7 +43,14 @@ class Request:
             await asyncio.wait_for(read(), _LINGER)
 
 
-def stop_listening(server: Any) -> None:
+class Server(Protocol):
+    """What is asked of uvicorn's server."""
+
+    servers: list[Any]
+    server_state: Any
+
+
+def stop_listening(server: Server) -> None:
     """Take no more connections; those that there are stay. From any thread.
 
     Args:
@@ -56,7 +63,7 @@ def stop_listening(server: Any) -> None:
             loop.call_soon_threadsafe(loop.call_soon, listener.close)
 
 
-def has_turned(server: Any, seconds: float) -> bool:
+def has_turned(server: Server, seconds: float) -> bool:
     """Whether the server's loop comes round within so long; what had arrived is then seen."""
     [listener, *_] = server.servers
     turned, loop = threading.Event(), listener.get_loop()
@@ -66,7 +73,7 @@ def has_turned(server: Any, seconds: float) -> bool:
     return turned.wait(seconds)
 
 
-def unasked(server: Any) -> int:
+def unasked(server: Server) -> int:
     """How many connections have sent no whole head of a request yet."""
     connections = list(server.server_state.connections)
     return sum(getattr(connection, "cycle", None) is None for connection in connections)
@@ -80,7 +87,7 @@ class IdleConnections:
         seconds: How long is too long.
     """
 
-    def __init__(self, server: Any, seconds: float) -> None:
+    def __init__(self, server: Server, seconds: float) -> None:
         self._server = server
         self._seconds = seconds
         self._since: dict[tuple[int, int], float] = {}

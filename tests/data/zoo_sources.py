@@ -304,7 +304,7 @@ CASES = [
          lambda d: table(d, [*named(d), {"file_name": "img/a/000.png", "label": ""}][1:]),
          rejected={"img/a/000.png": "no label"}),
     Case("split column of folds", lambda d: table(d, named(d, split=3)).parent,
-         "Column 'split' holds '3', which is not train, validation or test"),
+         "Column 'split' holds '3', which is none of train, validation, test"),
     Case("CSV that names missing files", missing_files, rejected={"img/a/003.png": "no such file"}),
     Case("file named twice", lambda d: table(d, [*named(d), *named(d)[:2]]),
          note="Not used, because they name a file once more: 2 rows."),

@@ -10,7 +10,7 @@ from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Profile, Reference
 from hf_vft.workflows.monitor import look
 from tests.monitoring.made import PRIOR, reference, window
-from tests.monitoring.test_performance import stream
+from tests.monitoring.test_estimated_accuracy import stream
 
 SLOPES = {"noise": -1.3, "blur": -1.1, "jpeg": -0.9, "darker": -0.7}
 OTHER_MIX = np.array([0.2, 0.45, 0.35])
