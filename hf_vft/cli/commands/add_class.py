@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hf_vft.cli.exit_codes import DECISION
+from hf_vft.cli.champion_line import tell_who_is_champion
 
 
 def add_class(
@@ -50,12 +50,4 @@ def add_class(
             tolerance=tolerance,
             display=display,
         )
-    if as_json:
-        typer.echo(found.model_dump_json(indent=2))
-    else:
-        typer.echo(found.headline)
-        for reason in found.reasons:
-            typer.echo(f"  {reason}")
-        typer.echo(f"New run: {found.challenger}")
-    if not found.promoted:
-        raise typer.Exit(DECISION)
+    tell_who_is_champion(found, "New run", as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hf_vft.cli.exit_codes import DECISION
+from hf_vft.cli.champion_line import tell_who_is_champion
 from hf_vft.cli.time_options import Since, utc
 
 
@@ -68,12 +68,4 @@ def retrain(
             resume=resume,
             display=display,
         )
-    if as_json:
-        typer.echo(outcome.model_dump_json(indent=2))
-    else:
-        typer.echo(outcome.headline)
-        for reason in outcome.reasons:
-            typer.echo(f"  {reason}")
-        typer.echo(f"Challenger: {outcome.challenger}")
-    if not outcome.promoted:
-        raise typer.Exit(DECISION)
+    tell_who_is_champion(outcome, "Challenger", as_json=as_json)
