@@ -50,19 +50,6 @@ class Server(Protocol):
     server_state: Any
 
 
-def stop_listening(server: Server) -> None:
-    """Take no more connections; those that there are stay. From any thread.
-
-    Args:
-        server: A running ``uvicorn.Server``.
-    """
-    for listener in server.servers:
-        loop = listener.get_loop()
-        # A turn of the loop later, in which who has connected by now is let in.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(loop.call_soon, listener.close)
-
-
 def has_turned(server: Server, seconds: float) -> bool:
     """Whether the server's loop comes round within so long; what had arrived is then seen."""
     [listener, *_] = server.servers

@@ -13,7 +13,6 @@ import base64
 import binascii
 import os
 import shutil
-import sys
 import tempfile
 from contextlib import suppress
 from functools import cache
@@ -35,7 +34,6 @@ FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 DATA = "data:"
 """How an address begins that is the content itself."""
 
-_DELETE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 _PREFIX = "hf-vft-uploads-"
 _LOCK = ".in-use"
 _OWN_FILE = "/gradio_api/file="
@@ -144,10 +142,10 @@ class UploadFolder:
         What deletes it takes the place of this process: here each file would wait its turn
         behind the threads that are still at work.
         """
-        if os.getpid() == self._owner and sys.executable:
+        remover = shutil.which("rm")
+        if os.getpid() == self._owner and remover:
             with suppress(OSError):
-                words = [sys.executable, "-I", "-S", "-c", _DELETE, str(self.path)]
-                os.execv(sys.executable, words)  # noqa: S606  # no shell, nothing of a caller
+                os.execv(remover, [remover, "-rf", "--", str(self.path)])  # noqa: S606  # no shell
         self.remove()
         os._exit(0)
 

@@ -17,11 +17,12 @@ from hf_vft.errors import HubError, VftError
 from hf_vft.run import RunDirectory
 from hf_vft.serving.app import SWEEP, build_app, launch_options
 from hf_vft.serving.caller_access import LOOPBACK, AccessPolicy
-from hf_vft.serving.connections import IdleConnections, has_turned, stop_listening, unasked
+from hf_vft.serving.connections import IdleConnections, has_turned, unasked
 from hf_vft.serving.decode_memory import return_freed_memory, trim_memory
 from hf_vft.serving.file_access import upload_folder
 from hf_vft.serving.gate import GateState
 from hf_vft.serving.limits import MB, Limits
+from hf_vft.serving.listening import is_listening, stop_listening
 from hf_vft.serving.mcp import refuse_in_our_words, take_data
 from hf_vft.serving.service import Service
 
@@ -41,10 +42,10 @@ HUB = "https://huggingface.co"
 """Shows a Space in a frame."""
 
 COMMIT_MINUTES = 5
-REFUSE_SECONDS = 3
+REFUSE_SECONDS = 2
 """So long a server that stops may take to tell who still waits that it does."""
 
-LEAVE_SECONDS = 5
+LEAVE_SECONDS = 4
 """So long a server that has finished its requests may take to leave."""
 
 _QUIET = 0.5
@@ -115,8 +116,8 @@ class Server:
         self._finish(self.service.limits.stop_seconds, lambda: self._gate.under_way)
         stop_listening(self.app.server)  # else there is always someone who has just connected
         self._gate.refuse()  # what is still under way is told so, rather than cut off
-        self._finish(REFUSE_SECONDS, lambda: self._gate.under_way + unasked(self.app.server))
         self.service.refuse_waiting()
+        self._finish(REFUSE_SECONDS, self._told)
         self._closed.set()
         self.app.server.config.timeout_graceful_shutdown = 1  # pages that are left open
         self.app.close(verbose=False)
@@ -127,6 +128,11 @@ class Server:
             except Exception:  # noqa: BLE001  # whatever it is, the log is still on this disk
                 _log.exception("The rest of the production log could not be sent to the Hub.")
             self._sender.stop()
+
+    def _told(self) -> int:
+        """How many have to be told yet that the server stops, or may come to be."""
+        server = self.app.server
+        return self._gate.under_way + unasked(server) + is_listening(server)
 
     def _finish(self, seconds: float, under_way: Callable[[], int]) -> None:
         """Wait until nothing has been under way for a moment, or so long."""

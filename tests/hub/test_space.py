@@ -17,9 +17,9 @@ from hf_vft.errors import HubError, OutputError
 from hf_vft.hub.push import push_folder
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
-from hf_vft.serving import space
+from hf_vft.serving import space_folder
 from hf_vft.serving.launch import LOG_REPO, serve
-from hf_vft.serving.space import write_space
+from hf_vft.serving.space_folder import write_space
 from tests.hub.conftest import HASTE
 from tests.hub.loopback import WRITE, LoopbackHub
 from tests.runs import free_port
@@ -33,7 +33,7 @@ def test_a_space_is_complete_and_lands_on_the_hub(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(space, "is_available", lambda package: False)
+    monkeypatch.setattr(space_folder, "is_available", lambda package: False)
     folder = write_space(run, tmp_path / "space", title="Find defects")
     front = yaml.safe_load((folder / "README.md").read_text().split("---")[1])
     assert front["title"] == "Find defects"
@@ -56,7 +56,7 @@ def test_a_space_is_complete_and_lands_on_the_hub(
 
 
 def test_a_detector_has_a_space_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "is_available", lambda package: package != "pillow_heif")
+    monkeypatch.setattr(space_folder, "is_available", lambda package: package != "pillow_heif")
     run = made.detector(tmp_path / "run")
     (run.export / "model.onnx").parent.mkdir()
     run.onnx_file.write_bytes(b"graph")

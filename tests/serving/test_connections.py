@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hf_vft.serving import connections
-from hf_vft.serving.connections import IdleConnections, has_turned, stop_listening, unasked
+from hf_vft.serving.connections import IdleConnections, has_turned, unasked
 
 
 class Clock:
@@ -78,28 +78,6 @@ def test_each_request_of_a_connection_has_its_own_time(clock: Clock) -> None:
     assert idle.close_idle() == 0
     clock.now += 29
     assert (idle.close_idle(), used.closed) == (0, False)
-
-
-def test_who_is_connected_stays_when_nobody_else_is_let_in() -> None:
-    async def talk() -> bytes:
-        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(await reader.readline())
-            writer.close()
-
-        listener = await asyncio.start_server(echo, "127.0.0.1", 0)
-        port = listener.sockets[0].getsockname()[1]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        stop_listening(SimpleNamespace(servers=[listener]))
-        while listener.is_serving():
-            await asyncio.sleep(0.01)
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"here\n")
-        answer = await reader.readline()
-        writer.close()
-        return answer
-
-    assert asyncio.run(talk()) == b"here\n"
 
 
 def test_connections_without_a_request_are_counted() -> None:

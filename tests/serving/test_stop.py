@@ -34,4 +34,5 @@ def test_a_process_that_does_not_come_to_its_end_is_ended(work: Callable[[], Non
 
 
 def test_a_stopped_server_has_ended_within_ten_seconds() -> None:
-    assert Limits().stop_seconds + LEAVE_SECONDS < 10
+    on_a_busy_machine = 2.5  # what it takes the system to end a process of a gigabyte
+    assert Limits().stop_seconds + LEAVE_SECONDS + on_a_busy_machine < 10

@@ -126,7 +126,7 @@ def space(
     Example: hf-vft space run/ --out space/ --push me/defect-finder
     """
     from hf_vft.run import RunDirectory
-    from hf_vft.serving.space import write_space
+    from hf_vft.serving.space_folder import write_space
 
     folder = write_space(RunDirectory.open(run), out, title=title)
     typer.echo(f"{folder}: try it with `python {folder / 'app.py'}`.")
