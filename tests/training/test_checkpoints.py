@@ -10,7 +10,7 @@ import pytest
 
 from hf_vft.training.checkpoints import MARKER, discard_incomplete, drop_old, last_complete
 from tests.models.tiny import tiny_convnext
-from tests.training.test_trainer import make
+from tests.training.made_trainer import make
 
 
 def checkpoints(folder: Path, *steps: int) -> list[Path]:

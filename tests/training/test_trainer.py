@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import TrainerCallback
 
 from hf_vft import VisionTrainer, VisionTrainingArguments
 from hf_vft.data.dataset import VisionDataset, labels_of
@@ -21,35 +20,9 @@ from hf_vft.models.structure import anatomy
 from hf_vft.training import trainer as trainer_module
 from tests.made_images import image_rows, processor
 from tests.models.tiny import tiny_convnext, tiny_mobilenet_v2, tiny_resnet, tiny_swin, tiny_vit
+from tests.training.made_trainer import changed, dataset, make, snapshot
 
 BUILDERS = {"resnet": tiny_resnet, "mobilenet_v2": tiny_mobilenet_v2, "convnext": tiny_convnext}
-
-
-def dataset(count: int = 9) -> VisionDataset:
-    return VisionDataset(image_rows(count), eval_transform(processor()))
-
-
-def make(model: nn.Module, folder: Path, *, data: Any = None, **changes: Any) -> VisionTrainer:
-    options: dict[str, Any] = {
-        "max_steps": 3,
-        "per_device_train_batch_size": 4,
-        "learning_rate": 0.01,
-        "use_cpu": True,
-        "report_to": [],
-        "disable_tqdm": True,
-        "save_strategy": "no",
-        "lr_scheduler_type": "constant",
-    } | changes
-    args = VisionTrainingArguments(output_dir=str(folder), **options)
-    return VisionTrainer(model, args, train_dataset=data or dataset(), eval_dataset=dataset(5))
-
-
-def snapshot(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
-
-
-def changed(model: nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
-    return {name for name, value in model.state_dict().items() if not value.equal(before[name])}
 
 
 def test_it_is_small_enough_to_read():
@@ -295,64 +268,6 @@ class TestSampling:
     def test_labels_are_told_without_decoding(self):
         rows = image_rows(4).with_transform(lambda _: pytest.fail("decoded"))
         assert labels_of(rows) == [0, 1, 2, 0]
-
-
-class Watch(TrainerCallback):
-    """Keeps the weights after each step."""
-
-    def __init__(self) -> None:
-        self.steps: list[dict[str, torch.Tensor]] = []
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.steps.append(snapshot(kwargs["model"]))
-
-
-class TestAverage:
-    def test_the_average_is_that_of_the_formula(self, tmp_path: Path):
-        model, watch = tiny_convnext(), Watch()
-        trainer = make(model, tmp_path, ema_decay=0.5)
-        trainer.add_callback(watch)
-        trainer.train()
-        name = "classifier.weight"
-        average = watch.steps[0][name]
-        for count, step in enumerate(watch.steps[1:], start=1):
-            decay = min(0.5, (1 + count) / (10 + count))
-            average = decay * average + (1 - decay) * step[name]
-        torch.testing.assert_close(model.classifier.weight.detach(), average)
-        assert not torch.equal(average, watch.steps[-1][name])
-
-    def test_it_is_what_is_evaluated_and_the_best_is_kept(self, tmp_path: Path):
-        model = tiny_convnext()
-        trainer = make(
-            model,
-            tmp_path,
-            ema_decay=0.9,
-            max_steps=-1,
-            num_train_epochs=4,
-            eval_strategy="epoch",
-            save_strategy="epoch",
-            load_best_model_at_end=True,
-            metric_for_best_model="loss",
-            greater_is_better=False,
-        )
-        trainer.train()
-        during = [e["eval_loss"] for e in trainer.state.log_history if "eval_loss" in e]
-        assert trainer.evaluate()["eval_loss"] == pytest.approx(min(during), rel=1e-5)
-
-    def test_statistics_are_averaged_with_the_weights(self, tmp_path: Path):
-        model, watch = tiny_resnet(), Watch()
-        trainer = make(model, tmp_path, ema_decay=0.5)
-        trainer.add_callback(watch)
-        trainer.train()
-        name = next(name for name in watch.steps[0] if name.endswith("running_mean"))
-        average = watch.steps[0][name]
-        for count, step in enumerate(watch.steps[1:], start=1):
-            decay = min(0.5, (1 + count) / (10 + count))
-            average = decay * average + (1 - decay) * step[name]
-        torch.testing.assert_close(model.state_dict()[name], average)
-        assert not torch.equal(average, watch.steps[-1][name])
-        tracked = name.replace("running_mean", "num_batches_tracked")
-        assert model.state_dict()[tracked] == watch.steps[-1][tracked]
 
 
 class TestEvaluation:

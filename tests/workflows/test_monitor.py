@@ -4,58 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from hf_vft.cli.main import main
-from hf_vft.errors import HubError, LogError
-from hf_vft.monitoring.decision import decide
+from hf_vft.errors import LogError
 from hf_vft.monitoring.policy import Policy, load_policy
 from hf_vft.recipe.schema import load_recipe
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from hf_vft.workflows.monitor import monitor_run
-from hf_vft.workflows.steps.notify import act
-from tests.monitoring.made import LABELS, drawn, reference
-from tests.monitoring.test_decision import NOTHING, STRONG, WORSE
+from tests.cli.exit_status import status_of
+from tests.monitoring.made import drawn, reference
+from tests.monitoring.made_log import log_of, run_without_weights
 
 POLICY = "windows: {count: 1, needed: 1, rows: 100, least: 80}\n"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run without weights: the monitor compares logs and needs none."""
-    folder = RunDirectory(tmp_path_factory.mktemp("drawn") / "run")
-    folder.model.mkdir(parents=True)
-    (folder.model / "config.json").write_text("{}")
-    reference(300).save(folder)
-    return folder.path
-
-
-def log_of(folder: Path, *, labelled: bool = False, wrong: float = 0.0, **change: Any) -> Path:
-    """300 rows, with labels of which a share is not what the model learned."""
-    rng = np.random.default_rng(5)
-    rows, classes = drawn(300, rng, **change)
-    log = ProductionLog(folder)
-    with log.writer(slices=["part"]) as writer:
-        writer.append(rows)
-        if labelled:
-            truth = np.where(rng.random(300) < wrong, (classes + 1) % 3, classes)
-            writer.append_labels(
-                {"request_id": row["request_id"], "label": LABELS[k]}
-                for row, k in zip(rows, truth, strict=True)
-            )
-    return folder
+    return run_without_weights(tmp_path_factory.mktemp("drawn") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +35,6 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("policy") / "policy.yaml"
     file.write_text(POLICY)
     return file
-
-
-def status_of(*words: str | Path) -> int:
-    try:
-        main([str(word) for word in words])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def test_a_quiet_log_exits_with_0_and_asks_for_nothing(
@@ -257,164 +221,3 @@ def test_the_command_takes_the_time_as_well(run: Path, policy: Path, tmp_path: P
     out, words = tmp_path / "out", ("--policy", policy, "--since", since, "--until", until)
     assert status_of("monitor", run, log, "--out", out, *words) == 0
     assert json.loads((out / "verdict.json").read_text())["rows"] == 90
-
-
-class Inbox(BaseHTTPRequestHandler):
-    """Keeps what was posted; answers as a webhook, or as the Hub does about a discussion."""
-
-    received: list[tuple[str, Any]]
-    status = 200
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append((self.path, json.loads(body)))
-        self._answer({"num": 1})
-
-    def do_GET(self) -> None:
-        self._answer(
-            {
-                "num": 1, "title": "t", "status": "open", "isPullRequest": False,
-                "author": {"name": "maker"}, "createdAt": "2026-04-01T06:00:00.000Z",
-                "changes": {"base": None}, "filesWithConflicts": False, "events": [],
-                "diffUrl": None, "diff": None, "repo": {"name": "me/model", "type": "model"},
-            }
-        )  # fmt: skip
-
-    def _answer(self, content: Any) -> None:
-        data = json.dumps(content).encode()
-        self.send_response(self.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Silent."""
-
-
-@contextmanager
-def inbox(status: int = 200) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
-    handler = type("Bound", (Inbox,), {"received": [], "status": status})
-    server = HTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", handler.received
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-ALERT, QUIET = decide([[STRONG, WORSE]] * 3, Policy()), decide([[NOTHING]] * 3, Policy())
-
-
-def acting(**actions: Any) -> Policy:
-    return Policy.model_validate({"actions": actions})
-
-
-def test_the_webhook_gets_the_verdict_and_only_on_an_alert() -> None:
-    with inbox() as (address, received):
-        policy = acting(webhook=f"{address}/secret-path")
-        act(QUIET, policy, name="line")
-        assert received == []
-        act(ALERT, policy, name="line")
-    ((path, message),) = received
-    assert path == "/secret-path"
-    assert (message["run"], message["action"]) == ("line", "retrain")
-    assert message["text"].startswith(ALERT.headline)
-    assert ALERT.reasons[0] in message["text"]
-
-
-def test_a_webhook_that_fails_is_one_line_without_its_secret() -> None:
-    with inbox(500) as (address, _), pytest.raises(HubError) as error:
-        act(ALERT, acting(webhook=f"{address}/secret-path"), name="line")
-    assert "not reached (HTTPError)" in str(error.value)
-    assert "secret" not in str(error.value)
-    with pytest.raises(HubError, match="begins with https"):
-        act(ALERT, acting(webhook="file:///etc/passwd"), name="line")
-
-
-def test_the_hub_gets_a_discussion(monkeypatch: pytest.MonkeyPatch) -> None:
-    with inbox() as (address, received):
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-        act(ALERT, acting(hub="me/model"), name="line")
-    path, message = received[0]
-    assert path == "/api/models/me/model/discussions"
-    assert message["title"] == f"Monitor: {ALERT.headline}"
-    assert ALERT.reasons[0] in message["description"]
-
-
-def test_a_hub_that_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with inbox(403) as (address, _):
-        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-        with pytest.raises(HubError, match="me/model: no message left"):
-            act(ALERT, acting(hub="me/model"), name="line")
-
-
-class TestLog:
-    def test_labels_of_a_file_are_written(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        log = log_of(tmp_path / "log")
-        file = tmp_path / "label-these.csv"
-        file.write_text("request_id,label,source\nr1,ok,ann\nr2, dent ,\nr3,,\n")
-        assert status_of("log", "label", log, file, "--source", "line 2") == 0
-        assert "2 labels written" in capsys.readouterr().out
-        found = ProductionLog(log).read_labels().set_index("request_id")
-        assert found["label"].to_dict() == {"r1": "ok", "r2": "dent"}
-        assert found["source"].to_dict() == {"r1": "ann", "r2": "line 2"}
-
-    def test_a_label_of_an_unknown_request_writes_nothing(self, tmp_path: Path, capsys) -> None:
-        log = log_of(tmp_path / "log")
-        file = tmp_path / "labels.csv"
-        file.write_text("request_id,label\nr1,ok\nx9,ok\n")
-        assert status_of("log", "label", log, file) == 1
-        assert "'x9' the first; nothing was written" in capsys.readouterr().err
-        assert ProductionLog(log).read_labels().empty
-        file.write_text("request,label\nr1,ok\n")
-        assert status_of("log", "label", log, file) == 1
-        assert "no column 'request_id'" in capsys.readouterr().err
-
-    def test_labels_that_are_no_class_are_kept_out_and_told(
-        self, run: Path, tmp_path: Path, capsys
-    ) -> None:
-        log = log_of(tmp_path / "log")
-        file = tmp_path / "labels.csv"
-        file.write_text("request_id,label\nr1,ok\nr2,OK\nr3,nonsense\nr4,scrath\n")
-        assert status_of("log", "label", log, file, "--run", run) == 0
-        said = capsys.readouterr()
-        assert "1 labels written" in said.out
-        for told in ("'OK' (1, write 'ok')", "'nonsense' (1)", "'scrath' (1, perhaps 'scratch')"):
-            assert told in said.err
-        assert list(ProductionLog(log).read_labels()["request_id"]) == ["r1"]
-        file.write_text("request_id,label\nr3,nonsense\n")
-        assert status_of("log", "label", log, file) == 1
-        assert "nothing was written" in capsys.readouterr().err
-        assert status_of("log", "label", log, file, "--new-class", "nonsense") == 0
-
-    def test_two_labels_of_one_request_are_for_a_person_to_settle(
-        self, tmp_path: Path, capsys
-    ) -> None:
-        log = log_of(tmp_path / "log")
-        file = tmp_path / "labels.csv"
-        file.write_text("request_id,label\nr1,ok\nr1,dent\n")
-        assert status_of("log", "label", log, file) == 1
-        assert "'r1' has two labels, 'ok' and 'dent'" in capsys.readouterr().err
-
-    def test_a_line_separator_within_a_label_ends_no_row(self, tmp_path: Path) -> None:
-        log = log_of(tmp_path / "log")
-        file = tmp_path / "labels.csv"
-        file.write_text("request_id,label\nr1,a\u2028b\nr2,ok\n", encoding="utf-8")
-        assert status_of("log", "label", log, file, "--new-class", "a\u2028b") == 0
-        found = ProductionLog(log).read_labels().set_index("request_id")["label"]
-        assert found.to_dict() == {"r1": "a\u2028b", "r2": "ok"}
-
-    def test_a_log_is_compacted(self, tmp_path: Path, capsys) -> None:
-        log = log_of(tmp_path / "log")
-        before = ProductionLog(log).read()
-        rows, _ = drawn(10, np.random.default_rng(1))
-        with ProductionLog(log).writer(slices=["part"]) as writer:
-            writer.append(row | {"request_id": f"s{i}"} for i, row in enumerate(rows))
-        assert status_of("log", "compact", log) == 0
-        assert "4 files became 2" in capsys.readouterr().out
-        assert len(ProductionLog(log).read()) == len(before) + 10
-        assert status_of("log", "compact", tmp_path) == 1

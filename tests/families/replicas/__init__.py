@@ -6,8 +6,10 @@ from tests.families.replicas import (
     compact,
     detectors,
     hierarchical,
+    image_text,
     plain,
     pyramids,
+    real_time_detectors,
     timm_models,
     vits,
 )
@@ -17,10 +19,12 @@ REPLICAS: dict[str, Replica] = {
     replica.repo_id: replica
     for replica in (
         *vits.REPLICAS,
+        *image_text.REPLICAS,
         *hierarchical.REPLICAS,
         *compact.REPLICAS,
         *pyramids.REPLICAS,
         *detectors.REPLICAS,
+        *real_time_detectors.REPLICAS,
         *timm_models.REPLICAS,
         *plain.REPLICAS,
     )

@@ -1,10 +1,16 @@
-"""Detectors of the DETR family, and YOLOS."""
+"""Detectors of the DETR family as it began, YOLOS, and those with groups of queries."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.families.replicas.form import DETECTION, IMAGENET, RESCALED, Replica, labels, square
+from tests.families.replicas.form import (
+    IMAGENET,
+    RESCALED,
+    detector,
+    labels,
+    square,
+)
 
 _ENCODER_DECODER: dict[str, Any] = {
     "activation_dropout": 0.0,
@@ -44,15 +50,6 @@ _OLD_BACKBONE = {
     "use_pretrained_backbone": True,
     "use_timm_backbone": True,
 }
-_RESNET_BACKBONE: dict[str, Any] = {
-    "depths": [1, 1, 1, 1],
-    "embedding_size": 8,
-    "hidden_act": "relu",
-    "hidden_sizes": [8, 8, 16, 16],
-    "layer_type": "basic",
-    "model_type": "resnet",
-    "num_channels": 3,
-}
 _DETR_PROCESSOR: dict[str, Any] = {
     "do_normalize": True,
     "do_resize": True,
@@ -61,94 +58,6 @@ _DETR_PROCESSOR: dict[str, Any] = {
     **IMAGENET,
     "max_size": 107,
     "size": 64,
-}
-_RT_DETR_PROCESSOR: dict[str, Any] = {
-    "do_convert_annotations": True,
-    "do_normalize": False,
-    "do_pad": False,
-    **RESCALED,
-    "do_resize": True,
-    "format": "coco_detection",
-    **IMAGENET,
-    "image_processor_type": "RTDetrImageProcessor",
-    "pad_size": None,
-    "resample": 2,
-    "size": square(64),
-}
-_REAL_TIME: dict[str, Any] = {
-    "activation_dropout": 0.0,
-    "activation_function": "silu",
-    "anchor_image_size": None,
-    "attention_dropout": 0.0,
-    "auxiliary_loss": True,
-    "backbone": None,
-    "batch_norm_eps": 1e-05,
-    "box_noise_scale": 1.0,
-    "d_model": 16,
-    "decoder_activation_function": "relu",
-    "decoder_attention_heads": 2,
-    "decoder_ffn_dim": 32,
-    "decoder_in_channels": [16, 16, 16],
-    "decoder_layers": 2,
-    "decoder_n_points": 4,
-    "dropout": 0.0,
-    "encode_proj_layers": [2],
-    "encoder_activation_function": "gelu",
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 32,
-    "encoder_hidden_dim": 16,
-    "encoder_in_channels": [8, 16, 16],
-    "encoder_layers": 1,
-    "eos_coefficient": 0.0001,
-    "eval_size": None,
-    "feat_strides": [8, 16, 32],
-    "focal_loss_alpha": 0.75,
-    "focal_loss_gamma": 2.0,
-    "hidden_expansion": 0.5,
-    **labels(80),
-    "is_encoder_decoder": True,
-    "label_noise_ratio": 0.5,
-    "learn_initial_query": False,
-    "matcher_alpha": 0.25,
-    "normalize_before": False,
-    "num_denoising": 8,
-    "num_feature_levels": 3,
-    "num_queries": 12,
-    "positional_encoding_temperature": 10000,
-    "torch_dtype": "float32",
-    "use_focal_loss": True,
-    "use_pretrained_backbone": False,
-    "use_timm_backbone": False,
-    "with_box_refine": True,
-}
-_RT_BACKBONE: dict[str, Any] = {
-    **_RESNET_BACKBONE,
-    "downsample_in_bottleneck": False,
-    "downsample_in_first_stage": False,
-    "model_type": "rt_detr_resnet",
-    "out_features": ["stage2", "stage3", "stage4"],
-    "out_indices": [2, 3, 4],
-    "stage_names": ["stem", "stage1", "stage2", "stage3", "stage4"],
-}
-_HGNET: dict[str, Any] = {
-    "depths": [1, 1, 1, 1],
-    "embedding_size": 8,
-    "hidden_act": "relu",
-    "hidden_sizes": [8, 8, 16, 16],
-    "model_type": "hgnet_v2",
-    "out_features": ["stage2", "stage3", "stage4"],
-    "out_indices": [2, 3, 4],
-    "stage_downsample": [False, True, True, True],
-    "stage_in_channels": [8, 8, 8, 16],
-    "stage_kernel_size": [3, 3, 5, 5],
-    "stage_light_block": [False, False, True, True],
-    "stage_mid_channels": [8, 8, 8, 8],
-    "stage_names": ["stem", "stage1", "stage2", "stage3", "stage4"],
-    "stage_num_blocks": [1, 1, 1, 1],
-    "stage_numb_of_layers": [1, 1, 1, 1],
-    "stage_out_channels": [8, 8, 16, 16],
-    "stem_channels": [3, 8, 8],
-    "use_learnable_affine_block": True,
 }
 _YOLOS: dict[str, Any] = {
     "architectures": ["YolosForObjectDetection"],
@@ -190,16 +99,10 @@ _GROUPED: dict[str, Any] = {
 }
 
 
-def _detector(
-    repo_id: str, config: dict[str, Any], processor: dict[str, Any], source: str, **more: Any
-) -> Replica:
-    return Replica(repo_id, config, processor, source, task=DETECTION, **{"side": 64, **more})
-
-
 _OLD = "of transformers 4; the extractor's fields as its class had them"
 
 REPLICAS = (
-    _detector(
+    detector(
         "facebook/detr-resnet-50",
         {
             **_ENCODER_DECODER,
@@ -214,7 +117,7 @@ REPLICAS = (
         f"convert_detr_original_pytorch_checkpoint_to_pytorch.py {_OLD}",
         weights="both",
     ),
-    _detector(
+    detector(
         "microsoft/conditional-detr-resnet-50",
         {
             **_ENCODER_DECODER,
@@ -228,7 +131,7 @@ REPLICAS = (
         f"convert_conditional_detr_original_pytorch_checkpoint_to_pytorch.py {_OLD}",
         weights="pickle",
     ),
-    _detector(
+    detector(
         "SenseTime/deformable-detr",
         {
             **_ENCODER_DECODER,
@@ -250,7 +153,7 @@ REPLICAS = (
         side=128,
         weights="proposed",
     ),
-    _detector(
+    detector(
         "IDEA-Research/dab-detr-resnet-50",
         {
             **{k: v for k, v in _ENCODER_DECODER.items() if k != "d_model"},
@@ -280,7 +183,7 @@ REPLICAS = (
         "convert_dab_detr_original_pytorch_checkpoint_to_pytorch.py of transformers 4",
         weights="safetensors",
     ),
-    _detector(
+    detector(
         "microsoft/table-transformer-detection",
         {
             **_ENCODER_DECODER,
@@ -304,96 +207,14 @@ REPLICAS = (
         "convert_table_transformer_original_pytorch_checkpoint_to_pytorch.py of transformers 4",
         weights="pickle",
     ),
-    _detector(
-        "PekingU/rtdetr_r18vd",
-        {
-            **_REAL_TIME,
-            "architectures": ["RTDetrForObjectDetection"],
-            "backbone_config": _RT_BACKBONE,
-            "freeze_backbone_batch_norms": True,
-            "model_type": "rt_detr",
-        },
-        _RT_DETR_PROCESSOR,
-        "convert_rt_detr_original_pytorch_checkpoint_to_hf.py; processor as programs quote it",
-        weights="safetensors",
-    ),
-    _detector(
-        "PekingU/rtdetr_r50vd",
-        {
-            **_REAL_TIME,
-            "architectures": ["RTDetrForObjectDetection"],
-            "backbone_config": {
-                **_RT_BACKBONE,
-                "hidden_sizes": [16, 32, 48, 64],
-                "layer_type": "bottleneck",
-            },
-            "encoder_in_channels": [32, 48, 64],
-            "freeze_backbone_batch_norms": True,
-            "model_type": "rt_detr",
-        },
-        _RT_DETR_PROCESSOR,
-        "convert_rt_detr_original_pytorch_checkpoint_to_hf.py; processor as programs quote it",
-        weights="safetensors",
-    ),
-    _detector(
-        "PekingU/rtdetr_v2_r18vd",
-        {
-            **_REAL_TIME,
-            "architectures": ["RTDetrV2ForObjectDetection"],
-            "backbone_config": _RT_BACKBONE,
-            "decoder_method": "default",
-            "decoder_n_levels": 3,
-            "decoder_offset_scale": 0.5,
-            "freeze_backbone_batch_norms": True,
-            "model_type": "rt_detr_v2",
-        },
-        _RT_DETR_PROCESSOR,
-        "convert_rt_detr_v2_weights_to_hf.py; processor as programs quote it",
-        weights="safetensors",
-    ),
-    _detector(
-        "ustc-community/dfine-small-coco",
-        {
-            **_REAL_TIME,
-            "architectures": ["DFineForObjectDetection"],
-            "backbone_config": _HGNET,
-            "decoder_n_points": [3, 6, 3],
-            "decoder_offset_scale": 0.5,
-            "depth_mult": 0.34,
-            "eval_idx": -1,
-            "freeze_backbone_batch_norms": True,
-            "layer_scale": 1,
-            "max_num_bins": 32,
-            "model_type": "d_fine",
-            "reg_scale": 4.0,
-            "top_prob_values": 4,
-            "up": 0.5,
-        },
-        _RT_DETR_PROCESSOR,
-        "convert_d_fine_original_pytorch_checkpoint_to_hf.py; processor as programs quote it",
-        weights="safetensors",
-    ),
-    _detector(
-        "Intellindust/DEIMv2_HGNetv2_N_COCO",
-        {
-            **_REAL_TIME,
-            "architectures": ["Deimv2ForObjectDetection"],
-            "backbone_config": _HGNET,
-            "freeze_backbone_batch_norms": True,
-            "model_type": "deimv2",
-        },
-        _RT_DETR_PROCESSOR,
-        "not confirmed: fields of Deimv2Config, the processor that transformers maps to it",
-        weights="safetensors",
-    ),
-    _detector(
+    detector(
         "hustvl/yolos-tiny",
         _YOLOS,
         {**_DETR_PROCESSOR, "feature_extractor_type": "YolosFeatureExtractor"},
         f"convert_yolos_to_pytorch.py {_OLD}",
         weights="pickle",
     ),
-    _detector(
+    detector(
         "hustvl/yolos-small",
         {**_YOLOS, "use_mid_position_embeddings": True},
         {
@@ -410,7 +231,7 @@ REPLICAS = (
         "convert_yolos_to_pytorch.py of transformers 4",
         weights="both",
     ),
-    _detector(
+    detector(
         "AnnaZhang/lwdetr_small_60e_coco",
         {
             **_GROUPED,
@@ -444,7 +265,7 @@ REPLICAS = (
         "not confirmed: fields of LwDetrConfig, the processor that transformers maps to it",
         weights="safetensors",
     ),
-    _detector(
+    detector(
         "Roboflow/rf-detr-base",
         {
             **_GROUPED,

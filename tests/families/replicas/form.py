@@ -24,6 +24,21 @@ from transformers import CONFIG_MAPPING
 CLASSIFICATION, DETECTION = "image-classification", "object-detection"
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 HALVES = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+SIZES: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+}
+RESNET_BACKBONE: dict[str, Any] = {
+    "depths": [1, 1, 1, 1],
+    "embedding_size": 8,
+    "hidden_act": "relu",
+    "hidden_sizes": [8, 8, 16, 16],
+    "layer_type": "basic",
+    "model_type": "resnet",
+    "num_channels": 3,
+}
 RESCALED = {"do_rescale": True, "rescale_factor": 0.00392156862745098}
 
 Weights = Literal["safetensors", "both", "pickle", "proposed", "sharded"]
@@ -150,3 +165,10 @@ def labels(count: int = 1000) -> dict[str, Any]:
 def square(side: int) -> dict[str, int]:
     """A size as of transformers 4.25."""
     return {"height": side, "width": side}
+
+
+def detector(
+    repo_id: str, config: dict[str, Any], processor: dict[str, Any], source: str, **more: Any
+) -> Replica:
+    """A replica that detects, on images of 64 pixels unless another side is said."""
+    return Replica(repo_id, config, processor, source, task=DETECTION, **{"side": 64, **more})

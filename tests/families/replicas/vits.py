@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.families.replicas.form import HALVES, IMAGENET, RESCALED, Replica, labels, square
+from tests.families.replicas.form import (
+    HALVES,
+    IMAGENET,
+    RESCALED,
+    SIZES,
+    Replica,
+    labels,
+    square,
+)
 
-_SIZES: dict[str, Any] = {
-    "hidden_size": 16,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-}
 _VIT: dict[str, Any] = {
-    **_SIZES,
+    **SIZES,
     "attention_probs_dropout_prob": 0.0,
     "hidden_act": "gelu",
     "hidden_dropout_prob": 0.0,
@@ -77,35 +79,12 @@ _OLD_CROPPING: dict[str, Any] = {
     "resample": 3,
     "size": 36,
 }
-_CLIP_PROCESSOR: dict[str, Any] = {
-    "crop_size": 32,
-    "do_center_crop": True,
-    "do_normalize": True,
-    "do_resize": True,
-    "feature_extractor_type": "CLIPFeatureExtractor",
-    "image_mean": [0.48145466, 0.4578275, 0.40821073],
-    "image_std": [0.26862954, 0.26130258, 0.27577711],
-    "resample": 3,
-    "size": 32,
-}
-_SIGLIP_PROCESSOR: dict[str, Any] = {
-    "do_normalize": True,
-    **RESCALED,
-    "do_resize": True,
-    **HALVES,
-    "image_processor_type": "SiglipImageProcessor",
-    "processor_class": "SiglipProcessor",
-    "resample": 3,
-    "size": square(32),
-}
-_SIGLIP_VISION = {"model_type": "siglip_vision_model", "image_size": 32, "patch_size": 8, **_SIZES}
-_SIGLIP_TEXT = {"model_type": "siglip_text_model", "vocab_size": 50, **_SIZES}
 _DINOV3: dict[str, Any] = {
     "architectures": ["DINOv3ViTModel"],
     "attention_dropout": 0.0,
     "drop_path_rate": 0.0,
     "hidden_act": "gelu",
-    **_SIZES,
+    **SIZES,
     "image_size": 32,
     "initializer_range": 0.02,
     "key_bias": False,
@@ -308,87 +287,6 @@ REPLICAS = (
             "do_center_crop": False,
         },
         "convert_data2vec_vision_original_pytorch_checkpoint_to_pytorch.py of transformers 4",
-    ),
-    Replica(
-        "openai/clip-vit-base-patch32",
-        {
-            "architectures": ["CLIPModel"],
-            "initializer_factor": 1.0,
-            "logit_scale_init_value": 2.6592,
-            "model_type": "clip",
-            "projection_dim": 16,
-            "text_config": {
-                "model_type": "clip_text_model",
-                "vocab_size": 50,
-                "eos_token_id": 2,
-                **_SIZES,
-            },
-            "text_config_dict": None,
-            "torch_dtype": "float32",
-            "vision_config": {
-                "model_type": "clip_vision_model",
-                "image_size": 32,
-                "patch_size": 8,
-                **_SIZES,
-            },
-            "vision_config_dict": None,
-        },
-        _CLIP_PROCESSOR,
-        "preprocessor_config.json as many programs quote it; config.json: CLIPConfig of 4.16",
-        weights="pickle",
-    ),
-    Replica(
-        "google/siglip-base-patch16-224",
-        {
-            "architectures": ["SiglipModel"],
-            "initializer_factor": 1.0,
-            "model_type": "siglip",
-            "text_config": _SIGLIP_TEXT,
-            "torch_dtype": "float32",
-            "transformers_version": "4.37.0.dev0",
-            "vision_config": _SIGLIP_VISION,
-        },
-        _SIGLIP_PROCESSOR,
-        "both files as code that checks them quotes them",
-        weights="safetensors",
-    ),
-    Replica(
-        "google/siglip2-base-patch16-224",
-        {
-            "architectures": ["SiglipModel"],
-            "initializer_factor": 1.0,
-            "model_type": "siglip",
-            "text_config": {"model_type": "siglip_text_model", "vocab_size": 64, **_SIZES},
-            "torch_dtype": "float32",
-            "vision_config": _SIGLIP_VISION,
-        },
-        {**_SIGLIP_PROCESSOR, "do_convert_rgb": None, "resample": 2},
-        "both files as code that checks them quotes them: of fixed size, it is a SigLIP",
-        weights="safetensors",
-    ),
-    Replica(
-        "google/siglip2-base-patch16-naflex",
-        {
-            "architectures": ["Siglip2Model"],
-            "initializer_factor": 1.0,
-            "model_type": "siglip2",
-            "text_config": {"model_type": "siglip2_text_model", "vocab_size": 64, **_SIZES},
-            "vision_config": {
-                "model_type": "siglip2_vision_model",
-                "num_patches": 16,
-                "patch_size": 8,
-                **_SIZES,
-            },
-        },
-        {
-            **HALVES,
-            "image_processor_type": "Siglip2ImageProcessorFast",
-            "max_num_patches": 16,
-            "patch_size": 8,
-            "resample": 2,
-        },
-        "both files as code that checks them quotes them",
-        weights="safetensors",
     ),
     Replica(
         "facebook/ijepa_vith14_1k",
