@@ -138,7 +138,7 @@ def _train(prepared: Prepared, place: RunContext, rows: list[LeaderboardRow]) ->
     choices += tuned.choices
     if tuned.few_shot is not None:
         rows = [*rows, *_heads(tuned.few_shot, prepared)]
-        names = [one.name for one in tuned.few_shot.compared]
+        names = [head.name for head in tuned.few_shot.compared]
         choices.append(Choice("head", names, tuned.few_shot.name, tuned.few_shot.reason))
     return Trained(prepared.recipe, prepared.loaded, prepared.tuning, tuned, choices, rows)
 
@@ -147,12 +147,12 @@ def _heads(found: FewShot, prepared: Prepared) -> list[LeaderboardRow]:
     """The heads that were compared, as rows of the leaderboard."""
     return [
         LeaderboardRow(
-            name=f"head: {one.name}",
+            name=f"head: {head.name}",
             kind="probe",
             model=prepared.loaded.checkpoint.name,
-            state="finished" if one.score is not None else "left out",
-            score=Estimate(value=one.score) if one.score is not None else None,
-            reason="" if one.linear else "compared alone: no linear layer answers so",
+            state="finished" if head.score is not None else "left out",
+            score=Estimate(value=head.score) if head.score is not None else None,
+            reason="" if head.linear else "compared alone: no linear layer answers so",
         )
-        for one in found.compared
+        for head in found.compared
     ]

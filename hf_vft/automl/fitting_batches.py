@@ -33,9 +33,9 @@ def fitting_batches(
         free: Bytes; by default what the device has.
     """
     device = next(model.parameters()).device
-    one, two = (peak_bytes(_step(model, side, n, device)) for n in (1, 2))
-    each = max(two - one, 1)
-    fixed = one - each + OPTIMIZER_COPIES * weight_bytes(model)
+    of_one, of_two = (peak_bytes(_step(model, side, n, device)) for n in (1, 2))
+    each = max(of_two - of_one, 1)
+    fixed = of_one - each + OPTIMIZER_COPIES * weight_bytes(model)
     usable = USABLE * (free_bytes(device) if free is None else free)
     return tuple(n for n in sizes if n == sizes[0] or fixed + n * each <= usable)
 

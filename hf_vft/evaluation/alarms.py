@@ -96,9 +96,9 @@ class Alarms:
     def rules(self) -> str:
         """All of them in a line, as the log has it."""
         return "; ".join(
-            f"{label} from {one.threshold:.4g} on (miss {one.miss:g}, "
-            f"false alarm {one.false_alarm:g})"
-            for label, one in self.chosen.items()
+            f"{label} from {choice.threshold:.4g} on (miss {choice.miss:g}, "
+            f"false alarm {choice.false_alarm:g})"
+            for label, choice in self.chosen.items()
         )
 
     def raised(self, scores: np.ndarray, names: Sequence[str]) -> tuple[Alarm, ...]:
@@ -112,9 +112,9 @@ class Alarms:
             return ()
         by_name = dict(zip(names, scores.tolist(), strict=True))
         found = [
-            Alarm(label, by_name[label], one.threshold, one.miss, one.false_alarm)
-            for label, one in self.chosen.items()
-            if by_name[label] >= one.threshold
+            Alarm(label, by_name[label], choice.threshold, choice.miss, choice.false_alarm)
+            for label, choice in self.chosen.items()
+            if by_name[label] >= choice.threshold
         ]
         return tuple(sorted(found, key=lambda alarm: alarm.threshold - alarm.score))
 
@@ -168,5 +168,5 @@ def forget_threshold(run: RunDirectory, label: str) -> None:
     kept = run.read_as(AlarmFile, run.alarms_file) if run.alarms_file.is_file() else None
     if kept is None or label not in kept.chosen:
         raise RunError(f"{run.path}: no threshold is kept for {label!r}.")
-    left = {name: one for name, one in kept.chosen.items() if name != label}
+    left = {name: choice for name, choice in kept.chosen.items() if name != label}
     write_json(run.alarms_file, kept.model_copy(update={"chosen": left}).model_dump(mode="json"))

@@ -51,7 +51,7 @@ class FileAnswer:
         """The answer as ``hf-vft predict --json`` writes it."""
         if self.error is not None:
             return {"file": self.file, "error": self.error}
-        alarms = () if self.alarms is None else [one.as_dict() for one in self.alarms]
+        alarms = () if self.alarms is None else [alarm.as_dict() for alarm in self.alarms]
         told = {} if self.alarms is None else {"alarms": alarms}
         return (
             {"file": self.file, **self.fields} | told | ({"note": self.note} if self.note else {})

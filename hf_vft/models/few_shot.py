@@ -119,8 +119,8 @@ def few_shot_head(
             return _untested(heads)
         held = [_held_out(views, labels, num_classes, probe, folds) for folds in rounds]
     scales = {name: _scale(name, held) for name in heads}
-    for one in held:
-        one[MEAN] = np.mean([scales[name] * one[name] for name in MIXED], axis=0)
+    for answers in held:
+        answers[MEAN] = np.mean([scales[name] * answers[name] for name in MIXED], axis=0)
     heads[MEAN] = _mixed(heads, scales)
     compared = [_compared(name, held) for name in (*heads, NEIGHBOURS)]
     return _chosen(heads, sorted(compared, key=_order), held)
@@ -246,7 +246,7 @@ def _loss(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def _scale(name: str, held: Sequence[Answers]) -> float:
     """The factor (one over the temperature) at which the answers' log loss is least."""
-    spread = float(np.mean([one[name].std() for one in held])) or 1.0
+    spread = float(np.mean([answers[name].std() for answers in held])) or 1.0
     scales = np.geomspace(0.03, 30.0, 61) / spread
     return float(
         min(scales, key=lambda s: float(np.mean([_loss(s * a[name], a[TRUTH]) for a in held])))
@@ -269,9 +269,9 @@ def _compared(name: str, held: Sequence[Answers]) -> Compared:
     return Compared(name, float(np.mean(scores)), loss, name != NEIGHBOURS)
 
 
-def _order(one: Compared) -> tuple[float, float]:
+def _order(head: Compared) -> tuple[float, float]:
     """By macro F1: of few images the log loss prefers heads that are unsure to those that know."""
-    return -round(one.score or 0.0, 6), one.log_loss or 0.0
+    return -round(head.score or 0.0, 6), head.log_loss or 0.0
 
 
 def _untested(heads: dict[str, LinearHead]) -> FewShot:
@@ -285,8 +285,8 @@ def _chosen(
     heads: dict[str, LinearHead], compared: list[Compared], held: Sequence[Answers]
 ) -> FewShot:
     """The linear head of the best macro F1; it is never below the probe's, which is one of them."""
-    probe = next(one for one in compared if one.name == PROBE)
-    best = next(one for one in compared if one.linear)
+    probe = next(head for head in compared if head.name == PROBE)
+    best = next(head for head in compared if head.linear)
     images = len(held[0][TRUTH])
     reason = (
         f"cross-fitted {len(held)} times on {images} training images it has macro F1 "

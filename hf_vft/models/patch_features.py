@@ -156,7 +156,7 @@ def _sides_of(tokens: int, size: tuple[int, int]) -> tuple[int, int] | None:
         if height * sides[1] == count and min(sides) > 1 and _has_shape(sides, size):
             found.append((abs(sides[0] * size[1] / (sides[1] * size[0]) - 1.0), sides))
     # Of several, the one with the proportions of the image.
-    return min(found, key=lambda one: one[0], default=(0.0, None))[1]
+    return min(found, key=lambda candidate: candidate[0], default=(0.0, None))[1]
 
 
 def choose_layers(network: nn.Module, blocks: Sequence[str], side: int) -> list[str]:

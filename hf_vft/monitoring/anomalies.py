@@ -9,7 +9,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.input_drift import numeric_finding
-from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.log_sample import Sample
 
 SCORE = "anomaly_score"
 """In shares of the threshold."""

@@ -27,6 +27,7 @@ from hf_vft.monitoring.estimated_accuracy import Known, performance_findings
 from hf_vft.monitoring.explanation import Affected, Stretch
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.incident import find_affected, over_time
+from hf_vft.monitoring.log_sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.multilabel_drift import (
     doubt,
     left_out,
@@ -41,7 +42,6 @@ from hf_vft.monitoring.multilabel_performance import (
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.prediction_drift import prediction_findings, probabilities
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 
 UNSAFE_SHIFT = 0.1
 """From which shift of the content on confidence is not asked, if no stress test says how far it

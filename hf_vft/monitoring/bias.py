@@ -15,7 +15,7 @@ from hf_vft.evaluation.fairness import JOIN, MIN_EVENTS, MIN_ROWS, measure_bias
 from hf_vft.evaluation.group_disparities import ERROR_METRICS, describe_gap
 from hf_vft.evaluation.results import BiasResult, Gap
 from hf_vft.monitoring.findings import Finding, insufficient
-from hf_vft.monitoring.sample import unit_numbers
+from hf_vft.monitoring.log_sample import unit_numbers
 
 Origin = Literal["new", "there at training", "unknown"]
 SHARE_AT_TRAINING = 0.5  # of today's gap, from which on it counts as having been there

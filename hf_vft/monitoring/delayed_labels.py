@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from hf_vft.evaluation.calibration import ece_estimate
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.findings import Finding, Section, insufficient
-from hf_vft.monitoring.sample import effective_rows, unit_numbers
+from hf_vft.monitoring.log_sample import effective_rows, unit_numbers
 from hf_vft.utils.imports import require_package
 
 SECTION: Section = "labels"

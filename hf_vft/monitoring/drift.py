@@ -16,9 +16,9 @@ from hf_vft.monitoring.embeddings import (
 )
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.input_drift import input_findings
+from hf_vft.monitoring.log_sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.outliers import most_unlike
 from hf_vft.monitoring.profile import QUANTILES, Reference
-from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.sanity import MINIMUM_ROWS, comparable, sanity_findings
 from hf_vft.monitoring.two_sample import RESAMPLES
 from hf_vft.records import ProductionLog

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hf_vft.monitoring.findings import Finding, insufficient
-from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.two_sample import (
     classifier_difference,
     columns_difference,

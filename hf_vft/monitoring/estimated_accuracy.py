@@ -15,7 +15,7 @@ from scipy import stats
 
 from hf_vft.evaluation.intervals import Floats, percentile_interval
 from hf_vft.monitoring.findings import Finding, Section, insufficient
-from hf_vft.monitoring.sample import effective_rows
+from hf_vft.monitoring.log_sample import effective_rows
 
 
 class Known(TypedDict, total=False):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hf_vft.monitoring.findings import Finding, Section, shown
-from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference, numeric_difference
 
 PROPERTIES = (

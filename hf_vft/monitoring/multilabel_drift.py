@@ -16,8 +16,8 @@ from hf_vft.answers import AnswerKind
 from hf_vft.monitoring.class_mix import LEAST_SUPPORT, black_box, share_finding
 from hf_vft.monitoring.findings import Finding, insufficient
 from hf_vft.monitoring.input_drift import numeric_finding
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.prediction_drift import all_outputs, probabilities
-from hf_vft.monitoring.sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, categorical_difference
 
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
 from hf_vft.monitoring.embeddings import MOST_ROWS, Reduction
-from hf_vft.monitoring.sample import Sample, unit_numbers
+from hf_vft.monitoring.log_sample import Sample, unit_numbers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

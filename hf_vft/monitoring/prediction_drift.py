@@ -10,7 +10,7 @@ import pandas as pd
 
 from hf_vft.monitoring.findings import Finding
 from hf_vft.monitoring.input_drift import categorical_finding, numeric_finding
-from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.two_sample import RESAMPLES, columns_difference
 
 

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from hf_vft.errors import RunError
 from hf_vft.monitoring.embeddings import Reduction
 from hf_vft.monitoring.estimate_error import StressTest
-from hf_vft.monitoring.sample import Sample
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.run import RunDirectory, write_json
 
 VERSION = 2

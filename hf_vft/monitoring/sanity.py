@@ -7,7 +7,7 @@ import pandas as pd
 
 from hf_vft.errors import LogError
 from hf_vft.monitoring.findings import Finding, insufficient
-from hf_vft.monitoring.sample import Sample, image_identity
+from hf_vft.monitoring.log_sample import Sample, image_identity
 
 MINIMUM_ROWS = 100
 """Below this no drift is tested."""

@@ -72,9 +72,9 @@ class _Closing:
         # Descriptors of our own: a loop gives only a part of its sockets away.
         self._sockets = [socket.socket(fileno=os.dup(s.fileno())) for s in listener.sockets]
         self._waiting = select.poll()
-        for one in self._sockets:
-            self._waiting.register(one, select.POLLIN)
-            _drop_new(one)
+        for accepting in self._sockets:
+            self._waiting.register(accepting, select.POLLIN)
+            _drop_new(accepting)
         self._began = self._quiet = time.monotonic()
 
     def look(self) -> None:
@@ -86,8 +86,8 @@ class _Closing:
             self._loop.call_later(_LOOK, self.look)
             return
         self._listener.close()
-        for one in self._sockets:
-            one.close()
+        for accepting in self._sockets:
+            accepting.close()
 
 
 def _drop_new(listening: socket.socket) -> None:

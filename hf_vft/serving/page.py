@@ -132,9 +132,9 @@ def _alarm_card(answer: dict[str, Any]) -> str:
     """An alarm by cost, and what the model answers beside it."""
     alarms = answer["alarms"]
     said = answer["label"] if "label" in answer else ", ".join(answer["labels"]) or "none"
-    reason = " ".join(escape(one["reason"]) for one in alarms)
+    reason = " ".join(escape(alarm["reason"]) for alarm in alarms)
     beside = f"The model answers <strong>{escape(said)}</strong>."
-    title = f"Alarm: {', '.join(one['label'] for one in alarms)}"
+    title = f"Alarm: {', '.join(alarm['label'] for alarm in alarms)}"
     return _card("bad", title, f"{reason} {beside}", _bars(answer))
 
 

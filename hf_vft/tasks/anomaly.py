@@ -205,11 +205,11 @@ class AnomalyDetection(ImageClassification):
         ]
         return [
             replace(
-                one,
+                prediction,
                 region=DetectedObject(names[ANOMALY], float(score), box, bool(score > 1.0)),
                 heat=grid,
             )
-            for one, box, score, grid in zip(
+            for prediction, box, score, grid in zip(
                 found, regions, outputs.scores, outputs.maps, strict=True
             )
         ]
@@ -242,6 +242,7 @@ class AnomalyDetection(ImageClassification):
 def _complement(estimate: Estimate) -> Estimate:
     """One minus an estimate."""
     value, low, high = (
-        None if one is None else 1.0 - one for one in (estimate.value, estimate.low, estimate.high)
+        None if bound is None else 1.0 - bound
+        for bound in (estimate.value, estimate.low, estimate.high)
     )
     return estimate.model_copy(update={"value": value, "low": high, "high": low})

@@ -34,7 +34,7 @@ from hf_vft.models.structure import head_module, last_linear
 from hf_vft.models.weight_line import State, copied
 from hf_vft.recipe.schema import Choice, StageConfig
 from hf_vft.training.feature_cache import CachedFeatures
-from hf_vft.training.memorise import memorise
+from hf_vft.training.fit_memory_bank import fit_memory_bank
 from hf_vft.training.model_on_data import ModelOnData
 from hf_vft.training.stages import StageContext, StageResult, run_stage
 
@@ -123,7 +123,7 @@ class FineTuning(ModelOnData):
     def run(self) -> FineTuned:
         """Probe, then every stage in order; or remember, where nothing is trained."""
         if self.context.task.memorises:
-            found = memorise(self)
+            found = fit_memory_bank(self)
             return FineTuned(self.model, [], notes=found.notes, choices=found.choices)
         notes: list[str] = []
         logits = self.begin(notes)

@@ -254,8 +254,8 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         return {name: overall[name] for name in ("map50", "map", "f1")}
 
     def judged(row: int) -> JudgedBoxes:
-        one = frame.iloc[row]
-        return judge_boxes(one["file"], one["label"], one["predicted"], report.thresholds)
+        image = frame.iloc[row]
+        return judge_boxes(image["file"], image["label"], image["predicted"], report.thresholds)
 
     return _Side(
         measure,
@@ -264,7 +264,7 @@ def _boxes_side(frame: pd.DataFrame, report: EvalReport) -> _Side:
         [sorted(_mark(box) for box in boxes) for boxes in frame["label"]],
         lambda row: judged(row).words,
         lambda row, image: judged(row).drawn(image),
-        sum(len(one.score) for one in matches),
+        sum(len(match.score) for match in matches),
         "boxes",
     )
 
@@ -313,16 +313,16 @@ def _seen(
     rows = {file: row for row, file in enumerate(data.splits["test"]["file"])}
     disagreements: list[Disagreement] = []
     for side in ("first", "second"):
-        for one in images[images["right"] == side].head(_SHOWN).itertuples():
+        for row in images[images["right"] == side].head(_SHOWN).itertuples():
             boxes = [draw for draw in draws if draw is not None]
             image = image_of(
-                data, "test", rows.get(str(one.file)), **({"side": None} if boxes else {})
+                data, "test", rows.get(str(row.file)), **({"side": None} if boxes else {})
             )
             if image is not None:
-                drawn = tuple(draw(int(str(one.Index)), image) for draw in boxes) or (image,)
+                drawn = tuple(draw(int(str(row.Index)), image) for draw in boxes) or (image,)
                 disagreements.append(
                     Disagreement(
-                        drawn, str(one.file), str(one.truth), str(one.first), str(one.second), side
+                        drawn, str(row.file), str(row.truth), str(row.first), str(row.second), side
                     )
                 )
     return disagreements

@@ -15,10 +15,10 @@ from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.delayed_labels import realised_over_time
 from hf_vft.monitoring.drift import Window, find_drift, read_window
 from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference
 from hf_vft.monitoring.report_images import Row
-from hf_vft.monitoring.sample import Sample
 from hf_vft.records import ProductionLog
 from hf_vft.records.future import future_notes, latest_credible
 from hf_vft.records.vocabulary import Vocabulary

@@ -29,9 +29,9 @@ from hf_vft.evaluation.results import EvalReport
 from hf_vft.hub.card_sentences import purpose, usage
 from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.drift import Window
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.policy import load_policy
 from hf_vft.monitoring.profile import make_reference
-from hf_vft.monitoring.sample import Sample
 from hf_vft.records import ProductionLog
 from hf_vft.tasks import TASKS, Prediction
 from hf_vft.workflows.monitor import look

@@ -117,7 +117,7 @@ def prepared_for(recipe: Recipe, out: Path) -> tuple[ImageData, Prepared]:
 
 
 def ours(prepared: Prepared, began: float) -> tuple[np.ndarray, dict[str, Any]]:
-    """`memorise`, then the test split."""
+    """`fit_memory_bank`, then the test split."""
     tuning = prepared.tuning
     tuned = tuning.run()
     learned = time.process_time()

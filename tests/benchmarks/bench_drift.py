@@ -19,9 +19,9 @@ import pandas as pd
 from hf_vft.monitoring.class_mix import estimate_class_mix
 from hf_vft.monitoring.drift import Window, find_drift
 from hf_vft.monitoring.findings import holm
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.prediction_drift import probabilities
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.sample import Sample
 from tests.monitoring.made import drawn, reference, window
 
 SHIFTS: dict[str, dict[str, object]] = {

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from hf_vft.monitoring.embeddings import Reduction
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.sample import Sample
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from tests.monitoring.made import LABELS, START, drawn, reference

@@ -31,9 +31,9 @@ from hf_vft.evaluation.fairness import measure_bias
 from hf_vft.evaluation.group_disparities import error_gaps
 from hf_vft.monitoring.decision import Decision, decide
 from hf_vft.monitoring.drift import Window
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
-from hf_vft.monitoring.sample import Sample
 from hf_vft.workflows.monitor import look
 from tests.evaluation.slices import answers
 from tests.monitoring.made import LABELS, drawn

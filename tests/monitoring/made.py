@@ -15,8 +15,8 @@ from scipy.special import softmax
 
 from hf_vft.answers.one_label import one_label_columns
 from hf_vft.monitoring.drift import Window
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.profile import Reference, make_reference
-from hf_vft.monitoring.sample import Sample
 
 LABELS = ["ok", "scratch", "dent"]
 PRIOR = np.array([0.6, 0.25, 0.15])

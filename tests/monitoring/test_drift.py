@@ -13,9 +13,9 @@ from hf_vft.monitoring.class_mix import estimate_class_mix
 from hf_vft.monitoring.drift import Drift, find_drift, read_window, with_null_quantiles
 from hf_vft.monitoring.findings import Finding, holm
 from hf_vft.monitoring.input_drift import input_findings
+from hf_vft.monitoring.log_sample import Sample, independent
 from hf_vft.monitoring.prediction_drift import probabilities
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.sample import Sample, independent
 from hf_vft.records import ProductionLog
 from hf_vft.run import RunDirectory
 from tests.monitoring.made import LABELS, PRIOR, drawn, reference, window

@@ -13,11 +13,11 @@ from hf_vft.answers import Boxes, SeveralLabels
 from hf_vft.monitoring.decision import decide
 from hf_vft.monitoring.drift import Window
 from hf_vft.monitoring.findings import Finding
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.multilabel_drift import doubt, presence
 from hf_vft.monitoring.multilabel_performance import several_label_findings
 from hf_vft.monitoring.policy import Policy
 from hf_vft.monitoring.profile import Reference, make_reference
-from hf_vft.monitoring.sample import Sample
 from hf_vft.workflows.monitor import look
 from tests.monitoring.made import START, drawn
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import kstest
 
 from hf_vft.monitoring.embeddings import Reduction
+from hf_vft.monitoring.log_sample import Sample
 from hf_vft.monitoring.outliers import held_out_distances, most_unlike
-from hf_vft.monitoring.sample import Sample
 from tests.monitoring.made import reference, window
 
 WIDE = np.random.default_rng(0).normal(size=(24, 200)) / 5

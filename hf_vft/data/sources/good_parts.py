@@ -148,7 +148,7 @@ def _converted(table: Table, good: str, called: str) -> Table:
             format=what,
             matched="; ".join(filter(None, (reading.matched, masked))),
             left_out=tuple(
-                one for one in reading.left_out if not (marked and one.what == GROUND_TRUTH)
+                item for item in reading.left_out if not (marked and item.what == GROUND_TRUTH)
             ),
         )
     return replace(

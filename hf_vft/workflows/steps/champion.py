@@ -25,7 +25,7 @@ def next_free(before: RunDirectory) -> Path:
     stem, _, number = path.name.rpartition("-")
     base = stem if stem and number.isdigit() else path.name
     tries = (path.with_name(f"{base}-{n}") for n in range(2, 10_000))
-    return next(one for one in tries if not one.exists())
+    return next(candidate for candidate in tries if not candidate.exists())
 
 
 def judge_retrained(

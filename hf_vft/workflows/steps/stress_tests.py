@@ -27,8 +27,8 @@ from hf_vft.monitoring.answer_checks import checks_of
 from hf_vft.monitoring.embeddings import LEAST_ROWS
 from hf_vft.monitoring.estimate_error import StressTest
 from hf_vft.monitoring.estimated_accuracy import consensus
+from hf_vft.monitoring.log_sample import Sample, independent, unit_numbers
 from hf_vft.monitoring.profile import Reference
-from hf_vft.monitoring.sample import Sample, independent, unit_numbers
 from hf_vft.utils.progress import Display
 
 MOST = 120

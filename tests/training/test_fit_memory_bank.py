@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from hf_vft.recipe.schema import AnomalyConfig
-from hf_vft.training.memorise import _covering, _parts, _size
+from hf_vft.training.fit_memory_bank import _covering, _parts, _size
 
 
 def test_every_image_is_in_one_part_and_a_group_is_never_divided():

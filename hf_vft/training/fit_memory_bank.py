@@ -45,8 +45,8 @@ KEPT_BYTES = 512 * 2**20
 
 
 @dataclass(frozen=True)
-class Memorised:
-    """What came of it.
+class FittedMemoryBank:
+    """How a memory was filled.
 
     Attributes:
         choices: Layers and threshold, with their reasons.
@@ -59,7 +59,7 @@ class Memorised:
     seconds: float
 
 
-def memorise(tuning: ModelOnData) -> Memorised:
+def fit_memory_bank(tuning: ModelOnData) -> FittedMemoryBank:
     """Fill the memory of a model from the good images of its training split, in place.
 
     Args:
@@ -119,7 +119,7 @@ def memorise(tuning: ModelOnData) -> Memorised:
     choices = [Choice("anomaly.threshold", None, found.value, said)]
     if config.layers is None:
         choices.append(Choice("anomaly.layers", None, list(model.settings.layers), _WHY))
-    return Memorised(
+    return FittedMemoryBank(
         choices,
         [f"{remembered}.", f"{said}; each was scored by a memory that it is no part of."],
         time.monotonic() - began,
