@@ -3,8 +3,6 @@
 Nothing heavy is imported here: ``hf-vft --help`` answers at once.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence

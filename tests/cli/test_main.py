@@ -1,5 +1,6 @@
 """``--help`` of every command: there, with an example, and at once."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -33,6 +34,18 @@ def test_every_command_explains_itself_with_an_example(words):
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0
     assert "Example:" in result.output
+
+
+def test_annotations_of_commands_are_not_compiled_at_each_start():
+    commands = [info.callback for info in app.registered_commands if info.callback]
+    strings = {
+        command.__name__
+        for command in commands
+        for annotation in inspect.get_annotations(command).values()
+        if isinstance(annotation, str)
+    }
+    assert commands
+    assert strings == set()
 
 
 def test_help_imports_nothing_heavy():

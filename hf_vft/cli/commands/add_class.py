@@ -1,7 +1,5 @@
 """``hf-vft add-class``: a new class from a few images, without training."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``hf-vft audit``: what is wrong with the data, before anything is trained."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +65,7 @@ def audit(
 
     quiet_libraries()
 
-    def audited(answers: dict[str, Any]) -> Audited:
+    def audited(answers: dict[str, Any]) -> "Audited":
         with ConsoleDisplay() as display:
             return audit_data(chosen.replaced(answers), out, labels=not quick, display=display)
 
@@ -83,7 +81,7 @@ def audit(
     typer.echo(f"Page: {done.page}")
 
 
-def _previewed(recipe: Recipe) -> Preview:
+def _previewed(recipe: "Recipe") -> "Preview":
     """Without the libraries of training, which take longer to import than this takes."""
     from hf_vft.data.sources.preview import preview
     from hf_vft.utils.cache import default_cache
@@ -97,7 +95,7 @@ def _previewed(recipe: Recipe) -> Preview:
     return preview(str(recipe.data.path), recipe.data, kind=kind, cache_dir=cache)
 
 
-def print_preview(preview: Preview, *, as_json: bool) -> None:
+def print_preview(preview: "Preview", *, as_json: bool) -> None:
     """Show what the data would be read as, and the first images of each split."""
     import json
 

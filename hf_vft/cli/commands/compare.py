@@ -1,7 +1,5 @@
 """``hf-vft compare``: two runs on the same held-out images."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

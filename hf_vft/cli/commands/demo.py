@@ -1,7 +1,5 @@
 """`hf-vft demo`: generated data, so that everything can be tried offline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """``hf-vft doctor``: what is installed, what the device can do, what is missing."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated
 

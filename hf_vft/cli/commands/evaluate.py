@@ -1,7 +1,5 @@
 """``hf-vft evaluate``: a run on other images."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,7 +52,7 @@ def evaluate(
     quiet_libraries()
     suit_the_device()
 
-    def measure(answers: dict[str, Any]) -> EvaluationResult:
+    def measure(answers: dict[str, Any]) -> "EvaluationResult":
         with ConsoleDisplay() as display:
             return evaluate_run(
                 run,

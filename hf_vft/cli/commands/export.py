@@ -1,7 +1,5 @@
 """``hf-vft export``: the model of a run for another runtime."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """``hf-vft fit``: from images to a model with proof."""
 
-from __future__ import annotations
-
 import os
 import sys
 from pathlib import Path
@@ -88,7 +86,7 @@ def fit(
     quiet_libraries()
     suit_the_device()
 
-    def fitted(answers: dict[str, Any]) -> RunDirectory:
+    def fitted(answers: dict[str, Any]) -> "RunDirectory":
         settled = None if chosen is None else chosen.replaced(answers)
         with ConsoleDisplay() as display:
             return run_fit(settled, out, resume=resume, display=display, started=process_started())

@@ -1,7 +1,5 @@
 """``hf-vft init``: a first recipe from five answers."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``hf-vft log``: what a production log needs from time to time."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

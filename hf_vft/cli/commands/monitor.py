@@ -1,7 +1,5 @@
 """``hf-vft monitor``: is production still what the model was trained for?"""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

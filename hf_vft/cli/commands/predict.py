@@ -1,7 +1,5 @@
 """``hf-vft predict``: answers for images."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """``hf-vft pretrain``: a backbone from formulas, without a single photograph."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

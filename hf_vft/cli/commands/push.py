@@ -1,7 +1,5 @@
 """``hf-vft push``: a run, or images, to the Hub."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +96,7 @@ def push_data(
     check_may_write(hub_api(), repo_id)
     chosen = load_recipe("staged", change or []).replaced({"data.path": data, **shortcuts(label)})
 
-    def read(answers: dict[str, Any]) -> ImageData:
+    def read(answers: dict[str, Any]) -> "ImageData":
         recipe = chosen.replaced(answers)
         with ConsoleDisplay() as display:
             return read_images(recipe.data, seed=recipe.seed, kind=None, display=display)

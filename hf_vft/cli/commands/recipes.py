@@ -1,7 +1,5 @@
 """``hf-vft recipes``: what there is, and what it says."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``hf-vft retrain``: learn from production, and take over only if that is better."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """``hf-vft serve``, ``space`` and ``explain``: a run for people to look at."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

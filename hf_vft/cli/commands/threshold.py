@@ -1,7 +1,5 @@
 """``hf-vft threshold``: from which score of a class on an alarm is cheapest."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,7 +58,7 @@ def threshold(
     )
 
 
-def _print(choice: CostChoice) -> None:
+def _print(choice: "CostChoice") -> None:
     from rich.console import Console
     from rich.table import Table
 
